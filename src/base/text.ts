@@ -1,0 +1,31 @@
+/**
+ * @file Small text helpers: the nearest valid name, sizes and durations for people.
+ */
+import { closest } from 'fastest-levenshtein';
+
+/** `expected one of a, b; did you mean "a"?` in one phrase, for error messages. */
+export function suggest(name: string, valid: readonly string[]): string {
+  if (valid.length === 0) return 'nothing is valid here';
+  return `did you mean "${closest(name, [...valid])}"? valid: ${valid.join(', ')}`;
+}
+
+/** Bytes as `1.5 MiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+}
+
+/** Seconds as `1 h 02 min`, `3 min 05 s` or `4.2 s`. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return 'unknown';
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
