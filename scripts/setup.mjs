@@ -1,13 +1,171 @@
 /**
- * @file Makes a clone ready to run: npm dependencies and the compiled TypeScript. Plain Node, no dependency of its own.
+ * @file Makes a clone ready to run: npm dependencies, libtorch, the addon, the compiled TypeScript. Plain Node, no dependency of its own.
+ * Each step is skipped when its result is newer than its sources, so that a second run takes a second.
+ *
+ * libtorch comes from the first of: LIBTORCH (a folder), a Python environment's torch (ESPALIER_PYTHON or python3), the system's package.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: 'inherit' });
+const build = join(root, 'build', 'native');
 
-if (!existsSync(join(root, 'node_modules', '.package-lock.json'))) run('npm', 'ci', '--no-audit', '--no-fund');
-run(process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json');
+/** Ends with one message and the command that helps. */
+function stop(problem, command) {
+  console.error(`\nespalier set-up: ${problem}\n  run: ${command}\nthen run the same command again.`);
+  process.exit(1);
+}
+
+const say = (text) => console.error(`espalier set-up: ${text}`);
+const has = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+
+function installPackages() {
+  const lock = readFileSync(join(root, 'package-lock.json'));
+  const stamp = join(root, 'node_modules', '.espalier-lock');
+  const hash = createHash('sha256').update(lock).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  say('installing npm dependencies');
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (result.status !== 0) stop('the npm dependencies could not be installed (is the registry reachable?)', 'npm ci');
+  writeFileSync(stamp, hash);
+}
+
+/** The folder with TorchConfig.cmake as a CMAKE_PREFIX_PATH, '' for the system's own, undefined when there is none. */
+function findLibtorch() {
+  const given = process.env.LIBTORCH;
+  if (given) {
+    if (existsSync(join(given, 'share', 'cmake', 'Torch', 'TorchConfig.cmake'))) return given;
+    stop(
+      `LIBTORCH=${given} holds no share/cmake/Torch/TorchConfig.cmake`,
+      'export LIBTORCH=<folder of an unpacked libtorch>',
+    );
+  }
+  const python = process.env.ESPALIER_PYTHON ?? 'python3';
+  const probe = spawnSync(python, ['-c', 'import torch; print(torch.utils.cmake_prefix_path)'], { encoding: 'utf8' });
+  if (probe.status === 0) {
+    const prefix = probe.stdout.trim();
+    if (existsSync(join(prefix, 'Torch', 'TorchConfig.cmake'))) return prefix;
+  }
+  const places = ['/usr/lib', '/usr/local/lib', '/usr/share', '/usr/local/share'].flatMap((base) => [
+    join(base, 'cmake', 'Torch'),
+    join(base, 'Torch'),
+    ...(existsSync(base)
+      ? readdirSync(base)
+          .filter((name) => name.endsWith('-linux-gnu'))
+          .map((name) => join(base, name, 'cmake', 'Torch'))
+      : []),
+  ]);
+  return places.some((place) => existsSync(join(place, 'TorchConfig.cmake'))) ? '' : undefined;
+}
+
+/** Installs Debian or Ubuntu packages when this user may; says so before it does. */
+function installSystemPackages(names, why) {
+  const line = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
+  const isRoot = process.getuid?.() === 0;
+  if (!has('apt-get')) {
+    stop(
+      `${why}, and this system has no apt-get`,
+      'download libtorch from https://pytorch.org and: export LIBTORCH=<the unpacked folder>',
+    );
+  }
+  if (!isRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0)
+    stop(`${why}, and installing it needs root`, `sudo ${line}`);
+  say(`${why}: installing ${names.join(', ')} with apt-get`);
+  const prefix = isRoot ? [] : ['sudo', '-n'];
+  const apt = (...args) => {
+    const [command, ...rest] = [...prefix, 'apt-get', ...args];
+    return (
+      spawnSync(command, rest, {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      }).status === 0
+    );
+  };
+  const install = () => apt('install', '-y', '-qq', '--no-install-recommends', ...names);
+  if (!install() && !(apt('update', '-qq') && install()))
+    stop(
+      `${names.join(', ')} could not be installed (is the package server reachable?)`,
+      `${isRoot ? '' : 'sudo '}${line}`,
+    );
+}
+
+function fingerprint(folder) {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(cc|h|txt)$/.test(name))
+    .map(
+      (name) =>
+        `${name}:${createHash('sha256')
+          .update(readFileSync(join(folder, name)))
+          .digest('hex')}`,
+    )
+    .sort()
+    .join('\n');
+}
+
+function buildAddon() {
+  const missing = [];
+  if (!has('cmake')) missing.push('cmake');
+  if (!has('make') && !has('ninja')) missing.push('make');
+  if (!has('c++') && !has('g++') && !has('clang++')) missing.push('g++');
+  if (missing.length > 0) installSystemPackages(missing, `${missing.join(' and ')} missing (they build the addon)`);
+  let prefix = findLibtorch();
+  if (prefix === undefined) {
+    installSystemPackages(['libtorch-dev'], 'no libtorch found');
+    prefix = findLibtorch();
+    if (prefix === undefined) stop('libtorch was installed but is not found', 'export LIBTORCH=<its folder>');
+  }
+  const stamp = join(build, 'stamp');
+  const state = `${prefix}\n${process.version}\n${fingerprint(join(root, 'native'))}`;
+  if (existsSync(join(build, 'espalier.node')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
+  say(`building the addon for ${prefix === '' ? "the system's libtorch" : prefix}`);
+  mkdirSync(build, { recursive: true });
+  const log = join(build, 'build.log');
+  const steps = [
+    [
+      'cmake',
+      [
+        '-S',
+        join(root, 'native'),
+        '-B',
+        build,
+        `-DNODE_API_INCLUDE=${join(root, 'node_modules', 'node-api-headers', 'include')}`,
+        ...(prefix ? [`-DCMAKE_PREFIX_PATH=${prefix}`] : []),
+      ],
+    ],
+    ['cmake', ['--build', build, '--parallel', String(availableParallelism())]],
+  ];
+  for (const [command, args] of steps) {
+    const result = spawnSync(command, args, { encoding: 'utf8' });
+    writeFileSync(log, `${result.stdout}\n${result.stderr}`);
+    if (result.status !== 0) {
+      console.error(`${result.stdout}\n${result.stderr}`.split('\n').slice(-25).join('\n'));
+      stop(`the addon could not be built (whole log: ${log})`, `${command} ${args.join(' ')}`);
+    }
+  }
+  writeFileSync(stamp, state);
+}
+
+function compileTypeScript() {
+  try {
+    execFileSync(
+      process.execPath,
+      [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+      { cwd: root, stdio: 'inherit' },
+    );
+  } catch {
+    stop('the TypeScript sources do not compile', 'npm run build');
+  }
+}
+
+if (Number(process.versions.node.split('.')[0]) < 20)
+  stop(`Node ${process.versions.node} is too old, 20 is needed`, 'nvm install 20');
+installPackages();
+buildAddon();
+compileTypeScript();

@@ -1,0 +1,72 @@
+/// @file What the door and the conversions share: the table of live tensors of one JavaScript environment, and the way between JS values and IValues.
+/// A tensor is known to JavaScript as a number: slot index plus generation, so that a handle used after it was freed is recognised.
+#pragma once
+#include <node_api.h>
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace espalier {
+
+/// A message for JavaScript; becomes an EngineError there.
+struct Refusal {
+  std::string message;
+};
+
+[[noreturn]] void refuse(const std::string& message);
+
+/// All that one environment (main thread or worker) owns.
+class State {
+ public:
+  double put(at::Tensor tensor);
+  const at::Tensor& get(double handle) const;
+  void release(double handle);
+  bool isLive(double handle) const;
+  size_t live() const { return live_; }
+
+  std::vector<c10::OperatorHandle> operators;
+  std::vector<at::Generator> generators;
+
+  /// References to shared JS buffers whose tensors are gone; deleted on the JS thread.
+  std::mutex pendingMutex;
+  std::vector<napi_ref> pending;
+
+ private:
+  struct Slot {
+    at::Tensor tensor;
+    uint32_t generation = kFirstGeneration;
+    bool used = false;
+  };
+  static constexpr uint32_t kFirstGeneration = 4096;  // handles start far above any plain number that could be passed by mistake
+  static constexpr double kSlots = 4194304;           // 2^22 slots; generation * kSlots + index stays below 2^53
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+  size_t live_ = 0;
+};
+
+// JavaScript -> C++; each refuses with what was expected.
+double toNumber(napi_env env, napi_value value, const char* what);
+bool toBool(napi_env env, napi_value value, const char* what);
+std::string toString(napi_env env, napi_value value, const char* what);
+std::vector<int64_t> toIntegers(napi_env env, napi_value value, const char* what);
+bool isNothing(napi_env env, napi_value value);
+uint32_t arrayLength(napi_env env, napi_value value, const char* what);
+napi_value element(napi_env env, napi_value array, uint32_t index);
+
+at::ScalarType scalarTypeOf(const std::string& name);
+const char* nameOf(at::ScalarType type);
+
+/// A JS value as the schema's argument type wants it.
+c10::IValue toIValue(napi_env env, State& state, napi_value value, const c10::Argument& argument);
+/// A result for JavaScript: tensors become handles, undefined tensors null, tuples and lists arrays.
+napi_value fromIValue(napi_env env, State& state, const c10::IValue& value);
+/// `float32 [2, 3, 4]` for messages.
+std::string describe(const at::Tensor& tensor);
+
+}  // namespace espalier

@@ -1,0 +1,386 @@
+/// @file The door to libtorch: finds any operator of the dispatcher by name and calls it with a boxed stack. Autograd records as usual.
+/// Everything else here is what operators cannot say: bytes in and out, gradients, generators, threads.
+#include "convert.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/version.h>
+
+#include <cstring>
+#include <memory>
+
+namespace espalier {
+namespace {
+
+State& stateOf(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  State& state = *static_cast<State*>(data);
+  std::lock_guard<std::mutex> lock(state.pendingMutex);
+  for (napi_ref reference : state.pending) napi_delete_reference(env, reference);
+  state.pending.clear();
+  return state;
+}
+
+constexpr size_t kMostArguments = 8;
+struct Arguments {
+  napi_value values[kMostArguments];
+  size_t count = kMostArguments;
+  napi_value operator[](size_t i) const { return values[i]; }  // Node-API fills what is missing with undefined
+};
+
+/// Wraps a function so that no C++ exception leaves it: each becomes a JavaScript error with its message.
+template <napi_value (*function)(napi_env, State&, const Arguments&)>
+napi_value guarded(napi_env env, napi_callback_info info) {
+  std::string message;
+  try {
+    Arguments arguments;
+    napi_get_cb_info(env, info, &arguments.count, arguments.values, nullptr, nullptr);
+    return function(env, stateOf(env), arguments);
+  } catch (const Refusal& refusal) {
+    message = refusal.message;
+  } catch (const c10::Error& error) {
+    message = error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    message = error.what();
+  } catch (...) {
+    message = "an unknown C++ exception";
+  }
+  napi_throw_error(env, "ESPALIER_ENGINE", message.c_str());
+  return nullptr;
+}
+
+napi_value number(napi_env env, double value) {
+  napi_value result;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+napi_value undefined(napi_env env) {
+  napi_value result;
+  napi_get_undefined(env, &result);
+  return result;
+}
+
+napi_value text(napi_env env, const std::string& value) {
+  napi_value result;
+  napi_create_string_utf8(env, value.data(), value.size(), &result);
+  return result;
+}
+
+std::vector<at::Tensor> tensors(napi_env env, State& state, napi_value list, const char* what) {
+  const uint32_t length = arrayLength(env, list, what);
+  std::vector<at::Tensor> result;
+  result.reserve(length);
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value item = element(env, list, i);
+    result.push_back(isNothing(env, item) ? at::Tensor() : state.get(toNumber(env, item, what)));
+  }
+  return result;
+}
+
+/// findOperator(name, overload) -> id
+napi_value findOperator(napi_env env, State& state, const Arguments& arguments) {
+  const std::string name = toString(env, arguments[0], "name"), overload = toString(env, arguments[1], "overload");
+  auto found = c10::Dispatcher::singleton().findSchema({name, overload});
+  if (!found) refuse("libtorch " TORCH_VERSION " has no operator " + name + (overload.empty() ? "" : "." + overload));
+  state.operators.push_back(*found);
+  return number(env, static_cast<double>(state.operators.size() - 1));
+}
+
+const c10::OperatorHandle& operatorOf(napi_env env, State& state, napi_value id) {
+  const double index = toNumber(env, id, "operator");
+  if (!(index >= 0 && index < state.operators.size())) refuse("unknown operator id");
+  return state.operators[static_cast<size_t>(index)];
+}
+
+/// schema(id) -> the operator's signature as text
+napi_value schema(napi_env env, State& state, const Arguments& arguments) {
+  std::ostringstream out;
+  out << operatorOf(env, state, arguments[0]).schema();
+  return text(env, out.str());
+}
+
+std::string describeCall(const c10::FunctionSchema& schema, const torch::jit::Stack& stack) {
+  std::string message = schema.name() + (schema.overload_name().empty() ? "" : "." + schema.overload_name()) + "(";
+  for (size_t i = 0; i < stack.size(); i++) {
+    if (i) message += ", ";
+    const auto& value = stack[i];
+    if (value.isTensor()) message += describe(value.toTensor());
+    else if (value.isTensorList()) {
+      message += "[";
+      for (const at::Tensor& tensor : value.toTensorVector()) message += describe(tensor) + "; ";
+      message += "]";
+    } else {
+      std::ostringstream out;
+      out << value;
+      message += schema.arguments()[i].name() + "=" + out.str();
+    }
+  }
+  return message + ")";
+}
+
+/// call(id, positional[], keywords | null) -> result
+napi_value call(napi_env env, State& state, const Arguments& arguments) {
+  const c10::OperatorHandle handle = operatorOf(env, state, arguments[0]);
+  const c10::FunctionSchema& schema = handle.schema();
+  const uint32_t given = arrayLength(env, arguments[1], "arguments");
+  const auto& formal = schema.arguments();
+  const bool keywords = !isNothing(env, arguments[2]);
+  if (given > formal.size()) {
+    refuse(schema.name() + ": takes at most " + std::to_string(formal.size()) + " arguments, got " + std::to_string(given));
+  }
+  torch::jit::Stack stack;
+  stack.reserve(formal.size());
+  try {
+    for (uint32_t i = 0; i < formal.size(); i++) {
+      napi_value value = i < given ? element(env, arguments[1], i) : undefined(env);
+      napi_valuetype type;
+      napi_typeof(env, value, &type);
+      if (type == napi_undefined && keywords) {
+        napi_get_named_property(env, arguments[2], formal[i].name().c_str(), &value);
+        napi_typeof(env, value, &type);
+      }
+      if (type != napi_undefined) {
+        stack.push_back(toIValue(env, state, value, formal[i]));
+      } else if (formal[i].default_value()) {
+        stack.push_back(*formal[i].default_value());
+      } else {
+        refuse("argument \"" + formal[i].name() + "\" is missing");
+      }
+    }
+  } catch (const Refusal& refusal) {
+    refuse(schema.name() + (schema.overload_name().empty() ? "" : "." + schema.overload_name()) + ": " + refusal.message);
+  }
+  const torch::jit::Stack inputs = stack;  // for the message of a failure: the operator consumes its stack
+  try {
+    handle.callBoxed(stack);
+  } catch (const c10::Error& error) {
+    refuse(describeCall(schema, inputs) + ": " + error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    refuse(describeCall(schema, inputs) + ": out of memory");
+  } catch (const std::exception& error) {
+    refuse(describeCall(schema, inputs) + ": " + error.what());
+  }
+  if (stack.empty()) return undefined(env);
+  if (stack.size() == 1) return fromIValue(env, state, stack[0]);
+  napi_value results;
+  napi_create_array_with_length(env, stack.size(), &results);
+  for (size_t i = 0; i < stack.size(); i++) napi_set_element(env, results, i, fromIValue(env, state, stack[i]));
+  return results;
+}
+
+/// release(handles[])
+napi_value release(napi_env env, State& state, const Arguments& arguments) {
+  const uint32_t length = arrayLength(env, arguments[0], "handles");
+  for (uint32_t i = 0; i < length; i++) state.release(toNumber(env, element(env, arguments[0], i), "handle"));
+  return undefined(env);
+}
+
+struct Bytes {
+  void* data = nullptr;
+  size_t length = 0;
+};
+
+Bytes bytesOf(napi_env env, napi_value view) {
+  bool isTyped = false;
+  napi_is_typedarray(env, view, &isTyped);
+  if (!isTyped) refuse("expected a typed array");
+  napi_typedarray_type type;
+  size_t count, offset;
+  napi_value buffer;
+  Bytes bytes;
+  napi_get_typedarray_info(env, view, &type, &count, &bytes.data, &buffer, &offset);
+  static const size_t kWidth[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+  bytes.length = count * kWidth[type];
+  return bytes;
+}
+
+/// fromBytes(view, shape, dtype, share) -> handle. With `share` the tensor lives on the array's own memory, without a copy.
+napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
+  const Bytes bytes = bytesOf(env, arguments[0]);
+  const auto shape = toIntegers(env, arguments[1], "shape");
+  const at::ScalarType type = scalarTypeOf(toString(env, arguments[2], "dtype"));
+  int64_t count = 1;
+  for (int64_t size : shape) {
+    if (size < 0) refuse("shape: sizes must not be negative");
+    if (__builtin_mul_overflow(count, size, &count)) refuse("shape: too many elements");
+  }
+  const size_t width = c10::elementSize(type);
+  if (static_cast<size_t>(count) > SIZE_MAX / width || count * width != bytes.length) {
+    refuse("the shape needs " + std::to_string(count) + " x " + std::to_string(width) + " bytes, the array has " + std::to_string(bytes.length));
+  }
+  const auto options = at::TensorOptions().dtype(type);
+  if (!toBool(env, arguments[3], "share")) {
+    at::Tensor tensor = at::empty(shape, options);
+    if (bytes.length) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
+    return number(env, state.put(tensor));
+  }
+  napi_ref reference;
+  napi_create_reference(env, arguments[0], 1, &reference);
+  State* owner = &state;
+  at::Tensor tensor = at::from_blob(
+      bytes.data, shape,
+      [owner, reference](void*) {
+        std::lock_guard<std::mutex> lock(owner->pendingMutex);
+        owner->pending.push_back(reference);
+      },
+      options);
+  return number(env, state.put(tensor));
+}
+
+/// copyOut(handle, view): the tensor's elements, row-major, into the array. One copy where the tensor is a contiguous CPU tensor.
+napi_value copyOut(napi_env env, State& state, const Arguments& arguments) {
+  at::Tensor tensor = state.get(toNumber(env, arguments[0], "tensor")).detach();
+  const Bytes bytes = bytesOf(env, arguments[1]);
+  if (tensor.nbytes() != bytes.length && static_cast<size_t>(tensor.numel()) * tensor.element_size() != bytes.length) {
+    refuse("the array has " + std::to_string(bytes.length) + " bytes, the tensor " + describe(tensor) + " needs " +
+           std::to_string(tensor.numel() * tensor.element_size()));
+  }
+  if (bytes.length == 0) return undefined(env);
+  at::Tensor target = at::from_blob(bytes.data, tensor.sizes(), at::TensorOptions().dtype(tensor.scalar_type()));
+  at::NoGradGuard noGrad;
+  target.copy_(tensor);
+  return undefined(env);
+}
+
+/// info(handle) -> [dtype, device, requiresGradient, elementSize, ...shape]
+napi_value info(napi_env env, State& state, const Arguments& arguments) {
+  const at::Tensor& tensor = state.get(toNumber(env, arguments[0], "tensor"));
+  napi_value result, flag;
+  napi_create_array_with_length(env, 4 + tensor.dim(), &result);
+  napi_get_boolean(env, tensor.requires_grad(), &flag);
+  napi_set_element(env, result, 0, text(env, nameOf(tensor.scalar_type())));
+  napi_set_element(env, result, 1, text(env, tensor.device().str()));
+  napi_set_element(env, result, 2, flag);
+  napi_set_element(env, result, 3, number(env, static_cast<double>(tensor.element_size())));
+  for (int64_t i = 0; i < tensor.dim(); i++) napi_set_element(env, result, 4 + i, number(env, static_cast<double>(tensor.size(i))));
+  return result;
+}
+
+/// backward(outputs[], gradients[] (entries may be null), keepGraph)
+napi_value backward(napi_env env, State& state, const Arguments& arguments) {
+  torch::autograd::backward(tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "gradients"),
+                            toBool(env, arguments[2], "keepGraph"));
+  return undefined(env);
+}
+
+/// gradients(outputs[], inputs[], gradientsOfOutputs[], keepGraph, createGraph) -> handles, null where an input was not used
+napi_value gradients(napi_env env, State& state, const Arguments& arguments) {
+  const auto results = torch::autograd::grad(tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "inputs"),
+                                             tensors(env, state, arguments[2], "gradients"), toBool(env, arguments[3], "keepGraph"),
+                                             toBool(env, arguments[4], "createGraph"), /*allow_unused=*/true);
+  napi_value list;
+  napi_create_array_with_length(env, results.size(), &list);
+  for (size_t i = 0; i < results.size(); i++) napi_set_element(env, list, i, fromIValue(env, state, results[i]));
+  return list;
+}
+
+/// gradientOf(handle) -> handle of .grad, or null
+napi_value gradientOf(napi_env env, State& state, const Arguments& arguments) {
+  return fromIValue(env, state, state.get(toNumber(env, arguments[0], "tensor")).grad());
+}
+
+/// setGradient(handle, handle | null)
+napi_value setGradient(napi_env env, State& state, const Arguments& arguments) {
+  at::Tensor tensor = state.get(toNumber(env, arguments[0], "tensor"));
+  tensor.mutable_grad() = isNothing(env, arguments[1]) ? at::Tensor() : state.get(toNumber(env, arguments[1], "gradient"));
+  return undefined(env);
+}
+
+/// requireGradient(handle, flag)
+napi_value requireGradient(napi_env env, State& state, const Arguments& arguments) {
+  at::Tensor tensor = state.get(toNumber(env, arguments[0], "tensor"));
+  tensor.set_requires_grad(toBool(env, arguments[1], "flag"));
+  return undefined(env);
+}
+
+/// gradientMode(flag) -> the mode before
+napi_value gradientMode(napi_env env, State&, const Arguments& arguments) {
+  napi_value before;
+  napi_get_boolean(env, c10::GradMode::is_enabled(), &before);
+  c10::GradMode::set_enabled(toBool(env, arguments[0], "flag"));
+  return before;
+}
+
+/// createGenerator(device, seed) -> id
+napi_value createGenerator(napi_env env, State& state, const Arguments& arguments) {
+  const c10::Device device(toString(env, arguments[0], "device"));
+  at::Generator generator = at::globalContext().defaultGenerator(device).clone();
+  generator.set_current_seed(static_cast<uint64_t>(toNumber(env, arguments[1], "seed")));
+  state.generators.push_back(generator);
+  return number(env, static_cast<double>(state.generators.size() - 1));
+}
+
+at::Generator& generatorOf(napi_env env, State& state, napi_value id) {
+  const double index = toNumber(env, id, "generator");
+  if (!(index >= 0 && index < state.generators.size())) refuse("unknown generator");
+  return state.generators[static_cast<size_t>(index)];
+}
+
+/// generatorState(id) -> handle of a uint8 tensor
+napi_value generatorState(napi_env env, State& state, const Arguments& arguments) {
+  return number(env, state.put(generatorOf(env, state, arguments[0]).get_state()));
+}
+
+/// setGeneratorState(id, handle)
+napi_value setGeneratorState(napi_env env, State& state, const Arguments& arguments) {
+  generatorOf(env, state, arguments[0]).set_state(state.get(toNumber(env, arguments[1], "state")));
+  return undefined(env);
+}
+
+/// threads(count | null) -> the number of threads in use
+napi_value threads(napi_env env, State&, const Arguments& arguments) {
+  if (!isNothing(env, arguments[0])) {
+    const double count = toNumber(env, arguments[0], "count");
+    if (!(count >= 1 && count <= 4096)) refuse("threads: expected 1 to 4096");
+    at::set_num_threads(static_cast<int>(count));
+  }
+  return number(env, at::get_num_threads());
+}
+
+/// about() -> {version, cuda, mps, live}
+napi_value about(napi_env env, State& state, const Arguments&) {
+  napi_value result, cuda;
+  napi_create_object(env, &result);
+  napi_get_boolean(env, at::globalContext().hasCUDA(), &cuda);
+  napi_set_named_property(env, result, "version", text(env, TORCH_VERSION));
+  napi_set_named_property(env, result, "cuda", cuda);
+  napi_set_named_property(env, result, "live", number(env, static_cast<double>(state.live())));
+  return result;
+}
+
+template <napi_value (*function)(napi_env, State&, const Arguments&)>
+void define(napi_env env, napi_value exports, const char* name) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, guarded<function>, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  napi_set_instance_data(env, new State, [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
+  define<findOperator>(env, exports, "findOperator");
+  define<schema>(env, exports, "schema");
+  define<call>(env, exports, "call");
+  define<release>(env, exports, "release");
+  define<fromBytes>(env, exports, "fromBytes");
+  define<copyOut>(env, exports, "copyOut");
+  define<info>(env, exports, "info");
+  define<backward>(env, exports, "backward");
+  define<gradients>(env, exports, "gradients");
+  define<gradientOf>(env, exports, "gradientOf");
+  define<setGradient>(env, exports, "setGradient");
+  define<requireGradient>(env, exports, "requireGradient");
+  define<gradientMode>(env, exports, "gradientMode");
+  define<createGenerator>(env, exports, "createGenerator");
+  define<generatorState>(env, exports, "generatorState");
+  define<setGeneratorState>(env, exports, "setGeneratorState");
+  define<threads>(env, exports, "threads");
+  define<about>(env, exports, "about");
+  return exports;
+}
+
+}  // namespace espalier
