@@ -1,0 +1,165 @@
+/**
+ * @file The operators in use, each a typed line over the door. Names are libtorch's; spatial sizes are `[depth, height, width]`, rank 2 drops the depth.
+ */
+import { type Argument, operator } from './call.ts';
+import type { DType, Tensor } from './tensor.ts';
+
+const one =
+  (name: string) =>
+  (...args: Argument[]): Tensor =>
+    operator(name).one(...args);
+
+type Unary = (x: Tensor) => Tensor;
+type Binary = (a: Tensor, b: Tensor) => Tensor;
+type WithNumber = (x: Tensor, value: number) => Tensor;
+type AlongAxis = (x: Tensor, axis: number) => Tensor;
+type Factory = (shape: readonly number[], dtype?: DType, device?: string) => Tensor;
+
+const factory =
+  (name: string): Factory =>
+  (shape, dtype = 'float32', device = 'cpu') =>
+    operator(name).one(shape, dtype, null, device);
+
+export const zeros = factory('aten::zeros');
+export const ones = factory('aten::ones');
+/** Standard normal, or uniform in [0, 1), drawn from `generator` on its own device. */
+export const randn = (shape: readonly number[], generator: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
+  operator('aten::randn.generator').one(shape, generator, dtype, null, device);
+export const rand = (shape: readonly number[], generator: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
+  operator('aten::rand.generator').one(shape, generator, dtype, null, device);
+export const zerosLike: Unary = one('aten::zeros_like');
+export const full = (shape: readonly number[], value: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
+  operator('aten::full').one(shape, value, dtype, null, device);
+
+export const add: Binary = one('aten::add.Tensor');
+export const subtract: Binary = one('aten::sub.Tensor');
+export const multiply: Binary = one('aten::mul.Tensor');
+export const divide: Binary = one('aten::div.Tensor');
+export const matmul: Binary = one('aten::matmul');
+export const addNumber: WithNumber = one('aten::add.Scalar');
+export const scale: WithNumber = one('aten::mul.Scalar');
+export const power: WithNumber = one('aten::pow.Tensor_Scalar');
+export const relu: Unary = one('aten::relu');
+export const sigmoid: Unary = one('aten::sigmoid');
+export const exp: Unary = one('aten::exp');
+export const log: Unary = one('aten::log');
+export const negate: Unary = one('aten::neg');
+export const abs: Unary = one('aten::abs');
+export const detach: Unary = one('aten::detach');
+export const clone = (x: Tensor): Tensor => operator('aten::clone').one(x, null);
+export const softmax: AlongAxis = one('aten::softmax.int');
+export const logSoftmax: AlongAxis = one('aten::log_softmax.int');
+export const sum: Unary = one('aten::sum');
+export const mean: Unary = one('aten::mean');
+export const sumOver = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
+  operator('aten::sum.dim_IntList').one(x, axes, keep);
+export const meanOver = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
+  operator('aten::mean.dim').one(x, axes, keep);
+export const argmax: AlongAxis = one('aten::argmax');
+export const clamp = (x: Tensor, low: number | null, high: number | null): Tensor =>
+  operator('aten::clamp').one(x, low, high);
+
+export const concat = (tensors: readonly Tensor[], axis: number): Tensor => operator('aten::cat').one(tensors, axis);
+export const stack = (tensors: readonly Tensor[], axis: number): Tensor => operator('aten::stack').one(tensors, axis);
+export const reshape = (x: Tensor, shape: readonly number[]): Tensor => operator('aten::reshape').one(x, shape);
+export const permute = (x: Tensor, axes: readonly number[]): Tensor => operator('aten::permute').one(x, axes);
+export const flip = (x: Tensor, axes: readonly number[]): Tensor => operator('aten::flip').one(x, axes);
+/** `x[..., start:end, ...]` along one axis; a view. */
+export const slice = (x: Tensor, axis: number, start: number, end: number): Tensor =>
+  operator('aten::slice.Tensor').one(x, axis, start, end);
+/** `x[..., index, ...]` along one axis, which disappears; a view. */
+export const select = (x: Tensor, axis: number, index: number): Tensor =>
+  operator('aten::select.int').one(x, axis, index);
+/** Zero padding; pairs from the last axis backwards, as in libtorch. Negative values crop. */
+export const pad = (x: Tensor, pairs: readonly number[]): Tensor => operator('aten::constant_pad_nd').one(x, pairs);
+export const toDType = (x: Tensor, dtype: DType): Tensor => operator('aten::to.dtype').one(x, dtype);
+export const toDevice = (x: Tensor, device: string): Tensor =>
+  operator('aten::to.dtype_layout').one(x, null, null, device);
+/** The same values with channels last in memory; the layout that convolutions are fast in. */
+export const channelsLast = (x: Tensor): Tensor =>
+  operator('aten::contiguous').one(
+    x,
+    x.shape.length === 5 ? 'channelsLast3d' : x.shape.length === 4 ? 'channelsLast' : 'contiguous',
+  );
+export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').one(x);
+
+/** Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`. */
+export const convolution = (
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: readonly number[],
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+): Tensor =>
+  operator('aten::convolution').one(
+    x,
+    weight,
+    bias,
+    stride,
+    padding,
+    dilation,
+    false,
+    stride.map(() => 0),
+    groups,
+  );
+
+/** Normalisation per channel over batch and space; with `training` the running statistics are updated in place. */
+export const batchNorm = (
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  runningMean: Tensor | null,
+  runningVariance: Tensor | null,
+  training: boolean,
+  momentum: number,
+  epsilon: number,
+): Tensor =>
+  operator('aten::batch_norm').one(x, weight, bias, runningMean, runningVariance, training, momentum, epsilon, false);
+
+/** Normalisation per sample and channel over space. */
+export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | null, epsilon: number): Tensor =>
+  operator('aten::instance_norm').one(x, weight, bias, null, null, true, 0.1, epsilon, false);
+
+/** Average of a window; padding does not count. */
+export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor =>
+  operator(x.shape.length === 5 ? 'aten::avg_pool3d' : 'aten::avg_pool2d').one(
+    x,
+    kernel,
+    stride,
+    padding,
+    false,
+    false,
+    null,
+  );
+export const maxPool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor =>
+  operator(x.shape.length === 5 ? 'aten::max_pool3d' : 'aten::max_pool2d').one(x, kernel, stride, padding, 1, false);
+/** Mean over space, kept as size 1. */
+export const globalAveragePool = (x: Tensor): Tensor =>
+  meanOver(
+    x,
+    x.shape.slice(2).map((_, i) => i + 2),
+    true,
+  );
+
+/** Bilinear or trilinear resampling to `size`; `alignCorners` as in the paper's code. Returns `x` itself when it has that size already. */
+export const resize = (x: Tensor, size: readonly number[], alignCorners = true): Tensor => {
+  if (size.every((length, i) => length === x.shape[i + 2])) return x;
+  return x.shape.length === 5
+    ? operator('aten::upsample_trilinear3d').one(x, size, alignCorners, null, null, null)
+    : operator('aten::upsample_bilinear2d').one(x, size, alignCorners, null, null);
+};
+
+/** Cross-entropy of logits `[batch, classes, ...spatial]` with labels int64 `[batch, ...spatial]`. */
+export const crossEntropy = (
+  logits: Tensor,
+  labels: Tensor,
+  weight: Tensor | null,
+  ignore: number,
+  reduction: 'none' | 'mean' | 'sum' = 'mean',
+): Tensor =>
+  operator('aten::cross_entropy_loss').one(logits, labels, weight, { none: 0, mean: 1, sum: 2 }[reduction], ignore, 0);
+
+/** Copies the values of `source` into `target`. */
+export const copyInto = (target: Tensor, source: Tensor): Tensor => operator('aten::copy_').one(target, source, false);

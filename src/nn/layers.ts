@@ -1,0 +1,95 @@
+/**
+ * @file Layers as functions: each registers its weights in a `ParameterSet` and returns what maps a tensor to a tensor. The rank (2 or 3) is an argument, never another class.
+ */
+import * as op from '../engine/operators.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { constant, heNormal, type Initialiser } from './initialisers.ts';
+import type { ParameterSet } from './parameters.ts';
+
+/** What a pass through a network needs to know beyond its input. */
+export interface Pass {
+  /** Norms use and update batch statistics, drop path is active. */
+  readonly training: boolean;
+  /** Share of training that is done, in [0, 1]; for scheduled drop path. */
+  readonly progress?: number;
+  /** Id of the generator for random masks. */
+  readonly generator?: number;
+}
+
+/** A layer: `[batch, channels, ...spatial]` to the same kind. */
+export type Layer = (x: Tensor, pass: Pass) => Tensor;
+
+/** Number of spatial axes. */
+export type Rank = 2 | 3;
+
+export interface ConvolutionOptions {
+  rank: Rank;
+  inputs: number;
+  outputs: number;
+  kernel: number;
+  stride?: number;
+  dilation?: number;
+  groups?: number;
+  bias?: boolean;
+  initialise?: Initialiser;
+}
+
+/** Convolution with zero padding that keeps `ceil(size / stride)`. */
+export function convolution(parameters: ParameterSet, options: ConvolutionOptions): Layer {
+  const {
+    rank,
+    inputs,
+    outputs,
+    kernel,
+    stride = 1,
+    dilation = 1,
+    groups = 1,
+    bias = false,
+    initialise = heNormal(),
+  } = options;
+  const all = (value: number) => Array<number>(rank).fill(value);
+  const weight = parameters.weight('weight', [outputs, inputs / groups, ...all(kernel)], initialise);
+  const shift = bias ? parameters.weight('bias', [outputs], constant(0), { decay: false }) : null;
+  const [strides, paddings, dilations] = [all(stride), all(samePadding(kernel, dilation)), all(dilation)];
+  return (x) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
+}
+
+/** Padding on each side that keeps the size at stride 1, for odd kernels. */
+export const samePadding = (kernel: number, dilation: number): number => (dilation * (kernel - 1)) / 2;
+
+export interface NormOptions {
+  channels: number;
+  /** Learned scale and shift; false during search, so that operators stay comparable. */
+  affine?: boolean;
+  /** Keep running statistics for inference; without them batch statistics are used always. */
+  track?: boolean;
+  /** Weight of a new batch in the running statistics. */
+  momentum?: number;
+  epsilon?: number;
+}
+
+/** Batch norm over batch and space. */
+export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer {
+  const { channels, affine = true, track = true, momentum = 0.1, epsilon = 1e-5 } = options;
+  const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
+  const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
+  const mean = track ? parameters.buffer('runningMean', [channels], 0) : null;
+  const variance = track ? parameters.buffer('runningVariance', [channels], 1) : null;
+  return (x, pass) => op.batchNorm(x, weight, bias, mean, variance, pass.training || !track, momentum, epsilon);
+}
+
+/** Instance norm with learned scale and shift. */
+export function instanceNorm(parameters: ParameterSet, options: NormOptions): Layer {
+  const { channels, affine = true, epsilon = 1e-5 } = options;
+  const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
+  const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
+  return (x) => op.instanceNorm(x, weight, bias, epsilon);
+}
+
+export const relu: Layer = (x) => op.relu(x);
+
+/** One layer after the other. */
+export const sequence =
+  (...layers: Layer[]): Layer =>
+  (x, pass) =>
+    layers.reduce((value, layer) => layer(value, pass), x);

@@ -1,0 +1,69 @@
+/**
+ * @file Losses on the logits of a segmentation network: `[batch, classes, ...spatial]` float against labels `[batch, ...spatial]` int64.
+ * Pixels labelled `ignore` never count.
+ */
+import { ConfigError } from '../base/errors.ts';
+import { operator } from '../engine/call.ts';
+import * as op from '../engine/operators.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
+
+/** The label that does not count, everywhere in the package. */
+export const IGNORE = 255;
+
+/** Mean cross-entropy over the pixels that count, each weighted by the weight of its class (`[classes]`) if given. */
+export function crossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  options: { weight?: Tensor | null; ignore?: number } = {},
+): Tensor {
+  return op.crossEntropy(logits, labels, options.weight ?? null, options.ignore ?? IGNORE);
+}
+
+/**
+ * Online hard example mining: mean cross-entropy over the `fraction` of counting pixels with the largest loss.
+ * @param options.fraction in (0, 1]; 1 is the plain mean
+ */
+export function hardPixelCrossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  options: { fraction: number; weight?: Tensor | null; ignore?: number },
+): Tensor {
+  const { fraction, ignore = IGNORE } = options;
+  if (!(fraction > 0 && fraction <= 1)) throw new ConfigError(`ohem fraction must lie in (0, 1], got ${fraction}`);
+  return scope(() => {
+    const losses = op.reshape(op.crossEntropy(logits, labels, options.weight ?? null, ignore, 'none'), [-1]);
+    const counting = op.sum(operator('aten::ne.Scalar').one(labels, ignore)).item();
+    const kept = Math.max(1, Math.round(fraction * counting));
+    const [hardest] = operator('aten::topk').many(losses, Math.min(kept, losses.size), 0, true, false) as Tensor[];
+    return op.mean(hardest);
+  });
+}
+
+/**
+ * One minus the soft Dice coefficient, mean over classes: `2 |p y| / (|p| + |y|)` with sums over the batch and space.
+ * @param options.background false leaves class 0 out of the mean
+ */
+export function diceLoss(
+  logits: Tensor,
+  labels: Tensor,
+  options: { ignore?: number; smoothing?: number; background?: boolean } = {},
+): Tensor {
+  const { ignore = IGNORE, smoothing = 1e-5, background = true } = options;
+  return scope(() => {
+    const classes = logits.shape[1];
+    const valid = operator('aten::ne.Scalar').one(labels, ignore);
+    const safe = op.multiply(labels, valid);
+    const lastAxis = logits.shape.length - 1;
+    const channelsFirst = [0, lastAxis, ...logits.shape.slice(2).map((_, i) => i + 1)];
+    const oneHot = op.permute(operator('aten::one_hot').one(safe, classes), channelsFirst);
+    const mask = operator('aten::unsqueeze').one(op.toDType(valid, logits.dtype), 1);
+    const target = op.multiply(op.toDType(oneHot, logits.dtype), mask);
+    const probability = op.multiply(op.softmax(logits, 1), mask);
+    const axes = [0, ...logits.shape.slice(2).map((_, i) => i + 2)];
+    const overlap = op.sumOver(op.multiply(probability, target), axes);
+    const total = op.sumOver(op.add(probability, target), axes);
+    let dice = op.divide(op.addNumber(op.scale(overlap, 2), smoothing), op.addNumber(total, smoothing));
+    if (!background) dice = op.slice(dice, 0, 1, classes);
+    return op.addNumber(op.negate(op.mean(dice)), 1);
+  });
+}

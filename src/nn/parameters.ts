@@ -1,0 +1,89 @@
+/**
+ * @file The named tensors of a network: weights that are trained and buffers that are carried along. Layers register theirs under a path.
+ */
+import { ArchitectureError } from '../base/errors.ts';
+import { requireGradient } from '../engine/autograd.ts';
+import { toDevice } from '../engine/operators.ts';
+import { keepForever, type Tensor } from '../engine/tensor.ts';
+import type { Initialiser } from './initialisers.ts';
+import { constant } from './initialisers.ts';
+
+/** One trained tensor. */
+export interface Parameter {
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** False for norm scales, shifts and biases, which weight decay leaves alone. */
+  readonly decay: boolean;
+}
+
+/** Where initial values come from: a generator's id and the device to live on. */
+export interface Origin {
+  readonly generator: number;
+  readonly device: string;
+}
+
+/** A tree of named tensors. `child` gives a view under a prefix; all views share one registry. */
+export class ParameterSet {
+  readonly origin: Origin;
+  readonly #prefix: string;
+  readonly #parameters: Map<string, Parameter>;
+  readonly #buffers: Map<string, Tensor>;
+
+  constructor(origin: Origin, prefix = '', shared?: ParameterSet) {
+    this.origin = origin;
+    this.#prefix = prefix;
+    this.#parameters = shared ? shared.#parameters : new Map();
+    this.#buffers = shared ? shared.#buffers : new Map();
+  }
+
+  child(name: string | number): ParameterSet {
+    return new ParameterSet(this.origin, `${this.#prefix}${name}.`, this);
+  }
+
+  /** Registers a trained tensor; the name must be new. */
+  weight(name: string, shape: readonly number[], initialise: Initialiser, options: { decay?: boolean } = {}): Tensor {
+    const path = this.#claim(name);
+    const tensor = keepForever(requireGradient(toDevice(initialise(shape, this.origin.generator), this.origin.device)));
+    this.#parameters.set(path, { name: path, tensor, decay: options.decay ?? true });
+    return tensor;
+  }
+
+  /** Registers a tensor that is stored with the weights but not trained. */
+  buffer(name: string, shape: readonly number[], value: number): Tensor {
+    const path = this.#claim(name);
+    const tensor = keepForever(toDevice(constant(value)(shape, this.origin.generator), this.origin.device));
+    this.#buffers.set(path, tensor);
+    return tensor;
+  }
+
+  /** All trained tensors, in the order of registration. */
+  parameters(): readonly Parameter[] {
+    return [...this.#parameters.values()];
+  }
+
+  /** Every tensor by name, weights and buffers. */
+  entries(): ReadonlyMap<string, Tensor> {
+    const all = new Map<string, Tensor>();
+    for (const [name, { tensor }] of this.#parameters) all.set(name, tensor);
+    for (const [name, tensor] of this.#buffers) all.set(name, tensor);
+    return all;
+  }
+
+  /** Number of trained elements. */
+  count(): number {
+    return this.parameters().reduce((total, { tensor }) => total + tensor.size, 0);
+  }
+
+  free(): void {
+    for (const tensor of this.entries().values()) tensor.free();
+    this.#parameters.clear();
+    this.#buffers.clear();
+  }
+
+  #claim(name: string): string {
+    const path = this.#prefix + name;
+    if (this.#parameters.has(path) || this.#buffers.has(path))
+      throw new ArchitectureError(`two tensors are called "${path}"`);
+    return path;
+  }
+}
