@@ -27,6 +27,8 @@ export const randn = (shape: readonly number[], generator: number, dtype: DType 
   operator('aten::randn.generator').one(shape, generator, dtype, null, device);
 export const rand = (shape: readonly number[], generator: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
   operator('aten::rand.generator').one(shape, generator, dtype, null, device);
+/** `x < value`, as bool. */
+export const lessThan: WithNumber = one('aten::lt.Scalar');
 export const zerosLike: Unary = one('aten::zeros_like');
 export const full = (shape: readonly number[], value: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
   operator('aten::full').one(shape, value, dtype, null, device);

@@ -1,0 +1,139 @@
+/**
+ * @file A discrete network as data: a list of nodes, each after its inputs. Running, counting, drawing and exporting all read this.
+ * Knows sizes and parameters of every node kind; knows nothing of tensors.
+ */
+import { ShapeError } from '../base/errors.ts';
+
+/** What a node computes. Sizes are spatial, `[depth, height, width]` or `[height, width]`; padding always keeps `ceil(size / stride)`. */
+export type NodeOperation =
+  | { readonly kind: 'input'; readonly channels: number }
+  | {
+      readonly kind: 'convolution';
+      readonly outputs: number;
+      readonly kernel: number;
+      readonly stride: number;
+      readonly dilation: number;
+      /** `depthwise` filters each channel alone. */
+      readonly depthwise: boolean;
+      readonly bias: boolean;
+    }
+  | { readonly kind: 'norm'; readonly epsilon: number; readonly momentum: number }
+  | { readonly kind: 'relu' }
+  | { readonly kind: 'pool'; readonly mode: 'average' | 'max'; readonly kernel: number; readonly stride: number }
+  | { readonly kind: 'globalPool' }
+  /** Bilinear with aligned corners: to the size of another node, or by 2 (`2 d - 1`) or one half (`ceil(d / 2)`). */
+  | { readonly kind: 'resize'; readonly to: { readonly like: number } | { readonly factor: 2 | 0.5 } }
+  | { readonly kind: 'add' }
+  | { readonly kind: 'concat' }
+  /** Scheduled drop path; `share` is (layer + 1) / layers. Identity at inference. */
+  | { readonly kind: 'dropPath'; readonly share: number };
+
+/** A node: its inputs come before it in the list; `stage` groups nodes in tables, `name` is the path of its weights. */
+export type GraphNode = NodeOperation & {
+  readonly inputs: readonly number[];
+  readonly stage: string;
+  readonly name: string;
+};
+
+/** A network: node `i` may read nodes `< i`; the last node gives the logits at the input's size. */
+export interface NetworkGraph {
+  readonly rank: 2 | 3;
+  readonly classes: number;
+  readonly nodes: readonly GraphNode[];
+}
+
+/** Channels and spatial size of one node's output. */
+export interface NodeShape {
+  readonly channels: number;
+  readonly size: readonly number[];
+}
+
+/** Output shapes of all nodes for an input of spatial `size`. Throws `ShapeError` where sizes or channels do not fit. */
+export function inferShapes(graph: NetworkGraph, size: readonly number[]): NodeShape[] {
+  if (size.length !== graph.rank || size.some((length) => !Number.isInteger(length) || length < 1)) {
+    throw new ShapeError(
+      `a network of rank ${graph.rank} needs ${graph.rank} positive sizes, got [${size.join(', ')}]`,
+    );
+  }
+  const shapes: NodeShape[] = [];
+  for (const node of graph.nodes) shapes.push(shapeOf(node, shapes, size));
+  return shapes;
+}
+
+function shapeOf(node: GraphNode, shapes: readonly NodeShape[], size: readonly number[]): NodeShape {
+  const first = shapes[node.inputs[0]];
+  switch (node.kind) {
+    case 'input':
+      return { channels: node.channels, size };
+    case 'convolution':
+      return { channels: node.outputs, size: strided(first.size, node.stride) };
+    case 'pool':
+      return { channels: first.channels, size: strided(first.size, node.stride) };
+    case 'globalPool':
+      return { channels: first.channels, size: first.size.map(() => 1) };
+    case 'resize':
+      return { channels: first.channels, size: resizeTarget(node, first.size, shapes) };
+    case 'concat':
+      for (const input of node.inputs) requireSameSize(node, first, shapes[input]);
+      return { channels: node.inputs.reduce((total, input) => total + shapes[input].channels, 0), size: first.size };
+    case 'add':
+      for (const input of node.inputs) {
+        requireSameSize(node, first, shapes[input]);
+        if (shapes[input].channels !== first.channels)
+          throw new ShapeError(`${node.name}: cannot add ${first.channels} and ${shapes[input].channels} channels`);
+      }
+      return first;
+    case 'norm':
+    case 'relu':
+    case 'dropPath':
+      return first;
+    default:
+      return node satisfies never;
+  }
+}
+
+/** The size a resize node gives. */
+export function resizeTarget(
+  node: Extract<GraphNode, { kind: 'resize' }>,
+  from: readonly number[],
+  shapes: readonly { readonly size: readonly number[] }[],
+): readonly number[] {
+  if ('like' in node.to) return shapes[node.to.like].size;
+  return node.to.factor === 2 ? from.map((length) => 2 * length - 1) : strided(from, 2);
+}
+
+const strided = (size: readonly number[], stride: number) => size.map((length) => Math.ceil(length / stride));
+
+function requireSameSize(node: GraphNode, a: NodeShape, b: NodeShape): void {
+  if (a.size.some((length, i) => length !== b.size[i]))
+    throw new ShapeError(`${node.name}: inputs have sizes [${a.size.join(', ')}] and [${b.size.join(', ')}]`);
+}
+
+/** What a network costs: trained parameters and multiply-adds of its convolutions, in all and by stage. */
+export interface NetworkCost {
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  readonly stages: readonly { readonly stage: string; readonly parameters: number; readonly multiplyAdds: number }[];
+}
+
+/** Counts one forward pass of one picture of spatial `size`; multiply-adds are those of convolutions only, as papers count them. */
+export function countNetwork(graph: NetworkGraph, size: readonly number[]): NetworkCost {
+  const shapes = inferShapes(graph, size);
+  const stages = new Map<string, { parameters: number; multiplyAdds: number }>();
+  graph.nodes.forEach((node, i) => {
+    const stage = stages.get(node.stage) ?? { parameters: 0, multiplyAdds: 0 };
+    stages.set(node.stage, stage);
+    const inputs = node.inputs.length > 0 ? shapes[node.inputs[0]].channels : 0;
+    if (node.kind === 'norm') stage.parameters += 2 * inputs;
+    if (node.kind !== 'convolution') return;
+    const weights = node.outputs * (node.depthwise ? 1 : inputs) * node.kernel ** graph.rank;
+    stage.parameters += weights + (node.bias ? node.outputs : 0);
+    stage.multiplyAdds += weights * shapes[i].size.reduce((product, length) => product * length, 1);
+  });
+  const rows = [...stages].map(([stage, cost]) => ({ stage, ...cost }));
+  return {
+    parameters: rows.reduce((total, row) => total + row.parameters, 0),
+    multiplyAdds: rows.reduce((total, row) => total + row.multiplyAdds, 0),
+    stages: rows.filter((row) => row.parameters > 0),
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * @file Runs a `NetworkGraph`: creates its weights once and walks its nodes. Every intermediate tensor is freed after its last reader.
+ */
+import { ShapeError } from '../base/errors.ts';
+import * as op from '../engine/operators.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { dropPath } from '../nn/dropPath.ts';
+import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
+import { batchNorm, convolution, type Layer, type Pass } from '../nn/layers.ts';
+import type { ParameterSet } from '../nn/parameters.ts';
+import { type GraphNode, type NetworkGraph, resizeTarget } from './graph.ts';
+
+/** A network with weights. */
+export interface Network {
+  readonly graph: NetworkGraph;
+  readonly parameters: ParameterSet;
+  /** Logits `[batch, classes, ...spatial]` at the size of the input `[batch, channels, ...spatial]`. */
+  forward(images: Tensor, pass: Pass): Tensor;
+}
+
+/** Options of `createNetwork`. */
+export interface NetworkOptions {
+  initialise?: Initialiser;
+  /** Probability that an operator survives at the last layer and the end of training; 1 turns drop path off. */
+  dropPathKeep?: number;
+}
+
+/** Creates the weights of `graph` in `parameters`. */
+export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, options: NetworkOptions = {}): Network {
+  const channels = channelsOf(graph);
+  const layers = graph.nodes.map((node) => createLayer(graph, node, channels[node.inputs[0]], parameters, options));
+  const readers = countReaders(graph);
+  return {
+    graph,
+    parameters,
+    forward(images, pass) {
+      const wanted = graph.nodes[0];
+      if (images.shape.length !== graph.rank + 2 || (wanted.kind === 'input' && images.shape[1] !== wanted.channels)) {
+        throw new ShapeError(
+          `the network reads [batch, ${channels[0]}, ${graph.rank} sizes], got [${images.shape.join(', ')}]`,
+        );
+      }
+      return run(graph, layers, readers, images, pass);
+    },
+  };
+}
+
+/** What a node does with its input tensors; `sizes` are those of the nodes before it. */
+type NodeFunction = (inputs: readonly Tensor[], pass: Pass, sizes: readonly { size: readonly number[] }[]) => Tensor;
+
+function run(
+  graph: NetworkGraph,
+  layers: readonly NodeFunction[],
+  readers: readonly number[],
+  images: Tensor,
+  pass: Pass,
+): Tensor {
+  const values: Tensor[] = [];
+  const sizes: { size: readonly number[] }[] = [];
+  // A node may hand its input through (a resize to the same size): uses are counted per tensor, not per node.
+  const uses = new Map<Tensor, number>();
+  graph.nodes.forEach((node, i) => {
+    const inputs = node.inputs.map((input) => values[input]);
+    const value = node.kind === 'input' ? images : layers[i](inputs, pass, sizes);
+    values.push(value);
+    sizes.push({ size: value.shape.slice(2) });
+    uses.set(value, (uses.get(value) ?? 0) + readers[i]);
+    for (const input of inputs) {
+      const left = (uses.get(input) as number) - 1;
+      uses.set(input, left);
+      if (left === 0 && input !== images) input.free();
+    }
+  });
+  return values[values.length - 1];
+}
+
+function createLayer(
+  graph: NetworkGraph,
+  node: GraphNode,
+  inputs: number,
+  parameters: ParameterSet,
+  options: NetworkOptions,
+): NodeFunction {
+  const own = parameters.child(node.name);
+  const single =
+    (layer: Layer): NodeFunction =>
+    ([x], pass) =>
+      layer(x, pass);
+  switch (node.kind) {
+    case 'input':
+      return ([x]) => x;
+    case 'convolution':
+      return single(
+        convolution(own, {
+          rank: graph.rank,
+          inputs,
+          outputs: node.outputs,
+          kernel: node.kernel,
+          stride: node.stride,
+          dilation: node.dilation,
+          groups: node.depthwise ? inputs : 1,
+          bias: node.bias,
+          initialise: options.initialise ?? fanInUniform(),
+        }),
+      );
+    case 'norm':
+      return single(batchNorm(own, { channels: inputs, epsilon: node.epsilon, momentum: node.momentum }));
+    case 'relu':
+      return single(op.relu);
+    case 'pool':
+      return single((x) =>
+        (node.mode === 'max' ? op.maxPool : op.averagePool)(x, node.kernel, node.stride, (node.kernel - 1) / 2),
+      );
+    case 'globalPool':
+      return single(op.globalAveragePool);
+    case 'resize':
+      return ([x], _, sizes) => op.resize(x, resizeTarget(node, x.shape.slice(2), sizes));
+    case 'add':
+      return (terms) => terms.slice(1).reduce((total, term) => op.add(total, term), terms[0]);
+    case 'concat':
+      return (parts) => op.concat(parts, 1);
+    case 'dropPath':
+      return single((x, pass) => dropPath(x, node.share, options.dropPathKeep ?? 1, pass));
+    default:
+      return node satisfies never;
+  }
+}
+
+/** How many later nodes read each node; the last one counts the caller. */
+function countReaders(graph: NetworkGraph): number[] {
+  const readers = graph.nodes.map(() => 0);
+  for (const node of graph.nodes) for (const input of node.inputs) readers[input]++;
+  readers[readers.length - 1]++;
+  return readers;
+}
+
+function channelsOf(graph: NetworkGraph): number[] {
+  const channels: number[] = [];
+  for (const node of graph.nodes) {
+    if (node.kind === 'input') channels.push(node.channels);
+    else if (node.kind === 'convolution') channels.push(node.outputs);
+    else if (node.kind === 'concat') channels.push(node.inputs.reduce((total, input) => total + channels[input], 0));
+    else channels.push(channels[node.inputs[0]]);
+  }
+  return channels;
+}

@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** Which folders of `src` a folder may import, beside itself. */
+const ALLOWED: Record<string, readonly string[]> = {
+  base: [],
+  engine: ['base'],
+  nn: ['base', 'engine'],
+  space: ['base'],
+  decode: ['base', 'space'],
+  data: ['base'],
+  metrics: ['base'],
+  run: ['base'],
+  objective: ['base', 'engine', 'nn', 'space'],
+  supernet: ['base', 'engine', 'nn', 'space'],
+  models: ['base', 'engine', 'nn', 'space'],
+  export: ['base', 'engine', 'nn', 'space', 'models', 'run'],
+  train: [
+    'base',
+    'engine',
+    'nn',
+    'space',
+    'decode',
+    'data',
+    'metrics',
+    'run',
+    'objective',
+    'supernet',
+    'models',
+    'export',
+  ],
+  server: ['base', 'run'],
+  cli: [
+    'base',
+    'engine',
+    'nn',
+    'space',
+    'decode',
+    'data',
+    'metrics',
+    'run',
+    'objective',
+    'supernet',
+    'models',
+    'export',
+    'train',
+    'server',
+  ],
+};
+
+const source = resolve(import.meta.dirname, '..', 'src');
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+
+describe('the house', () => {
+  it.each(files)('%s opens with a header and imports one way', (name) => {
+    const text = readFileSync(join(source, name), 'utf8');
+    expect(
+      text
+        .replace(/^#!.*\n/, '')
+        .trimStart()
+        .startsWith('/**\n * @file '),
+    ).toBe(true);
+    const room = name.includes('/') ? name.split('/')[0] : undefined;
+    if (room === undefined) return; // index.ts may import every room
+    expect(Object.keys(ALLOWED)).toContain(room);
+    for (const [, target] of text.matchAll(/from '(\.[^']+)'/g)) {
+      const other = relative(source, resolve(dirname(join(source, name)), target)).split('/')[0];
+      if (other !== room) expect(ALLOWED[room], `${name} imports ${target}`).toContain(other);
+    }
+  });
+
+  it('knows libtorch in engine only', () => {
+    const outside = files.filter(
+      (name) =>
+        !name.startsWith('engine/') && /native\(\)|espalier\.node/.test(readFileSync(join(source, name), 'utf8')),
+    );
+    expect(outside).toEqual([]);
+  });
+});
