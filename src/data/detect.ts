@@ -1,0 +1,44 @@
+/**
+ * @file Opens a data set by path: recognises the layout of a folder, reads a `data.yaml`, or makes the embedded scenes by their name.
+ */
+import { stat } from 'node:fs/promises';
+import { dirname, extname, resolve } from 'node:path';
+import { DataError } from '../base/errors.ts';
+import { camvid } from './layouts/camvid.ts';
+import { loadDescription } from './layouts/description.ts';
+import { folder, openDescribed } from './layouts/folder.ts';
+import type { Layout, OpenOptions } from './layouts/layout.ts';
+import { createSceneSet, parseSceneName } from './sceneSet.ts';
+import type { DataSet } from './types.ts';
+
+/** The known layouts in the order they are tried: the more particular first. */
+export const LAYOUTS: readonly Layout[] = [camvid, folder];
+
+/**
+ * Opens a data set: a folder, a `data.yaml` (of any name), or `scenes` (`scenes:256x192` for another size).
+ * Reads names, lists and, where nothing names the classes, masks. Throws a `DataError` that says what was looked for.
+ */
+export async function openDataSet(path: string, options: OpenOptions = {}): Promise<DataSet> {
+  const scenes = parseSceneName(path);
+  if (scenes !== undefined) return createSceneSet(scenes);
+  const root = resolve(path);
+  const found = await stat(root).catch(() => undefined);
+  if (found === undefined) {
+    throw new DataError(
+      `${path}: no such folder or file`,
+      'give a folder, a data.yaml, or `scenes` for the embedded data',
+    );
+  }
+  if (found.isFile()) {
+    if (!['.yaml', '.yml'].includes(extname(root))) {
+      throw new DataError(`${path}: expected a folder or a .yaml file`, 'give the folder that holds the pictures');
+    }
+    const description = await loadDescription(root);
+    return openDescribed(resolve(dirname(root), description.path ?? '.'), description, options);
+  }
+  for (const layout of LAYOUTS) {
+    if (await layout.matches(root)) return layout.open(root, options);
+  }
+  const sought = LAYOUTS.map((layout) => `${layout.name} (${layout.looksFor})`).join('; ');
+  throw new DataError(`${path}: no known layout`, `looked for ${sought}`);
+}

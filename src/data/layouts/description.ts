@@ -1,0 +1,113 @@
+/**
+ * @file `data.yaml`: what a plain folder cannot say itself. Classes by name (a list, or a map from label value to name), colours,
+ * values to ignore, and the folders of the splits.
+ */
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { DataError } from '../../base/errors.ts';
+import { suggest } from '../../base/text.ts';
+import type { Colour } from '../types.ts';
+
+/** A parsed `data.yaml`; folders are relative to the root of the data set. */
+export interface Description {
+  name?: string;
+  /** The folder the description is about, relative to its own; default its own. */
+  path?: string;
+  classes?: { value: number; name: string; colour?: Colour }[];
+  /** Raw label values that do not count. */
+  ignore?: number[];
+  train?: { images: string; masks: string };
+  val?: { images: string; masks: string };
+  /** Share of the samples that go to val when the folders make no split; default 0.2. */
+  valShare?: number;
+}
+
+const byte = z.int().min(0).max(255);
+const colour = z.tuple([byte, byte, byte]);
+const split = z.union([z.string(), z.strictObject({ images: z.string(), masks: z.string() })]);
+
+const schema = z.strictObject({
+  name: z.string().optional(),
+  path: z.string().optional(),
+  classes: z.union([z.array(z.string()).min(1), z.record(z.string().regex(/^\d+$/), z.string())]).optional(),
+  colours: z.union([z.array(colour), z.record(z.string(), colour)]).optional(),
+  ignore: z.union([byte, z.array(byte)]).optional(),
+  train: split.optional(),
+  val: split.optional(),
+  masks: z.string().optional(),
+  valShare: z.number().gt(0).lt(1).optional(),
+});
+
+/** Loads and parses a `data.yaml`. */
+export async function loadDescription(file: string): Promise<Description> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    throw new DataError(`${file}: cannot be read`);
+  }
+  return parseDescription(text, file);
+}
+
+/** Parses the text of a `data.yaml`, or throws a `DataError` that names `file` and the key. */
+export function parseDescription(text: string, file: string): Description {
+  let raw: unknown;
+  try {
+    raw = parse(text) ?? {};
+  } catch (error) {
+    throw new DataError(`${file}: no valid YAML (${(error as Error).message.split('\n')[0]})`);
+  }
+  const result = schema.safeParse(raw);
+  if (!result.success) throw new DataError(`${file}: ${explain(result.error)}`);
+  const { classes, colours, ignore, train, val, masks, ...rest } = result.data;
+  const description: Description = { ...rest };
+  if (ignore !== undefined) description.ignore = [ignore].flat();
+  if (train !== undefined) description.train = foldersOf(train, masks, file);
+  if (val !== undefined) description.val = foldersOf(val, masks, file);
+  if (val !== undefined && train === undefined) throw new DataError(`${file}: \`val\` without \`train\``, 'state both');
+  if (classes === undefined) return description;
+  const kinds = Array.isArray(classes)
+    ? classes.map((name, value) => ({ value, name }))
+    : Object.entries(classes).map(([value, name]) => ({ value: Number(value), name }));
+  kinds.sort((a, b) => a.value - b.value);
+  const names = kinds.map((kind) => kind.name);
+  const wrong = kinds.find((kind, i) => kind.value > 255 || names.indexOf(kind.name) !== i);
+  if (wrong !== undefined) {
+    throw new DataError(`${file}: class "${wrong.name}" (value ${wrong.value})`, 'names differ, values are 0..255');
+  }
+  if (Array.isArray(colours) && colours.length !== kinds.length) {
+    throw new DataError(`${file}: ${colours.length} colours for ${kinds.length} classes`);
+  }
+  if (colours !== undefined && !Array.isArray(colours)) {
+    const unknown = Object.keys(colours).find((name) => !names.includes(name));
+    if (unknown !== undefined)
+      throw new DataError(`${file}: colour of unknown class "${unknown}"`, suggest(unknown, names));
+  }
+  const colourOf = (name: string, i: number): Colour | undefined =>
+    Array.isArray(colours) ? colours[i] : colours?.[name];
+  return { ...description, classes: kinds.map((kind, i) => ({ ...kind, colour: colourOf(kind.name, i) })) };
+}
+
+/** The masks of a split given by its picture folder alone lie where `images` in its path is `masks` (or the value of `masks`). */
+function foldersOf(
+  value: string | { images: string; masks: string },
+  masks: string | undefined,
+  file: string,
+): { images: string; masks: string } {
+  if (typeof value !== 'string') return value;
+  const parts = value.split('/');
+  const at = parts.lastIndexOf('images');
+  if (at === -1) {
+    throw new DataError(`${file}: where are the masks of "${value}"?`, 'write {images: ..., masks: ...}');
+  }
+  return { images: value, masks: [...parts.slice(0, at), masks ?? 'masks', ...parts.slice(at + 1)].join('/') };
+}
+
+function explain(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue.code === 'unrecognized_keys') {
+    return `unknown key "${issue.keys[0]}"; ${suggest(issue.keys[0], Object.keys(schema.shape))}`;
+  }
+  return `${issue.path.length > 0 ? `\`${issue.path.join('.')}\`: ` : ''}${issue.message.toLowerCase()}`;
+}

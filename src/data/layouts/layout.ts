@@ -1,0 +1,107 @@
+/**
+ * @file What a data-set layout is, and how folders of pictures and masks are listed and paired. A layout is a row of the table in `detect.ts`.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { join, parse, relative, sep } from 'node:path';
+import { DataError } from '../../base/errors.ts';
+import type { DataSet, Sample } from '../types.ts';
+
+/** Options of opening a data set. */
+export interface OpenOptions {
+  /** List files without a partner in `unpaired` instead of refusing the data set; for checks. */
+  allowUnpaired?: boolean;
+  /** Seed of a split that the folder does not make itself; default 0. */
+  seed?: number;
+}
+
+/** One way to lay out a data set on disk. */
+export interface Layout {
+  name: string;
+  /** What a folder must hold to be of this layout, for the error message. */
+  looksFor: string;
+  /** Whether the folder is of this layout: looks at names only. */
+  matches(root: string): Promise<boolean>;
+  /** Opens a folder that matches. */
+  open(root: string, options: OpenOptions): Promise<DataSet>;
+}
+
+/** Pictures with their masks, and who stayed alone. */
+export interface Pairing {
+  samples: Sample[];
+  /** Pictures without a mask. */
+  alone: string[];
+  /** Masks without a picture. */
+  unused: string[];
+}
+
+const PICTURES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff', '.bmp']);
+
+/** Endings that mask files may carry after the name of their picture. */
+const MASK_ENDINGS = ['', '_mask', '_label', '_labels', '_gt', '_seg', '_L'];
+
+/** Whether the path is a folder. */
+export async function isFolder(...path: string[]): Promise<boolean> {
+  return (await stat(join(...path)).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+/** Whether the path is a file. */
+export async function isFile(...path: string[]): Promise<boolean> {
+  return (await stat(join(...path)).catch(() => undefined))?.isFile() ?? false;
+}
+
+/** The picture files below a folder, sorted by path; hidden files (also `._*` of macOS) are passed over. */
+export async function listPictures(folder: string): Promise<string[]> {
+  if (!(await isFolder(folder))) throw new DataError(`${folder}: no such folder`);
+  const found: string[] = [];
+  const walk = async (at: string): Promise<void> => {
+    for (const entry of await readdir(at, { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue;
+      const path = join(at, entry.name);
+      const kind = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry;
+      if (kind?.isDirectory()) await walk(path);
+      else if (kind?.isFile() && PICTURES.has(parse(entry.name).ext.toLowerCase())) found.push(path);
+    }
+  };
+  await walk(folder);
+  return found.sort();
+}
+
+/** Pairs the pictures below one folder with the masks below another by path without extension; `prefix` comes before the ids. */
+export async function pairFolders(images: string, masks: string, prefix = ''): Promise<Pairing> {
+  const [pictures, labels] = await Promise.all([listPictures(images), listPictures(masks)]);
+  if (pictures.length === 0) throw new DataError(`${images}: holds no pictures`, `known: ${[...PICTURES].join(' ')}`);
+  const byStem = new Map(labels.map((file) => [stemOf(masks, file), file]));
+  const used = new Set<string>();
+  const samples: Sample[] = [];
+  const alone: string[] = [];
+  for (const image of pictures) {
+    const stem = stemOf(images, image);
+    const label = MASK_ENDINGS.map((ending) => byStem.get(stem + ending)).find((file) => file !== undefined);
+    if (label === undefined) {
+      alone.push(image);
+    } else {
+      used.add(label);
+      samples.push({ id: prefix + stem, source: { kind: 'files', image, label } });
+    }
+  }
+  return { samples, alone, unused: labels.filter((file) => !used.has(file)) };
+}
+
+/** The files of several pairings without a partner; throws when pictures lack masks, unless `allowUnpaired`. */
+export function unpairedOf(pairings: readonly Pairing[], options: OpenOptions): string[] {
+  const alone = pairings.flatMap((pairing) => pairing.alone);
+  if (alone.length > 0 && !options.allowUnpaired) {
+    const named = alone.slice(0, 5).join(', ') + (alone.length > 5 ? `, ... (${alone.length} in all)` : '');
+    throw new DataError(`pictures without a mask: ${named}`, 'add their masks under the same name, or remove them');
+  }
+  return [...alone, ...pairings.flatMap((pairing) => pairing.unused)];
+}
+
+/** Path below `folder` without extension, with `/` on every system. */
+function stemOf(folder: string, file: string): string {
+  const path = relative(folder, file);
+  return path
+    .slice(0, path.length - parse(path).ext.length)
+    .split(sep)
+    .join('/');
+}

@@ -1,0 +1,28 @@
+/**
+ * @file Colours for classes that have none, and label maps as pictures. For people only: no network sees these.
+ */
+import { type Colour, IGNORE, type SegmentationClass } from './types.ts';
+
+/** The colour of class `id` in the palette of PASCAL VOC: the bits of the id spread over the high bits of red, green and blue. */
+export function paletteColour(id: number): Colour {
+  const colour: Colour = [0, 0, 0];
+  for (let bit = 0, rest = id; bit < 8 && rest > 0; bit++, rest >>= 3) {
+    for (let c = 0; c < 3; c++) colour[c] |= ((rest >> c) & 1) << (7 - bit);
+  }
+  return colour;
+}
+
+/** 256 colours to write a label map as an indexed PNG: those of the classes, then those of VOC; `IGNORE` is black. */
+export function paletteOf(classes: readonly SegmentationClass[]): Colour[] {
+  return Array.from({ length: 256 }, (_, id) =>
+    id === IGNORE ? [0, 0, 0] : (classes[id]?.colour ?? paletteColour(id)),
+  );
+}
+
+/** Labels `[height, width]` as RGB, `[height, width, 3]`. */
+export function colourLabels(label: Uint8Array, classes: readonly SegmentationClass[]): Uint8Array {
+  const palette = paletteOf(classes);
+  const out = new Uint8Array(label.length * 3);
+  for (let i = 0; i < label.length; i++) out.set(palette[label[i]], i * 3);
+  return out;
+}

@@ -1,0 +1,87 @@
+/** @file Layouts: CamVid as it is, plain folders made here, and what is said of broken ones. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDataSet } from '../../src/data/detect.ts';
+import { encodePng } from '../../src/data/png.ts';
+import { loadSample } from '../../src/data/sample.ts';
+import { hasRealData, realData } from './realData.ts';
+
+describe.skipIf(!hasRealData)('camvid', () => {
+  it('has 367 and 51 pictures of 480x360 with 11 classes', async () => {
+    const dataset = await openDataSet(realData('camvid'));
+    expect(dataset.layout).toBe('camvid');
+    expect([dataset.splits.train.length, dataset.splits.val.length]).toEqual([367, 51]);
+    expect(dataset.classes.length).toBe(11);
+    expect(dataset.classes[3]).toEqual({ name: 'Road', colour: [128, 64, 128] });
+    expect(structuredClone(dataset)).toEqual(dataset);
+    const picture = await loadSample(dataset, dataset.splits.val[0]);
+    expect([picture.width, picture.height, picture.image.length]).toEqual([480, 360, 480 * 360 * 3]);
+    expect([...new Set(picture.label)].every((id) => id < 11 || id === 255)).toBe(true);
+  });
+});
+
+describe('plain folder', () => {
+  let root = '';
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'espalier-data-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  const write = (path: string, content: string | Uint8Array): void => {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  };
+  const picture = encodePng({ width: 2, height: 1, channels: 3, data: new Uint8Array(6) });
+  const mask = (...values: number[]) => encodePng({ width: 2, height: 1, channels: 1, data: Uint8Array.from(values) });
+
+  it('splits images/ + masks/ by seed, 80 to 20, without overlap', async () => {
+    for (let i = 0; i < 10; i++) {
+      write(`images/${i}.png`, picture);
+      write(`masks/${i}${i === 3 ? '_mask' : ''}.png`, mask(0, i === 5 ? 2 : 255));
+    }
+    write('images/._1.png', 'macOS');
+    const first = await openDataSet(root);
+    expect(first.classes.map((entry) => entry.name)).toEqual(['class 0', 'class 1', 'class 2']);
+    expect([first.splits.train.length, first.splits.val.length]).toEqual([8, 2]);
+    expect(new Set([...first.splits.train, ...first.splits.val].map((sample) => sample.id)).size).toBe(10);
+    expect(await openDataSet(root)).toEqual(first);
+    expect((await openDataSet(root, { seed: 1 })).splits).not.toEqual(first.splits);
+  });
+
+  it('follows a data.yaml: names by value, colours, ignored values, folders', async () => {
+    write('a/images/x.png', picture);
+    write('a/masks/x.png', mask(0, 255));
+    write('b/images/y.png', picture);
+    write('b/masks/y.png', mask(7, 255));
+    write(
+      'data.yaml',
+      'name: two\nclasses: {0: back, 255: front}\ncolours: {front: [1, 2, 3]}\nignore: 7\ntrain: a/images\nval: {images: b/images, masks: b/masks}\n',
+    );
+    const dataset = await openDataSet(join(root, 'data.yaml'));
+    expect(dataset.name).toBe('two');
+    expect(dataset.classes[1]).toEqual({ name: 'front', colour: [1, 2, 3] });
+    expect([...(await loadSample(dataset, dataset.splits.train[0])).label]).toEqual([0, 1]);
+    expect([...(await loadSample(dataset, dataset.splits.val[0])).label]).toEqual([255, 1]);
+  });
+
+  it('says what is wrong', async () => {
+    await expect(openDataSet(join(root, 'nowhere'))).rejects.toThrow(/no such folder/);
+    await expect(openDataSet(root)).rejects.toThrow(/looked for camvid \(.*trainannot.*folder \(images\//);
+    write('images/train/a.png', picture);
+    write('masks/train/a.png', mask(0, 1));
+    await expect(openDataSet(root)).rejects.toThrow(/images\/val: no such folder/);
+    write('images/val/b.png', picture);
+    write('masks/val/c.png', mask(0, 1));
+    await expect(openDataSet(root)).rejects.toThrow(/pictures without a mask: .*b\.png/);
+    const open = await openDataSet(root, { allowUnpaired: true });
+    expect(open.unpaired.map((file) => file.slice(-5))).toEqual(['b.png', 'c.png']);
+    write('data.yaml', 'clases: [a]');
+    await expect(openDataSet(root)).rejects.toThrow(/unknown key "clases"; did you mean "classes"/);
+    write('data.yaml', 'classes: [only]');
+    write('masks/val/b.png', mask(0, 9));
+    const dataset = await openDataSet(root, { allowUnpaired: true });
+    await expect(loadSample(dataset, dataset.splits.val[0])).rejects.toThrow(/b\.png: label values 9 belong to none/);
+  });
+});
