@@ -1,0 +1,136 @@
+/**
+ * @file Batches for training and for evaluation. Content depends on (seed, epoch, place) only, never on the number of workers; while
+ * a batch is being computed with, the next ones are made in threads.
+ */
+import { ConfigError } from '../base/errors.ts';
+import { type Augmentation, checkAugmentation, normalisePicture, STANDARD_AUGMENTATION } from './augment.ts';
+import { createJobRunner, type JobRunner, type JobSetting } from './loaderJob.ts';
+import { epochOrder } from './loaderPlan.ts';
+import { loadSample } from './sample.ts';
+import type { DataSet, Sample } from './types.ts';
+import { createWorkerPool, type WorkerPool } from './workerPool.ts';
+
+/** A batch: `images` `[batch, height, width, 3]` in [-1, 1] (channels last), `labels` `[batch, height, width]` class ids and 255. */
+export interface Batch {
+  images: Float32Array;
+  labels: Uint8Array;
+  ids: string[];
+  batch: number;
+  height: number;
+  width: number;
+}
+
+/** What `createLoader` needs. */
+export interface LoaderOptions {
+  dataset: Pick<DataSet, 'labelMap' | 'classes'>;
+  samples: readonly Sample[];
+  /** Samples a batch. */
+  batch: number;
+  crop: readonly [height: number, width: number];
+  /** Default `STANDARD_AUGMENTATION`. */
+  augmentation?: Augmentation;
+  seed: number;
+  /** Threads; 0, the default, works in process. */
+  workers?: number;
+  /** Default true. */
+  shuffle?: boolean;
+  /** Leaves out a last batch that is not full; default true. */
+  dropLast?: boolean;
+  /** Batches made ahead of the one in use; default 2, and at least 2 a worker in samples. */
+  prefetch?: number;
+  /** Limit of decoded pictures in memory, over all workers; default 1 GiB. */
+  cacheBytes?: number;
+}
+
+/** An endless source of epochs. */
+export interface Loader {
+  /** The batches of one epoch (0, 1, ...); may be asked again and gives the same. */
+  batches(epoch: number): AsyncIterable<Batch>;
+  stepsPerEpoch: number;
+  /** Ends the threads. */
+  close(): Promise<void>;
+}
+
+/** Creates a loader of augmented crops. Errors while iterating are `DataError`s that name the file. */
+export function createLoader(options: LoaderOptions): Loader {
+  const { samples, batch, crop, seed, workers = 0, shuffle = true, dropLast = true } = options;
+  const augmentation = options.augmentation ?? STANDARD_AUGMENTATION;
+  checkAugmentation(augmentation);
+  const numbers = { batch, 'crop height': crop[0], 'crop width': crop[1] };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new ConfigError(`${name} ${value}`, 'expected a whole number from 1 on');
+  }
+  if (!Number.isInteger(workers) || workers < 0) throw new ConfigError(`workers ${workers}`, 'expected 0, 1, ...');
+  const stepsPerEpoch = dropLast ? Math.floor(samples.length / batch) : Math.ceil(samples.length / batch);
+  if (stepsPerEpoch === 0) {
+    throw new ConfigError(`${samples.length} samples make no batch of ${batch}`, 'lower the batch or add data');
+  }
+  const setting: JobSetting = {
+    dataset: { labelMap: options.dataset.labelMap, classes: options.dataset.classes },
+    samples: [...samples],
+    crop: [crop[0], crop[1]],
+    augmentation,
+    seed,
+    cacheBytes: options.cacheBytes ?? 2 ** 30,
+  };
+  const pool: WorkerPool | undefined = workers > 0 ? createWorkerPool(workers, setting) : undefined;
+  const run = pool?.run ?? createJobRunner(setting);
+  // In process there is no other thread to work ahead on.
+  const ahead = workers === 0 ? 0 : Math.max(options.prefetch ?? 2, Math.ceil((2 * workers) / batch));
+  return {
+    stepsPerEpoch,
+    close: async () => pool?.close(),
+    async *batches(epoch) {
+      const order = epochOrder(samples.length, seed, epoch, shuffle);
+      const queue: Promise<Batch>[] = [];
+      for (let step = 0, asked = 0; step < stepsPerEpoch; step++) {
+        for (; asked < stepsPerEpoch && asked <= step + ahead; asked++) {
+          const made = makeBatch(run, setting, epoch, order, asked * batch, batch);
+          // Its error is thrown when its turn comes; until then it is not an unhandled one.
+          made.catch(() => undefined);
+          queue.push(made);
+        }
+        yield await queue.shift()!;
+      }
+    },
+  };
+}
+
+async function makeBatch(
+  run: JobRunner,
+  { crop, samples }: JobSetting,
+  epoch: number,
+  order: readonly number[],
+  first: number,
+  size: number,
+): Promise<Batch> {
+  const [height, width] = crop;
+  const numbers = order.slice(first, first + size);
+  const pixels = height * width;
+  const images = new Float32Array(numbers.length * pixels * 3);
+  const labels = new Uint8Array(numbers.length * pixels);
+  await Promise.all(
+    numbers.map((sample, i) =>
+      run(
+        { epoch, place: first + i, sample },
+        images.subarray(i * pixels * 3, (i + 1) * pixels * 3),
+        labels.subarray(i * pixels, (i + 1) * pixels),
+      ),
+    ),
+  );
+  return { images, labels, ids: numbers.map((sample) => samples[sample].id), batch: numbers.length, height, width };
+}
+
+/** Whole pictures one by one, `batch` 1, without augmentation, in the order of `samples`; sizes may differ from one to the next. */
+export async function* evaluationBatches(
+  dataset: Pick<DataSet, 'labelMap' | 'classes'>,
+  samples: readonly Sample[],
+): AsyncGenerator<Batch> {
+  for (const sample of samples) {
+    const { width, height, image, label } = await loadSample(dataset, sample);
+    const images = new Float32Array(image.length);
+    normalisePicture(image, images);
+    yield { images, labels: label, ids: [sample.id], batch: 1, height, width };
+  }
+}

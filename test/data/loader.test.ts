@@ -1,0 +1,84 @@
+/** @file The loader: content by seed, epoch and place alone, whatever the workers; errors come typed and named. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { DataError } from '../../src/base/errors.ts';
+import { type Batch, createLoader, evaluationBatches, type LoaderOptions } from '../../src/data/loader.ts';
+import { createSceneSet } from '../../src/data/sceneSet.ts';
+
+const dataset = createSceneSet({ width: 64, height: 48, train: 11, val: 2 });
+const options: LoaderOptions = { dataset, samples: dataset.splits.train, batch: 3, crop: [33, 41], seed: 5 };
+const isBuilt = existsSync(fileURLToPath(new URL('../../dist/data/loaderWorker.js', import.meta.url)));
+
+async function all(batches: AsyncIterable<Batch>): Promise<Batch[]> {
+  const result: Batch[] = [];
+  for await (const batch of batches) result.push(batch);
+  return result;
+}
+
+describe('in process', () => {
+  it('gives batches of the stated shape, the same when asked again, others in the next epoch', async () => {
+    const loader = createLoader(options);
+    const first = await all(loader.batches(0));
+    expect(first.length).toBe(3);
+    expect(loader.stepsPerEpoch).toBe(3);
+    for (const batch of first) {
+      expect([batch.images.length, batch.labels.length, batch.ids.length]).toEqual([3 * 33 * 41 * 3, 3 * 33 * 41, 3]);
+      expect(batch.images.every((value) => value >= -1 && value <= 1)).toBe(true);
+      expect(batch.labels.every((id) => id < 7 || id === 255)).toBe(true);
+    }
+    expect(await all(loader.batches(0))).toEqual(first);
+    expect(await all(loader.batches(1))).not.toEqual(first);
+    expect(await all(createLoader({ ...options, seed: 6 }).batches(0))).not.toEqual(first);
+  });
+
+  it('visits every sample once when the last batch is kept', async () => {
+    const batches = await all(createLoader({ ...options, dropLast: false }).batches(4));
+    expect(batches.map((batch) => batch.batch)).toEqual([3, 3, 3, 2]);
+    expect(new Set(batches.flatMap((batch) => batch.ids)).size).toBe(11);
+  });
+
+  it('refuses a batch larger than the data', () => {
+    expect(() => createLoader({ ...options, batch: 12 })).toThrow(/11 samples make no batch of 12/);
+  });
+
+  it('gives whole pictures for evaluation', async () => {
+    const batches = await all(evaluationBatches(dataset, dataset.splits.val));
+    expect(batches.map(({ batch, height, width }) => [batch, height, width])).toEqual([
+      [1, 48, 64],
+      [1, 48, 64],
+    ]);
+  });
+});
+
+describe.skipIf(!isBuilt)('in workers (needs dist/)', () => {
+  it('gives the same bytes with 0, 1 and 3 workers', async () => {
+    const want = await all(createLoader({ ...options, dropLast: false }).batches(2));
+    for (const workers of [1, 3]) {
+      const loader = createLoader({ ...options, dropLast: false, workers });
+      expect(await all(loader.batches(2))).toEqual(want);
+      await loader.close();
+    }
+  });
+
+  it('survives an epoch that is left early', async () => {
+    const loader = createLoader({ ...options, workers: 2 });
+    for await (const _ of loader.batches(0)) break;
+    expect((await all(loader.batches(1))).length).toBe(3);
+    await loader.close();
+    await expect(all(loader.batches(1))).rejects.toThrow(/loader was closed/);
+  });
+
+  it('throws the error of a worker typed, with the file and the advice', async () => {
+    for (const workers of [0, 2]) {
+      const samples = [
+        { id: 'x', source: { kind: 'files', image: '/nowhere/x.png', label: '/nowhere/y.png' } } as const,
+      ];
+      const loader = createLoader({ ...options, samples, batch: 1, workers });
+      const failure = await all(loader.batches(0)).catch((error) => error);
+      expect(failure).toBeInstanceOf(DataError);
+      expect(failure.message).toContain('/nowhere/x.png: cannot be read (ENOENT)');
+      await loader.close();
+    }
+  });
+});
