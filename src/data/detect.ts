@@ -4,15 +4,18 @@
 import { stat } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { DataError } from '../base/errors.ts';
+import { ade20k } from './layouts/ade20k.ts';
 import { camvid } from './layouts/camvid.ts';
+import { cityscapes } from './layouts/cityscapes.ts';
 import { loadDescription } from './layouts/description.ts';
 import { folder, openDescribed } from './layouts/folder.ts';
 import type { Layout, OpenOptions } from './layouts/layout.ts';
+import { voc } from './layouts/voc.ts';
 import { createSceneSet, parseSceneName } from './sceneSet.ts';
 import type { DataSet } from './types.ts';
 
 /** The known layouts in the order they are tried: the more particular first. */
-export const LAYOUTS: readonly Layout[] = [camvid, folder];
+export const LAYOUTS: readonly Layout[] = [cityscapes, voc, ade20k, camvid, folder];
 
 /**
  * Opens a data set: a folder, a `data.yaml` (of any name), or `scenes` (`scenes:256x192` for another size).

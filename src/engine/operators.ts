@@ -1,18 +1,23 @@
 /**
  * @file The operators in use, each a typed line over the door. Names are libtorch's; spatial sizes are `[depth, height, width]`, rank 2 drops the depth.
  */
-import { type Argument, operator } from './call.ts';
+import { operator } from './call.ts';
 import type { DType, Tensor } from './tensor.ts';
 
-const one =
+// Each passes on exactly its own arguments, so that it can be given to `map` and `reduce`.
+const unary =
   (name: string) =>
-  (...args: Argument[]): Tensor =>
-    operator(name).one(...args);
+  (x: Tensor): Tensor =>
+    operator(name).one(x);
+const binary =
+  (name: string) =>
+  (a: Tensor, b: Tensor): Tensor =>
+    operator(name).one(a, b);
+const withNumber =
+  (name: string) =>
+  (x: Tensor, value: number): Tensor =>
+    operator(name).one(x, value);
 
-type Unary = (x: Tensor) => Tensor;
-type Binary = (a: Tensor, b: Tensor) => Tensor;
-type WithNumber = (x: Tensor, value: number) => Tensor;
-type AlongAxis = (x: Tensor, axis: number) => Tensor;
 type Factory = (shape: readonly number[], dtype?: DType, device?: string) => Tensor;
 
 const factory =
@@ -28,36 +33,36 @@ export const randn = (shape: readonly number[], generator: number, dtype: DType 
 export const rand = (shape: readonly number[], generator: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
   operator('aten::rand.generator').one(shape, generator, dtype, null, device);
 /** `x < value`, as bool. */
-export const lessThan: WithNumber = one('aten::lt.Scalar');
-export const zerosLike: Unary = one('aten::zeros_like');
+export const lessThan = withNumber('aten::lt.Scalar');
+export const zerosLike = unary('aten::zeros_like');
 export const full = (shape: readonly number[], value: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
   operator('aten::full').one(shape, value, dtype, null, device);
 
-export const add: Binary = one('aten::add.Tensor');
-export const subtract: Binary = one('aten::sub.Tensor');
-export const multiply: Binary = one('aten::mul.Tensor');
-export const divide: Binary = one('aten::div.Tensor');
-export const matmul: Binary = one('aten::matmul');
-export const addNumber: WithNumber = one('aten::add.Scalar');
-export const scale: WithNumber = one('aten::mul.Scalar');
-export const power: WithNumber = one('aten::pow.Tensor_Scalar');
-export const relu: Unary = one('aten::relu');
-export const sigmoid: Unary = one('aten::sigmoid');
-export const exp: Unary = one('aten::exp');
-export const log: Unary = one('aten::log');
-export const negate: Unary = one('aten::neg');
-export const abs: Unary = one('aten::abs');
-export const detach: Unary = one('aten::detach');
+export const add = binary('aten::add.Tensor');
+export const subtract = binary('aten::sub.Tensor');
+export const multiply = binary('aten::mul.Tensor');
+export const divide = binary('aten::div.Tensor');
+export const matmul = binary('aten::matmul');
+export const addNumber = withNumber('aten::add.Scalar');
+export const scale = withNumber('aten::mul.Scalar');
+export const power = withNumber('aten::pow.Tensor_Scalar');
+export const relu = unary('aten::relu');
+export const sigmoid = unary('aten::sigmoid');
+export const exp = unary('aten::exp');
+export const log = unary('aten::log');
+export const negate = unary('aten::neg');
+export const abs = unary('aten::abs');
+export const detach = unary('aten::detach');
 export const clone = (x: Tensor): Tensor => operator('aten::clone').one(x, null);
-export const softmax: AlongAxis = one('aten::softmax.int');
-export const logSoftmax: AlongAxis = one('aten::log_softmax.int');
-export const sum: Unary = one('aten::sum');
-export const mean: Unary = one('aten::mean');
+export const softmax = withNumber('aten::softmax.int');
+export const logSoftmax = withNumber('aten::log_softmax.int');
+export const sum = unary('aten::sum');
+export const mean = unary('aten::mean');
 export const sumOver = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
   operator('aten::sum.dim_IntList').one(x, axes, keep);
 export const meanOver = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
   operator('aten::mean.dim').one(x, axes, keep);
-export const argmax: AlongAxis = one('aten::argmax');
+export const argmax = withNumber('aten::argmax');
 export const clamp = (x: Tensor, low: number | null, high: number | null): Tensor =>
   operator('aten::clamp').one(x, low, high);
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataSet } from '../../src/data/detect.ts';
+import { loadLabelMap } from '../../src/data/picture.ts';
 import { encodePng } from '../../src/data/png.ts';
 import { loadSample } from '../../src/data/sample.ts';
 import { hasRealData, realData } from './realData.ts';
@@ -19,6 +20,41 @@ describe.skipIf(!hasRealData)('camvid', () => {
     const picture = await loadSample(dataset, dataset.splits.val[0]);
     expect([picture.width, picture.height, picture.image.length]).toEqual([480, 360, 480 * 360 * 3]);
     expect([...new Set(picture.label)].every((id) => id < 11 || id === 255)).toBe(true);
+  });
+});
+
+describe.skipIf(!hasRealData)('layouts of published data sets', () => {
+  const valuesOf = async (path: string[], split: 'train' | 'val', index = 0) => {
+    const dataset = await openDataSet(realData('layouts', ...path));
+    const sample = dataset.splits[split][index];
+    const picture = await loadSample(dataset, sample);
+    return { dataset, sample, picture, values: [...new Set(picture.label)].sort((a, b) => a - b) };
+  };
+
+  it('cityscapes: label ids become train ids, the same as in labelTrainIds', async () => {
+    const { dataset, sample, picture } = await valuesOf(['cityscapes'], 'val');
+    expect([dataset.layout, dataset.classes.length, dataset.unpaired.length]).toEqual(['cityscapes', 19, 0]);
+    expect(sample.id).toBe('val/frankfurt/frankfurt_000000_000294');
+    const path = `layouts/cityscapes/gtFine/${sample.id}_gtFine_labelTrainIds.png`;
+    expect(Buffer.from(picture.label).equals(Buffer.from((await loadLabelMap(realData(path))).data))).toBe(true);
+  });
+
+  it('voc: the palette index is the class, 255 is void; any of three roots', async () => {
+    for (const path of [['voc'], ['voc', 'VOCdevkit'], ['voc', 'VOCdevkit', 'VOC2012']]) {
+      const { dataset, values, picture } = await valuesOf(path, 'train');
+      expect([dataset.layout, dataset.classes.length]).toEqual(['voc', 21]);
+      expect(dataset.classes[15]).toEqual({ name: 'person', colour: [192, 128, 128] });
+      expect([dataset.splits.train.length, dataset.splits.val.length]).toEqual([2, 1]);
+      expect([picture.width, picture.height, values]).toEqual([500, 338, [0, 5, 15, 255]]);
+    }
+  });
+
+  it('ade20k: value less one is the class, 0 is ignored', async () => {
+    const { dataset, sample, picture } = await valuesOf(['ade20k'], 'val');
+    expect([dataset.layout, dataset.classes.length, dataset.classes[1].name]).toEqual(['ade20k', 150, 'building']);
+    expect([dataset.splits.train.length, dataset.splits.val.length]).toEqual([1, 3]);
+    const raw = await loadLabelMap(sample.source.kind === 'files' ? (sample.source.label ?? '') : '');
+    expect(raw.data.every((value, i) => picture.label[i] === ((value - 1) & 255))).toBe(true);
   });
 });
 
@@ -68,7 +104,7 @@ describe('plain folder', () => {
 
   it('says what is wrong', async () => {
     await expect(openDataSet(join(root, 'nowhere'))).rejects.toThrow(/no such folder/);
-    await expect(openDataSet(root)).rejects.toThrow(/looked for camvid \(.*trainannot.*folder \(images\//);
+    await expect(openDataSet(root)).rejects.toThrow(/looked for cityscapes.*camvid \(.*trainannot.*folder \(images\//);
     write('images/train/a.png', picture);
     write('masks/train/a.png', mask(0, 1));
     await expect(openDataSet(root)).rejects.toThrow(/images\/val: no such folder/);

@@ -82,7 +82,7 @@ async function findSplits(
     const val = await pairFolders(join(images, 'val'), join(masks, 'val'), 'val/');
     return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
   }
-  const all = await pairFolders(images, masks);
+  const all = await pairFolders(images, masks, '');
   return { pairings: [all], splits: splitSamples(all.samples, description.valShare ?? 0.2, options.seed ?? 0) };
 }
 

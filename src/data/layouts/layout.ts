@@ -66,25 +66,62 @@ export async function listPictures(folder: string): Promise<string[]> {
   return found.sort();
 }
 
+/** How the mask of a picture is named, both without extension; the default allows the endings of `MASK_ENDINGS`. */
+export interface Naming {
+  /** Possible names of the mask of a picture, the best first. */
+  masksOf(picture: string): string[];
+  /** Whether a file in the mask folder is a mask at all. */
+  isMask(name: string): boolean;
+}
+
+const SAME_NAME: Naming = {
+  masksOf: (picture) => MASK_ENDINGS.map((ending) => picture + ending),
+  isMask: () => true,
+};
+
 /** Pairs the pictures below one folder with the masks below another by path without extension; `prefix` comes before the ids. */
-export async function pairFolders(images: string, masks: string, prefix = ''): Promise<Pairing> {
-  const [pictures, labels] = await Promise.all([listPictures(images), listPictures(masks)]);
-  if (pictures.length === 0) throw new DataError(`${images}: holds no pictures`, `known: ${[...PICTURES].join(' ')}`);
-  const byStem = new Map(labels.map((file) => [stemOf(masks, file), file]));
-  const used = new Set<string>();
+export async function pairFolders(
+  images: string,
+  masks: string,
+  prefix: string,
+  naming: Naming = SAME_NAME,
+): Promise<Pairing> {
+  const pictures = byStem(images, await listPictures(images));
+  const labels = byStem(masks, await listPictures(masks), naming.isMask);
+  if (pictures.size === 0) throw new DataError(`${images}: holds no pictures`, `known: ${[...PICTURES].join(' ')}`);
   const samples: Sample[] = [];
   const alone: string[] = [];
-  for (const image of pictures) {
-    const stem = stemOf(images, image);
-    const label = MASK_ENDINGS.map((ending) => byStem.get(stem + ending)).find((file) => file !== undefined);
+  const unused = new Set(labels.values());
+  for (const [stem, image] of pictures) {
+    const label = naming
+      .masksOf(stem)
+      .map((name) => labels.get(name))
+      .find((file) => file !== undefined);
     if (label === undefined) {
       alone.push(image);
     } else {
-      used.add(label);
+      unused.delete(label);
       samples.push({ id: prefix + stem, source: { kind: 'files', image, label } });
     }
   }
-  return { samples, alone, unused: labels.filter((file) => !used.has(file)) };
+  return { samples, alone, unused: [...unused] };
+}
+
+/** Files by their path without extension, which must tell them apart. */
+function byStem(
+  folder: string,
+  files: readonly string[],
+  accept: (stem: string) => boolean = () => true,
+): Map<string, string> {
+  const map = new Map<string, string>();
+  for (const file of files) {
+    const stem = stemOf(folder, file);
+    if (!accept(stem)) continue;
+    const other = map.get(stem);
+    if (other !== undefined) throw new DataError(`${other} and ${file} have one name`, 'rename or remove one of them');
+    map.set(stem, file);
+  }
+  return map;
 }
 
 /** The files of several pairings without a partner; throws when pictures lack masks, unless `allowUnpaired`. */

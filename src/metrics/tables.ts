@@ -1,0 +1,80 @@
+/**
+ * @file Confusion matrices and per-class scores as text: a table for the terminal and CSV files for a run folder.
+ *
+ * Absent scores (NaN) are an en dash in the table and an empty field in CSV.
+ */
+import { ShapeError } from '../base/errors.ts';
+import type { ConfusionMatrix, SegmentationScores } from './confusion.ts';
+
+/** The matrix as CSV: a header of predicted classes, one row a labelled class. */
+export function confusionCsv(names: readonly string[], matrix: ConfusionMatrix): string {
+  requireNames(names, matrix.classes);
+  const rows = names.map((name, row) => [
+    name,
+    ...matrix.counts.subarray(row * matrix.classes, (row + 1) * matrix.classes),
+  ]);
+  return csv([['label \\ prediction', ...names], ...rows]);
+}
+
+/** `class,iou,accuracy,support` with one row a class, and a last row `mean` (its support is the total). */
+export function perClassCsv(names: readonly string[], scores: SegmentationScores): string {
+  requireNames(names, scores.iou.length);
+  const rows = names.map((name, c) => [name, scores.iou[c], scores.accuracy[c], scores.support[c]]);
+  return csv([
+    ['class', 'iou', 'accuracy', 'support'],
+    ...rows,
+    ['mean', scores.miou, scores.meanAccuracy, total(scores)],
+  ]);
+}
+
+/** The scores in per cent as an aligned table, ending with the means; no trailing newline. */
+export function perClassTable(names: readonly string[], scores: SegmentationScores): string {
+  requireNames(names, scores.iou.length);
+  const pixels = total(scores);
+  const rows = names.map((name, c) => [
+    name,
+    percent(scores.iou[c]),
+    percent(scores.accuracy[c]),
+    percent(scores.support[c] / pixels),
+  ]);
+  const head = ['class', 'IoU %', 'accuracy %', 'pixels %'];
+  const mean = ['mean', percent(scores.miou), percent(scores.meanAccuracy), ''];
+  const widths = head.map((_, column) => Math.max(...[head, mean, ...rows].map((row) => row[column].length)));
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+      .join('  ')
+      .trimEnd();
+  const rule = '-'.repeat(widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)));
+  return [
+    line(head),
+    rule,
+    ...rows.map(line),
+    rule,
+    line(mean),
+    `pixel accuracy ${percent(scores.pixelAccuracy)} %`,
+  ].join('\n');
+}
+
+function csv(rows: readonly (readonly (string | number)[])[]): string {
+  return `${rows.map((row) => row.map(csvField).join(',')).join('\n')}\n`;
+}
+
+function total(scores: SegmentationScores): number {
+  return scores.support.reduce((sum, value) => sum + value, 0);
+}
+
+function percent(share: number): string {
+  return Number.isNaN(share) ? '–' : (100 * share).toFixed(2);
+}
+
+function requireNames(names: readonly string[], classes: number): void {
+  if (names.length !== classes) throw new ShapeError(`expected ${classes} class names, came ${names.length}`);
+}
+
+/** Quoted when it must be; NaN is empty. */
+function csvField(value: string | number): string {
+  if (Number.isNaN(value)) return '';
+  const text = String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

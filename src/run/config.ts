@@ -1,0 +1,186 @@
+/**
+ * @file Settings from layers to one trusted object: defaults < preset < file < command line. Every mistake names the key, what was
+ * expected and what came.
+ */
+import { parseDocument, stringify } from 'yaml';
+import { z } from 'zod';
+import { ConfigError } from '../base/errors.ts';
+import { suggest } from '../base/text.ts';
+
+/** A nested plain object of settings, not yet trusted. */
+export type Layer = Readonly<Record<string, unknown>>;
+
+/** What a command can be set to. */
+export interface Settings<Schema extends z.ZodObject = z.ZodObject> {
+  readonly schema: Schema;
+  readonly presets?: Readonly<Record<string, Layer>>;
+  /** Settings below the preset that are no defaults of the schema, because `exclusive` may take them away. */
+  readonly base?: Layer;
+  /** Keys of which one at most holds: a layer that sets one takes the others of earlier layers away. */
+  readonly exclusive?: readonly string[];
+}
+
+/**
+ * Merges the layers, later ones first, over the preset they name and the defaults, and checks the result. Keys may be dotted; lists replace
+ * lists; null takes a key back to its default.
+ *
+ * @throws ConfigError for an unknown key, a value of the wrong kind or out of range, an unknown preset.
+ */
+export function parseConfig<Schema extends z.ZodObject>(
+  settings: Settings<Schema>,
+  layers: readonly Layer[],
+): z.output<Schema> {
+  const keys = configKeys(settings.schema);
+  const expanded = layers.map((layer) => expandKeys(layer));
+  const preset = findPreset(settings, expanded);
+  const merged: Record<string, unknown> = {};
+  for (const layer of [settings.base ?? {}, preset, ...expanded]) {
+    const rivals = settings.exclusive?.filter((key) => layer[key] !== undefined && layer[key] !== null) ?? [];
+    if (rivals.length > 1)
+      throw new ConfigError(`expected one of ${settings.exclusive?.join(', ')}, came ${rivals.join(' and ')}`);
+    if (rivals.length === 1) for (const key of settings.exclusive ?? []) delete merged[key];
+    mergeInto(merged, layer);
+  }
+  refuseUnknown(merged, settings.schema, [], keys);
+  const result = settings.schema.safeParse(merged);
+  if (!result.success) throw configErrorOf(result.error.issues[0], settings.schema, merged);
+  return result.data;
+}
+
+/** Every dotted key of a schema, in its order. */
+export function configKeys(schema: z.ZodObject): string[] {
+  return settingsOf(schema).map(({ key }) => key);
+}
+
+/** The dotted keys whose values are texts: a command line must not read `name=007` as a number. */
+export function textKeys(schema: z.ZodObject): string[] {
+  return settingsOf(schema)
+    .filter(({ leaf }) => unwrap(leaf) instanceof z.ZodString)
+    .map(({ key }) => key);
+}
+
+/** Every key with what it expects, what it does and its default, for help. */
+export function describeConfig(schema: z.ZodObject): {
+  key: string;
+  expected: string;
+  description: string;
+  default: unknown;
+}[] {
+  return settingsOf(schema).map(({ key, leaf }) => ({
+    key,
+    expected: expectedOf(leaf),
+    description: leaf.meta()?.description ?? '',
+    default: leaf instanceof z.ZodDefault ? leaf.parse(undefined) : undefined,
+  }));
+}
+
+/** The settings as YAML, which {@link parseConfigText} and {@link parseConfig} take back to the same settings. */
+export function formatConfig(config: Layer): string {
+  return stringify(config, { schema: 'core', aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+/**
+ * A YAML (or JSON) file of settings as a layer; `file` is named in errors. Tags, aliases and duplicate keys are refused.
+ *
+ * @throws ConfigError naming the file and the line.
+ */
+export function parseConfigText(text: string, file: string): Layer {
+  const document = parseDocument(text, { schema: 'core', merge: false, logLevel: 'silent' });
+  const fault = document.errors[0] ?? document.warnings[0];
+  if (fault) {
+    const line = fault.linePos?.[0].line;
+    throw new ConfigError(`${file}${line === undefined ? '' : `, line ${line}`}: ${fault.message.split('\n')[0]}`);
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 0 }) ?? {};
+  } catch {
+    throw new ConfigError(`${file}: expected plain settings, came aliases`, 'write the values out');
+  }
+  if (!isGroup(value)) throw new ConfigError(`${file}: expected settings "key: value", came ${show(value)}`);
+  return value;
+}
+
+function findPreset(settings: Settings, layers: readonly Layer[]): Layer {
+  const name = layers.findLast((layer) => layer.preset !== undefined)?.preset;
+  if (name === undefined || name === null) return {};
+  const presets = settings.presets ?? {};
+  if (typeof name === 'string' && Object.hasOwn(presets, name)) return presets[name];
+  throw new ConfigError(`preset: expected a preset, came ${show(name)}`, suggest(String(name), Object.keys(presets)));
+}
+
+/** A copy with dotted keys nested and unset ones left out. */
+function expandKeys(layer: Layer, path: string = ''): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(layer)) {
+    if (value === undefined) continue;
+    const [first, ...rest] = key.split('.');
+    const dotted = path + first;
+    if (first in Object.prototype || first === 'prototype')
+      throw new ConfigError(`expected a setting, came "${dotted}"`);
+    const inner = rest.length > 0 ? { [rest.join('.')]: value } : value;
+    mergeInto(result, { [first]: isGroup(inner) ? expandKeys(inner, `${dotted}.`) : inner });
+  }
+  return result;
+}
+
+function mergeInto(target: Record<string, unknown>, layer: Layer): void {
+  for (const [key, value] of Object.entries(layer)) {
+    if (isGroup(value)) {
+      const inner = isGroup(target[key]) ? { ...target[key] } : {};
+      mergeInto(inner, value);
+      target[key] = inner;
+    } else if (value === null) delete target[key];
+    else target[key] = value;
+  }
+}
+
+function refuseUnknown(values: Layer, schema: z.ZodObject, path: string[], keys: string[]): void {
+  for (const [key, value] of Object.entries(values)) {
+    const dotted = [...path, key].join('.');
+    if (!Object.hasOwn(schema.shape, key)) throw new ConfigError(`unknown setting "${dotted}"`, suggest(dotted, keys));
+    const inner = unwrap(schema.shape[key] as z.ZodType);
+    if (!(inner instanceof z.ZodObject)) continue;
+    if (!isGroup(value)) throw new ConfigError(`${dotted}: expected a group of settings, came ${show(value)}`);
+    refuseUnknown(value, inner, [...path, key], keys);
+  }
+}
+
+function configErrorOf(issue: z.core.$ZodIssue, schema: z.ZodObject, values: Layer): ConfigError {
+  const path = issue.path.map(String);
+  // The issue may point into a list; the setting is its longest prefix in the schema.
+  const found = settingsOf(schema).find(({ key }) => `${path.join('.')}.`.startsWith(`${key}.`));
+  if (!found) return new ConfigError(`${path.join('.')}: ${issue.message}`);
+  const value = found.key.split('.').reduce<unknown>((group, key) => (isGroup(group) ? group[key] : undefined), values);
+  if (value === undefined) {
+    return new ConfigError(`${found.key}: expected ${expectedOf(found.leaf)}, came nothing`, `add ${found.key}=...`);
+  }
+  return new ConfigError(`${found.key}: expected ${expectedOf(found.leaf)}, came ${show(value)}`);
+}
+
+function settingsOf(schema: z.ZodObject, path: string = ''): { key: string; leaf: z.ZodType }[] {
+  return Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([key, leaf]) => {
+    const inner = unwrap(leaf);
+    return inner instanceof z.ZodObject ? settingsOf(inner, `${path}${key}.`) : [{ key: path + key, leaf }];
+  });
+}
+
+function expectedOf(leaf: z.ZodType): string {
+  const expected = leaf.meta()?.expected;
+  return typeof expected === 'string' ? expected : 'another value';
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional) {
+    return unwrap(schema.unwrap() as z.ZodType);
+  }
+  return schema;
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function show(value: unknown): string {
+  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+}

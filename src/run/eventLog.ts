@@ -1,0 +1,120 @@
+/**
+ * @file The append-only event log: one JSON object a line. A line counts once its newline is written: a torn last line, which a kill
+ * leaves, is ignored by readers and cut off by the next writer. Any other damage is an error.
+ */
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DataError } from '../base/errors.ts';
+import type { RunEvent, RunEventBody } from './events.ts';
+
+/** An open log; one writer at a time. */
+export interface EventLog {
+  /** Writes the event with the next `seq` and the time of the clock, and returns it. */
+  append(event: RunEventBody): RunEvent;
+  close(): void;
+}
+
+/** Opens the log to append, creating it when it is missing; `seq` goes on where the file ends. */
+export function openEventLog(path: string, clock: () => Date = () => new Date()): EventLog {
+  mkdirSync(dirname(path), { recursive: true });
+  const file = openSync(path, 'a+');
+  let seq: number;
+  try {
+    const { line, end } = lastLine(file);
+    if (end < fstatSync(file).size) ftruncateSync(file, end);
+    seq = line === '' ? 0 : parseEvent(line, `${path}, last line`).seq + 1;
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+  let closed = false;
+  return {
+    append(body) {
+      const event = { seq, time: clock().toISOString(), ...body } as RunEvent;
+      writeWhole(file, Buffer.from(`${JSON.stringify(event)}\n`));
+      seq++;
+      return event;
+    },
+    close() {
+      if (!closed) closeSync(file);
+      closed = true;
+    },
+  };
+}
+
+/**
+ * All events of a log.
+ *
+ * @throws DataError naming the file and the line when a whole line is not an event.
+ */
+export function readEvents(path: string): RunEvent[] {
+  return readEventsFrom(path, 0).events;
+}
+
+/** The events after a byte offset and the offset to ask from next: how a live log is followed. */
+export function readEventsFrom(path: string, offset: number): { events: RunEvent[]; offset: number } {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    throw new DataError(`${path}: expected an event log, came ${(error as NodeJS.ErrnoException).code ?? error}`);
+  }
+  try {
+    const bytes = readRange(file, offset, fstatSync(file).size);
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+    const where = (index: number) => `${path}, ${offset === 0 ? '' : `after byte ${offset}, `}line ${index + 1}`;
+    return { events: lines.map((line, index) => parseEvent(line, where(index))), offset: offset + end };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Checks what every event has; the rest is trusted, so that a newer log can still be read. */
+function parseEvent(line: string, where: string): RunEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new DataError(`${where}: expected a JSON event, came ${JSON.stringify(line.slice(0, 60))}`);
+  }
+  const event = value as Partial<RunEvent> | null;
+  const valid =
+    typeof event === 'object' &&
+    event !== null &&
+    typeof event.type === 'string' &&
+    Number.isSafeInteger(event.seq) &&
+    typeof event.time === 'string';
+  if (!valid) throw new DataError(`${where}: expected an event with type, seq and time, came ${line.slice(0, 60)}`);
+  return event as RunEvent;
+}
+
+/** The last whole line and the offset behind it, read from the end: logs grow to hundreds of megabytes. */
+function lastLine(file: number): { line: string; end: number } {
+  const { size } = fstatSync(file);
+  for (let span = 65536; ; span *= 4) {
+    const start = Math.max(0, size - span);
+    const bytes = readRange(file, start, size);
+    const newline = bytes.lastIndexOf(0x0a);
+    if (newline < 0 && start === 0) return { line: '', end: 0 };
+    const before = newline <= 0 ? -1 : bytes.lastIndexOf(0x0a, newline - 1);
+    if (newline >= 0 && (before >= 0 || start === 0)) {
+      return { line: bytes.subarray(before + 1, newline).toString('utf8'), end: start + newline + 1 };
+    }
+  }
+}
+
+function readRange(file: number, start: number, end: number): Buffer {
+  const bytes = Buffer.alloc(Math.max(0, end - start));
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = readSync(file, bytes, filled, bytes.length - filled, start + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
+
+function writeWhole(file: number, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+}

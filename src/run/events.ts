@@ -1,0 +1,62 @@
+/**
+ * @file The events of a run: what `events.jsonl` holds. Types only, so that the dashboard can import them in a browser.
+ *
+ * Numbers that are not finite are null in the file: JSON has no others.
+ */
+
+/** How a run ended. */
+export type RunStatus = 'done' | 'stopped' | 'diverged' | 'failed';
+
+/** What happened, as the writer says it; the log adds `seq` and `time`. */
+export type RunEventBody =
+  | {
+      readonly type: 'start';
+      readonly command: string;
+      readonly config: Readonly<Record<string, unknown>>;
+      readonly versions: Readonly<Record<string, string>>;
+      /** The epoch a resumed run goes on from; absent for a new one. */
+      readonly resumedEpoch?: number;
+    }
+  | {
+      readonly type: 'step';
+      readonly phase: string;
+      readonly epoch: number;
+      readonly step: number;
+      readonly loss: number | null;
+      readonly learningRate: number;
+    }
+  | {
+      readonly type: 'epoch';
+      readonly phase: string;
+      readonly epoch: number;
+      readonly metrics: Readonly<Record<string, number | null>>;
+    }
+  | {
+      readonly type: 'architecture';
+      readonly epoch: number;
+      /** The architecture parameters by group, nested lists in the order of the search space. */
+      readonly alpha: unknown;
+      readonly beta: unknown;
+      readonly entropies: Readonly<Record<string, number | null>>;
+      /** The most probable path of resolutions, one a layer. */
+      readonly path: readonly number[];
+      /** The genotype decoded now. */
+      readonly genotype: unknown;
+    }
+  | {
+      readonly type: 'evaluation';
+      readonly epoch?: number;
+      readonly split: string;
+      readonly miou: number | null;
+      readonly pixelAccuracy: number | null;
+      readonly meanAccuracy: number | null;
+      readonly iou: readonly (number | null)[];
+      readonly classNames?: readonly string[];
+    }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'note'; readonly message: string }
+  | { readonly type: 'checkpoint'; readonly path: string; readonly epoch?: number }
+  | { readonly type: 'end'; readonly status: RunStatus; readonly message: string };
+
+/** One line of the log: an event with its place (`seq` from 0, without gaps) and ISO time. */
+export type RunEvent = RunEventBody & { readonly seq: number; readonly time: string };

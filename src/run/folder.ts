@@ -1,0 +1,137 @@
+/**
+ * @file The folder of a run: where everything a command writes has its place. Names are never reused.
+ */
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ConfigError, DataError } from '../base/errors.ts';
+
+/** The paths of a run; only the folder and its sub-folders exist at first. */
+export interface RunFolder {
+  readonly path: string;
+  readonly command: string;
+  readonly name: string;
+  /** The resolved configuration. */
+  readonly config: string;
+  /** The append-only event log, JSON lines. */
+  readonly events: string;
+  /** One row an epoch. */
+  readonly results: string;
+  readonly genotype: string;
+  readonly genotypeDrawing: string;
+  /** Checkpoint folders. */
+  readonly last: string;
+  readonly best: string;
+  readonly confusionCsv: string;
+  readonly confusionPicture: string;
+  readonly perClassCsv: string;
+  readonly samples: string;
+  readonly report: string;
+}
+
+/**
+ * Creates `<root>/<command>/<name>/`. Without a name it is the date and time, with a counter when that exists.
+ *
+ * @param now the clock, for the default name.
+ * @throws ConfigError when the name is not one of a folder, or the run exists.
+ */
+export function createRunFolder(root: string, command: string, name?: string, now: Date = new Date()): RunFolder {
+  if (name !== undefined && !/^[\p{L}\p{N}_][\p{L}\p{N}_.+-]*$/u.test(name)) {
+    throw new ConfigError(`name: expected letters, digits, and any of _ . + -, came ${JSON.stringify(name)}`);
+  }
+  const parent = resolve(root, command);
+  mkdirSync(parent, { recursive: true });
+  const base = name ?? stamp(now);
+  for (let counter = 1; ; counter++) {
+    const path = join(parent, counter === 1 ? base : `${base}-${counter}`);
+    if (createFolder(path)) {
+      const folder = describe(path);
+      mkdirSync(dirname(folder.last));
+      mkdirSync(folder.samples);
+      return folder;
+    }
+    if (name !== undefined) {
+      throw new ConfigError(
+        `name: expected a new run, came ${path}, which exists`,
+        'add --resume or take another name',
+      );
+    }
+  }
+}
+
+/**
+ * The folder of an existing run.
+ *
+ * @throws DataError when there is no run.
+ */
+export function openRunFolder(path: string): RunFolder {
+  const folder = describe(resolve(path));
+  if (!isFolder(folder.path)) throw new DataError(`${path}: expected the folder of a run, came nothing there`);
+  if (!existsSync(folder.config) && !existsSync(folder.events)) {
+    throw new DataError(
+      `${path}: expected the folder of a run with config.yaml, came one without`,
+      'name runs/<command>/<name>',
+    );
+  }
+  mkdirSync(dirname(folder.last), { recursive: true });
+  mkdirSync(folder.samples, { recursive: true });
+  return folder;
+}
+
+/** Every run below a root, by command and name; an absent root has none. Creates nothing. */
+export function listRunFolders(root: string): RunFolder[] {
+  return subfolders(resolve(root))
+    .flatMap((command) => subfolders(command))
+    .map(describe)
+    .filter((folder) => existsSync(folder.config) || existsSync(folder.events));
+}
+
+function describe(path: string): RunFolder {
+  return {
+    path,
+    command: basename(dirname(path)),
+    name: basename(path),
+    config: join(path, 'config.yaml'),
+    events: join(path, 'events.jsonl'),
+    results: join(path, 'results.csv'),
+    genotype: join(path, 'genotype.json'),
+    genotypeDrawing: join(path, 'genotype.svg'),
+    last: join(path, 'checkpoints', 'last'),
+    best: join(path, 'checkpoints', 'best'),
+    confusionCsv: join(path, 'confusion_matrix.csv'),
+    confusionPicture: join(path, 'confusion_matrix.png'),
+    perClassCsv: join(path, 'per_class.csv'),
+    samples: join(path, 'samples'),
+    report: join(path, 'report.html'),
+  };
+}
+
+/** False when it exists already: `mkdir` decides, so two processes never share a run. */
+function createFolder(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function subfolders(path: string): string[] {
+  if (!isFolder(path)) return [];
+  return readdirSync(path)
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+    .map((name) => join(path, name))
+    .filter(isFolder);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Local time as `2025-06-30_14-05-09`. */
+function stamp(now: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const date = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join('-');
+  return `${date}_${[now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join('-')}`;
+}

@@ -1,0 +1,83 @@
+/**
+ * @file Named sets of settings for every command: where to start. A preset holds only what differs from the defaults.
+ */
+import type { Settings } from './config.ts';
+import { evaluateSchema, predictSchema, searchSchema, trainSchema } from './schemas.ts';
+
+/** What each command can be set to. */
+export const settings = {
+  search: {
+    schema: searchSchema,
+    presets: {
+      // Minutes on two cores: embedded scenes, a short trellis, cheap atrous operators.
+      demo: {
+        epochs: 6,
+        warmupEpochs: 2,
+        batch: 4,
+        crop: 64,
+        layers: 5,
+        filters: 4,
+        blocks: 3,
+        atrous: 'separable',
+        augmentation: { scale: [0.75, 1.5], step: 0.25 },
+      },
+      // A few hundred to a few thousand pictures and one evening: small crops, the paper's recipe otherwise.
+      small: {
+        epochs: 30,
+        warmupEpochs: 10,
+        batch: 4,
+        crop: 161,
+        layers: 8,
+        filters: 6,
+        blocks: 4,
+        atrous: 'separable',
+      },
+      // Auto-DeepLab, section 4.1: Cityscapes at half resolution.
+      paper: { epochs: 40, warmupEpochs: 20, batch: 2, crop: 321, scale: 2, layers: 12, filters: 8, blocks: 5 },
+    },
+  },
+  train: {
+    schema: trainSchema,
+    base: { epochs: 100 },
+    exclusive: ['epochs', 'steps', 'minutes'],
+    presets: {
+      // Minutes on two cores.
+      demo: {
+        epochs: 12,
+        batch: 8,
+        crop: 64,
+        filters: 8,
+        optimizer: 'adamw',
+        learningRate: 0.002,
+        decay: 0.01,
+        warmupSteps: 20,
+        augmentation: { scale: [0.75, 1.5] },
+      },
+      // Few pictures: a short schedule with averaged weights; AdamW needs no tuning of the learning rate.
+      small: {
+        epochs: 150,
+        batch: 8,
+        crop: 257,
+        optimizer: 'adamw',
+        learningRate: 0.001,
+        decay: 0.01,
+        warmupSteps: 200,
+        ema: 0.99,
+        augmentation: { colour: 0.3 },
+        evaluateEvery: 5,
+      },
+      // Auto-DeepLab, section 4.2 and table 2: 1.5M steps, drop path; F = 20, 32, 48 are S, M, L.
+      'paper-cityscapes': {
+        steps: 1_500_000,
+        batch: 16,
+        crop: 769,
+        filters: 20,
+        learningRate: 0.05,
+        dropPathKeep: 0.8,
+        evaluateEvery: 20,
+      },
+    },
+  },
+  evaluate: { schema: evaluateSchema },
+  predict: { schema: predictSchema },
+} as const satisfies Record<string, Settings>;

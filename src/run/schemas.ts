@@ -1,0 +1,214 @@
+/**
+ * @file The settings of every command as zod schemas: names, defaults, ranges. What is expected is stated once, next to the check, and
+ * serves both errors and help.
+ */
+import { z } from 'zod';
+
+/** Attaches what a value must be (for errors) and what it does (for help). */
+function setting<Schema extends z.ZodType>(schema: Schema, expected: string, description: string): Schema {
+  return schema.meta({ expected, description });
+}
+
+const whole = (minimum: number, value: number, description: string) =>
+  setting(z.int().min(minimum).default(value), `a whole number from ${minimum}`, description);
+const optionalWhole = (description: string) => setting(z.int().min(1).optional(), 'a whole number from 1', description);
+const positive = (value: number, description: string) =>
+  setting(z.number().positive().default(value), 'a number above 0', description);
+const notNegative = (value: number, description: string) =>
+  setting(z.number().min(0).default(value), 'a number from 0', description);
+const share = (value: number, description: string) =>
+  setting(z.number().min(0).max(1).default(value), 'a number from 0 to 1', description);
+const switched = (value: boolean, description: string) =>
+  setting(z.boolean().default(value), 'true or false', description);
+const text = (description: string) => setting(z.string().min(1), 'a text', description);
+const optionalText = (description: string) => setting(z.string().min(1).optional(), 'a text', description);
+const choice = <const Names extends readonly [string, ...string[]]>(
+  names: Names,
+  value: Names[number],
+  description: string,
+) =>
+  setting(
+    z.enum(names).default(value as z.util.NoUndefined<z.infer<z.ZodEnum<z.util.ToEnum<Names[number]>>>>),
+    names.join(' or '),
+    description,
+  );
+
+const pair = z.tuple([z.int().min(1), z.int().min(1)]);
+const cropSize = z.union([
+  pair,
+  z
+    .int()
+    .min(1)
+    .transform((size): [number, number] => [size, size]),
+]);
+const crop = (size: number) =>
+  setting(
+    cropSize.default([size, size]),
+    'a whole number or [height, width]',
+    'crop in pixels; one number is a square',
+  );
+const group = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
+
+const machine = {
+  seed: setting(z.int().min(0).max(0xffffffff).default(0), 'a whole number from 0', 'seed of everything random'),
+  device: setting(
+    z
+      .string()
+      .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/)
+      .default('auto'),
+    'auto, cpu, cuda, cuda:<number> or mps',
+    'where to compute; auto takes a GPU when there is one',
+  ),
+  threads: whole(0, 0, 'threads of the processor; 0 takes all'),
+};
+const run = {
+  preset: optionalText('a named set of settings to start from'),
+  name: optionalText('name of the run; the date and time by default'),
+  runs: setting(z.string().min(1).default('runs'), 'a text', 'folder of all runs'),
+};
+const loading = {
+  workers: whole(0, 1, 'threads that decode and augment pictures'),
+  checkpointMinutes: positive(5, 'minutes between checkpoints; one is also written after every epoch'),
+};
+const augmentation = group({
+  scale: setting(
+    z
+      .tuple([z.number().positive(), z.number().positive()])
+      .refine(([low, high]) => low <= high)
+      .default([0.5, 2]),
+    'two numbers [smallest, largest] above 0',
+    'range of the random resize',
+  ),
+  step: notNegative(0.25, 'grid of the random resize; 0 draws any scale'),
+  flip: switched(true, 'random horizontal flip'),
+  colour: share(0, 'strength of random brightness, contrast and saturation'),
+});
+const classWeights = choice(
+  ['none', 'sqrt', 'median'],
+  'none',
+  'weights of the classes in the loss, from their shares',
+);
+const scale = setting(
+  z.number().min(1).default(1),
+  'a number from 1',
+  'reduction of the pictures: 2 halves height and width',
+);
+
+/** Settings of `espalier search`. Defaults are the paper's, section 4.1, where it states them. */
+export const searchSchema = z.strictObject({
+  data: text('folder or YAML file of the data set'),
+  method: choice(['auto-deeplab'], 'auto-deeplab', 'search method'),
+  ...run,
+  ...machine,
+  epochs: whole(1, 40, 'passes over the first half of the pictures'),
+  warmupEpochs: whole(0, 20, 'epochs before the architecture moves'),
+  batch: whole(1, 2, 'pictures a step'),
+  crop: crop(321),
+  scale,
+  splitFraction: setting(
+    z.number().gt(0).lt(1).default(0.5),
+    'a number between 0 and 1',
+    'share of the pictures that train weights; the rest trains the architecture',
+  ),
+  layers: whole(2, 12, 'layers of the trellis (L)'),
+  filters: whole(1, 8, 'filter multiplier (F)'),
+  blocks: whole(1, 5, 'blocks of a cell (B)'),
+  stemFilters: optionalWhole('channels of the stem; the method decides by default'),
+  atrous: choice(['dense', 'separable'], 'dense', 'kind of the atrous convolutions'),
+  cellWeights: choice(
+    ['perNode', 'perEdge'],
+    'perNode',
+    'cell weights shared by the edges into a node, or one set an edge',
+  ),
+  betaNormalisation: choice(['outgoing', 'incoming'], 'outgoing', 'moves sum to one leaving a node, or entering it'),
+  weights: group({
+    learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
+    minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),
+    momentum: share(0.9, 'momentum of the weights'),
+    decay: notNegative(3e-4, 'weight decay of the weights'),
+  }),
+  architecture: group({
+    learningRate: positive(0.003, 'learning rate of the architecture (Adam)'),
+    decay: notNegative(0.001, 'weight decay of the architecture'),
+  }),
+  classWeights,
+  augmentation,
+  ...loading,
+});
+
+/** Settings of `espalier train`. Defaults are the paper's, section 4.2, where it states them. */
+export const trainSchema = z.strictObject({
+  data: text('folder or YAML file of the data set'),
+  arch: text('architecture file, run, or name in the registry'),
+  ...run,
+  ...machine,
+  epochs: optionalWhole('budget: passes over the pictures'),
+  steps: optionalWhole('budget: steps of the optimiser'),
+  minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
+  batch: whole(1, 16, 'pictures a step'),
+  crop: crop(513),
+  scale,
+  filters: optionalWhole('filter multiplier (F), in place of the one of the architecture'),
+  optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
+  learningRate: positive(0.05, 'first learning rate (poly schedule)'),
+  power: positive(0.9, 'power of the poly schedule'),
+  warmupSteps: whole(0, 0, 'steps in which the learning rate rises to its first value'),
+  momentum: share(0.9, 'momentum of SGD'),
+  decay: notNegative(4e-5, 'weight decay'),
+  dropPathKeep: setting(
+    z.number().gt(0).max(1).default(1),
+    'a number above 0 up to 1',
+    'scheduled drop path: probability to keep a path at the end; 1 is off',
+  ),
+  classWeights,
+  ohem: share(0, 'share of the hardest pixels that count; 0 counts all'),
+  ema: setting(z.number().min(0).lt(1).default(0), 'a number from 0 below 1', 'decay of averaged weights; 0 is off'),
+  aspp: group({
+    rates: setting(
+      z.union([z.literal('auto'), z.array(z.int().min(1)).min(1)]).default('auto'),
+      'auto or a list of whole numbers',
+      'atrous rates of the head; auto takes 6, 12, 18 at output stride 16',
+    ),
+  }),
+  augmentation,
+  evaluateEvery: whole(1, 1, 'epochs between evaluations'),
+  ...loading,
+});
+
+const testTimeAugmentation = group({
+  scales: setting(
+    z.array(z.number().positive()).min(1).default([1]),
+    'a list of numbers above 0',
+    'scales whose softmax is averaged',
+  ),
+  flip: switched(false, 'average with the horizontal flip'),
+});
+const checkpoint = choice(['best', 'last'], 'best', 'which weights of the run');
+
+/** Settings of `espalier evaluate`. */
+export const evaluateSchema = z.strictObject({
+  run: text('run to evaluate'),
+  data: optionalText('folder or YAML file of the data set; the one of the run by default'),
+  split: setting(z.string().min(1).default('val'), 'a text', 'part of the data set'),
+  checkpoint,
+  ...machine,
+  batch: whole(1, 1, 'pictures a step'),
+  tta: testTimeAugmentation,
+  workers: loading.workers,
+});
+
+/** Settings of `espalier predict`; the pictures are positional arguments. */
+export const predictSchema = z.strictObject({
+  run: text('run to predict with'),
+  checkpoint,
+  output: optionalText('folder for the pictures; predictions/ in the run by default'),
+  ...machine,
+  tta: testTimeAugmentation,
+  overlay: share(0.5, 'opacity of the classes over the picture'),
+});
+
+/** Trusted settings, defaults filled in; crops are `[height, width]`. */
+export type SearchConfig = z.output<typeof searchSchema>;
+export type TrainConfig = z.output<typeof trainSchema>;
+export type EvaluateConfig = z.output<typeof evaluateSchema>;
+export type PredictConfig = z.output<typeof predictSchema>;

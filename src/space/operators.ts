@@ -1,0 +1,19 @@
+/** @file The candidate operators of a cell, in the order of every table of logits. @paper auto-deeplab section 3.1 */
+
+/** What an operator is made of; `kernel` is the side of its window. */
+export const OPERATORS = {
+  sep3x3: { kind: 'separable', kernel: 3 },
+  sep5x5: { kind: 'separable', kernel: 5 },
+  atrous3x3: { kind: 'atrous', kernel: 3 },
+  atrous5x5: { kind: 'atrous', kernel: 5 },
+  avgPool3x3: { kind: 'averagePool', kernel: 3 },
+  maxPool3x3: { kind: 'maxPool', kernel: 3 },
+  skip: { kind: 'skip', kernel: 1 },
+  zero: { kind: 'zero', kernel: 1 },
+} as const;
+
+/** Name of a candidate operator. */
+export type OperatorName = keyof typeof OPERATORS;
+
+/** The names in order. */
+export const OPERATOR_NAMES = Object.keys(OPERATORS) as OperatorName[];

@@ -1,0 +1,212 @@
+/**
+ * @file The supernet of Auto-DeepLab: a stem, a trellis of relaxed cells at strides 4 to 32, a head at each stride of the last layer. @paper auto-deeplab section 4.1
+ */
+import * as op from '../engine/operators.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
+import { ParameterSet } from '../nn/parameters.ts';
+import { LEVELS, trellisEdges, trellisNodes } from '../space/trellis.ts';
+import { type ArchitectureParameters, createArchitectureParameters } from './architecture.ts';
+import { type Cell, createCell, type EdgeProbabilities } from './cell.ts';
+import { createSearchHead } from './head.ts';
+import { searchNorm } from './mixedOp.ts';
+
+/** The shape of a supernet; defaults of the paper: 12 layers, 8 filters, 5 blocks, dense atrous operators. */
+export interface SupernetOptions {
+  rank: Rank;
+  inputs: number;
+  classes: number;
+  layers: number;
+  filters: number;
+  blocks: number;
+  atrous: 'dense' | 'separable';
+  /** One set of cell weights per node (serving up to three inputs), or one per edge. */
+  cellWeights: 'perNode' | 'perEdge';
+  /** Channels of the three stem convolutions, strides 2, 1, 2. Default: 2.5, 2.5 and 5 times the filters. */
+  stem?: readonly [number, number, number];
+}
+
+/** A network with weights and architecture parameters. */
+export interface Supernet {
+  readonly parameters: ParameterSet;
+  readonly architecture: ArchitectureParameters;
+  /** Logits `[batch, classes, ...spatial]` at the size of the input. */
+  forward(images: Tensor, pass: Pass): Tensor;
+}
+
+/** Creates weights and architecture parameters; the two live in sets of their own, so that no optimiser takes both. */
+export function createSupernet(origin: ParameterSet['origin'], options: SupernetOptions): Supernet {
+  const { rank, inputs, blocks, filters, layers } = options;
+  const parameters = new ParameterSet(origin);
+  const architecture = createArchitectureParameters(new ParameterSet(origin), { layers, blocks });
+  const stemChannels = options.stem ?? [Math.round(2.5 * filters), Math.round(2.5 * filters), 5 * filters];
+  const stem = createStem(parameters.child('stem'), rank, inputs, stemChannels);
+  const head = createSearchHead(parameters.child('head'), options);
+  const sources = sourcesOf(options, stemChannels);
+  const nodes = trellisNodes(layers).map(({ layer, level }) =>
+    createNode(parameters.child(`layer${layer}.level${level}`), layer, level, options, sources),
+  );
+  return {
+    parameters,
+    architecture,
+    forward(images, pass) {
+      const edgeProbabilities = scalarsOf(architecture.operatorProbabilities());
+      const moves = architecture.moveProbabilities();
+      const move = (transition: number, from: number, kind: number) =>
+        op.select(op.select(op.select(moves, 0, transition), 0, from), 0, kind);
+      const [halfSize, quarterSize] = stem(images, pass);
+      // states[layer + 1][level]: layer -1 is the stem at stride 2 (as level -1), layer 0 the stem at stride 4.
+      const states: Map<number, Tensor>[] = [new Map([[-1, halfSize]]), new Map([[0, quarterSize]])];
+      for (const node of nodes) {
+        while (states.length < node.layer + 2) states.push(new Map());
+        states[node.layer + 1].set(node.level, node.resolutionState(states, move, edgeProbabilities, pass));
+      }
+      return head(states[layers + 1], images.shape.slice(2), pass);
+    },
+  };
+}
+
+/** Which states exist at each layer and how many channels they have, keyed like `states`. */
+type Sources = readonly Map<number, number>[];
+
+function sourcesOf(options: SupernetOptions, stem: readonly number[]): Sources {
+  const sources: Map<number, number>[] = [new Map([[-1, stem[1]]]), new Map([[0, stem[2]]])];
+  for (const { layer, level } of trellisNodes(options.layers)) {
+    sources[layer + 1] ??= new Map();
+    sources[layer + 1].set(level, options.blocks * options.filters * 2 ** level);
+  }
+  return sources;
+}
+
+interface TrellisNode {
+  readonly layer: number;
+  readonly level: number;
+  /** The state at a resolution: the cells of all incoming moves, weighted by their probabilities. @paper auto-deeplab eq. 6 */
+  resolutionState(
+    states: readonly Map<number, Tensor>[],
+    move: (transition: number, from: number, kind: number) => Tensor,
+    probabilities: EdgeProbabilities,
+    pass: Pass,
+  ): Tensor;
+}
+
+function createNode(
+  set: ParameterSet,
+  layer: number,
+  level: number,
+  options: SupernetOptions,
+  sources: Sources,
+): TrellisNode {
+  const { rank, filters, cellWeights } = options;
+  const channels = filters * 2 ** level;
+  const incoming = trellisEdges(options.layers).filter((edge) => edge.layer === layer - 1 && edge.to === level);
+  const shared = cellWeights === 'perNode' ? createCell(set.child('cell'), { ...options, channels }) : undefined;
+  const cells = incoming.map(
+    ({ from }): Cell => shared ?? createCell(set.child(`cell.from${from}`), { ...options, channels }),
+  );
+  const inputs = incoming.map(({ from }) =>
+    createInput(set.child(`last.from${from}`), rank, sources[layer].get(from) as number, channels, from, level),
+  );
+  const earlier = closestLevel(sources[layer - 1], level);
+  const beforeLast = createInput(
+    set.child('beforeLast'),
+    rank,
+    sources[layer - 1].get(earlier) as number,
+    channels,
+    earlier,
+    level,
+  );
+  return {
+    layer,
+    level,
+    resolutionState(states, move, probabilities, pass) {
+      const before = beforeLast(states[layer - 1].get(earlier) as Tensor, pass);
+      let sum: Tensor | undefined;
+      incoming.forEach((edge, i) => {
+        const last = inputs[i](states[layer].get(edge.from) as Tensor, pass);
+        // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
+        const fitted = op.resize(last, before.shape.slice(2));
+        const output = op.multiply(
+          cells[i].cellOutput(fitted, before, probabilities, pass),
+          move(edge.layer, edge.from, edge.move),
+        );
+        sum = sum === undefined ? output : op.add(sum, output);
+      });
+      return sum as Tensor;
+    },
+  };
+}
+
+/** The level nearest to `level` that exists; of two equally near the finer. */
+function closestLevel(available: ReadonlyMap<number, unknown>, level: number): number {
+  return [...available.keys()].reduce((best, candidate) =>
+    Math.abs(candidate - level) < Math.abs(best - level) ? candidate : best,
+  );
+}
+
+/**
+ * Brings a state to the channels and the level of a cell: ReLU, convolution, norm. Down a level with a strided 3x3, further down with a strided 1x1,
+ * up by bilinear doubling before the 1x1.
+ */
+function createInput(set: ParameterSet, rank: Rank, inputs: number, channels: number, from: number, to: number): Layer {
+  const steps = to - from;
+  const layers = [
+    relu,
+    convolution(set, {
+      rank,
+      inputs,
+      outputs: channels,
+      kernel: steps === 1 ? 3 : 1,
+      stride: steps > 0 ? 2 ** steps : 1,
+    }),
+    searchNorm(set, channels),
+  ];
+  if (steps >= 0) return sequence(...layers);
+  const double: Layer = (x) =>
+    op.resize(
+      x,
+      x.shape.slice(2).map((length) => 2 * length - 1),
+    );
+  return sequence(double, ...layers);
+}
+
+function createStem(
+  set: ParameterSet,
+  rank: Rank,
+  inputs: number,
+  channels: readonly number[],
+): (images: Tensor, pass: Pass) => [Tensor, Tensor] {
+  const layer = (name: string, from: number, to: number, stride: number) =>
+    sequence(
+      convolution(set.child(name), { rank, inputs: from, outputs: to, kernel: 3, stride }),
+      searchNorm(set.child(name), to),
+      relu,
+    );
+  const first = layer('0', inputs, channels[0], 2);
+  const second = layer('1', channels[0], channels[1], 1);
+  const third = layer('2', channels[1], channels[2], 2);
+  return (images, pass) => {
+    const halfSize = second(first(images, pass), pass);
+    return [halfSize, third(halfSize, pass)];
+  };
+}
+
+/** The rows of a table as scalars: `[row][column]`, views of 0 dimensions. */
+function scalarsOf(table: Tensor): Tensor[][] {
+  const [rows, columns] = table.shape;
+  return Array.from({ length: rows }, (_, row) => {
+    const line = op.select(table, 0, row);
+    return Array.from({ length: columns }, (_, column) => op.select(line, 0, column));
+  });
+}
+
+/** Nodes, edges and cell evaluations of one pass, for `info`. */
+export function trellisFacts(layers: number): {
+  levels: number;
+  nodes: number;
+  edges: number;
+  cellEvaluations: number;
+} {
+  const edges = trellisEdges(layers).length;
+  return { levels: LEVELS, nodes: trellisNodes(layers).length, edges, cellEvaluations: edges };
+}

@@ -1,0 +1,62 @@
+/**
+ * @file Scores a network on whole pictures: one confusion matrix over the split, ignored pixels left out.
+ */
+import { evaluationBatches } from '../data/loader.ts';
+import type { DataSet, Sample } from '../data/types.ts';
+import { scope } from '../engine/tensor.ts';
+import {
+  addToConfusion,
+  type ConfusionMatrix,
+  createConfusion,
+  type SegmentationScores,
+  segmentationScores,
+} from '../metrics/confusion.ts';
+import { classMap, toTensors } from './batch.ts';
+import { type Infer, type InferenceOptions, infer, SINGLE_SCALE } from './inference.ts';
+
+/** Scores and the matrix they follow from. */
+export interface Scores extends SegmentationScores {
+  readonly confusion: ConfusionMatrix;
+}
+
+/** What is seen of each picture while it is scored. */
+export interface ScoredPicture {
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  /** Pixels `[height, width, 3]` in [-1, 1]. */
+  readonly image: Float32Array;
+  readonly label: Uint8Array;
+  readonly prediction: Uint8Array;
+}
+
+/** Scores `network` on `samples`, picture by picture at full size. */
+export async function evaluate(
+  network: Infer,
+  dataset: Pick<DataSet, 'labelMap' | 'classes' | 'ignore'>,
+  samples: readonly Sample[],
+  device: string,
+  options: { inference?: InferenceOptions; onPicture?: (picture: ScoredPicture, done: number) => void } = {},
+): Promise<Scores> {
+  const confusion = createConfusion(dataset.classes.length);
+  let done = 0;
+  for await (const batch of evaluationBatches(dataset, samples)) {
+    const prediction = scope(() =>
+      classMap(infer(network, toTensors(batch, device).images, options.inference ?? SINGLE_SCALE)),
+    );
+    addToConfusion(confusion, prediction, batch.labels, dataset.ignore);
+    done++;
+    options.onPicture?.(
+      {
+        id: batch.ids[0],
+        width: batch.width,
+        height: batch.height,
+        image: batch.images,
+        label: batch.labels,
+        prediction,
+      },
+      done,
+    );
+  }
+  return { ...segmentationScores(confusion), confusion };
+}

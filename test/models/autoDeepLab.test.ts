@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { noGrad } from '../../src/engine/autograd.ts';
+import { Generator } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
+import { scope } from '../../src/engine/tensor.ts';
+import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
+import { countNetwork, inferShapes } from '../../src/models/graph.ts';
+import { createNetwork } from '../../src/models/network.ts';
+import { ParameterSet } from '../../src/nn/parameters.ts';
+import type { Genotype } from '../../src/space/genotype.ts';
+
+const input = (from: number, operator: Genotype['cell'][number]['inputs'][number]['operator']) => ({ from, operator });
+const published: Genotype = {
+  format: 'espalier-genotype',
+  version: 1,
+  method: 'auto-deeplab',
+  rank: 2,
+  layers: 12,
+  blocks: 5,
+  filters: 20,
+  atrous: 'dense',
+  path: [0, 0, 0, 1, 2, 1, 2, 2, 3, 3, 2, 1],
+  cell: [
+    { block: 1, inputs: [input(1, 'atrous5x5'), input(0, 'sep3x3')] },
+    { block: 2, inputs: [input(1, 'sep3x3'), input(0, 'atrous3x3')] },
+    { block: 3, inputs: [input(3, 'sep3x3'), input(1, 'sep3x3')] },
+    { block: 4, inputs: [input(4, 'sep5x5'), input(2, 'sep5x5')] },
+    { block: 5, inputs: [input(3, 'sep5x5'), input(5, 'atrous5x5')] },
+  ],
+};
+
+describe('the published network', () => {
+  it.each([
+    [20, 10_147_427, 333.25],
+    [32, 21_622_451, 460.93],
+    [48, 44_424_691, 695.03],
+  ])('has with F = %i the parameters of the paper and its multiply-adds within 5 %%', (filters, parameters, giga) => {
+    const cost = countNetwork(buildAutoDeepLab(published, { inputs: 3, classes: 19, filters }), [1025, 2049]);
+    expect(cost.parameters).toBe(parameters);
+    expect(Math.abs(cost.multiplyAdds / 1e9 / giga - 1)).toBeLessThan(0.05);
+  });
+
+  it('runs at odd and even sizes, with the shapes and parameters that were counted', () => {
+    const graph = buildAutoDeepLab(published, {
+      inputs: 3,
+      classes: 5,
+      filters: 4,
+      stem: [4, 4, 8],
+      head: { aspp: 8, decoder: 8, lowLevel: 4 },
+    });
+    const generator = new Generator(1);
+    const network = createNetwork(graph, new ParameterSet({ generator: generator.id, device: 'cpu' }));
+    expect(network.parameters.count()).toBe(countNetwork(graph, [65, 65]).parameters);
+    for (const size of [
+      [65, 97],
+      [64, 50],
+      [33, 34],
+    ]) {
+      const shape = scope(() =>
+        noGrad(() => network.forward(op.randn([1, 3, ...size], generator.id), { training: false }).shape),
+      );
+      expect(shape).toEqual([1, 5, ...size]);
+      expect(inferShapes(graph, size).at(-1)).toEqual({ channels: 5, size });
+    }
+  });
+});

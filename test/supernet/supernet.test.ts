@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { gradients } from '../../src/engine/autograd.ts';
+import { Generator } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
+import { scope } from '../../src/engine/tensor.ts';
+import { createSupernet, trellisFacts } from '../../src/supernet/network.ts';
+
+const generator = new Generator(2);
+const small = {
+  rank: 2,
+  inputs: 3,
+  classes: 4,
+  layers: 3,
+  filters: 2,
+  blocks: 2,
+  atrous: 'dense',
+  cellWeights: 'perNode',
+} as const;
+const origin = { generator: generator.id, device: 'cpu' };
+
+describe('the trellis', () => {
+  it('has at 12 layers the counts of the paper', () => {
+    expect(trellisFacts(12)).toEqual({ levels: 4, nodes: 45, edges: 105, cellEvaluations: 105 });
+  });
+});
+
+describe('the supernet', () => {
+  it('moves sum to one at every node and are zero where there is no edge', () => {
+    const { architecture } = createSupernet(origin, { ...small, layers: 12 });
+    const moves = architecture.moveProbabilities().numbers();
+    const { beta } = architecture.snapshot();
+    let edges = 0;
+    for (let i = 0; i < 48; i++) {
+      const row = beta[Math.floor(i / 4)][i % 4];
+      edges += row.filter((value) => value !== null).length;
+      const sum = moves.slice(3 * i, 3 * i + 3).reduce((a, b) => a + b, 0);
+      expect(sum).toBeCloseTo(row.some((value) => value !== null) ? 1 : 0, 6);
+      row.forEach((value, move) => value === null && expect(moves[3 * i + move]).toBe(0));
+    }
+    expect(edges).toBe(105);
+  });
+
+  it.each(['dense', 'separable'] as const)(
+    'gives logits at the size of the input and a gradient to every logit (%s)',
+    (atrous) => {
+      for (const cellWeights of ['perNode', 'perEdge'] as const) {
+        const supernet = createSupernet(origin, { ...small, atrous, cellWeights });
+        scope(() => {
+          const logits = supernet.forward(op.randn([2, 3, 33, 49], generator.id), { training: true });
+          expect(logits.shape).toEqual([2, 4, 33, 49]);
+          const leaves = [...supernet.architecture.parameters, ...supernet.parameters.parameters()];
+          const slopes = gradients(
+            [op.sum(op.power(logits, 2))],
+            leaves.map(({ tensor }) => tensor),
+          );
+          slopes.forEach((slope, i) => expect(slope, leaves[i].name).not.toBeNull());
+          expect(slopes[0]?.numbers().every((value) => value !== 0)).toBe(true);
+        });
+      }
+    },
+  );
+
+  it('keeps weights and architecture apart', () => {
+    const { parameters, architecture } = createSupernet(origin, small);
+    const names = new Set(parameters.parameters().map(({ name }) => name));
+    expect(architecture.parameters.map(({ name }) => name)).toEqual(['alpha', 'beta']);
+    expect(architecture.parameters.some(({ name }) => names.has(name))).toBe(false);
+  });
+});
