@@ -16,7 +16,7 @@ export interface Settings<Schema extends z.ZodObject = z.ZodObject> {
   readonly presets?: Readonly<Record<string, Layer>>;
   /** Settings below the preset that are no defaults of the schema, because `exclusive` may take them away. */
   readonly base?: Layer;
-  /** Keys of which one at most holds: a layer that sets one takes the others of earlier layers away. */
+  /** Keys of which exactly one holds: a layer that sets one takes the others of earlier layers away. */
   readonly exclusive?: readonly string[];
 }
 
@@ -33,15 +33,19 @@ export function parseConfig<Schema extends z.ZodObject>(
   const keys = configKeys(settings.schema);
   const expanded = layers.map((layer) => expandKeys(layer));
   const preset = findPreset(settings, expanded);
-  const merged: Record<string, unknown> = {};
+  const layered: Record<string, unknown> = {};
   for (const layer of [settings.base ?? {}, preset, ...expanded]) {
     const rivals = settings.exclusive?.filter((key) => layer[key] !== undefined && layer[key] !== null) ?? [];
     if (rivals.length > 1)
       throw new ConfigError(`expected one of ${settings.exclusive?.join(', ')}, came ${rivals.join(' and ')}`);
-    if (rivals.length === 1) for (const key of settings.exclusive ?? []) delete merged[key];
-    mergeInto(merged, layer);
+    if (rivals.length === 1) for (const key of settings.exclusive ?? []) delete layered[key];
+    mergeInto(layered, layer);
   }
+  const merged = withoutNulls(layered);
   refuseUnknown(merged, settings.schema, [], keys);
+  if (settings.exclusive && !settings.exclusive.some((key) => key in merged)) {
+    throw new ConfigError(`expected one of ${settings.exclusive.join(', ')}, came none`);
+  }
   const result = settings.schema.safeParse(merged);
   if (!result.success) throw configErrorOf(result.error.issues[0], settings.schema, merged);
   return result.data;
@@ -130,9 +134,14 @@ function mergeInto(target: Record<string, unknown>, layer: Layer): void {
       const inner = isGroup(target[key]) ? { ...target[key] } : {};
       mergeInto(inner, value);
       target[key] = inner;
-    } else if (value === null) delete target[key];
-    else target[key] = value;
+    } else target[key] = value;
   }
+}
+
+/** Null has taken earlier layers away by now; without it the schema fills in its default. */
+function withoutNulls(values: Layer): Record<string, unknown> {
+  const present = Object.entries(values).filter(([, value]) => value !== null);
+  return Object.fromEntries(present.map(([key, value]) => [key, isGroup(value) ? withoutNulls(value) : value]));
 }
 
 function refuseUnknown(values: Layer, schema: z.ZodObject, path: string[], keys: string[]): void {

@@ -24,13 +24,13 @@ export function parseCsv(text: string): { rows: string[][]; torn: boolean } {
       else quoted = false;
     } else if (character === '"' && field === '') quoted = true;
     else if (character === ',' || character === '\n') {
-      row.push(character === '\n' && field.endsWith('\r') ? field.slice(0, -1) : field);
+      row.push(field);
       field = '';
       if (character === '\n') {
         rows.push(row);
         row = [];
       }
-    } else field += character;
+    } else if (character !== '\r' || text[i + 1] !== '\n') field += character;
   }
   return { rows, torn: quoted || field !== '' || row.length > 0 };
 }

@@ -1,0 +1,44 @@
+/** @file Run folders: never the same twice, found again, nothing outside the root. */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, DataError } from '../../src/base/errors.ts';
+import { createRunFolder, listRunFolders, openRunFolder } from '../../src/run/folder.ts';
+import { temporaryFolder } from './disk.ts';
+
+const now = new Date(2025, 5, 3, 4, 5, 6);
+
+describe('run folders', () => {
+  it('take the date and a counter as name', () => {
+    const root = temporaryFolder();
+    const names = [0, 1, 2].map(() => createRunFolder(root, 'search', undefined, now).name);
+    expect(names).toEqual(['2025-06-03_04-05-06', '2025-06-03_04-05-06-2', '2025-06-03_04-05-06-3']);
+  });
+
+  it('never overwrite a named run', () => {
+    const root = temporaryFolder();
+    const folder = createRunFolder(root, 'train', 'first');
+    expect(folder.last).toBe(join(root, 'train', 'first', 'checkpoints', 'last'));
+    expect(existsSync(folder.samples)).toBe(true);
+    expect(() => createRunFolder(root, 'train', 'first')).toThrow(ConfigError);
+    expect(() => createRunFolder(root, 'train', 'first')).toThrow(/--resume/);
+  });
+
+  it.each(['', '..', '.', '../x', 'a/b', 'a\\b', '-a', '.hidden', 'a\0'])('refuse the name %j', (name) => {
+    const root = temporaryFolder();
+    expect(() => createRunFolder(root, 'train', name)).toThrow(ConfigError);
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it('open again and are listed once they hold something', () => {
+    const root = temporaryFolder();
+    const folder = createRunFolder(root, 'train', 'a');
+    expect(() => openRunFolder(folder.path)).toThrow(DataError);
+    expect(() => openRunFolder(join(root, 'nothing'))).toThrow(DataError);
+    writeFileSync(folder.config, 'seed: 0\n');
+    expect(openRunFolder(folder.path)).toEqual(folder);
+    mkdirSync(join(root, 'train', 'empty'));
+    expect(listRunFolders(root)).toEqual([folder]);
+    expect(listRunFolders(join(root, 'absent'))).toEqual([]);
+  });
+});
