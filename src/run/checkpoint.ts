@@ -2,10 +2,10 @@
  * @file Checkpoints: a folder with the tensors (safetensors) and the rest of the state (JSON), swapped in whole and verified when loaded.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../base/errors.ts';
-import { settleFolder, writeFolderAtomically } from './files.ts';
+import { findFolder, writeFolderAtomically } from './files.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 
 /** Everything needed to go on: tensors by name and any state that JSON holds (counters, seeds, generator state). */
@@ -17,6 +17,7 @@ export interface Checkpoint<State = unknown> {
 const tensorsFile = 'tensors.safetensors';
 const stateFile = 'state.json';
 const formatVersion = 1;
+const swapsTolerated = 5;
 
 /** Writes the checkpoint to `folder`; the one before stays valid until the new one is in place. */
 export function saveCheckpoint(folder: string, checkpoint: Checkpoint): void {
@@ -25,19 +26,32 @@ export function saveCheckpoint(folder: string, checkpoint: Checkpoint): void {
   writeFolderAtomically(folder, { [tensorsFile]: tensors, [stateFile]: `${JSON.stringify(state, null, 2)}\n` });
 }
 
-/** Whether a checkpoint can be expected at `folder`, also after a crash in the middle of a save. */
+/** Whether there is a checkpoint at `folder`, also after a crash in the middle of a save. */
 export function hasCheckpoint(folder: string): boolean {
-  settleFolder(folder);
-  return existsSync(join(folder, stateFile));
+  return findFolder(folder) !== undefined;
 }
 
 /**
- * Loads a checkpoint and verifies it. `State` is what the caller saved; its form is the caller's business.
+ * Loads a checkpoint and verifies it; changes nothing, and may run while another process saves. `State` is what the caller saved; its
+ * form is the caller's business.
  *
  * @throws DataError when a file is missing, damaged or does not belong to the other.
  */
 export function loadCheckpoint<State = unknown>(folder: string): Checkpoint<State> {
-  settleFolder(folder);
+  for (let attempt = 1; ; attempt++) {
+    const place = findFolder(folder) ?? folder;
+    const before = identity(place);
+    try {
+      return loadFrom(place) as Checkpoint<State>;
+    } catch (error) {
+      // A save swapped the folder between two reads: the files were of different checkpoints.
+      const swapped = identity(findFolder(folder) ?? folder) !== before;
+      if (!swapped || attempt === swapsTolerated) throw error;
+    }
+  }
+}
+
+function loadFrom(folder: string): Checkpoint {
   const statePath = join(folder, stateFile);
   const tensorsPath = join(folder, tensorsFile);
   const header = parseState(readFile(statePath).toString('utf8'), statePath);
@@ -49,7 +63,11 @@ export function loadCheckpoint<State = unknown>(folder: string): Checkpoint<Stat
       'the checkpoint is damaged; take another one',
     );
   }
-  return { tensors: readSafetensors(bytes, tensorsPath).tensors, state: header.state as State };
+  return { tensors: readSafetensors(bytes, tensorsPath).tensors, state: header.state };
+}
+
+function identity(folder: string): number | undefined {
+  return statSync(folder, { throwIfNoEntry: false })?.ino;
 }
 
 function parseState(text: string, path: string): { sha256: string; state: unknown } {

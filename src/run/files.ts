@@ -1,7 +1,18 @@
 /**
  * @file Writes that are whole or absent: a crash, a full disk or a kill never leaves half a file or half a checkpoint behind.
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /**
@@ -23,13 +34,14 @@ export function writeAtomically(path: string, content: Uint8Array | string): voi
 }
 
 /**
- * Replaces a folder by one with the given files. The previous folder is kept as `<path>.previous` until the new one is in place: after a
- * crash between the two renames {@link settleFolder} brings it back.
+ * Replaces a folder by one with the given files. The previous folder is kept as `<path>.previous` until the new one is in place, where
+ * {@link findFolder} finds it after a crash. One writer a folder: what an earlier one left unfinished is removed.
  */
 export function writeFolderAtomically(path: string, files: Record<string, Uint8Array | string>): void {
   const parent = dirname(path);
   mkdirSync(parent, { recursive: true });
   settleFolder(path);
+  removeAbandoned(path);
   const temporary = join(parent, temporaryName(basename(path)));
   try {
     mkdirSync(temporary);
@@ -46,23 +58,38 @@ export function writeFolderAtomically(path: string, files: Record<string, Uint8A
   rmSync(previousOf(path), { recursive: true, force: true });
 }
 
-/** Finishes what a crash during {@link writeFolderAtomically} left: the previous folder comes back, or goes when the new one is there. */
-export function settleFolder(path: string): void {
+/** Where the content of a folder written by {@link writeFolderAtomically} is now; undefined when there is none. Changes nothing. */
+export function findFolder(path: string): string | undefined {
+  return [path, previousOf(path)].find((candidate) => existsSync(candidate));
+}
+
+/** Finishes what a crash left: the previous folder comes back, or goes when the new one is there. */
+function settleFolder(path: string): void {
   const previous = previousOf(path);
   if (!existsSync(previous)) return;
   if (existsSync(path)) rmSync(previous, { recursive: true, force: true });
   else renameSync(previous, path);
 }
 
+/** Removes half-written folders of killed processes: checkpoints are large. */
+function removeAbandoned(path: string): void {
+  const parent = dirname(path);
+  for (const name of readdirSync(parent)) {
+    if (name.startsWith(`.${basename(path)}.`) && name.endsWith(temporarySuffix)) {
+      rmSync(join(parent, name), { recursive: true, force: true });
+    }
+  }
+}
+
 function previousOf(path: string): string {
   return `${path}.previous`;
 }
 
-let temporaries = 0;
+const temporarySuffix = '.tmp';
 
-/** Hidden, and different for every process and write. */
+/** Hidden, and different for every write. */
 function temporaryName(name: string): string {
-  return `.${name}.${process.pid}-${temporaries++}.tmp`;
+  return `.${name}.${randomUUID()}${temporarySuffix}`;
 }
 
 function writeFlushed(path: string, content: Uint8Array | string): void {

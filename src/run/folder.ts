@@ -59,7 +59,7 @@ export function createRunFolder(root: string, command: string, name?: string, no
 }
 
 /**
- * The folder of an existing run.
+ * The folder of an existing run, which may be a read-only copy: nothing is created.
  *
  * @throws DataError when there is no run.
  */
@@ -72,8 +72,6 @@ export function openRunFolder(path: string): RunFolder {
       'name runs/<command>/<name>',
     );
   }
-  mkdirSync(dirname(folder.last), { recursive: true });
-  mkdirSync(folder.samples, { recursive: true });
   return folder;
 }
 

@@ -14,6 +14,8 @@ const dtypes = {
   int32: { header: 'I32', bytes: 4 },
   bfloat16: { header: 'BF16', bytes: 2 },
   float16: { header: 'F16', bytes: 2 },
+  int16: { header: 'I16', bytes: 2 },
+  int8: { header: 'I8', bytes: 1 },
   uint8: { header: 'U8', bytes: 1 },
   bool: { header: 'BOOL', bytes: 1 },
 } as const;

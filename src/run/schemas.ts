@@ -126,6 +126,7 @@ export const searchSchema = z.strictObject({
     minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),
     momentum: share(0.9, 'momentum of the weights'),
     decay: notNegative(3e-4, 'weight decay of the weights'),
+    clip: notNegative(5, 'largest norm of the gradient of the weights; 0 does not clip'),
   }),
   architecture: group({
     learningRate: positive(0.003, 'learning rate of the architecture (Adam)'),
@@ -133,6 +134,7 @@ export const searchSchema = z.strictObject({
   }),
   classWeights,
   augmentation,
+  evaluateSamples: whole(0, 100, 'validation pictures scored after an epoch; 0 scores none'),
   ...loading,
 });
 

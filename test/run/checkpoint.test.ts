@@ -31,6 +31,18 @@ describe('checkpoints', () => {
     renameSync(folder, `${folder}.previous`);
     expect(hasCheckpoint(folder)).toBe(true);
     expect(loadCheckpoint(folder).state).toBe(1);
+    // A reader, such as the dashboard, must not move what a writer is about to move.
+    expect(existsSync(folder)).toBe(false);
+    saveCheckpoint(folder, { tensors: tensorOf(2), state: 2 });
+    expect(loadCheckpoint(folder).state).toBe(2);
+  });
+
+  it('clear away what a killed save left', () => {
+    const root = temporaryFolder();
+    mkdirSync(join(root, '.last.abandoned.tmp'));
+    mkdirSync(join(root, '.best.other.tmp'));
+    saveCheckpoint(join(root, 'last'), { tensors: {}, state: null });
+    expect(readdirSync(root).sort()).toEqual(['.best.other.tmp', 'last']);
   });
 
   it('survive a crash after the second rename', () => {

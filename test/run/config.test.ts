@@ -33,7 +33,12 @@ describe('parseConfig', () => {
   it('has the defaults of the paper', () => {
     const config = search();
     expect(config).toMatchObject({ epochs: 40, crop: [321, 321], layers: 12, filters: 8, blocks: 5, seed: 0 });
-    expect(config.weights).toEqual({ learningRate: 0.025, minimumLearningRate: 0.001, momentum: 0.9, decay: 3e-4 });
+    expect(config.weights).toMatchObject({
+      learningRate: 0.025,
+      minimumLearningRate: 0.001,
+      momentum: 0.9,
+      decay: 3e-4,
+    });
     expect(config.architecture).toEqual({ learningRate: 0.003, decay: 0.001 });
     expect(search({ preset: 'paper' })).toEqual({ ...config, preset: 'paper', scale: 2 });
   });

@@ -10,7 +10,18 @@ import {
   writeSafetensors,
 } from '../../src/run/safetensors.ts';
 
-const kinds: StoredDtype[] = ['float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'bfloat16', 'float16'];
+const kinds: StoredDtype[] = [
+  'float32',
+  'float64',
+  'int64',
+  'int32',
+  'int16',
+  'int8',
+  'uint8',
+  'bool',
+  'bfloat16',
+  'float16',
+];
 const tensor = fc
   .record({ dtype: fc.constantFrom(...kinds), shape: fc.array(fc.nat(4), { maxLength: 3 }) })
   .chain(({ dtype, shape }) => {
