@@ -82,6 +82,18 @@ describe('safetensors', () => {
     expect([...bytes.subarray(8 + length)]).toEqual([0, 0, 0x80, 0x3f, 1, 2, 3]);
   });
 
+  it('reads and writes what the reference implementation wrote (Python safetensors 0.8.0)', () => {
+    const header =
+      '{"__metadata__":{"k":"v"},"e":{"dtype":"I64","shape":[0,4],"data_offsets":[0,0]},' +
+      '"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}}     ';
+    const length = Buffer.from('c000000000000000', 'hex');
+    const reference = Buffer.concat([length, Buffer.from(header), Buffer.from('0000803f00000040010203', 'hex')]);
+    const { tensors, metadata } = readSafetensors(reference, 'reference');
+    expect(new Float32Array(tensors.b.data.slice().buffer)).toEqual(Float32Array.of(1, 2));
+    expect(tensors.e.shape).toEqual([0, 4]);
+    expect(Buffer.from(writeSafetensors(tensors, metadata))).toEqual(reference);
+  });
+
   it('refuses any truncated file', () => {
     fc.assert(
       fc.property(tensors, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (content, share) => {
