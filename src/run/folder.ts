@@ -18,6 +18,8 @@ export interface RunFolder {
   readonly results: string;
   readonly genotype: string;
   readonly genotypeDrawing: string;
+  /** The logits of a search, as `espalier decode` reads them. */
+  readonly architecture: string;
   /** Checkpoint folders. */
   readonly last: string;
   readonly best: string;
@@ -93,6 +95,7 @@ function describe(path: string): RunFolder {
     results: join(path, 'results.csv'),
     genotype: join(path, 'genotype.json'),
     genotypeDrawing: join(path, 'genotype.svg'),
+    architecture: join(path, 'architecture.json'),
     last: join(path, 'checkpoints', 'last'),
     best: join(path, 'checkpoints', 'best'),
     confusionCsv: join(path, 'confusion_matrix.csv'),

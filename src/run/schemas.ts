@@ -165,10 +165,21 @@ export const trainSchema = z.strictObject({
   classWeights,
   ohem: share(0, 'share of the hardest pixels that count; 0 counts all'),
   ema: setting(z.number().min(0).lt(1).default(0), 'a number from 0 below 1', 'decay of averaged weights; 0 is off'),
+  clip: notNegative(5, 'largest joint norm of the gradients; 0 is no limit'),
+  stem: setting(
+    z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)]).default([64, 64, 128]),
+    'three whole numbers',
+    'channels of the stem',
+  ),
+  decoder: group({
+    filters: whole(1, 256, 'filters of the decoder'),
+    lowLevel: whole(1, 48, 'filters of the 1x1 on the finest features'),
+  }),
   aspp: group({
+    filters: whole(1, 256, 'filters of the branches of the ASPP'),
     rates: setting(
-      z.union([z.literal('auto'), z.array(z.int().min(1)).min(1)]).default('auto'),
-      'auto or a list of whole numbers',
+      z.union([z.literal('auto'), z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)])]).default('auto'),
+      'auto or three whole numbers',
       'atrous rates of the head; auto takes 6, 12, 18 at output stride 16',
     ),
   }),

@@ -1,4 +1,7 @@
-/** @file The trellis: layers from 1 to L, levels 0 to 3 (strides 4 to 32), moves between neighbouring levels. @paper auto-deeplab section 3.2 */
+/**
+ * @file The trellis: layers from 1 to L, levels 0 to 3 (strides 4 to 32), moves between neighbouring levels. @paper auto-deeplab section 3.2
+ */
+import type { Random } from '../base/random.ts';
 
 /** Number of resolutions. */
 export const LEVELS = 4;
@@ -14,15 +17,22 @@ export interface TrellisEdge {
   readonly layer: number;
   readonly from: number;
   readonly to: number;
-  /** 0 finer, 1 same, 2 coarser. */
+  /** 0 to the finer, 1 to the same, 2 to the coarser level. */
   readonly move: number;
 }
+
+/** Pixels of the input per pixel at a level. */
+export const strideOf = (level: number): number => 4 * 2 ** level;
+
+/** The coarsest level that exists after a layer; layer 0 is the stem. */
+export const coarsestLevel = (layer: number): number => Math.min(layer, LEVELS - 1);
 
 /** All nodes by layer, then level: 45 at 12 layers. */
 export function trellisNodes(layers: number): TrellisNode[] {
   const nodes: TrellisNode[] = [];
-  for (let layer = 1; layer <= layers; layer++)
-    for (let level = 0; level <= Math.min(layer, LEVELS - 1); level++) nodes.push({ layer, level });
+  for (let layer = 1; layer <= layers; layer++) {
+    for (let level = 0; level <= coarsestLevel(layer); level++) nodes.push({ layer, level });
+  }
   return nodes;
 }
 
@@ -30,7 +40,7 @@ export function trellisNodes(layers: number): TrellisNode[] {
 export function trellisEdges(layers: number): TrellisEdge[] {
   const edges: TrellisEdge[] = [];
   for (let layer = 0; layer < layers; layer++) {
-    for (let from = 0; from <= Math.min(layer, LEVELS - 1); from++) {
+    for (let from = 0; from <= coarsestLevel(layer); from++) {
       for (let move = 0; move < 3; move++) {
         const to = from + move - 1;
         if (to >= 0 && to < LEVELS) edges.push({ layer, from, to, move });
@@ -39,3 +49,57 @@ export function trellisEdges(layers: number): TrellisEdge[] {
   }
   return edges;
 }
+
+/** For every layer from 1 (index 0) and level the number of paths from there to the last layer. */
+function pathsFrom(layers: number): number[][] {
+  const counts = [Array<number>(LEVELS).fill(1)];
+  for (let layer = layers - 1; layer >= 1; layer--) {
+    const next = counts[0];
+    counts.unshift(next.map((_, level) => (next[level - 1] ?? 0) + next[level] + (next[level + 1] ?? 0)));
+  }
+  return counts;
+}
+
+/** Number of paths whose first layer lies at one of `firstLevels`: 28,657 at 12 layers from stride 4, 75,025 from stride 4 or 8. */
+export const countPaths = (layers: number, firstLevels: readonly number[]): number => {
+  const [first] = pathsFrom(layers);
+  return firstLevels.reduce((total, level) => total + first[level], 0);
+};
+
+/** A path drawn uniformly from all paths: each move is weighted by the number of paths behind it. */
+export function randomPath(layers: number, random: Random): number[] {
+  const counts = pathsFrom(layers);
+  const path: number[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    const before = path.at(-1) ?? 0;
+    const options = [before - 1, before, before + 1].filter((level) => level >= 0 && level < LEVELS);
+    const total = options.reduce((sum, level) => sum + counts[layer][level], 0);
+    let ticket = random.integer(total);
+    const drawn = options.find((level) => {
+      ticket -= counts[layer][level];
+      return ticket < 0;
+    });
+    path.push(drawn as number);
+  }
+  return path;
+}
+
+/** Hand-made networks inside the trellis, as paths of 12 layers. @paper auto-deeplab figure 2 */
+export const NAMED_PATHS = {
+  'deeplabv3-path': [0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2],
+  'conv-deconv-path': [0, 0, 1, 1, 2, 3, 3, 2, 1, 1, 0, 0],
+  'stacked-hourglass-path': [1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0],
+} as const satisfies Record<string, readonly number[]>;
+
+/** Size of the features at a level: each halving rounds up, so 321 gives 81, 41, 21, 11. */
+export const featureSize = (inputSize: number, level: number): number => {
+  let size = inputSize;
+  for (let stride = strideOf(level); stride > 1; stride /= 2) size = Math.ceil(size / 2);
+  return size;
+};
+
+/** Whether going down and up again gives the same size at every level: sizes of the form 32 m + 1. */
+export const isValidCrop = (size: number): boolean => Number.isInteger(size) && size > 32 && (size - 1) % 32 === 0;
+
+/** The smallest valid crop that is not below `size`. */
+export const nextValidCrop = (size: number): number => Math.max(33, Math.ceil((size - 1) / 32) * 32 + 1);

@@ -16,6 +16,23 @@ export interface InferenceOptions {
 
 export const SINGLE_SCALE: InferenceOptions = { scales: [1], flip: false };
 
+/** The network on pictures at 1 / `reduction` of their size, with logits at the full size. */
+export function reduced(network: Infer, reduction: number): Infer {
+  if (reduction === 1) return network;
+  return (images) => {
+    const size = images.shape.slice(2);
+    return op.resize(
+      network(
+        op.resize(
+          images,
+          size.map((length) => Math.round(length / reduction)),
+        ),
+      ),
+      size,
+    );
+  };
+}
+
 /** Class scores `[batch, classes, height, width]` at the size of `images`: logits for a single pass, else mean probabilities. */
 export function infer(network: Infer, images: Tensor, options: InferenceOptions = SINGLE_SCALE): Tensor {
   const { scales, flip } = options;

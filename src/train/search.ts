@@ -13,6 +13,7 @@ import type { Parameter } from '../nn/parameters.ts';
 import { cosine, type Schedule } from '../nn/schedules.ts';
 import { toTensors } from './batch.ts';
 import { evaluate, type Scores } from './evaluate.ts';
+import { reduced } from './inference.ts';
 import type { ArchitectureState, SearchNetwork } from './method.ts';
 
 /** Settings of the loop; the space has its own. */
@@ -35,6 +36,10 @@ export interface SearchSettings {
   readonly architecture: { learningRate: number; decay: number };
   /** Pictures of the validation split to score after an epoch; 0 scores none. */
   readonly evaluateSamples: number;
+  /** Share of the training pictures that train the weights. */
+  readonly splitFraction: number;
+  /** Pictures are searched on at 1 / reduction of their size. */
+  readonly reduction: number;
 }
 
 /** Where a search stands; with the tensors of `state` it can go on. */
@@ -92,9 +97,10 @@ export function createSearch(network: SearchNetwork, settings: SearchSettings): 
 export function splitHalves(
   samples: readonly Sample[],
   seed: number,
+  fraction = 0.5,
 ): { weightHalf: Sample[]; architectureHalf: Sample[] } {
   const order = shuffled(samples, createRandom(seed, 0x5917));
-  const middle = Math.ceil(order.length / 2);
+  const middle = Math.ceil(order.length * fraction);
   return { weightHalf: order.slice(0, middle), architectureHalf: order.slice(middle) };
 }
 
@@ -115,7 +121,7 @@ export async function runSearch(
 ): Promise<void> {
   const { network, progress, weightOptimiser, architectureOptimiser } = search;
   const { dataset, settings, device, loss, recorder } = job;
-  const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed);
+  const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
     createLoader({ dataset, samples, ...settings, seed: settings.seed * 2 + stream });
   const weightData = load(weightHalf, 0);
@@ -169,7 +175,12 @@ export async function runSearch(
       const scored = dataset.splits.val.slice(0, settings.evaluateSamples);
       const scores =
         scored.length > 0
-          ? await evaluate((images) => network.forward(images, { training: false }), dataset, scored, device)
+          ? await evaluate(
+              reduced((images) => network.forward(images, { training: false }), settings.reduction),
+              dataset,
+              scored,
+              device,
+            )
           : null;
       await recorder.epoch(
         {

@@ -1,0 +1,208 @@
+/**
+ * @file `espalier train`: trains an architecture from scratch and scores it.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatDuration } from '../base/text.ts';
+import { openDataSet } from '../data/detect.ts';
+import { Generator } from '../engine/device.ts';
+import { confusionCsv, perClassCsv, perClassTable } from '../metrics/tables.ts';
+import { countNetwork } from '../models/graph.ts';
+import { adam, sgd } from '../nn/optimisers.ts';
+import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
+import { writeAtomically } from '../run/files.ts';
+import { settings } from '../run/presets.ts';
+import { openResults } from '../run/results.ts';
+import type { TrainConfig } from '../run/schemas.ts';
+import { formatGenotype } from '../space/genotype.ts';
+import type { Scores } from '../train/evaluate.ts';
+import { buildGraph, createDescribed, type NetworkDescription, saveDescription } from '../train/loadNetwork.ts';
+import { runTraining, type Training, type TrainProgress } from '../train/retrain.ts';
+import { createLoss, trainSettings } from '../train/settings.ts';
+import { loadTensor, restoreTensors, storeTensors } from '../train/state.ts';
+import { readArchitecture } from './architecture.ts';
+import { type Command, openRun, prepareMachine, printJson, versions } from './command.ts';
+import { createProgress } from './progress.ts';
+
+export const trainCommand: Command = {
+  name: 'train',
+  summary: 'train an architecture from scratch',
+  usage: 'train arch=<file|run|name> data=<folder|yaml> [preset=small|demo] [key=value ...] [--resume] [--json]',
+  settings: settings.train,
+  async run(words) {
+    const { folder, config, log, resumed, flags } = openRun('train', settings.train, words);
+    try {
+      const device = prepareMachine(config);
+      const dataset = await openDataSet(config.data, { seed: config.seed });
+      const genotype = readArchitecture(resumed ? folder.path : config.arch);
+      const description: NetworkDescription = {
+        genotype,
+        options: networkOptions(config, dataset.classes.length),
+        classes: dataset.classes,
+        reduction: config.scale,
+      };
+      writeAtomically(folder.genotype, formatGenotype(genotype));
+      saveDescription(folder, description);
+      const training = createTraining(description, config, device);
+      if (resumed) restore(training, folder.last);
+      const { progress, network } = training;
+      log.append({
+        type: 'start',
+        command: `espalier train ${words.join(' ')}`,
+        config: { ...config },
+        versions: versions(),
+        ...(resumed ? { resumedEpoch: progress.epoch } : {}),
+      });
+      const results = openResults(folder.results, resumed ? progress.epoch - 1 : undefined);
+      const bar = createProgress({ label: 'train', total: 1000, initial: 0 });
+      const cost = countNetwork(network.graph, config.crop);
+      bar.print(
+        `train in ${folder.path}: ${dataset.splits.train.length} pictures, ${cost.parameters} parameters, ${(cost.multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
+      );
+      const started = performance.now();
+      let last: Scores | null = null;
+      await runTraining(training, {
+        dataset,
+        settings: trainSettings(config),
+        device,
+        loss: await createLoss(dataset, config, device),
+        recorder: {
+          step({ epoch, step, loss, learningRate, done }) {
+            bar.update(Math.min(1000, Math.round(1000 * done)), `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
+            log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate });
+          },
+          epoch({ epoch, loss, learningRate, scores, best }, at) {
+            const metrics = {
+              loss,
+              learningRate,
+              miou: scores?.miou ?? null,
+              pixelAccuracy: scores?.pixelAccuracy ?? null,
+            };
+            log.append({ type: 'epoch', phase: 'train', epoch, metrics });
+            results.append({ epoch, ...metrics });
+            save(training, folder.last, at);
+            if (best) save(training, folder.best, at);
+            if (scores === null) return;
+            last = scores;
+            const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
+            log.append({
+              type: 'evaluation',
+              epoch,
+              split: 'val',
+              miou,
+              pixelAccuracy,
+              meanAccuracy,
+              iou,
+              classNames: dataset.classes.map(({ name }) => name),
+            });
+            bar.print(
+              `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  mIoU ${miou.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(at.seconds)}`,
+            );
+          },
+        },
+      });
+      bar.finish();
+      log.append({
+        type: 'end',
+        status: 'done',
+        message: `best mIoU ${progress.bestMiou.toFixed(4)} after ${formatDuration((performance.now() - started) / 1000)}`,
+      });
+      if (last !== null)
+        writeScores(
+          folder.path,
+          dataset.classes.map(({ name }) => name),
+          last,
+        );
+      if (flags.json)
+        printJson({
+          run: folder.path,
+          bestMiou: progress.bestMiou,
+          epochs: progress.epoch,
+          steps: progress.step,
+          seconds: progress.seconds,
+          ...costOf(description),
+        });
+      else if (last !== null)
+        process.stdout.write(
+          `${perClassTable(
+            dataset.classes.map(({ name }) => name),
+            last,
+          )}\nbest mIoU ${progress.bestMiou.toFixed(4)}; run: ${folder.path}\n`,
+        );
+    } catch (error) {
+      log.append({ type: 'end', status: 'failed', message: (error as Error).message });
+      throw error;
+    } finally {
+      log.close();
+    }
+  },
+};
+
+/** Writes the tables of a scored split into a run folder. */
+export function writeScores(path: string, names: readonly string[], scores: Scores): void {
+  writeFileSync(join(path, 'per_class.csv'), perClassCsv(names, scores));
+  writeFileSync(join(path, 'confusion_matrix.csv'), confusionCsv(names, scores.confusion));
+}
+
+function costOf(description: NetworkDescription) {
+  const { parameters } = countNetwork(buildGraph(description), [33, 33]);
+  return { parameters };
+}
+
+function networkOptions(config: TrainConfig, classes: number): NetworkDescription['options'] {
+  const { filters, stem, aspp, decoder } = config;
+  return {
+    inputs: 3,
+    classes,
+    stem,
+    ...(filters === undefined ? {} : { filters }),
+    head: {
+      aspp: aspp.filters,
+      decoder: decoder.filters,
+      lowLevel: decoder.lowLevel,
+      ...(aspp.rates === 'auto' ? {} : { rates: aspp.rates }),
+    },
+  };
+}
+
+function createTraining(description: NetworkDescription, config: TrainConfig, device: string): Training {
+  const generator = new Generator(config.seed);
+  const network = createDescribed(description, generator, device, { dropPathKeep: config.dropPathKeep });
+  const { momentum, decay } = config;
+  const parameters = network.parameters.parameters();
+  return {
+    network,
+    optimiser:
+      config.optimizer === 'sgd' ? sgd(parameters, { momentum, decay }) : adam(parameters, { decay, decoupled: true }),
+    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device) : null,
+    generator,
+    progress: { epoch: 0, step: 0, seconds: 0, bestMiou: 0 },
+  };
+}
+
+interface TrainState {
+  progress: TrainProgress;
+  steps: number;
+}
+
+function save({ network, optimiser, averaged, generator }: Training, folder: string, progress: TrainProgress): void {
+  saveCheckpoint(folder, {
+    tensors: {
+      ...storeTensors(network.parameters.entries(), 'network.'),
+      ...storeTensors(optimiser.state(), 'optimiser.'),
+      ...(averaged ? storeTensors(averaged.parameters.entries(), 'average.') : {}),
+      ...storeTensors(new Map([['generator', generator.state()]])),
+    },
+    state: { progress: { ...progress }, steps: optimiser.steps } satisfies TrainState,
+  });
+}
+
+function restore(training: Training, folder: string): void {
+  const { tensors, state } = loadCheckpoint<TrainState>(folder);
+  restoreTensors(training.network.parameters.entries(), tensors, 'network.');
+  restoreTensors(training.optimiser.state(), tensors, 'optimiser.');
+  if (training.averaged) restoreTensors(training.averaged.parameters.entries(), tensors, 'average.');
+  training.generator.restore(loadTensor(tensors.generator));
+  training.optimiser.steps = state.steps;
+  Object.assign(training.progress, state.progress);
+}

@@ -1,0 +1,94 @@
+/**
+ * @file Architecture parameters of Auto-DeepLab to a genotype: Viterbi over the moves, the strongest edges of the cell. @paper auto-deeplab section 4.3
+ */
+import { ArchitectureError } from '../base/errors.ts';
+import { blocksOf } from '../space/cell.ts';
+import { createGenotype, type Genotype } from '../space/genotype.ts';
+import { OPERATOR_NAMES } from '../space/operators.ts';
+import { LEVELS, trellisEdges } from '../space/trellis.ts';
+import { decodeCell } from './cell.ts';
+import { softmax } from './softmax.ts';
+import { viterbi } from './viterbi.ts';
+
+/** Raw logits: `alpha[edge][operator]` and `beta[transition][level left][move]`, null where there is no edge; moves are finer, same, coarser. */
+export interface ArchitectureLogits {
+  readonly alpha: readonly (readonly number[])[];
+  readonly beta: readonly (readonly (readonly (number | null)[])[])[];
+}
+
+/** What the logits do not say. */
+export interface DecodeOptions {
+  readonly filters: number;
+  readonly atrous: 'dense' | 'separable';
+  readonly rank: 2 | 3;
+  readonly provenance?: Readonly<Record<string, string>>;
+}
+
+/** Softmax of the moves that leave each node; 0 where there is no edge. @paper auto-deeplab eq. 7 */
+export const moveProbabilities = (beta: ArchitectureLogits['beta']): number[][][] =>
+  beta.map((levels) =>
+    levels.map((moves) => {
+      if (moves.every((logit) => logit === null)) return moves.map(() => 0);
+      return softmax(moves.map((logit) => logit ?? Number.NEGATIVE_INFINITY));
+    }),
+  );
+
+/** The most probable path: one level per layer. Ties go to the finer level. */
+export function decodePath(beta: ArchitectureLogits['beta']): number[] {
+  const probabilities = moveProbabilities(beta);
+  const { states } = viterbi({
+    stages: beta.length,
+    states: LEVELS,
+    start: 0,
+    score: (transition, from, to) => Math.log(probabilities[transition][from][to - from + 1] ?? 0),
+  });
+  return [...states];
+}
+
+/** The network that the logits stand for. */
+export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOptions): Genotype {
+  const blocks = blocksOf(logits.alpha.length) as number;
+  return createGenotype({ ...options, path: decodePath(logits.beta), cell: decodeCell(logits.alpha, blocks) });
+}
+
+/**
+ * Logits from an untrusted value `{"method":"auto-deeplab","alpha":[edges][8],"beta":[layers][4][3]}`; `where` is named in errors.
+ * @throws ArchitectureError for sizes that fit no space, values that are not finite, a number where there is no edge or null where there is one.
+ */
+export function parseArchitectureParameters(value: unknown, where: string): ArchitectureLogits {
+  const fail = (problem: string, advice?: string): never => {
+    throw new ArchitectureError(`${where}: ${problem}`, advice);
+  };
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    fail('expected an object with method, alpha and beta');
+  const { method, alpha, beta } = value as Record<string, unknown>;
+  if (method !== 'auto-deeplab') fail(`method is ${JSON.stringify(method)}, expected "auto-deeplab"`);
+  const rows = Array.isArray(alpha) ? alpha : fail('alpha is missing');
+  if (blocksOf(rows.length) === undefined)
+    fail(`alpha has ${rows.length} rows`, 'a cell of B blocks has B (B + 3) / 2 edges: 2, 5, 9, 14, 20, ...');
+  rows.forEach((row: unknown, edge: number) => {
+    if (!Array.isArray(row) || row.length !== OPERATOR_NAMES.length)
+      fail(`alpha[${edge}] has no ${OPERATOR_NAMES.length} numbers`);
+    if ((row as unknown[]).some((logit) => !Number.isFinite(logit)))
+      fail(`alpha[${edge}] holds a value that is no finite number`);
+  });
+  const transitions = Array.isArray(beta) && beta.length > 0 ? beta : fail('beta is missing');
+  const exists = new Set(trellisEdges(transitions.length).map(({ layer, from, move }) => `${layer},${from},${move}`));
+  transitions.forEach((levels: unknown, t: number) => {
+    if (!Array.isArray(levels) || levels.length !== LEVELS) fail(`beta[${t}] has no ${LEVELS} levels`);
+    (levels as unknown[]).forEach((moves, level) => {
+      if (!Array.isArray(moves) || moves.length !== 3) fail(`beta[${t}][${level}] has no 3 moves`);
+      (moves as unknown[]).forEach((logit, move) => {
+        const edge = exists.has(`${t},${level},${move}`);
+        if (edge && !Number.isFinite(logit))
+          fail(`beta[${t}][${level}][${move}] is ${JSON.stringify(logit)}, expected a finite number`);
+        if (!edge && logit !== null)
+          fail(
+            `beta[${t}][${level}][${move}] is ${JSON.stringify(logit)}, but there is no such edge`,
+            'write null there',
+          );
+      });
+    });
+  });
+  return { alpha: rows as number[][], beta: transitions as (number | null)[][][] };
+}

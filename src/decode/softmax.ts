@@ -1,0 +1,15 @@
+/**
+ * @file Softmax and entropy of rows of plain numbers.
+ */
+
+/** Probabilities of logits; -Infinity gives exactly 0. */
+export function softmax(logits: readonly number[]): number[] {
+  const largest = Math.max(...logits);
+  const weights = logits.map((logit) => Math.exp(logit - largest));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
+/** Entropy of a distribution in nats; 0 log 0 is 0. */
+export const entropy = (probabilities: readonly number[]): number =>
+  probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
