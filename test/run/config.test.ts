@@ -143,7 +143,7 @@ describe('formatConfig', () => {
         learningRate: fc.double({ min: 1e-300, max: 1e300, noNaN: true }),
         crop: fc.oneof(fc.integer({ min: 1, max: 999 }), fc.constant([3, 4])),
         minutes: fc.integer({ min: 1, max: 9 }),
-        aspp: fc.record({ rates: fc.constantFrom('auto', [6, 12]) }),
+        aspp: fc.record({ rates: fc.constantFrom('auto', [6, 12, 18]) }),
       },
       { requiredKeys: [] },
     );
