@@ -7,7 +7,7 @@ import { createGenotype, type Genotype } from '../space/genotype.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 import { decodeCell } from './cell.ts';
-import { softmax } from './softmax.ts';
+import { logSoftmax, softmax } from './softmax.ts';
 import { viterbi } from './viterbi.ts';
 
 /** Raw logits: `alpha[edge][operator]` and `beta[transition][level left][move]`, null where there is no edge; moves are finer, same, coarser. */
@@ -29,18 +29,18 @@ export const moveProbabilities = (beta: ArchitectureLogits['beta']): number[][][
   beta.map((levels) =>
     levels.map((moves) => {
       if (moves.every((logit) => logit === null)) return moves.map(() => 0);
-      return softmax(moves.map((logit) => logit ?? Number.NEGATIVE_INFINITY));
+      return softmax(moves.map((logit) => logit ?? -Infinity));
     }),
   );
 
-/** The most probable path: one level per layer. Ties go to the finer level. */
+/** The most probable path: one level per layer. Ties go to the finer level. Works on log probabilities, which do not underflow. */
 export function decodePath(beta: ArchitectureLogits['beta']): number[] {
-  const probabilities = moveProbabilities(beta);
+  const scores = beta.map((levels) => levels.map((moves) => logSoftmax(moves.map((logit) => logit ?? -Infinity))));
   const { states } = viterbi({
     stages: beta.length,
     states: LEVELS,
     start: 0,
-    score: (transition, from, to) => Math.log(probabilities[transition][from][to - from + 1] ?? 0),
+    score: (transition, from, to) => scores[transition][from][to - from + 1] ?? -Infinity,
   });
   return [...states];
 }
@@ -62,15 +62,17 @@ export function parseArchitectureParameters(value: unknown, where: string): Arch
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     fail('expected an object with method, alpha and beta');
   const { method, alpha, beta } = value as Record<string, unknown>;
-  if (method !== 'auto-deeplab') fail(`method is ${JSON.stringify(method)}, expected "auto-deeplab"`);
+  if (method !== 'auto-deeplab') fail(`method is ${show(method)}, expected "auto-deeplab"`);
   const rows = Array.isArray(alpha) ? alpha : fail('alpha is missing');
   if (blocksOf(rows.length) === undefined)
     fail(`alpha has ${rows.length} rows`, 'a cell of B blocks has B (B + 3) / 2 edges: 2, 5, 9, 14, 20, ...');
   rows.forEach((row: unknown, edge: number) => {
-    if (!Array.isArray(row) || row.length !== OPERATOR_NAMES.length)
-      fail(`alpha[${edge}] has no ${OPERATOR_NAMES.length} numbers`);
-    if ((row as unknown[]).some((logit) => !Number.isFinite(logit)))
-      fail(`alpha[${edge}] holds a value that is no finite number`);
+    const size = OPERATOR_NAMES.length;
+    const logits = Array.isArray(row) && row.length === size ? row : fail(`alpha[${edge}] has no ${size} numbers`);
+    OPERATOR_NAMES.forEach((name, k) => {
+      if (!Number.isFinite(logits[k]))
+        fail(`alpha[${edge}][${k}] (${name}) is ${show(logits[k])}, expected a finite number`);
+    });
   });
   const transitions = Array.isArray(beta) && beta.length > 0 ? beta : fail('beta is missing');
   const exists = new Set(trellisEdges(transitions.length).map(({ layer, from, move }) => `${layer},${from},${move}`));
@@ -81,14 +83,16 @@ export function parseArchitectureParameters(value: unknown, where: string): Arch
       (moves as unknown[]).forEach((logit, move) => {
         const edge = exists.has(`${t},${level},${move}`);
         if (edge && !Number.isFinite(logit))
-          fail(`beta[${t}][${level}][${move}] is ${JSON.stringify(logit)}, expected a finite number`);
+          fail(`beta[${t}][${level}][${move}] is ${show(logit)}, expected a finite number`);
         if (!edge && logit !== null)
-          fail(
-            `beta[${t}][${level}][${move}] is ${JSON.stringify(logit)}, but there is no such edge`,
-            'write null there',
-          );
+          fail(`beta[${t}][${level}][${move}] is ${show(logit)}, but there is no such edge`, 'write null there');
       });
     });
   });
   return { alpha: rows as number[][], beta: transitions as (number | null)[][][] };
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -1,10 +1,11 @@
 /**
  * @file Decodes the cell: two strongest predecessors of every block, and on each the strongest operator; never zero. @paper auto-deeplab section 4.3
  */
+import { NumericError } from '../base/errors.ts';
 import { edgeIndex } from '../space/cell.ts';
 import type { BlockInput } from '../space/genotype.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
-import { softmax } from './softmax.ts';
+import { logSoftmax } from './softmax.ts';
 
 /** A predecessor with its strongest operator and that operator's probability. */
 export interface Strength extends BlockInput {
@@ -14,24 +15,34 @@ export interface Strength extends BlockInput {
 /**
  * The two distinct predecessors of `block` (from 0) with the largest probability of an operator other than zero, in the order of the predecessors.
  * Ties go to the earlier operator and the earlier predecessor.
+ * @throws NumericError when a logit is NaN or +Infinity.
  * @param alpha logits `[edges][operators]`
  */
 export function strongestPredecessors(alpha: readonly (readonly number[])[], block: number): [Strength, Strength] {
-  const strengths: Strength[] = [];
-  for (let from = 0; from < block + 2; from++) strengths.push(strongestOperator(alpha[edgeIndex(block, from)], from));
-  const ranked = [...strengths].sort((a, b) => b.strength - a.strength || a.from - b.from);
+  const predecessors = Array.from({ length: block + 2 }, (_, from) =>
+    strongestOperator(alpha[edgeIndex(block, from)], from),
+  );
+  const ranked = predecessors.sort((a, b) => b.logStrength - a.logStrength || a.from - b.from);
   const [first, second] = ranked.slice(0, 2).sort((a, b) => a.from - b.from);
-  return [first, second];
+  return [withoutLog(first), withoutLog(second)];
 }
 
-/** Softmax over all operators, then the largest except zero. */
-function strongestOperator(logits: readonly number[], from: number): Strength {
-  const probabilities = softmax(logits);
+type Ranked = Strength & { readonly logStrength: number };
+
+const withoutLog = ({ from, operator, strength }: Ranked): Strength => ({ from, operator, strength });
+
+/** Softmax over all operators, then the largest except zero; in logarithms, which still rank when zero has nearly everything. */
+function strongestOperator(logits: readonly number[], from: number): Ranked {
+  const logProbabilities = logSoftmax(logits);
+  if (logProbabilities.some(Number.isNaN)) {
+    throw new NumericError(`the operator logits of predecessor ${from} are ${logits.join(', ')}`);
+  }
   let best = -1;
   OPERATOR_NAMES.forEach((name, k) => {
-    if (name !== 'zero' && (best < 0 || probabilities[k] > probabilities[best])) best = k;
+    if (name !== 'zero' && (best < 0 || logits[k] > logits[best])) best = k;
   });
-  return { from, operator: OPERATOR_NAMES[best], strength: probabilities[best] };
+  const logStrength = logProbabilities[best];
+  return { from, operator: OPERATOR_NAMES[best], strength: Math.exp(logStrength), logStrength };
 }
 
 /** All blocks of a cell as the inputs of a genotype. */

@@ -10,6 +10,14 @@ export function softmax(logits: readonly number[]): number[] {
   return weights.map((weight) => weight / total);
 }
 
+/** Logarithm of the softmax; rows of nothing but -Infinity stay so. */
+export function logSoftmax(logits: readonly number[]): number[] {
+  const largest = Math.max(...logits);
+  if (largest === -Infinity) return [...logits];
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+  return logits.map((logit) => logit - largest - Math.log(total));
+}
+
 /** Entropy of a distribution in nats; 0 log 0 is 0. */
 export const entropy = (probabilities: readonly number[]): number =>
   probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);

@@ -12,6 +12,7 @@ export interface BestSequence {
 
 /**
  * Maximises the sum of `score(stage, from, to)` over sequences of `stages` states, each in `[0, states)`. At stage 0 `from` is `start`.
+ * Give log probabilities to find the most probable sequence. Where the first state is free too (DiNTS: the node set before layer 0), add a stage whose scores are all 0.
  * A score of -Infinity means no edge. Of equal sequences the one with the lower state at the earliest difference is taken.
  * @throws NumericError when a score is NaN or +Infinity, ArchitectureError when no sequence exists.
  */

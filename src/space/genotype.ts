@@ -45,6 +45,7 @@ export type GenotypeParts = Pick<Genotype, 'filters' | 'atrous' | 'path' | 'rank
   readonly provenance?: Readonly<Record<string, string>>;
 };
 
+/** The genotype of parts that are known to be valid; the operators of a block keep the order given. */
 export function createGenotype(parts: GenotypeParts): Genotype {
   const { rank, filters, atrous, path, cell, provenance } = parts;
   return {
@@ -62,9 +63,20 @@ export function createGenotype(parts: GenotypeParts): Genotype {
   };
 }
 
-/** The file's text; the same genotype gives the same bytes. */
-export const formatGenotype = (genotype: Genotype): string =>
-  `${JSON.stringify(genotype, null, 1).replace(/\n\s*(?=[\d\]](?:,|\n|\]))/g, ' ')}\n`;
+/** The file's text, one block of the cell a line; the same genotype gives the same bytes. */
+export function formatGenotype(genotype: Genotype): string {
+  const { format, version, method, rank, layers, blocks, filters, atrous, path, cell, provenance } = genotype;
+  const head = { format, version, method, rank, layers, blocks, filters, atrous };
+  const lines = Object.entries(head).map(([key, value]) => `  ${show(key)}: ${show(value)}`);
+  lines.push(`  "path": [${path.join(', ')}]`);
+  const rows = cell.map(({ block, inputs }) => {
+    const texts = inputs.map(({ from, operator }) => `{ "from": ${from}, "operator": ${JSON.stringify(operator)} }`);
+    return `    { "block": ${block}, "inputs": [${texts.join(', ')}] }`;
+  });
+  lines.push(`  "cell": [\n${rows.join(',\n')}\n  ]`);
+  if (provenance) lines.push(`  "provenance": ${JSON.stringify(provenance, null, 2).replaceAll('\n', '\n  ')}`);
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
 
 /**
  * A genotype from a JSON text or the value it holds. `where` is named in errors.
@@ -81,8 +93,13 @@ export function parseGenotype(content: unknown, where: string): Genotype {
       `format is ${show(file.format)}, expected "espalier-genotype"`,
       'decode architecture parameters first: espalier decode params=<file>',
     );
-  if (file.version !== 1)
-    fail(`version is ${show(file.version)}, this program reads version 1`, 'use the version of espalier that wrote it');
+  if (file.version !== 1) {
+    const newer = typeof file.version === 'number' && file.version > 1;
+    const advice = newer ? 'a newer espalier wrote it: update this one' : 'write it again with: espalier decode';
+    fail(`version is ${show(file.version)}, this program reads version 1`, advice);
+  }
+  for (const key of Object.keys(file))
+    if (!FIELDS.includes(key)) fail(`unknown field ${show(key)}`, suggest(key, FIELDS));
   if (file.method !== 'auto-deeplab') fail(`method is ${show(file.method)}, expected "auto-deeplab"`);
   if (file.rank !== 2 && file.rank !== 3) fail(`rank is ${show(file.rank)}, expected 2 or 3`);
   if (file.atrous !== 'dense' && file.atrous !== 'separable')
@@ -92,20 +109,14 @@ export function parseGenotype(content: unknown, where: string): Genotype {
   const cell = parseCell(file.cell, fail);
   if (file.layers !== path.length) fail(`layers is ${show(file.layers)}, but the path has ${path.length}`);
   if (file.blocks !== cell.length) fail(`blocks is ${show(file.blocks)}, but the cell has ${cell.length}`);
-  const provenance = file.provenance === undefined ? undefined : asRecord(file.provenance);
-  if (
-    file.provenance !== undefined &&
-    (!provenance || Object.values(provenance).some((text) => typeof text !== 'string'))
-  ) {
-    fail('provenance holds something other than texts');
-  }
+  const provenance = parseProvenance(file.provenance, fail);
   return createGenotype({
     rank: file.rank as 2 | 3,
     filters: file.filters as number,
     atrous: file.atrous as 'dense' | 'separable',
     path,
     cell,
-    ...(provenance ? { provenance: Object.fromEntries(Object.entries(provenance)) as Record<string, string> } : {}),
+    ...(provenance ? { provenance } : {}),
   });
 }
 
@@ -114,8 +125,7 @@ export function randomGenotype(
   options: { layers: number; blocks: number; filters: number; atrous?: 'dense' | 'separable' },
   random: Random,
 ): Genotype {
-  const names = OPERATOR_NAMES.filter((name) => name !== 'zero');
-  const draw = (from: number): BlockInput => ({ from, operator: names[random.integer(names.length)] });
+  const draw = (from: number): BlockInput => ({ from, operator: DECODED[random.integer(DECODED.length)] });
   const cell = Array.from({ length: options.blocks }, (_, block): [BlockInput, BlockInput] => {
     const first = random.integer(block + 2);
     const second = (first + 1 + random.integer(block + 1)) % (block + 2);
@@ -131,43 +141,59 @@ export function randomGenotype(
   });
 }
 
+/** Operators of a decoded cell. */
+const DECODED = OPERATOR_NAMES.filter((name) => name !== 'zero');
+
+/** Fields of the file; any other, `__proto__` among them, is refused. */
+const FIELDS = [
+  'format',
+  'version',
+  'method',
+  'rank',
+  'layers',
+  'blocks',
+  'filters',
+  'atrous',
+  'path',
+  'cell',
+  'provenance',
+];
+
 type Fail = (problem: string, advice?: string) => never;
 
 function parsePath(value: unknown, fail: Fail): number[] {
   if (!Array.isArray(value) || value.length < 1 || value.length > 1000)
     return fail(`path is ${show(value)}, expected 1 to 1000 levels`);
-  value.forEach((level, i) => {
+  const path = Array.from(value as unknown[]);
+  path.forEach((level, i) => {
     if (!isWhole(level, 0, LEVELS - 1))
       fail(`path[${i}] is ${show(level)}, expected a level from 0 (stride 4) to 3 (stride 32)`);
-    const before = i === 0 ? 0 : value[i - 1];
-    if (Math.abs(level - before) > 1)
+    const before = i === 0 ? 0 : (path[i - 1] as number);
+    if (Math.abs((level as number) - before) > 1)
       fail(
         `path goes from level ${before} to ${level} at layer ${i + 1}`,
         'a layer moves by one level at most; the stem is at level 0',
       );
   });
-  return [...value];
+  return path as number[];
 }
 
 function parseCell(value: unknown, fail: Fail): [BlockInput, BlockInput][] {
   if (!Array.isArray(value) || value.length < 1 || value.length > 100)
     return fail(`cell is ${show(value)}, expected 1 to 100 blocks`);
-  return value.map((entry, b) => {
-    const block = asRecord(entry) ?? fail(`cell[${b}] is no block`);
+  return Array.from(value, (entry: unknown, b) => {
+    const block = asRecord(entry) ?? fail(`cell[${b}] is ${show(entry)}, expected { block, inputs }`);
     if (block.block !== b + 1) fail(`cell[${b}].block is ${show(block.block)}, expected ${b + 1}`);
     if (!Array.isArray(block.inputs) || block.inputs.length !== 2)
       return fail(
         `block ${b + 1} has ${Array.isArray(block.inputs) ? block.inputs.length : 'no'} inputs, expected two`,
       );
-    const inputs = block.inputs.map((item): BlockInput => {
+    const inputs = Array.from(block.inputs, (item: unknown): BlockInput => {
       const input = asRecord(item) ?? fail(`block ${b + 1} has an input that is no object`);
       if (!isWhole(input.from, 0, b + 1)) fail(`block ${b + 1} reads from ${show(input.from)}, expected 0 to ${b + 1}`);
       if (input.operator === 'zero') fail(`block ${b + 1} uses the operator zero`, 'a decoded cell holds none');
       if (!OPERATOR_NAMES.includes(input.operator as OperatorName)) {
-        fail(
-          `block ${b + 1}: unknown operator ${show(input.operator)}`,
-          suggest(String(input.operator), OPERATOR_NAMES),
-        );
+        fail(`block ${b + 1}: unknown operator ${show(input.operator)}`, suggest(String(input.operator), DECODED));
       }
       return { from: input.from as number, operator: input.operator as OperatorName };
     });
@@ -175,6 +201,17 @@ function parseCell(value: unknown, fail: Fail): [BlockInput, BlockInput][] {
       fail(`block ${b + 1} reads from ${inputs[0].from} twice`, 'the two inputs of a block are distinct');
     return [inputs[0], inputs[1]];
   });
+}
+
+function parseProvenance(value: unknown, fail: Fail): Record<string, string> | undefined {
+  if (value === undefined) return undefined;
+  const record = asRecord(value) ?? fail(`provenance is ${show(value)}, expected an object of texts`);
+  for (const [key, text] of Object.entries(record)) {
+    if (['__proto__', 'constructor', 'prototype'].includes(key))
+      fail(`provenance has the key ${show(key)}`, 'rename it');
+    if (typeof text !== 'string') fail(`provenance.${key} is ${show(text)}, expected a text`);
+  }
+  return { ...record } as Record<string, string>;
 }
 
 function parseJson(text: string, where: string): unknown {
@@ -194,4 +231,12 @@ function asRecord(value: unknown): Record<string, unknown> | undefined {
 const isWhole = (value: unknown, low: number, high: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
 
-const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 60);
+function show(value: unknown): string {
+  if (typeof value === 'bigint' || typeof value === 'function' || value === undefined)
+    return String(value).slice(0, 60);
+  try {
+    return JSON.stringify(value).slice(0, 60);
+  } catch {
+    return 'a value that no JSON holds';
+  }
+}

@@ -50,36 +50,41 @@ export function trellisEdges(layers: number): TrellisEdge[] {
   return edges;
 }
 
-/** For every layer from 1 (index 0) and level the number of paths from there to the last layer. */
-function pathsFrom(layers: number): number[][] {
-  const counts = [Array<number>(LEVELS).fill(1)];
+/**
+ * For every layer from 1 (index 0) and level the number of paths from there to the last layer.
+ * `relative` divides each layer by its largest count, for trellises whose counts no number can hold.
+ */
+function pathsFrom(layers: number, relative = false): number[][] {
+  const rows = [Array<number>(LEVELS).fill(1)];
   for (let layer = layers - 1; layer >= 1; layer--) {
-    const next = counts[0];
-    counts.unshift(next.map((_, level) => (next[level - 1] ?? 0) + next[level] + (next[level + 1] ?? 0)));
+    const after = rows[rows.length - 1];
+    const counts = after.map((_, level) => (after[level - 1] ?? 0) + after[level] + (after[level + 1] ?? 0));
+    const unit = relative ? Math.max(...counts) : 1;
+    rows.push(counts.map((count) => count / unit));
   }
-  return counts;
+  return rows.reverse();
 }
 
-/** Number of paths whose first layer lies at one of `firstLevels`: 28,657 at 12 layers from stride 4, 75,025 from stride 4 or 8. */
+/** Number of paths whose first layer lies at one of `firstLevels`: 28,657 at 12 layers from stride 4, 75,025 from stride 4 or 8; exact up to 38 layers. */
 export const countPaths = (layers: number, firstLevels: readonly number[]): number => {
   const [first] = pathsFrom(layers);
   return firstLevels.reduce((total, level) => total + first[level], 0);
 };
 
-/** A path drawn uniformly from all paths: each move is weighted by the number of paths behind it. */
+/** A path drawn uniformly from all paths that leave the stem: each move is weighted by the number of paths behind it. */
 export function randomPath(layers: number, random: Random): number[] {
-  const counts = pathsFrom(layers);
+  const weights = pathsFrom(layers, true);
   const path: number[] = [];
-  for (let layer = 0; layer < layers; layer++) {
+  for (const weight of weights) {
     const before = path.at(-1) ?? 0;
     const options = [before - 1, before, before + 1].filter((level) => level >= 0 && level < LEVELS);
-    const total = options.reduce((sum, level) => sum + counts[layer][level], 0);
-    let ticket = random.integer(total);
-    const drawn = options.find((level) => {
-      ticket -= counts[layer][level];
+    const total = options.reduce((sum, level) => sum + weight[level], 0);
+    let ticket = random.uniform() * total;
+    const chosen = options.find((level) => {
+      ticket -= weight[level];
       return ticket < 0;
     });
-    path.push(drawn as number);
+    path.push(chosen ?? options[options.length - 1]);
   }
   return path;
 }
