@@ -16,7 +16,7 @@ export const moveEntropy = (beta: ArchitectureLogits['beta']): number =>
   mean(
     moveProbabilities(beta)
       .flat()
-      .filter((moves) => moves.some((p) => p > 0))
+      .filter((moves) => moves.some((p) => p !== 0))
       .map(entropy),
   );
 

@@ -18,6 +18,6 @@ export function logSoftmax(logits: readonly number[]): number[] {
   return logits.map((logit) => logit - largest - Math.log(total));
 }
 
-/** Entropy of a distribution in nats; 0 log 0 is 0. */
+/** Entropy of a distribution in nats; 0 log 0 is 0, NaN stays NaN. */
 export const entropy = (probabilities: readonly number[]): number =>
-  probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
+  probabilities.reduce((sum, p) => (p === 0 ? sum : sum - p * Math.log(p)), 0);

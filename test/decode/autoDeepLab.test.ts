@@ -240,6 +240,11 @@ describe('the entropies', () => {
     expect(operatorEntropy(alpha.map((row) => row.map((_, k) => (k === 3 ? 1000 : 0))))).toBe(0);
   });
 
+  it('of a run that diverged are NaN, not 0', () => {
+    expect(operatorEntropy([Array(8).fill(Number.NaN), Array(8).fill(0)])).toBeNaN();
+    expect(moveEntropy(betaOf(3, (layer) => (layer === 2 ? Number.NaN : 0)))).toBeNaN();
+  });
+
   it('come with the share of skips', () => {
     expect(skipShare(publishedGenotype(20))).toBe(0);
     const skip = createGenotype({
