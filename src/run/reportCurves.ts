@@ -31,7 +31,7 @@ export function curvesSection(data: ReportData): Markup | undefined {
       title: 'loss',
       xLabel: 'epoch',
       scale: 'auto',
-      series: [...stepSeries(data, ({ loss }) => loss, true), ...metricSeries(epochs, /loss$/i)],
+      series: [...stepSeries(data, ({ loss }) => loss, true), ...metricSeries(epochs, /loss$/i, ', epoch mean')],
     },
     { title: 'mIoU, %', xLabel: 'epoch', series: scoreSeries(data), include: [0] },
     {
@@ -79,7 +79,7 @@ function stepSeries(
 }
 
 /** One line for each metric whose name fits, by phase when there are several. */
-function metricSeries(epochs: readonly EventOf<'epoch'>[], pattern: RegExp): Series[] {
+function metricSeries(epochs: readonly EventOf<'epoch'>[], pattern: RegExp, ending = ''): Series[] {
   const phases = new Set(epochs.map(({ phase }) => phase));
   const lines = new Map<string, Points>();
   for (const { phase, epoch, metrics } of epochs) {
@@ -93,7 +93,7 @@ function metricSeries(epochs: readonly EventOf<'epoch'>[], pattern: RegExp): Ser
   }
   return [...lines]
     .filter(([, points]) => points.some(([, value]) => value !== null))
-    .map(([name, points]) => ({ name, points }));
+    .map(([name, points]) => ({ name: name + ending, points }));
 }
 
 function scoreSeries(data: ReportData): Series[] {

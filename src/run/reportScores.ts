@@ -21,7 +21,7 @@ export function perClassSection(data: ReportData): Markup | undefined {
   return html`<section><h2>Classes</h2><div class="scroll"><table class="numbers">
 <thead><tr><th scope="col">class</th><th></th><th scope="col">IoU %</th><th scope="col">accuracy %</th><th scope="col">pixels %</th></tr></thead>
 <tbody>${body.map((row) => line(row, false))}</tbody>${mean && html`<tfoot>${line(mean, true)}</tfoot>`}</table></div>
-<p class="quiet">Accuracy is the share of the labelled pixels that were found; – stands for a class that does not occur.</p></section>`;
+<p class="quiet">Accuracy is the share of the labelled pixels that were found; – stands where there is nothing to measure.</p></section>`;
 }
 
 /** The matrix by rows in per cent, and the confusions that cost most pixels. */
