@@ -106,7 +106,7 @@ function powersOfTen(low: number, high: number): number[] {
 /** An interval that is not empty, nor so small that its steps would drown in rounding. */
 function spread(low: number, high: number): [number, number] {
   if (high - low > Math.max(1e-9 * Math.abs(low), 1e-9 * Math.abs(high), 1e-100)) return [low, high];
-  const half = Math.abs(low) / 2 || 0.5;
+  const half = Math.abs(low) > 1e-90 ? Math.abs(low) / 2 : 0.5;
   return [low - (low > 0 ? half : 0), high + half];
 }
 

@@ -277,7 +277,7 @@ describe('drawChart', () => {
   it('keeps every point inside the axes, whatever the numbers', () => {
     const number = fc.oneof(
       fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
-      fc.constantFrom(0, 1e-12, 1e300, null, Number.NaN, Number.POSITIVE_INFINITY),
+      fc.constantFrom(0, 1e-12, 1e300, -1e-323, 5e-324, null, Number.NaN, Number.POSITIVE_INFINITY),
     );
     fc.assert(
       fc.property(
