@@ -70,6 +70,11 @@ export const concat = (tensors: readonly Tensor[], axis: number): Tensor => oper
 export const stack = (tensors: readonly Tensor[], axis: number): Tensor => operator('aten::stack').one(tensors, axis);
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => operator('aten::reshape').one(x, shape);
 export const permute = (x: Tensor, axes: readonly number[]): Tensor => operator('aten::permute').one(x, axes);
+/** A view with sizes of 1 stretched. */
+export const expand = (x: Tensor, shape: readonly number[]): Tensor => operator('aten::expand').one(x, shape, false);
+/** The identity matrix. */
+export const eye = (size: number, dtype: DType = 'float32', device = 'cpu'): Tensor =>
+  operator('aten::eye').one(size, dtype, null, device);
 export const flip = (x: Tensor, axes: readonly number[]): Tensor => operator('aten::flip').one(x, axes);
 /** `x[..., start:end, ...]` along one axis; a view. */
 export const slice = (x: Tensor, axis: number, start: number, end: number): Tensor =>

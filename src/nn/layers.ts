@@ -3,7 +3,7 @@
  */
 import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { constant, heNormal, type Initialiser } from './initialisers.ts';
+import { constant, fanInUniform, type Initialiser } from './initialisers.ts';
 import type { ParameterSet } from './parameters.ts';
 
 /** What a pass through a network needs to know beyond its input. */
@@ -45,7 +45,7 @@ export function convolution(parameters: ParameterSet, options: ConvolutionOption
     dilation = 1,
     groups = 1,
     bias = false,
-    initialise = heNormal(),
+    initialise = fanInUniform(2),
   } = options;
   const all = (value: number) => Array<number>(rank).fill(value);
   const weight = parameters.weight('weight', [outputs, inputs / groups, ...all(kernel)], initialise);

@@ -21,16 +21,22 @@ export const settings = {
         atrous: 'separable',
         augmentation: { scale: [0.75, 1.5], step: 0.25 },
       },
-      // A few hundred to a few thousand pictures and one evening: small crops, the paper's recipe otherwise.
+      // A few hundred pictures, half an hour on two cores: half resolution, a shorter trellis, and an architecture that learns faster
+      // because it has only some hundred steps.
       small: {
-        epochs: 30,
-        warmupEpochs: 10,
-        batch: 4,
-        crop: 161,
+        scale: 2,
+        epochs: 20,
+        warmupEpochs: 6,
+        batch: 8,
+        crop: [97, 129],
         layers: 8,
-        filters: 6,
+        filters: 8,
         blocks: 4,
-        atrous: 'separable',
+        weights: { learningRate: 0.05 },
+        architecture: { learningRate: 0.01 },
+        classWeights: 'sqrt',
+        augmentation: { scale: [0.75, 1.5], colour: 0.2 },
+        evaluateSamples: 25,
       },
       // Auto-DeepLab, section 4.1: Cityscapes at half resolution.
       paper: { epochs: 40, warmupEpochs: 20, batch: 2, crop: 321, scale: 2, layers: 12, filters: 8, blocks: 5 },

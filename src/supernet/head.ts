@@ -3,10 +3,11 @@
  */
 import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { fanInUniform } from '../nn/initialisers.ts';
 import { convolution, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { LEVELS } from '../space/trellis.ts';
-import { searchNorm } from './mixedOp.ts';
+import { searchNormalise } from './mixedOp.ts';
 
 /** Maps the states of the last layer by level to logits of spatial `size`. */
 export type SearchHead = (states: ReadonlyMap<number, Tensor>, size: readonly number[], pass: Pass) => Tensor;
@@ -24,11 +25,7 @@ export function createSearchHead(
     const same = { rank, inputs: channels, outputs: channels };
     const rate = 96 / (4 * 2 ** level);
     const branch = (name: string, kernel: number, dilation: number) =>
-      sequence(
-        convolution(own.child(name), { ...same, kernel, dilation }),
-        searchNorm(own.child(name), channels),
-        relu,
-      );
+      sequence(convolution(own.child(name), { ...same, kernel, dilation }), searchNormalise, relu);
     const pointwise = branch('pointwise', 1, 1);
     const atrous = branch('atrous', 3, rate);
     // No norm over a single value per channel and picture: pooling goes through convolution and ReLU alone.
@@ -39,6 +36,7 @@ export function createSearchHead(
       outputs: classes,
       kernel: 1,
       bias: true,
+      initialise: fanInUniform(),
     });
     return (state: Tensor, pass: Pass) => {
       const size = state.shape.slice(2);

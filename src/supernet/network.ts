@@ -7,9 +7,9 @@ import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '.
 import { ParameterSet } from '../nn/parameters.ts';
 import { LEVELS, trellisEdges, trellisNodes } from '../space/trellis.ts';
 import { type ArchitectureParameters, createArchitectureParameters } from './architecture.ts';
-import { type Cell, createCell, type EdgeProbabilities } from './cell.ts';
+import { type Cell, type CellProbabilities, createCell, probabilitiesByState } from './cell.ts';
 import { createSearchHead } from './head.ts';
-import { searchNorm } from './mixedOp.ts';
+import { searchNormalise } from './mixedOp.ts';
 
 /** The shape of a supernet; defaults of the paper: 12 layers, 8 filters, 5 blocks, dense atrous operators. */
 export interface SupernetOptions {
@@ -50,7 +50,7 @@ export function createSupernet(origin: ParameterSet['origin'], options: Supernet
     parameters,
     architecture,
     forward(images, pass) {
-      const edgeProbabilities = scalarsOf(architecture.operatorProbabilities());
+      const edgeProbabilities = probabilitiesByState(architecture.operatorProbabilities(), blocks);
       const moves = architecture.moveProbabilities();
       const move = (transition: number, from: number, kind: number) =>
         op.select(op.select(op.select(moves, 0, transition), 0, from), 0, kind);
@@ -85,7 +85,7 @@ interface TrellisNode {
   resolutionState(
     states: readonly Map<number, Tensor>[],
     move: (transition: number, from: number, kind: number) => Tensor,
-    probabilities: EdgeProbabilities,
+    probabilities: CellProbabilities,
     pass: Pass,
   ): Tensor;
 }
@@ -127,7 +127,7 @@ function createNode(
         // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
         const fitted = op.resize(last, before.shape.slice(2));
         const output = op.multiply(
-          cells[i].cellOutput(fitted, before, probabilities, pass),
+          cells[i].cellOutput(fitted, before, probabilities),
           move(edge.layer, edge.from, edge.move),
         );
         sum = sum === undefined ? output : op.add(sum, output);
@@ -159,7 +159,7 @@ function createInput(set: ParameterSet, rank: Rank, inputs: number, channels: nu
       kernel: steps === 1 ? 3 : 1,
       stride: steps > 0 ? 2 ** steps : 1,
     }),
-    searchNorm(set, channels),
+    searchNormalise,
   ];
   if (steps >= 0) return sequence(...layers);
   const double: Layer = (x) =>
@@ -179,7 +179,7 @@ function createStem(
   const layer = (name: string, from: number, to: number, stride: number) =>
     sequence(
       convolution(set.child(name), { rank, inputs: from, outputs: to, kernel: 3, stride }),
-      searchNorm(set.child(name), to),
+      searchNormalise,
       relu,
     );
   const first = layer('0', inputs, channels[0], 2);
@@ -189,15 +189,6 @@ function createStem(
     const halfSize = second(first(images, pass), pass);
     return [halfSize, third(halfSize, pass)];
   };
-}
-
-/** The rows of a table as scalars: `[row][column]`, views of 0 dimensions. */
-function scalarsOf(table: Tensor): Tensor[][] {
-  const [rows, columns] = table.shape;
-  return Array.from({ length: rows }, (_, row) => {
-    const line = op.select(table, 0, row);
-    return Array.from({ length: columns }, (_, column) => op.select(line, 0, column));
-  });
 }
 
 /** Nodes, edges and cell evaluations of one pass, for `info`. */

@@ -1,0 +1,156 @@
+/**
+ * @file The mixed operators of all edges that read one state, computed together. Exactly `mixedOp` edge by edge, in a quarter of its calls:
+ * ReLU and pools are shared, the convolutions of all readers are one grouped convolution, a norm's scale is the operator's probability,
+ * and pools and skip are mixed by one 1x1. Channels are ordered reader by reader: reader r has `[r C, (r + 1) C)`.
+ */
+import * as op from '../engine/operators.ts';
+import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
+import { fanInUniform } from '../nn/initialisers.ts';
+import { type Rank, samePadding } from '../nn/layers.ts';
+import type { ParameterSet } from '../nn/parameters.ts';
+import { OPERATOR_NAMES, OPERATORS, type OperatorName } from '../space/operators.ts';
+import { convolve, type EdgeWeights, SEARCH_EPSILON, type SeparableWeights, searchNormalise } from './mixedOp.ts';
+
+/** All mixed operators on one state of a cell. */
+export interface StateOperators {
+  /**
+   * What the state gives to each of its readers, `[batch, readers * channels, ...spatial]`.
+   * @param probabilities `[readers, operators]`, the rows of the edges from this state
+   */
+  contributions(x: Tensor, probabilities: Tensor): Tensor;
+  /** The weights of one reader's edge, as views: what `mixedOp` takes. */
+  edgeWeights(reader: number): EdgeWeights;
+}
+
+type Grouped = readonly SeparableWeights[] | Tensor;
+
+/** Creates the weights of the edges from one state to `readers` blocks. */
+export function createStateOperators(
+  set: ParameterSet,
+  options: { rank: Rank; channels: number; readers: number; atrous: 'dense' | 'separable' },
+): StateOperators {
+  const { rank, channels, readers, atrous } = options;
+  const ones = Array<number>(rank).fill(1);
+  const wide = readers * channels;
+  const initialise = fanInUniform(2);
+  const createPair = (own: ParameterSet, kernel: number): SeparableWeights => ({
+    depthwise: own.weight('depthwise', [wide, 1, ...ones.map(() => kernel)], initialise),
+    pointwise: own.weight('pointwise', [wide, channels, ...ones], initialise),
+  });
+  const weights = new Map<OperatorName, Grouped>();
+  for (const name of OPERATOR_NAMES) {
+    const { kind, kernel } = OPERATORS[name];
+    const own = set.child(name);
+    if (kind === 'separable') weights.set(name, [createPair(own.child(0), kernel), createPair(own.child(1), kernel)]);
+    if (kind === 'atrous') {
+      weights.set(
+        name,
+        atrous === 'separable'
+          ? [createPair(own.child(0), kernel)]
+          : own.weight('weight', [wide, channels, ...ones.map(() => kernel)], initialise),
+      );
+    }
+  }
+  const pool = createPools(set.origin.device, rank, channels);
+  return {
+    contributions(x, probabilities) {
+      const scaleOf = (name: OperatorName) => perChannel(probabilities, OPERATOR_NAMES.indexOf(name), channels);
+      const rectified = op.relu(x);
+      const repeated = readers === 1 ? rectified : op.concat(Array<Tensor>(readers).fill(rectified), 1);
+      const pair = (
+        value: Tensor,
+        { depthwise, pointwise }: SeparableWeights,
+        kernel: number,
+        dilation: number,
+        scale: Tensor | null,
+      ) => {
+        const filtered = convolve(value, depthwise, kernel, dilation, wide);
+        return normalise(convolve(filtered, pointwise, 1, 1, readers), scale);
+      };
+      let sum = mixShared(x, pool(x), probabilities, channels);
+      for (const [name, own] of weights) {
+        const { kernel } = OPERATORS[name];
+        const dilation = OPERATORS[name].kind === 'atrous' ? 2 : 1;
+        let output: Tensor;
+        if (!Array.isArray(own))
+          output = normalise(convolve(rectified, own as Tensor, kernel, dilation, 1), scaleOf(name));
+        else if (own.length === 1) output = pair(repeated, own[0], kernel, dilation, scaleOf(name));
+        else
+          output = pair(
+            op.relu(pair(repeated, own[0], kernel, dilation, null)),
+            own[1],
+            kernel,
+            dilation,
+            scaleOf(name),
+          );
+        sum = op.add(sum, output);
+      }
+      return sum;
+    },
+    edgeWeights(reader) {
+      const rows = (weight: Tensor) => op.slice(weight, 0, reader * channels, (reader + 1) * channels);
+      return Object.fromEntries(
+        [...weights].map(([name, own]) => [
+          name,
+          Array.isArray(own)
+            ? own.map(({ depthwise, pointwise }) => ({ depthwise: rows(depthwise), pointwise: rows(pointwise) }))
+            : rows(own as Tensor),
+        ]),
+      );
+    },
+  };
+}
+
+const normalise = (x: Tensor, scale: Tensor | null): Tensor =>
+  op.batchNorm(x, scale, null, null, null, true, 0, SEARCH_EPSILON);
+
+/** Column `operator` of `[readers, operators]`, each value repeated for the channels of its reader. */
+function perChannel(probabilities: Tensor, operator: number, channels: number): Tensor {
+  const column = op.select(probabilities, 1, operator);
+  const readers = column.shape[0];
+  return op.reshape(op.expand(op.reshape(column, [readers, 1]), [readers, channels]), [readers * channels]);
+}
+
+const SHARED = ['avgPool3x3', 'maxPool3x3', 'skip'] as const satisfies readonly OperatorName[];
+
+/** Pools and skip for every reader at once: a 1x1 whose kernel is the probabilities times the identity. */
+function mixShared(x: Tensor, pools: Tensor, probabilities: Tensor, channels: number): Tensor {
+  const readers = probabilities.shape[0];
+  const columns = SHARED.map((name) => op.select(probabilities, 1, OPERATOR_NAMES.indexOf(name)));
+  const table = op.reshape(op.stack(columns, 1), [readers, 1, SHARED.length, 1]);
+  const identity = op.reshape(op.eye(channels, x.dtype, x.device), [1, channels, 1, channels]);
+  const kernel = op.reshape(op.multiply(table, identity), [
+    readers * channels,
+    SHARED.length * channels,
+    ...x.shape.slice(2).map(() => 1),
+  ]);
+  return convolve(op.concat([pools, x], 1), kernel, 1, 1, 1);
+}
+
+/** Average and max pool, normalised, `[batch, 2 channels, ...spatial]`. */
+function createPools(device: string, rank: Rank, channels: number): (x: Tensor) => Tensor {
+  // libtorch pools few channels ten times slower than it filters them: the sum of a window is a depthwise convolution with ones.
+  const window = keepForever(op.ones([channels, 1, ...Array<number>(rank).fill(3)], 'float32', device));
+  const counts = new Map<string, Tensor>();
+  return (x) => {
+    const kernel = x.dtype === 'float32' ? window : op.toDType(window, x.dtype);
+    const size = x.shape.slice(2);
+    const key = `${size.join()} ${x.dtype}`;
+    let share = counts.get(key);
+    if (!share) {
+      share = keepForever(op.toDevice(fromArray(windowShares(size), [1, 1, ...size], x.dtype), device));
+      counts.set(key, share);
+    }
+    const average = op.multiply(convolve(x, kernel, 3, 1, channels), share);
+    return searchNormalise(op.concat([average, op.maxPool(x, 3, 1, samePadding(3, 1))], 1));
+  };
+}
+
+/** One over the number of pixels in the 3-wide window around each pixel. */
+function windowShares(size: readonly number[]): number[] {
+  return size.reduce<number[]>(
+    (outer, length) =>
+      outer.flatMap((share) => Array.from({ length }, (_, i) => share / (1 + Number(i > 0) + Number(i < length - 1)))),
+    [1],
+  );
+}

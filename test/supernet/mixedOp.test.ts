@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { gradients, requireGradient } from '../../src/engine/autograd.ts';
+import { Generator } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
+import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { ParameterSet } from '../../src/nn/parameters.ts';
+import { OPERATOR_NAMES } from '../../src/space/operators.ts';
+import { applyOperator, mixedOp } from '../../src/supernet/mixedOp.ts';
+import { createStateOperators } from '../../src/supernet/stateOperators.ts';
+
+const generator = new Generator(4);
+const largest = (a: Tensor, b: Tensor) => Math.max(...op.abs(op.subtract(a, b)).numbers());
+const scalars = (row: Tensor) => OPERATOR_NAMES.map((_, k) => op.select(row, 0, k));
+
+describe('the mixed operator', () => {
+  const build = (readers: number, channels: number, rank: 2 | 3, atrous: 'dense' | 'separable') => {
+    const set = new ParameterSet({ generator: generator.id, device: 'cpu' });
+    return { set, operators: createStateOperators(set, { rank, channels, readers, atrous }) };
+  };
+
+  it('with one-hot probabilities is the single operator', () => {
+    const { operators } = build(1, 3, 2, 'dense');
+    const x = op.randn([2, 3, 9, 8], generator.id);
+    const weights = operators.edgeWeights(0);
+    OPERATOR_NAMES.forEach((name, k) => {
+      const oneHot = fromArray(
+        OPERATOR_NAMES.map((_, i) => (i === k ? 1 : 0)),
+        [8],
+      );
+      const mixed = mixedOp(x, weights, scalars(oneHot));
+      const single = name === 'zero' ? op.zerosLike(x) : applyOperator(name, x, weights);
+      expect(largest(mixed, single), name).toBeLessThan(1e-6);
+    });
+  });
+
+  it.each([
+    [1, 1, 2, 'dense', [1, 1]],
+    [3, 4, 2, 'dense', [7, 6]],
+    [2, 5, 2, 'separable', [6, 9]],
+    [2, 3, 3, 'dense', [4, 3, 5]],
+  ] as const)(
+    'of %i readers with %i channels at rank %i (%s) equals the plain composition, and so do all gradients',
+    (readers, channels, rank, atrous, size) => {
+      scope(() => {
+        const { set, operators } = build(readers, channels, rank, atrous);
+        const x = requireGradient(op.randn([2, channels, ...size], generator.id));
+        const logits = requireGradient(op.randn([readers, 8], generator.id));
+        const slope = op.randn([2, readers * channels, ...size], generator.id);
+        const fast = operators.contributions(x, op.softmax(logits, 1));
+        const plain = op.concat(
+          Array.from({ length: readers }, (_, r) =>
+            mixedOp(x, operators.edgeWeights(r), scalars(op.select(op.softmax(logits, 1), 0, r))),
+          ),
+          1,
+        );
+        expect(largest(fast, plain)).toBeLessThan(1e-4);
+        const leaves = [x, logits, ...set.parameters().map(({ tensor }) => tensor)];
+        const [a, b] = [fast, plain].map((output) => gradients([output], leaves, { gradients: [slope] }) as Tensor[]);
+        a.forEach((gradient, i) => {
+          const size = Math.max(1, ...op.abs(b[i]).numbers());
+          expect(largest(gradient, b[i]) / size, `leaf ${i}`).toBeLessThan(2e-3);
+        });
+      });
+    },
+  );
+});
