@@ -66,37 +66,38 @@ export interface OpenRun<Config> {
 }
 
 /**
- * Opens the run of a command. With `--resume` it is the one of that `name` (or the newest) and its stored settings hold; else a new folder,
- * in which the resolved settings are written first.
+ * Opens the run of a command. With `--resume` it is the one of that `name` (or the newest) and its stored settings hold; else `check` looks the
+ * settings through before anything is written, and a new folder begins with the resolved settings.
  */
-export function openRun<Schema extends z.ZodObject>(
+export async function openRun<Schema extends z.ZodObject, Checked>(
   command: string,
   settings: Settings<Schema>,
   words: readonly string[],
-): OpenRun<z.output<Schema>> & { flags: Record<string, boolean> } {
+  check: (config: z.output<Schema>, resumed: RunFolder | undefined) => Promise<Checked>,
+): Promise<OpenRun<z.output<Schema>> & { flags: Record<string, boolean>; checked: Checked }> {
   const { flags, settings: layer } = parseArguments(words, { flags: RUN_FLAGS, texts: textKeys(settings.schema) });
   if (flags.resume) {
-    const folder = findRun(
-      command,
-      String(layer.runs ?? 'runs'),
-      layer.name === undefined ? undefined : String(layer.name),
-    );
+    const name = layer.name === undefined ? undefined : String(layer.name);
+    const folder = findRun(command, String(layer.runs ?? 'runs'), name);
     if (!hasCheckpoint(folder.last)) {
       throw new DataError(`${folder.path}: has no checkpoint to resume from`, 'start it again under another name');
     }
+    const config = parseConfig(settings, [readConfigFile(folder.config)]);
     return {
       folder,
-      config: parseConfig(settings, [readConfigFile(folder.config)]),
+      config,
+      checked: await check(config, folder),
       log: openEventLog(folder.events),
       resumed: true,
       flags,
     };
   }
   const { config } = readSettings(settings, words, RUN_FLAGS);
+  const checked = await check(config, undefined);
   const { runs, name } = config as { runs: string; name?: string };
   const folder = createRunFolder(runs, command, name);
   writeAtomically(folder.config, formatConfig(config as Layer));
-  return { folder, config, log: openEventLog(folder.events), resumed: false, flags };
+  return { folder, config, checked, log: openEventLog(folder.events), resumed: false, flags };
 }
 
 function findRun(command: string, root: string, name: string | undefined): RunFolder {

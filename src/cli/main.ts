@@ -4,11 +4,27 @@
  */
 import { ConfigError, EspalierError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
+import { describeConfig } from '../run/config.ts';
 import type { Command } from './command.ts';
+import { dataCommand } from './data.ts';
+import { decodeCommand } from './decode.ts';
+import { demoCommand } from './demo.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { infoCommand } from './info.ts';
+import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
 
-const COMMANDS: readonly Command[] = [searchCommand, trainCommand];
+const COMMANDS: readonly Command[] = [
+  demoCommand,
+  dataCommand,
+  searchCommand,
+  decodeCommand,
+  trainCommand,
+  evaluateCommand,
+  predictCommand,
+  infoCommand,
+];
 
 function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -20,6 +36,17 @@ function help(): string {
     '',
     'espalier <command> --help names its settings',
   ].join('\n');
+}
+
+function commandHelp({ summary, usage, settings }: Command): string {
+  const rows = settings ? describeConfig(settings.schema) : [];
+  const width = Math.max(0, ...rows.map(({ key }) => key.length));
+  const lines = rows.map(
+    ({ key, description, expected, default: value }) =>
+      `  ${key.padEnd(width)}  ${description} (${expected}${value === undefined ? '' : `; default ${JSON.stringify(value)}`})`,
+  );
+  const presets = settings?.presets ? ['', `presets: ${Object.keys(settings.presets).join(', ')}`] : [];
+  return [summary, '', `  espalier ${usage}`, '', ...lines, ...presets].join('\n');
 }
 
 async function main(words: readonly string[]): Promise<void> {
@@ -37,6 +64,10 @@ async function main(words: readonly string[]): Promise<void> {
         COMMANDS.map((candidate) => candidate.name),
       ),
     );
+  }
+  if (rest.includes('--help')) {
+    process.stdout.write(`${commandHelp(command)}\n`);
+    return;
   }
   await command.run(rest);
 }

@@ -9,9 +9,10 @@ import { Generator, memory } from '../engine/device.ts';
 import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import { settings } from '../run/presets.ts';
+import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
-import { formatGenotype } from '../space/genotype.ts';
+import { writeGenotype } from '../train/artifacts.ts';
 import { METHODS } from '../train/methods.ts';
 import { createSearch, runSearch, type Search, type SearchEpoch, type SearchProgress } from '../train/search.ts';
 import { createLoss, searchSettings } from '../train/settings.ts';
@@ -25,11 +26,19 @@ export const searchCommand: Command = {
   usage: 'search data=<folder|yaml> [preset=small|paper|demo] [key=value ...] [--resume] [--json]',
   settings: settings.search,
   async run(words) {
-    const { folder, config, log, resumed, flags } = openRun('search', settings.search, words);
+    const { folder, config, log, resumed, flags, checked } = await openRun(
+      'search',
+      settings.search,
+      words,
+      async (wanted) => {
+        const device = prepareMachine(wanted);
+        const dataset = await openDataSet(wanted.data, { seed: wanted.seed });
+        checkSearch(wanted, dataset);
+        return { device, dataset };
+      },
+    );
+    const { device, dataset } = checked;
     try {
-      const device = prepareMachine(config);
-      const dataset = await openDataSet(config.data, { seed: config.seed });
-      checkSearch(config, dataset);
       const method = METHODS[config.method];
       const generator = new Generator(config.seed);
       const network = method.createSearchNetwork({ generator: generator.id, device }, config, {
@@ -47,7 +56,11 @@ export const searchCommand: Command = {
         ...(resumed ? { resumedEpoch: progress.epoch } : {}),
       });
       const results = openResults(folder.results, resumed ? progress.epoch - 1 : undefined);
-      const bar = createProgress({ label: 'search', total: config.epochs, initial: progress.epoch });
+      const bar = createProgress({
+        label: 'search',
+        total: 1000,
+        initial: Math.round((1000 * progress.epoch) / config.epochs),
+      });
       bar.print(
         `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training pictures, ${network.weights.count()} weights`,
       );
@@ -60,7 +73,10 @@ export const searchCommand: Command = {
         describe: (snapshot) => method.describe(snapshot, config),
         recorder: {
           step(event) {
-            bar.update(event.epoch + event.step / event.steps, `loss ${event.loss.toFixed(3)}`);
+            bar.update(
+              Math.round((1000 * (event.epoch + event.step / event.steps)) / config.epochs),
+              `epoch ${event.epoch + 1}/${config.epochs}  loss ${event.loss.toFixed(3)}`,
+            );
             log.append({
               type: 'step',
               phase: 'search',
@@ -85,10 +101,11 @@ export const searchCommand: Command = {
         status: 'done',
         message: `found path ${genotype.path.join(' ')} in ${formatDuration(seconds)}`,
       });
+      const report = writeReport(folder);
       if (flags.json) printJson({ run: folder.path, genotype, seconds, peakBytes: memory().peakBytes });
       else
         process.stdout.write(
-          `found: path ${genotype.path.join(' ')} -> ${folder.genotype}\ntrain it: espalier train arch=${folder.path} data=${config.data}\n`,
+          `found: path ${genotype.path.join(' ')} -> ${folder.genotype}\ntrain it: espalier train arch=${folder.path} data=${config.data}\nreport: ${report}\n`,
         );
 
       function recordEpoch(event: SearchEpoch): void {
@@ -124,7 +141,7 @@ export const searchCommand: Command = {
           genotype,
         });
         results.append({ epoch, ...metrics, path: genotype.path.join(' ') });
-        writeAtomically(folder.genotype, formatGenotype(genotype));
+        writeGenotype(folder, genotype);
         writeAtomically(folder.architecture, `${JSON.stringify(event.snapshot)}\n`);
         const miou = scores ? `  mIoU ${scores.miou.toFixed(3)}` : '';
         bar.print(
@@ -138,6 +155,7 @@ export const searchCommand: Command = {
       }
     } catch (error) {
       log.append({ type: 'end', status: 'failed', message: (error as Error).message });
+      writeReport(folder);
       throw error;
     } finally {
       log.close();

@@ -1,23 +1,23 @@
 /**
  * @file `espalier train`: trains an architecture from scratch and scores it.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { ConfigError, DataError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
 import { openDataSet } from '../data/detect.ts';
-import { Generator } from '../engine/device.ts';
-import { confusionCsv, perClassCsv, perClassTable } from '../metrics/tables.ts';
+import type { DataSet } from '../data/types.ts';
+import { Generator, memory } from '../engine/device.ts';
+import { perClassTable } from '../metrics/tables.ts';
 import { countNetwork } from '../models/graph.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
-import { writeAtomically } from '../run/files.ts';
 import { settings } from '../run/presets.ts';
+import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { TrainConfig } from '../run/schemas.ts';
-import { formatGenotype } from '../space/genotype.ts';
-import type { Scores } from '../train/evaluate.ts';
-import { buildGraph, createDescribed, type NetworkDescription, saveDescription } from '../train/loadNetwork.ts';
+import { writeGenotype } from '../train/artifacts.ts';
+import { createDescribed, loadNetwork, type NetworkDescription, saveDescription } from '../train/loadNetwork.ts';
 import { runTraining, type Training, type TrainProgress } from '../train/retrain.ts';
+import { scoreRun } from '../train/scoreRun.ts';
 import { createLoss, trainSettings } from '../train/settings.ts';
 import { loadTensor, restoreTensors, storeTensors } from '../train/state.ts';
 import { readArchitecture } from './architecture.ts';
@@ -30,18 +30,28 @@ export const trainCommand: Command = {
   usage: 'train arch=<file|run|name> data=<folder|yaml> [preset=small|demo] [key=value ...] [--resume] [--json]',
   settings: settings.train,
   async run(words) {
-    const { folder, config, log, resumed, flags } = openRun('train', settings.train, words);
+    const { folder, config, log, resumed, flags, checked } = await openRun(
+      'train',
+      settings.train,
+      words,
+      async (wanted, old) => {
+        const genotype = readArchitecture(old ? old.path : wanted.arch);
+        const device = prepareMachine(wanted);
+        const dataset = await openDataSet(wanted.data, { seed: wanted.seed });
+        checkTrain(wanted, dataset);
+        return { genotype, device, dataset };
+      },
+    );
+    const { genotype, device, dataset } = checked;
     try {
-      const device = prepareMachine(config);
-      const dataset = await openDataSet(config.data, { seed: config.seed });
-      const genotype = readArchitecture(resumed ? folder.path : config.arch);
+      const names = dataset.classes.map(({ name }) => name);
       const description: NetworkDescription = {
         genotype,
         options: networkOptions(config, dataset.classes.length),
         classes: dataset.classes,
         reduction: config.scale,
       };
-      writeAtomically(folder.genotype, formatGenotype(genotype));
+      writeGenotype(folder, genotype);
       saveDescription(folder, description);
       const training = createTraining(description, config, device);
       if (resumed) restore(training, folder.last);
@@ -60,7 +70,6 @@ export const trainCommand: Command = {
         `train in ${folder.path}: ${dataset.splits.train.length} pictures, ${cost.parameters} parameters, ${(cost.multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
       );
       const started = performance.now();
-      let last: Scores | null = null;
       await runTraining(training, {
         dataset,
         settings: trainSettings(config),
@@ -83,7 +92,6 @@ export const trainCommand: Command = {
             save(training, folder.last, at);
             if (best) save(training, folder.best, at);
             if (scores === null) return;
-            last = scores;
             const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
             log.append({
               type: 'evaluation',
@@ -93,7 +101,7 @@ export const trainCommand: Command = {
               pixelAccuracy,
               meanAccuracy,
               iou,
-              classNames: dataset.classes.map(({ name }) => name),
+              classNames: names,
             });
             bar.print(
               `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  mIoU ${miou.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(at.seconds)}`,
@@ -102,35 +110,31 @@ export const trainCommand: Command = {
         },
       });
       bar.finish();
+      const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
+      const scores = await scoreRun({ folder, dataset, network: best, reduction: config.scale, device });
       log.append({
         type: 'end',
         status: 'done',
         message: `best mIoU ${progress.bestMiou.toFixed(4)} after ${formatDuration((performance.now() - started) / 1000)}`,
       });
-      if (last !== null)
-        writeScores(
-          folder.path,
-          dataset.classes.map(({ name }) => name),
-          last,
-        );
-      if (flags.json)
+      const report = writeReport(folder);
+      if (flags.json) {
+        const { epoch: epochs, step: steps, seconds, bestMiou } = progress;
         printJson({
           run: folder.path,
-          bestMiou: progress.bestMiou,
-          epochs: progress.epoch,
-          steps: progress.step,
-          seconds: progress.seconds,
-          ...costOf(description),
+          bestMiou,
+          epochs,
+          steps,
+          seconds,
+          parameters: cost.parameters,
+          peakBytes: memory().peakBytes,
         });
-      else if (last !== null)
-        process.stdout.write(
-          `${perClassTable(
-            dataset.classes.map(({ name }) => name),
-            last,
-          )}\nbest mIoU ${progress.bestMiou.toFixed(4)}; run: ${folder.path}\n`,
-        );
+      } else {
+        process.stdout.write(`${perClassTable(names, scores)}\nrun: ${folder.path}\nreport: ${report}\n`);
+      }
     } catch (error) {
       log.append({ type: 'end', status: 'failed', message: (error as Error).message });
+      writeReport(folder);
       throw error;
     } finally {
       log.close();
@@ -138,15 +142,16 @@ export const trainCommand: Command = {
   },
 };
 
-/** Writes the tables of a scored split into a run folder. */
-export function writeScores(path: string, names: readonly string[], scores: Scores): void {
-  writeFileSync(join(path, 'per_class.csv'), perClassCsv(names, scores));
-  writeFileSync(join(path, 'confusion_matrix.csv'), confusionCsv(names, scores.confusion));
-}
-
-function costOf(description: NetworkDescription) {
-  const { parameters } = countNetwork(buildGraph(description), [33, 33]);
-  return { parameters };
+function checkTrain(config: TrainConfig, dataset: DataSet): void {
+  const { train, val } = dataset.splits;
+  if (train.length < config.batch) {
+    throw new ConfigError(
+      `${train.length} training pictures are fewer than the batch of ${config.batch}`,
+      'lower batch or add pictures',
+    );
+  }
+  if (val.length === 0)
+    throw new DataError(`${dataset.name} has no validation pictures`, 'add a val split: training is judged on it');
 }
 
 function networkOptions(config: TrainConfig, classes: number): NetworkDescription['options'] {

@@ -1,7 +1,9 @@
 /**
  * @file A confusion matrix as a drawing: a heat map of rows in per cent. SVG text that stands alone, on its own white card.
  */
+
 import { ShapeError } from '../base/errors.ts';
+import { escapeMarkup } from '../base/text.ts';
 import type { ConfusionMatrix } from './confusion.ts';
 
 const MARGIN = 16;
@@ -89,13 +91,3 @@ function shortened(name: string, length: number): string {
   const characters = [...name.replace(/\s+/g, ' ')];
   return characters.length <= length ? characters.join('') : `${characters.slice(0, length - 1).join('')}…`;
 }
-
-/** As in the drawings of architectures, which metrics do not know. */
-const escapeMarkup = (content: string): string =>
-  content
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that XML 1.0 forbids.
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');

@@ -9,17 +9,19 @@ export const settings = {
   search: {
     schema: searchSchema,
     presets: {
-      // Minutes on two cores: embedded scenes, a short trellis, cheap atrous operators.
+      // A minute or two on two cores: embedded scenes, a short trellis.
       demo: {
-        epochs: 6,
-        warmupEpochs: 2,
-        batch: 4,
-        crop: 64,
+        epochs: 5,
+        warmupEpochs: 1,
+        batch: 8,
+        crop: 65,
         layers: 5,
-        filters: 4,
+        filters: 8,
         blocks: 3,
-        atrous: 'separable',
-        augmentation: { scale: [0.75, 1.5], step: 0.25 },
+        weights: { learningRate: 0.05 },
+        architecture: { learningRate: 0.02 },
+        augmentation: { scale: [0.5, 1] },
+        evaluateSamples: 16,
       },
       // A few hundred pictures, half an hour on two cores: half resolution, a shorter trellis, and an architecture that learns faster
       // because it has only some hundred steps.
@@ -47,17 +49,22 @@ export const settings = {
     base: { epochs: 100 },
     exclusive: ['epochs', 'steps', 'minutes'],
     presets: {
-      // Minutes on two cores.
+      // A minute or two on two cores.
       demo: {
-        epochs: 12,
+        steps: 400,
         batch: 8,
-        crop: 64,
-        filters: 8,
+        crop: 97,
+        filters: 12,
+        stem: [16, 16, 32],
+        aspp: { filters: 48 },
+        decoder: { filters: 48, lowLevel: 16 },
         optimizer: 'adamw',
-        learningRate: 0.002,
+        learningRate: 0.004,
         decay: 0.01,
         warmupSteps: 20,
+        ema: 0.98,
         augmentation: { scale: [0.75, 1.5] },
+        evaluateEvery: 4,
       },
       // Few pictures: a short schedule with averaged weights; AdamW needs no tuning of the learning rate.
       small: {

@@ -1,6 +1,7 @@
 /**
  * @file HTML from texts that nobody has checked: names of runs and classes, messages, settings. What reaches a page goes through `html`.
  */
+import { escapeMarkup } from '../base/text.ts';
 
 /** Markup that is known to be safe. Made by {@link html} and {@link trusted} only. */
 export interface Markup {
@@ -17,17 +18,6 @@ export const html = (parts: TemplateStringsArray, ...holes: readonly Hole[]): Ma
 
 /** Markup that was made by this program, such as a chart. */
 export const trusted = (markup: string): Markup => ({ markup });
-
-/** Text as content or attribute of HTML and SVG. */
-export const escapeMarkup = (text: string): string =>
-  text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that no page may hold.
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;');
 
 /** A file as part of the page. */
 export const dataUri = (type: 'image/png' | 'image/jpeg' | 'image/svg+xml', content: Uint8Array): string =>

@@ -3,6 +3,7 @@
  *
  * A drawing carries its own white card, so that it reads the same on a light and on a dark page, and no style sheet, script or font.
  */
+import { escapeMarkup } from '../base/text.ts';
 
 /** A piece of a drawing in its own coordinates, from (0, 0) to (width, height). */
 export interface Fragment {
@@ -22,16 +23,6 @@ export const INK = {
 } as const;
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
-
-/** Text as content or attribute of SVG: markup escaped, characters that XML forbids left out. */
-export const escapeMarkup = (text: string): string =>
-  text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that XML 1.0 forbids.
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
 
 /** One element; numbers are rounded to a hundredth, attributes that are undefined are left out. */
 export function element(name: string, attributes: Attributes, content = ''): string {

@@ -1,6 +1,7 @@
 /**
  * @file The architecture parameters of Auto-DeepLab: alpha chooses operators inside the cell, beta moves between resolutions. One table of each, shared by the whole trellis.
  */
+import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { normal } from '../nn/initialisers.ts';
@@ -18,13 +19,16 @@ export interface ArchitectureSnapshot {
   readonly beta: (number | null)[][][];
 }
 
+/** Which moves sum to one: those that leave a node (the paper), or those that enter it. */
+export type BetaNormalisation = 'outgoing' | 'incoming';
+
 /** Alpha and beta as tensors, and the way to probabilities. */
 export interface ArchitectureParameters {
   /** The two logit tables, for their own optimiser. */
   readonly parameters: readonly Parameter[];
   /** Softmax of alpha over the operators, `[edges, operators]`. @paper auto-deeplab eq. 2-3 */
   operatorProbabilities(): Tensor;
-  /** Softmax of beta over the moves leaving each node, `[layers, levels, moves]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
+  /** Probabilities of the moves, `[layers, levels left, moves]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
   moveProbabilities(): Tensor;
   snapshot(): ArchitectureSnapshot;
 }
@@ -32,41 +36,43 @@ export interface ArchitectureParameters {
 /** Logits drawn as 0.001 times standard normal. */
 export function createArchitectureParameters(
   set: ParameterSet,
-  space: { layers: number; blocks: number },
+  space: { layers: number; blocks: number; betaNormalisation?: BetaNormalisation },
 ): ArchitectureParameters {
-  const { layers, blocks } = space;
+  const { layers, blocks, betaNormalisation = 'outgoing' } = space;
+  const shape = [layers, LEVELS, MOVES];
   const alpha = set.weight('alpha', [edgeCount(blocks), OPERATOR_NAMES.length], normal(0.001));
-  const beta = set.weight('beta', [layers, LEVELS, MOVES], normal(0.001));
-  const mask = keepForever(op.toDevice(fromArray(edgeMask(layers), [layers, LEVELS, MOVES]), set.origin.device));
-  const exists = keepForever(
-    op.toDevice(
-      fromArray(
-        Float32Array.from(edgeMask(layers), (v) => (v === 0 ? 1 : 0)),
-        [layers, LEVELS, MOVES],
-      ),
-      set.origin.device,
-    ),
+  const beta = set.weight('beta', shape, normal(0.001));
+  const constant = (values: ArrayLike<number>, dtype: 'float32' | 'int64') =>
+    keepForever(op.toDevice(fromArray(Array.from(values), [values.length], dtype), set.origin.device));
+  const present = edgePresence(layers);
+  const exists = constant(present, 'float32');
+  const mask = constant(
+    present.map((there) => (there ? 0 : ABSENT)),
+    'float32',
   );
+  const turned = constant(turnedIndices(layers), 'int64');
+  const turn = (table: Tensor) => operator('aten::index_select').one(table, 0, turned);
   return {
     parameters: set.parameters(),
     operatorProbabilities: () => op.softmax(alpha, 1),
-    moveProbabilities: () => op.multiply(op.softmax(op.add(beta, mask), 2), exists),
+    moveProbabilities() {
+      const logits = op.add(op.reshape(beta, [-1]), mask);
+      const normalised = (table: Tensor) => op.reshape(op.softmax(op.reshape(table, [-1, MOVES]), 1), [-1]);
+      const probabilities = betaNormalisation === 'outgoing' ? normalised(logits) : turn(normalised(turn(logits)));
+      return op.reshape(op.multiply(probabilities, exists), shape);
+    },
     snapshot() {
-      const alphas = op.detach(alpha).numbers();
-      const betas = op.detach(beta).numbers();
-      const present = exists.numbers();
-      const operators = OPERATOR_NAMES.length;
+      const rows = (values: number[], width: number) =>
+        Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width));
+      const betas = op
+        .detach(beta)
+        .numbers()
+        .map((logit, i) => (present[i] ? logit : null));
+      const moves = Array.from({ length: layers * LEVELS }, (_, i) => betas.slice(i * MOVES, (i + 1) * MOVES));
       return {
         method: 'auto-deeplab',
-        alpha: Array.from({ length: edgeCount(blocks) }, (_, e) => alphas.slice(e * operators, (e + 1) * operators)),
-        beta: Array.from({ length: layers }, (_, t) =>
-          Array.from({ length: LEVELS }, (_, level) =>
-            Array.from({ length: MOVES }, (_, move) => {
-              const index = (t * LEVELS + level) * MOVES + move;
-              return present[index] ? betas[index] : null;
-            }),
-          ),
-        ),
+        alpha: rows(op.detach(alpha).numbers(), OPERATOR_NAMES.length),
+        beta: Array.from({ length: layers }, (_, t) => moves.slice(t * LEVELS, (t + 1) * LEVELS)),
       };
     },
   };
@@ -76,8 +82,29 @@ const MOVES = 3;
 /** Added to the logits of moves that do not exist: their softmax is exactly 0 in float32, without the NaN of an all-infinite row. */
 const ABSENT = -1e9;
 
-function edgeMask(layers: number): Float32Array {
-  const mask = new Float32Array(layers * LEVELS * MOVES).fill(ABSENT);
-  for (const { layer, from, move } of trellisEdges(layers)) mask[(layer * LEVELS + from) * MOVES + move] = 0;
-  return mask;
+const flatIndex = (layer: number, level: number, move: number) => (layer * LEVELS + level) * MOVES + move;
+
+/** 1 where there is an edge, in the order of beta. */
+function edgePresence(layers: number): number[] {
+  const present = Array<number>(layers * LEVELS * MOVES).fill(0);
+  for (const { layer, from, move } of trellisEdges(layers)) present[flatIndex(layer, from, move)] = 1;
+  return present;
+}
+
+/**
+ * For the table by node entered `[layer, level entered, origin: finer, same, coarser]` the place of each entry in the table by node left.
+ * Its own inverse; entries that fall outside the trellis stand for each other.
+ */
+function turnedIndices(layers: number): number[] {
+  const indices: number[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    for (let level = 0; level < LEVELS; level++) {
+      for (let k = 0; k < MOVES; k++) {
+        const other = level - 1 + k;
+        const inside = other >= 0 && other < LEVELS;
+        indices.push(inside ? flatIndex(layer, other, MOVES - 1 - k) : flatIndex(layer, level, k));
+      }
+    }
+  }
+  return indices;
 }

@@ -6,6 +6,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
+import type { EdgeWeights } from './mixedOp.ts';
 import { createStateOperators } from './stateOperators.ts';
 
 /** A cell with weights: two inputs of `channels` channels to `blocks * channels`. */
@@ -15,6 +16,8 @@ export interface Cell {
    * @param probabilities of the operators, `[edges, operators]`
    */
   cellOutput(last: Tensor, beforeLast: Tensor, probabilities: CellProbabilities): Tensor;
+  /** The weights of one edge, as views; `block` from 0. */
+  edgeWeights(block: number, predecessor: number): EdgeWeights;
 }
 
 /** For each state that is read, the rows of its edges: `[readers, operators]`. */
@@ -55,6 +58,7 @@ export function createCell(
       }
       return op.concat(values.slice(2), 1);
     },
+    edgeWeights: (block, predecessor) => states[predecessor].edgeWeights(block - firstReader(predecessor)),
   };
 }
 

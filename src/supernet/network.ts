@@ -6,7 +6,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import { ParameterSet } from '../nn/parameters.ts';
 import { LEVELS, trellisEdges, trellisNodes } from '../space/trellis.ts';
-import { type ArchitectureParameters, createArchitectureParameters } from './architecture.ts';
+import { type ArchitectureParameters, type BetaNormalisation, createArchitectureParameters } from './architecture.ts';
 import { type Cell, type CellProbabilities, createCell, probabilitiesByState } from './cell.ts';
 import { createSearchHead } from './head.ts';
 import { searchNormalise } from './mixedOp.ts';
@@ -22,6 +22,8 @@ export interface SupernetOptions {
   atrous: 'dense' | 'separable';
   /** One set of cell weights per node (serving up to three inputs), or one per edge. */
   cellWeights: 'perNode' | 'perEdge';
+  /** Default: outgoing, as in the paper. */
+  betaNormalisation?: BetaNormalisation;
   /** Channels of the three stem convolutions, strides 2, 1, 2. Default: 2.5, 2.5 and 5 times the filters. */
   stem?: readonly [number, number, number];
 }
@@ -38,7 +40,7 @@ export interface Supernet {
 export function createSupernet(origin: ParameterSet['origin'], options: SupernetOptions): Supernet {
   const { rank, inputs, blocks, filters, layers } = options;
   const parameters = new ParameterSet(origin);
-  const architecture = createArchitectureParameters(new ParameterSet(origin), { layers, blocks });
+  const architecture = createArchitectureParameters(new ParameterSet(origin), options);
   const stemChannels = options.stem ?? [Math.round(2.5 * filters), Math.round(2.5 * filters), 5 * filters];
   const stem = createStem(parameters.child('stem'), rank, inputs, stemChannels);
   const head = createSearchHead(parameters.child('head'), options);

@@ -11,7 +11,7 @@ import { scope, type Tensor } from '../engine/tensor.ts';
 import { adam, clipGradients, type Optimiser, sgd } from '../nn/optimisers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { cosine, type Schedule } from '../nn/schedules.ts';
-import { toTensors } from './batch.ts';
+import { type PixelBatch, toTensors } from './batch.ts';
 import { evaluate, type Scores } from './evaluate.ts';
 import { reduced } from './inference.ts';
 import type { ArchitectureState, SearchNetwork } from './method.ts';
@@ -205,14 +205,13 @@ export async function runSearch(
     net: SearchNetwork,
     trained: readonly Parameter[],
     frozen: readonly Parameter[],
-    batch: Parameters<typeof toTensors>[0],
+    batch: PixelBatch,
     optimiser: Optimiser,
     learningRate: number,
     clip: number,
   ): number {
-    for (const { tensor } of frozen) requireGradient(tensor, false);
-    try {
-      return scope(() => {
+    return withFrozen(frozen, () =>
+      scope(() => {
         const { images, labels } = toTensors(batch, device);
         const value = loss(net.forward(images, { training: true }), labels);
         const slopes = gradients(
@@ -222,9 +221,17 @@ export async function runSearch(
         if (clip > 0) clipGradients(slopes, clip);
         optimiser.step(slopes, learningRate);
         return value.item();
-      });
-    } finally {
-      for (const { tensor } of frozen) requireGradient(tensor, true);
-    }
+      }),
+    );
+  }
+}
+
+/** Runs `work` with some parameters left out of autograd: what only they need is neither stored nor computed. */
+export function withFrozen<T>(frozen: readonly Parameter[], work: () => T): T {
+  for (const { tensor } of frozen) requireGradient(tensor, false);
+  try {
+    return work();
+  } finally {
+    for (const { tensor } of frozen) requireGradient(tensor, true);
   }
 }

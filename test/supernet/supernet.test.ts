@@ -3,6 +3,7 @@ import { gradients } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { scope } from '../../src/engine/tensor.ts';
+import { trellisEdges } from '../../src/space/trellis.ts';
 import { createSupernet, trellisFacts } from '../../src/supernet/network.ts';
 
 const generator = new Generator(2);
@@ -38,6 +39,21 @@ describe('the supernet', () => {
       for (const move of [0, 1, 2]) if (row[move] === null) expect(moves[3 * i + move]).toBe(0);
     }
     expect(edges).toBe(105);
+  });
+
+  it('can make the moves that enter a node sum to one instead', () => {
+    const { architecture } = createSupernet(origin, { ...small, layers: 12, betaNormalisation: 'incoming' });
+    const moves = architecture.moveProbabilities().numbers();
+    const sums = new Map<string, number>();
+    let total = 0;
+    for (const { layer, from, to, move } of trellisEdges(12)) {
+      const probability = moves[(layer * 4 + from) * 3 + move];
+      sums.set(`${layer},${to}`, (sums.get(`${layer},${to}`) ?? 0) + probability);
+      total += probability;
+    }
+    expect(sums.size).toBe(45);
+    for (const sum of sums.values()) expect(sum).toBeCloseTo(1, 6);
+    expect(moves.reduce((a, b) => a + b, 0)).toBeCloseTo(total, 5);
   });
 
   it.each(['dense', 'separable'] as const)(

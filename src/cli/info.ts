@@ -1,0 +1,143 @@
+/**
+ * @file `espalier info`: what an architecture, a run or the supernet is made of and costs.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ConfigError } from '../base/errors.ts';
+import { formatBytes } from '../base/text.ts';
+import { Generator, memory } from '../engine/device.ts';
+import { buildAutoDeepLab } from '../models/autoDeepLab.ts';
+import { countNetwork, type NetworkCost } from '../models/graph.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { trellisFacts } from '../supernet/network.ts';
+import { loadDescription } from '../train/loadNetwork.ts';
+import { measureSearchStep } from '../train/measure.ts';
+import { METHODS } from '../train/methods.ts';
+import { readArchitecture } from './architecture.ts';
+import { type Command, prepareMachine, printJson, readSettings } from './command.ts';
+
+const whole = (value: number, description: string) =>
+  z.int().min(1).default(value).meta({ expected: 'a whole number from 1', description });
+
+const infoSettings = {
+  schema: z.strictObject({
+    size: z
+      .tuple([z.int().min(1), z.int().min(1)])
+      .default([1025, 2049])
+      .meta({ expected: '[height, width]', description: 'picture for which multiply-adds are counted' }),
+    classes: whole(19, 'classes to tell apart'),
+    filters: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ expected: 'a whole number from 1', description: 'filters F in place of those of the architecture' }),
+    layers: whole(12, 'layers of the supernet'),
+    blocks: whole(5, 'blocks of a cell of the supernet'),
+    atrous: z
+      .enum(['dense', 'separable'])
+      .default('dense')
+      .meta({ expected: 'dense or separable', description: 'atrous convolutions of the supernet' }),
+    crop: whole(321, 'crop of the measured search step'),
+    batch: whole(2, 'batch of the measured search step'),
+    device: z.string().default('auto').meta({ expected: 'auto, cpu, cuda', description: 'where to measure' }),
+    threads: z.int().min(0).default(0).meta({ expected: 'a whole number from 0', description: 'threads; 0 takes all' }),
+  }),
+};
+type InfoConfig = z.output<typeof infoSettings.schema>;
+
+export const infoCommand: Command = {
+  name: 'info',
+  summary: 'parameters, multiply-adds and shape of an architecture',
+  usage: 'info <genotype|run|name|auto-deeplab> [size=[1025,2049]] [classes=19] [filters=F] [--measure] [--json]',
+  settings: infoSettings,
+  async run(words) {
+    const { config, flags, positionals } = readSettings(infoSettings, words, ['json', 'measure']);
+    const [name] = positionals;
+    if (name === undefined)
+      throw new ConfigError(
+        'info of what?',
+        'name a genotype file, a run, an architecture such as auto-deeplab-s, or auto-deeplab for the supernet',
+      );
+    if (name === 'auto-deeplab') await supernetInfo(config, flags);
+    else networkInfo(name, config, flags.json);
+  },
+};
+
+function networkInfo(name: string, config: InfoConfig, json: boolean): void {
+  const { size, classes, filters } = config;
+  const isRun = existsSync(join(name, 'network.json'));
+  const { genotype, options } = isRun
+    ? loadDescription(openRunFolder(name))
+    : {
+        genotype: readArchitecture(name),
+        options: { inputs: 3, classes, ...(filters === undefined ? {} : { filters }) },
+      };
+  const cost = countNetwork(buildAutoDeepLab(genotype, options), size);
+  if (json) {
+    printJson({
+      name,
+      parameters: cost.parameters,
+      multiplyAdds: cost.multiplyAdds,
+      size,
+      classes: options.classes,
+      stages: cost.stages,
+      genotype,
+    });
+    return;
+  }
+  process.stdout.write(
+    `${name}: path ${genotype.path.join(' ')}, ${options.filters ?? genotype.filters} filters, ${options.classes} classes\n${costTable(cost, size)}\n`,
+  );
+}
+
+function costTable(cost: NetworkCost, size: readonly number[]): string {
+  const row = (stage: string, parameters: number, multiplyAdds: number) =>
+    `${stage.padEnd(12)}${parameters.toLocaleString('en').padStart(14)}${(multiplyAdds / 1e9).toFixed(2).padStart(12)}`;
+  return [
+    `${'stage'.padEnd(12)}${'parameters'.padStart(14)}${'G mult-adds'.padStart(12)}   at ${size.join(' x ')}`,
+    ...cost.stages.map(({ stage, parameters, multiplyAdds }) => row(stage, parameters, multiplyAdds)),
+    row('all', cost.parameters, cost.multiplyAdds),
+  ].join('\n');
+}
+
+async function supernetInfo(config: InfoConfig, flags: Record<string, boolean>): Promise<void> {
+  const { layers, blocks, classes, atrous, filters = 8 } = config;
+  const device = prepareMachine(config);
+  const generator = new Generator(0);
+  const space = { layers, filters, blocks, atrous, cellWeights: 'perNode', betaNormalisation: 'outgoing' } as const;
+  const network = METHODS['auto-deeplab'].createSearchNetwork({ generator: generator.id, device }, space, {
+    inputs: 3,
+    classes,
+  });
+  const facts = {
+    ...trellisFacts(layers),
+    parameters: network.weights.count(),
+    architectureParameters: { alpha: network.architecture[0].tensor.size, beta: trellisFacts(layers).edges },
+  };
+  const measured = flags.measure ? measureSearchStep(network, { ...config, device }) : null;
+  if (flags.json) {
+    printJson({
+      name: 'auto-deeplab',
+      layers,
+      filters,
+      blocks,
+      atrous,
+      classes,
+      ...facts,
+      ...(measured ? { measured } : {}),
+    });
+    return;
+  }
+  process.stdout.write(
+    `supernet: ${layers} layers, ${filters} filters, ${blocks} blocks, ${atrous} atrous\n` +
+      `nodes ${facts.nodes}, edges ${facts.edges}, cell evaluations ${facts.cellEvaluations}\n` +
+      `weights ${facts.parameters.toLocaleString('en')}, alpha ${facts.architectureParameters.alpha}, beta ${facts.architectureParameters.beta}\n`,
+  );
+  if (measured) {
+    const { weightSeconds, architectureSeconds, peakBytes } = measured;
+    process.stdout.write(
+      `search step at crop ${config.crop}, batch ${config.batch}: weights ${weightSeconds.toFixed(1)} s, architecture ${architectureSeconds.toFixed(1)} s, peak ${formatBytes(peakBytes)} (process ${formatBytes(memory().residentBytes)})\n`,
+    );
+  }
+}

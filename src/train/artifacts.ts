@@ -1,0 +1,45 @@
+/**
+ * @file What a run leaves for people: tables and pictures of a scored split, the drawing of an architecture, the report.
+ */
+import { join } from 'node:path';
+import { rasteriseDrawing, samplePicture } from '../data/overlay.ts';
+import type { SegmentationClass } from '../data/types.ts';
+import { drawConfusion } from '../metrics/drawConfusion.ts';
+import { confusionCsv, perClassCsv } from '../metrics/tables.ts';
+import { writeAtomically } from '../run/files.ts';
+import type { RunFolder } from '../run/folder.ts';
+import { drawGenotype } from '../space/drawing.ts';
+import { formatGenotype, type Genotype } from '../space/genotype.ts';
+import type { ScoredPicture, Scores } from './evaluate.ts';
+
+/** genotype.json and genotype.svg. */
+export function writeGenotype(folder: RunFolder, genotype: Genotype): void {
+  writeAtomically(folder.genotype, formatGenotype(genotype));
+  writeAtomically(folder.genotypeDrawing, drawGenotype(genotype));
+}
+
+/** per_class.csv, confusion_matrix.csv and confusion_matrix.png. */
+export async function writeScores(
+  folder: RunFolder,
+  classes: readonly SegmentationClass[],
+  scores: Scores,
+): Promise<void> {
+  const names = classes.map(({ name }) => name);
+  writeAtomically(folder.perClassCsv, perClassCsv(names, scores));
+  writeAtomically(folder.confusionCsv, confusionCsv(names, scores.confusion));
+  writeAtomically(folder.confusionPicture, await rasteriseDrawing(drawConfusion(names, scores.confusion)));
+}
+
+/** samples/<id>.png: image, label, prediction, error. Returns the path. */
+export function writeSample(folder: RunFolder, classes: readonly SegmentationClass[], picture: ScoredPicture): string {
+  const path = join(folder.samples, `${fileName(picture.id)}.png`);
+  writeAtomically(path, samplePicture({ ...picture, image: toBytes(picture.image), classes }));
+  return path;
+}
+
+/** Pixels in [-1, 1] as bytes. */
+export const toBytes = (pixels: Float32Array): Uint8Array =>
+  Uint8Array.from(pixels, (value) => Math.round((value + 1) * 127.5));
+
+/** An id as the name of one file. */
+export const fileName = (id: string): string => id.replace(/[^\p{L}\p{N}_.-]+/gu, '_');

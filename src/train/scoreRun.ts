@@ -1,0 +1,42 @@
+/**
+ * @file Scores the network of a run on a split and leaves tables and sample pictures in the run folder.
+ */
+import type { DataSet, SplitName } from '../data/types.ts';
+import type { Network } from '../models/network.ts';
+import type { RunFolder } from '../run/folder.ts';
+import { writeSample, writeScores } from './artifacts.ts';
+import { evaluate, type Scores } from './evaluate.ts';
+import { type InferenceOptions, reduced } from './inference.ts';
+
+/** Pictures that are kept as samples. */
+const SAMPLES = 8;
+
+export async function scoreRun(job: {
+  folder: RunFolder;
+  dataset: DataSet;
+  network: Network;
+  reduction: number;
+  device: string;
+  split?: SplitName;
+  inference?: InferenceOptions;
+  onProgress?: (done: number, total: number) => void;
+}): Promise<Scores> {
+  const { folder, dataset, network, reduction, device, split = 'val', inference, onProgress } = job;
+  const samples = dataset.splits[split];
+  const every = Math.max(1, Math.floor(samples.length / SAMPLES));
+  const scores = await evaluate(
+    reduced((images) => network.forward(images, { training: false }), reduction),
+    dataset,
+    samples,
+    device,
+    {
+      ...(inference ? { inference } : {}),
+      onPicture(picture, done) {
+        if ((done - 1) % every === 0 && (done - 1) / every < SAMPLES) writeSample(folder, dataset.classes, picture);
+        onProgress?.(done, samples.length);
+      },
+    },
+  );
+  await writeScores(folder, dataset.classes, scores);
+  return scores;
+}
