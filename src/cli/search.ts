@@ -14,9 +14,9 @@ import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
 import { writeGenotype } from '../train/artifacts.ts';
 import { METHODS } from '../train/methods.ts';
-import { createSearch, runSearch, type Search, type SearchEpoch, type SearchProgress } from '../train/search.ts';
+import { createSearch, runSearch, type SearchEpoch } from '../train/search.ts';
+import { restoreSearch, type SearchState, storeSearch } from '../train/searchState.ts';
 import { createLoss, searchSettings } from '../train/settings.ts';
-import { restoreTensors, storeTensors } from '../train/state.ts';
 import { type Command, openRun, prepareMachine, printJson, versions } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -46,7 +46,7 @@ export const searchCommand: Command = {
         classes: dataset.classes.length,
       });
       const search = createSearch(network, searchSettings(config));
-      if (resumed) restore(search, folder.last);
+      if (resumed) restoreSearch(search, loadCheckpoint<SearchState>(folder.last));
       const { progress } = search;
       log.append({
         type: 'start',
@@ -86,9 +86,9 @@ export const searchCommand: Command = {
               learningRate: event.learningRate,
             });
           },
-          epoch(event, at) {
+          epoch(event) {
             recordEpoch(event);
-            save(search, folder.last, at);
+            saveCheckpoint(folder.last, storeSearch(search));
             log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: event.epoch });
           },
         },
@@ -184,38 +184,3 @@ function checkSearch(config: SearchConfig, dataset: DataSet): void {
       'lower batch or add pictures',
     );
 }
-
-interface SearchState {
-  progress: SearchProgress;
-  steps: { weights: number; architecture: number };
-}
-
-function save(search: Search, folder: string, progress: SearchProgress): void {
-  const { network, weightOptimiser, architectureOptimiser } = search;
-  saveCheckpoint(folder, {
-    tensors: {
-      ...storeTensors(network.weights.entries(), 'weights.'),
-      ...storeTensors(architectureEntries(search), 'architecture.'),
-      ...storeTensors(weightOptimiser.state(), 'optimiser.weights.'),
-      ...storeTensors(architectureOptimiser.state(), 'optimiser.architecture.'),
-    },
-    state: {
-      progress: { ...progress },
-      steps: { weights: weightOptimiser.steps, architecture: architectureOptimiser.steps },
-    } satisfies SearchState,
-  });
-}
-
-function restore(search: Search, folder: string): void {
-  const { tensors, state } = loadCheckpoint<SearchState>(folder);
-  restoreTensors(search.network.weights.entries(), tensors, 'weights.');
-  restoreTensors(architectureEntries(search), tensors, 'architecture.');
-  restoreTensors(search.weightOptimiser.state(), tensors, 'optimiser.weights.');
-  restoreTensors(search.architectureOptimiser.state(), tensors, 'optimiser.architecture.');
-  search.weightOptimiser.steps = state.steps.weights;
-  search.architectureOptimiser.steps = state.steps.architecture;
-  Object.assign(search.progress, state.progress);
-}
-
-const architectureEntries = ({ network }: Search) =>
-  new Map(network.architecture.map(({ name, tensor }) => [name, tensor]));

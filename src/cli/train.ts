@@ -16,10 +16,10 @@ import { openResults } from '../run/results.ts';
 import type { TrainConfig } from '../run/schemas.ts';
 import { writeGenotype } from '../train/artifacts.ts';
 import { createDescribed, loadNetwork, type NetworkDescription, saveDescription } from '../train/loadNetwork.ts';
-import { runTraining, type Training, type TrainProgress } from '../train/retrain.ts';
+import { runTraining, type Training } from '../train/retrain.ts';
 import { scoreRun } from '../train/scoreRun.ts';
 import { createLoss, trainSettings } from '../train/settings.ts';
-import { loadTensor, restoreTensors, storeTensors } from '../train/state.ts';
+import { restoreTraining, storeTraining, type TrainState } from '../train/trainState.ts';
 import { readArchitecture } from './architecture.ts';
 import { type Command, openRun, prepareMachine, printJson, versions } from './command.ts';
 import { createProgress } from './progress.ts';
@@ -54,7 +54,7 @@ export const trainCommand: Command = {
       writeGenotype(folder, genotype);
       saveDescription(folder, description);
       const training = createTraining(description, config, device);
-      if (resumed) restore(training, folder.last);
+      if (resumed) restoreTraining(training, loadCheckpoint<TrainState>(folder.last));
       const { progress, network } = training;
       log.append({
         type: 'start',
@@ -89,8 +89,8 @@ export const trainCommand: Command = {
             };
             log.append({ type: 'epoch', phase: 'train', epoch, metrics });
             results.append({ epoch, ...metrics });
-            save(training, folder.last, at);
-            if (best) save(training, folder.best, at);
+            saveCheckpoint(folder.last, storeTraining(training));
+            if (best) saveCheckpoint(folder.best, storeTraining(training));
             if (scores === null) return;
             const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
             log.append({
@@ -183,31 +183,4 @@ function createTraining(description: NetworkDescription, config: TrainConfig, de
     generator,
     progress: { epoch: 0, step: 0, seconds: 0, bestMiou: 0 },
   };
-}
-
-interface TrainState {
-  progress: TrainProgress;
-  steps: number;
-}
-
-function save({ network, optimiser, averaged, generator }: Training, folder: string, progress: TrainProgress): void {
-  saveCheckpoint(folder, {
-    tensors: {
-      ...storeTensors(network.parameters.entries(), 'network.'),
-      ...storeTensors(optimiser.state(), 'optimiser.'),
-      ...(averaged ? storeTensors(averaged.parameters.entries(), 'average.') : {}),
-      ...storeTensors(new Map([['generator', generator.state()]])),
-    },
-    state: { progress: { ...progress }, steps: optimiser.steps } satisfies TrainState,
-  });
-}
-
-function restore(training: Training, folder: string): void {
-  const { tensors, state } = loadCheckpoint<TrainState>(folder);
-  restoreTensors(training.network.parameters.entries(), tensors, 'network.');
-  restoreTensors(training.optimiser.state(), tensors, 'optimiser.');
-  if (training.averaged) restoreTensors(training.averaged.parameters.entries(), tensors, 'average.');
-  training.generator.restore(loadTensor(tensors.generator));
-  training.optimiser.steps = state.steps;
-  Object.assign(training.progress, state.progress);
 }

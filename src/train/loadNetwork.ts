@@ -14,6 +14,7 @@ import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { type Genotype, parseGenotype } from '../space/genotype.ts';
 import { restoreTensors } from './state.ts';
+import { AVERAGE, WEIGHTS } from './trainState.ts';
 
 /** Everything that the weights do not say. */
 export interface NetworkDescription {
@@ -66,7 +67,7 @@ export function loadNetwork(
   const description = loadDescription(folder);
   const network = createDescribed(description, generator, device);
   const { tensors } = loadCheckpoint(folder[which]);
-  const averaged = Object.keys(tensors).some((name) => name.startsWith('average.'));
-  restoreTensors(network.parameters.entries(), tensors, averaged ? 'average.' : 'network.');
+  const averaged = Object.keys(tensors).some((name) => name.startsWith(AVERAGE));
+  restoreTensors(network.parameters.entries(), tensors, averaged ? AVERAGE : WEIGHTS);
   return { network, description };
 }

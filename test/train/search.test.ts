@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { NO_AUGMENTATION, STANDARD_AUGMENTATION } from '../../src/data/augment.ts';
+import { Generator } from '../../src/engine/device.ts';
+import { crossEntropy } from '../../src/nn/losses.ts';
+import { METHODS } from '../../src/train/methods.ts';
+import { createSearch, runSearch, type SearchEpoch, type SearchSettings, splitHalves } from '../../src/train/search.ts';
+import { restoreSearch, storeSearch } from '../../src/train/searchState.ts';
+import { smallScenes } from '../helpers/scenes.ts';
+
+const dataset = smallScenes(13, 2);
+const space = {
+  layers: 2,
+  filters: 2,
+  blocks: 1,
+  atrous: 'dense',
+  cellWeights: 'perNode',
+  betaNormalisation: 'outgoing',
+} as const;
+const settings: SearchSettings = {
+  epochs: 3,
+  warmupEpochs: 1,
+  batch: 3,
+  crop: [33, 33],
+  seed: 1,
+  workers: 0,
+  augmentation: STANDARD_AUGMENTATION,
+  weights: { learningRate: 0.05, minimumLearningRate: 0.001, momentum: 0.9, decay: 3e-4, clip: 5 },
+  architecture: { learningRate: 0.01, decay: 1e-3 },
+  evaluateSamples: 1,
+  splitFraction: 0.5,
+  reduction: 1,
+};
+
+const method = METHODS['auto-deeplab'];
+const start = () =>
+  createSearch(
+    method.createSearchNetwork({ generator: new Generator(1).id, device: 'cpu' }, space, {
+      inputs: 3,
+      classes: dataset.classes.length,
+    }),
+    settings,
+  );
+
+async function run(search: ReturnType<typeof start>, stopAfter?: number) {
+  const epochs: SearchEpoch[] = [];
+  const losses: number[] = [];
+  await runSearch(search, {
+    dataset,
+    settings,
+    device: 'cpu',
+    loss: crossEntropy,
+    describe: (snapshot) => method.describe(snapshot, space),
+    recorder: {
+      step: ({ loss, architectureLoss }) => void losses.push(loss, architectureLoss ?? 0),
+      epoch: (event) => void epochs.push(event),
+    },
+    stop: () => epochs.length === stopAfter,
+  });
+  return { epochs, losses };
+}
+
+describe('the halves', () => {
+  it('are disjoint, complete and follow the seed', () => {
+    const { train } = dataset.splits;
+    const { weightHalf, architectureHalf } = splitHalves(train, 3);
+    const ids = [...weightHalf, ...architectureHalf].map(({ id }) => id);
+    expect([weightHalf.length, architectureHalf.length]).toEqual([7, 6]);
+    expect([...ids].sort()).toEqual(train.map(({ id }) => id).sort());
+    expect(splitHalves(train, 3).weightHalf).toEqual(weightHalf);
+    expect(splitHalves(train, 4).weightHalf).not.toEqual(weightHalf);
+    expect(splitHalves(train, 3, 0.8).weightHalf).toHaveLength(11);
+  });
+});
+
+describe('the search', () => {
+  it('freezes the architecture in the first epochs, then moves it, and logs what it finds', async () => {
+    const search = start();
+    const before = search.network.snapshot();
+    const { epochs } = await run(search);
+    expect(epochs.map(({ architectureLoss }) => architectureLoss === null)).toEqual([true, false, false]);
+    expect(epochs[0].snapshot).toEqual(before);
+    expect(epochs[1].snapshot).not.toEqual(before);
+    expect(epochs[2].genotype.path).toHaveLength(2);
+    expect(epochs[2].scores?.miou).toBeGreaterThanOrEqual(0);
+  });
+
+  it('goes on after a stored epoch exactly as if it had never stopped', async () => {
+    const whole = start();
+    const uninterrupted = await run(whole);
+    const first = start();
+    const { losses: early } = await run(first, 2);
+    const stored = storeSearch(first);
+    const second = start();
+    restoreSearch(second, structuredClone(stored));
+    const { losses: late, epochs } = await run(second);
+    expect([...early, ...late]).toEqual(uninterrupted.losses);
+    expect(epochs.at(-1)?.snapshot).toEqual(uninterrupted.epochs.at(-1)?.snapshot);
+    expect(storeSearch(second)).toEqual(storeSearch(whole));
+  });
+
+  it('gives the same result whatever the augmentation draws when there is none to draw, and another for another seed', async () => {
+    const plain = { ...settings, augmentation: NO_AUGMENTATION, epochs: 2 };
+    const losses = async (seed: number) => {
+      const seen: number[] = [];
+      await runSearch(start(), {
+        dataset,
+        settings: { ...plain, seed },
+        device: 'cpu',
+        loss: crossEntropy,
+        describe: (snapshot) => method.describe(snapshot, space),
+        recorder: { step: ({ loss }) => void seen.push(loss), epoch: () => undefined },
+      });
+      return seen;
+    };
+    expect(await losses(1)).toEqual(await losses(1));
+    expect(await losses(1)).not.toEqual(await losses(2));
+  });
+});
