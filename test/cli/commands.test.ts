@@ -1,0 +1,191 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodePng, encodePng } from '../../src/data/png.ts';
+import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
+import { paintScene } from '../../src/data/scenes.ts';
+
+const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
+let folder = '';
+
+/** Runs the command line as a user does; returns what it printed and its exit code. */
+function espalier(...words: string[]): { out: string; error: string; code: number } {
+  try {
+    const out = execFileSync(process.execPath, [main, ...words], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return { out, error: '', code: 0 };
+  } catch (thrown) {
+    const { stdout, stderr, status } = thrown as { stdout: string; stderr: string; status: number };
+    return { out: stdout, error: stderr, code: status };
+  }
+}
+
+const TINY_SEARCH = [
+  'preset=demo',
+  'epochs=2',
+  'warmupEpochs=1',
+  'batch=2',
+  'crop=33',
+  'layers=2',
+  'filters=2',
+  'blocks=1',
+  'evaluateSamples=1',
+  'workers=0',
+];
+const TINY_TRAIN = [
+  'preset=demo',
+  'epochs=2',
+  'batch=2',
+  'crop=33',
+  'filters=2',
+  'stem=[4, 4, 8]',
+  'aspp.filters=8',
+  'decoder.filters=8',
+  'decoder.lowLevel=4',
+  'workers=0',
+  'evaluateEvery=1',
+];
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
+  for (const [split, count, seed] of [
+    ['train', 6, 1],
+    ['val', 2, 100],
+  ] as const) {
+    for (const kind of ['images', 'masks']) mkdirSync(join(folder, 'own', kind, split), { recursive: true });
+    for (let i = 0; i < count; i++) {
+      const { width, height, image, label } = paintScene(seed + i, 64, 48);
+      writeFileSync(
+        join(folder, 'own', 'images', split, `p${i}.png`),
+        encodePng({ width, height, channels: 3, data: image }),
+      );
+      writeFileSync(
+        join(folder, 'own', 'masks', split, `p${i}.png`),
+        encodePng({ width, height, channels: 1, data: label }),
+      );
+    }
+  }
+  writeFileSync(join(folder, 'own', 'data.yaml'), `classes: [${SCENE_CLASSES.map(({ name }) => name).join(', ')}]\n`);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the loop on a folder of one's own", () => {
+  it('checks, searches, decodes, trains, evaluates, predicts, informs', () => {
+    const check = JSON.parse(espalier('data', 'check', 'own', '--json').out);
+    expect([
+      check.counts.train.listed,
+      check.counts.val.listed,
+      check.problems.filter((p: { severity: string }) => p.severity === 'error'),
+    ]).toEqual([6, 2, []]);
+
+    const searched = JSON.parse(espalier('search', 'data=own', 'name=s', ...TINY_SEARCH, '--json').out);
+    const search = join(folder, 'runs', 'search', 's');
+    expect(searched.genotype.path).toHaveLength(2);
+    for (const file of [
+      'config.yaml',
+      'events.jsonl',
+      'results.csv',
+      'genotype.json',
+      'genotype.svg',
+      'architecture.json',
+      'report.html',
+      'checkpoints/last/state.json',
+    ]) {
+      expect(existsSync(join(search, file)), file).toBe(true);
+    }
+    const decoded = JSON.parse(espalier('decode', 'params=runs/search/s', 'filters=2', '--json').out);
+    expect([decoded.path, decoded.cell]).toEqual([searched.genotype.path, searched.genotype.cell]);
+
+    const trained = JSON.parse(
+      espalier('train', 'arch=runs/search/s', 'data=own', 'name=t', ...TINY_TRAIN, '--json').out,
+    );
+    expect(trained.steps).toBe(6);
+    const train = join(folder, 'runs', 'train', 't');
+    for (const file of [
+      'per_class.csv',
+      'confusion_matrix.csv',
+      'confusion_matrix.png',
+      'report.html',
+      'checkpoints/best/tensors.safetensors',
+      'network.json',
+    ]) {
+      expect(existsSync(join(train, file)), file).toBe(true);
+    }
+    expect(readdirSync(join(train, 'samples'))).toHaveLength(2);
+
+    const evaluated = JSON.parse(espalier('evaluate', 'run=runs/train/t', '--json').out);
+    expect(evaluated.miou).toBeCloseTo(trained.bestMiou, 6);
+    expect(
+      JSON.parse(espalier('evaluate', 'run=runs/train/t', 'tta.scales=[0.75, 1]', 'tta.flip=true', '--json').out).iou,
+    ).toHaveLength(SCENE_CLASSES.length);
+
+    const predicted = JSON.parse(espalier('predict', 'run=runs/train/t', 'own/images/val', '--json').out);
+    expect(predicted.pictures).toHaveLength(2);
+    const ids = decodePng(readFileSync(resolve(folder, predicted.pictures[0].ids)), 'ids');
+    expect([ids.width, ids.height, ids.channels]).toEqual([64, 48, 1]);
+    expect(Math.max(...ids.data)).toBeLessThan(SCENE_CLASSES.length);
+
+    const info = JSON.parse(espalier('info', 'runs/train/t', 'size=[48, 64]', '--json').out);
+    expect(info.parameters).toBe(trained.parameters);
+  });
+
+  it('resumes a search that was killed to the same architecture', async () => {
+    const words = ['search', 'data=own', ...TINY_SEARCH, 'epochs=4'];
+    espalier(...words, 'name=whole');
+    const run = (name: string, file: string) => join(folder, 'runs', 'search', name, file);
+    const child = spawn(process.execPath, [main, ...words, 'name=killed'], { cwd: folder, stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    while (child.exitCode === null && !existsSync(run('killed', 'checkpoints/last/state.json'))) await setTimeout(5);
+    child.kill('SIGKILL');
+    await ended;
+    expect(espalier('search', '--resume', 'name=killed').code).toBe(0);
+    for (const file of ['architecture.json', 'results.csv', 'checkpoints/last/tensors.safetensors']) {
+      expect(readFileSync(run('killed', file)).equals(readFileSync(run('whole', file))), file).toBe(true);
+    }
+  });
+});
+
+describe('mistakes get one line that says what to do, before anything is written', () => {
+  it.each<[string[], number, RegExp]>([
+    [['serach'], 2, /unknown command "serach"; did you mean "search"/],
+    [['search', 'data=own', 'epoch=3'], 2, /unknown setting "epoch"; did you mean "epochs"/],
+    [['search', 'data=nowhere'], 1, /nowhere: no such folder or file/],
+    [['search', 'data=own', 'crop=20'], 2, /crop 20 is smaller than the coarsest stride allows; use 33, 65, 97/],
+    [['search', 'data=own', 'epochs=5', 'warmupEpochs=5'], 2, /the architecture would never be searched/],
+    [
+      ['search', 'data=own', 'batch=20', 'crop=33', 'epochs=3', 'warmupEpochs=1'],
+      2,
+      /smaller than the batch of 20; lower batch/,
+    ],
+    [['train', 'arch=auto-deeplab-x', 'data=own'], 1, /no architecture "auto-deeplab-x".*did you mean/],
+    [['train', 'arch=own/data.yaml', 'data=own'], 1, /is no JSON/],
+    [['evaluate', 'run=runs/train/none'], 1, /expected the folder of a run/],
+    [['predict', 'run=runs/train/none'], 2, /no picture to predict/],
+    [['decode', 'params=none.json'], 1, /none\.json: no such file/],
+    [['info'], 2, /info of what\?/],
+  ])('%j', (words, code, message) => {
+    const count = () =>
+      existsSync(join(folder, 'runs')) ? readdirSync(join(folder, 'runs'), { recursive: true }).length : 0;
+    const before = count();
+    const result = espalier(...words);
+    expect([result.code, result.error.trim().split('\n').length]).toEqual([code, 1]);
+    expect(result.error).toMatch(message);
+    expect(count()).toBe(before);
+  });
+
+  it('every command explains itself', () => {
+    const { out } = espalier('--help');
+    const names = [...out.matchAll(/^ {2}(\w+) {2}/gm)].map(([, name]) => name);
+    expect(names).toEqual(
+      expect.arrayContaining(['demo', 'search', 'train', 'evaluate', 'predict', 'info', 'data', 'decode']),
+    );
+    for (const name of names) expect(espalier(name, '--help').out).toContain(`espalier ${name}`);
+  });
+});
