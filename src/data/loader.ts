@@ -44,8 +44,8 @@ export interface LoaderOptions {
 
 /** An endless source of epochs. */
 export interface Loader {
-  /** The batches of one epoch (0, 1, ...); may be asked again and gives the same. */
-  batches(epoch: number): AsyncIterable<Batch>;
+  /** The batches of one epoch (0, 1, ...) from the step `first` (default 0) on; may be asked again and gives the same. */
+  batches(epoch: number, first?: number): AsyncIterable<Batch>;
   stepsPerEpoch: number;
   /** Ends the threads. */
   close(): Promise<void>;
@@ -81,10 +81,10 @@ export function createLoader(options: LoaderOptions): Loader {
   return {
     stepsPerEpoch,
     close: async () => pool?.close(),
-    async *batches(epoch) {
+    async *batches(epoch, first = 0) {
       const order = epochOrder(samples.length, seed, epoch, shuffle);
       const queue: Promise<Batch>[] = [];
-      for (let step = 0, asked = 0; step < stepsPerEpoch; step++) {
+      for (let step = first, asked = first; step < stepsPerEpoch; step++) {
         for (; asked < stepsPerEpoch && asked <= step + ahead; asked++) {
           const made = makeBatch(run, setting, epoch, order, asked * batch, batch);
           // Its error is thrown when its turn comes; until then it is not an unhandled one.

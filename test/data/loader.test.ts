@@ -28,6 +28,7 @@ describe('in process', () => {
       expect(batch.labels.every((id) => id < 7 || id === 255)).toBe(true);
     }
     expect(await all(loader.batches(0))).toEqual(first);
+    expect(await all(loader.batches(0, 1))).toEqual(first.slice(1));
     expect(await all(loader.batches(1))).not.toEqual(first);
     expect(await all(createLoader({ ...options, seed: 6 }).batches(0))).not.toEqual(first);
   });
