@@ -14,7 +14,7 @@ import { trellisFacts } from '../supernet/network.ts';
 import { loadDescription } from '../train/loadNetwork.ts';
 import { measureSearchStep } from '../train/measure.ts';
 import { METHODS } from '../train/methods.ts';
-import { readArchitecture } from './architecture.ts';
+import { readArchitecture } from '../train/architecture.ts';
 import { type Command, prepareMachine, printJson, readSettings } from './command.ts';
 
 const whole = (value: number, description: string) =>

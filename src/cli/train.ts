@@ -20,7 +20,7 @@ import { runTraining, type Training } from '../train/retrain.ts';
 import { scoreRun } from '../train/scoreRun.ts';
 import { createLoss, trainSettings } from '../train/settings.ts';
 import { restoreTraining, storeTraining, type TrainState } from '../train/trainState.ts';
-import { readArchitecture } from './architecture.ts';
+import { readArchitecture } from '../train/architecture.ts';
 import { type Command, openRun, prepareMachine, printJson, versions } from './command.ts';
 import { createProgress } from './progress.ts';
 
