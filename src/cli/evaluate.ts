@@ -7,11 +7,13 @@ import type { SplitName } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { perClassTable } from '../metrics/tables.ts';
 import { openRunFolder } from '../run/folder.ts';
+import { loadConfigFile } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { loadNetwork } from '../train/loadNetwork.ts';
+import { prepareMachine } from '../train/runner.ts';
 import { scoreRun } from '../train/scoreRun.ts';
-import { type Command, prepareMachine, printJson, readConfigFile, readSettings } from './command.ts';
+import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
 export const evaluateCommand: Command = {
@@ -24,7 +26,7 @@ export const evaluateCommand: Command = {
     const folder = openRunFolder(config.run);
     const device = prepareMachine(config);
     const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
-    const dataset = await openDataSet(config.data ?? String(readConfigFile(folder.config).data), { seed: config.seed });
+    const dataset = await openDataSet(config.data ?? String(loadConfigFile(folder.config).data), { seed: config.seed });
     if (dataset.classes.length !== description.classes.length) {
       throw new ConfigError(
         `${dataset.name} has ${dataset.classes.length} classes, the network tells ${description.classes.length} apart`,

@@ -9,13 +9,16 @@ import { formatBytes } from '../base/text.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { buildAutoDeepLab } from '../models/autoDeepLab.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
+import { parseConfig } from '../run/config.ts';
 import { openRunFolder } from '../run/folder.ts';
+import { settings } from '../run/presets.ts';
 import { trellisFacts } from '../supernet/network.ts';
+import { readArchitecture } from '../train/architecture.ts';
 import { loadDescription } from '../train/loadNetwork.ts';
 import { measureSearchStep } from '../train/measure.ts';
 import { METHODS } from '../train/methods.ts';
-import { readArchitecture } from '../train/architecture.ts';
-import { type Command, prepareMachine, printJson, readSettings } from './command.ts';
+import { prepareMachine } from '../train/runner.ts';
+import { type Command, printJson, readSettings } from './command.ts';
 
 const whole = (value: number, description: string) =>
   z.int().min(1).default(value).meta({ expected: 'a whole number from 1', description });
@@ -115,7 +118,11 @@ async function supernetInfo(config: InfoConfig, flags: Record<string, boolean>):
     parameters: network.weights.count(),
     architectureParameters: { alpha: network.architecture[0].tensor.size, beta: trellisFacts(layers).edges },
   };
-  const measured = flags.measure ? measureSearchStep(network, { ...config, device }) : null;
+  const { batch, crop } = config;
+  const defaults = parseConfig(settings.search, [{ data: 'none' }]);
+  const measured = flags.measure
+    ? measureSearchStep(network, defaults, { batch, crop: [crop, crop], inputs: 3, classes, device, generator })
+    : null;
   if (flags.json) {
     printJson({
       name: 'auto-deeplab',

@@ -18,7 +18,8 @@ import { fileName } from '../train/artifacts.ts';
 import { classMap, toTensors } from '../train/batch.ts';
 import { infer, reduced } from '../train/inference.ts';
 import { loadNetwork } from '../train/loadNetwork.ts';
-import { type Command, prepareMachine, printJson, readSettings } from './command.ts';
+import { prepareMachine } from '../train/runner.ts';
+import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
 export const predictCommand: Command = {

@@ -16,6 +16,8 @@ export type RunEventBody =
       readonly versions: Readonly<Record<string, string>>;
       /** The epoch a resumed run goes on from; absent for a new one. */
       readonly resumedEpoch?: number;
+      /** Steps of that epoch which were done already; the others are done again. */
+      readonly resumedStep?: number;
     }
   | {
       readonly type: 'step';

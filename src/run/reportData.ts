@@ -78,12 +78,17 @@ export function loadReportData(folder: RunFolder): ReportData {
   };
 }
 
-/** A resumed run does the epochs after its checkpoint again: the first tries do not count. */
+/** A resumed run does again what came after its checkpoint: the first tries do not count. */
 function withoutRepeats(log: readonly RunEvent[]): RunEvent[] {
   let kept: RunEvent[] = [];
   for (const event of log) {
-    const from = event.type === 'start' ? event.resumedEpoch : undefined;
-    if (from !== undefined) kept = kept.filter((other) => !('epoch' in other) || (other.epoch ?? -1) < from);
+    if (event.type === 'start' && event.resumedEpoch !== undefined) {
+      const { resumedEpoch, resumedStep = 0 } = event;
+      kept = kept.filter((other) => {
+        if (!('epoch' in other) || (other.epoch ?? -1) < resumedEpoch) return true;
+        return other.type === 'step' && other.epoch === resumedEpoch && other.step <= resumedStep;
+      });
+    }
     kept.push(event);
   }
   return kept;

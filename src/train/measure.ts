@@ -1,14 +1,13 @@
 /**
- * @file Time and memory of one step, measured.
+ * @file Time and memory of one search step, measured on random pictures.
  */
-
-import { gradients } from '../engine/autograd.ts';
-import { Generator, memory } from '../engine/device.ts';
+import type { Generator } from '../engine/device.ts';
+import { memory } from '../engine/device.ts';
 import * as op from '../engine/operators.ts';
-import { scope } from '../engine/tensor.ts';
 import { crossEntropy } from '../nn/losses.ts';
+import { descend } from './descend.ts';
 import type { SearchNetwork } from './method.ts';
-import { withFrozen } from './search.ts';
+import { createSearch, type SearchSettings, searchDescents } from './search.ts';
 
 /** What a search step takes: seconds of the second of two steps, and the largest resident size of the process. */
 export interface MeasuredStep {
@@ -20,35 +19,35 @@ export interface MeasuredStep {
 /** Runs two search steps on random pictures. */
 export function measureSearchStep(
   network: SearchNetwork,
-  options: { batch: number; crop: number; classes: number; device: string },
+  settings: Pick<SearchSettings, 'weights' | 'architecture'>,
+  options: {
+    batch: number;
+    crop: readonly number[];
+    inputs: number;
+    classes: number;
+    device: string;
+    generator: Generator;
+  },
 ): MeasuredStep {
-  const { batch, crop, classes, device } = options;
-  const generator = new Generator(0);
-  const weights = network.weights.parameters();
-  const step = (trained: typeof weights, frozen: typeof weights): number => {
+  const { batch, crop, inputs, classes, device, generator } = options;
+  const { learn, adapt } = searchDescents(createSearch(network, settings), settings);
+  const loss = () => {
+    const last = crop.length + 1;
+    const channelsLast = op.randn([batch, ...crop, inputs], generator.id);
+    const images = op.toDevice(op.permute(channelsLast, [0, last, ...crop.map((_, axis) => axis + 1)]), device);
+    const labels = op.scale(op.rand([batch, ...crop], generator.id, 'float32', device), classes);
+    return crossEntropy(network.forward(images, { training: true }), op.toDType(labels, 'int64'));
+  };
+  const secondsOf = (work: () => void): number => {
     const started = performance.now();
-    withFrozen(frozen, () =>
-      scope(() => {
-        const images = op.toDevice(op.permute(op.randn([batch, crop, crop, 3], generator.id), [0, 3, 1, 2]), device);
-        const labels = op.toDType(
-          op.scale(op.rand([batch, crop, crop], generator.id, 'float32', device), classes),
-          'int64',
-        );
-        const loss = crossEntropy(network.forward(images, { training: true }), labels);
-        gradients(
-          [loss],
-          trained.map(({ tensor }) => tensor),
-        );
-        loss.item();
-      }),
-    );
+    work();
     return (performance.now() - started) / 1000;
   };
   let seconds = { weightSeconds: 0, architectureSeconds: 0 };
   for (let i = 0; i < 2; i++) {
     seconds = {
-      weightSeconds: step(weights, network.architecture),
-      architectureSeconds: step(network.architecture, weights),
+      weightSeconds: secondsOf(() => descend(learn, 0, loss)),
+      architectureSeconds: secondsOf(() => descend(adapt, 0, loss)),
     };
   }
   return { ...seconds, peakBytes: memory().peakBytes };

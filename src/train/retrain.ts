@@ -3,16 +3,16 @@
  * Knows no file: what happens is told to a `TrainRecorder`.
  */
 import type { Augmentation } from '../data/augment.ts';
-import { createLoader } from '../data/loader.ts';
+import { type Batch, createLoader } from '../data/loader.ts';
 import type { DataSet } from '../data/types.ts';
-import { gradients } from '../engine/autograd.ts';
 import type { Generator } from '../engine/device.ts';
-import { scope, type Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
-import { clipGradients, type Optimiser } from '../nn/optimisers.ts';
+import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
 import { toTensors } from './batch.ts';
+import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchDivergence } from './descend.ts';
 import { evaluate, type Scores } from './evaluate.ts';
 import { reduced } from './inference.ts';
 
@@ -40,12 +40,26 @@ export interface TrainSettings {
 
 /** Where a training stands. */
 export interface TrainProgress {
+  /** Epochs that are done. */
   epoch: number;
+  /** Steps that are done. */
   step: number;
+  /** The epoch that has begun. */
+  current: { steps: number; loss: MeanLoss };
   /** Seconds of training so far. */
   seconds: number;
   bestMiou: number;
 }
+
+export const startOfTraining = (): TrainProgress => ({
+  epoch: 0,
+  step: 0,
+  current: startOfEpoch(),
+  seconds: 0,
+  bestMiou: -1,
+});
+
+const startOfEpoch = () => ({ steps: 0, loss: noLoss() });
 
 /** Everything a training works on. */
 export interface Training {
@@ -67,11 +81,23 @@ export interface TrainEpoch {
   readonly best: boolean;
 }
 
-/** Is told what happens. */
+/** Is told what happens; may store the training whenever it is told. */
 export interface TrainRecorder {
   /** `done` is the share of the whole training, in [0, 1]. */
   step?(event: { epoch: number; step: number; steps: number; loss: number; learningRate: number; done: number }): void;
   epoch(event: TrainEpoch, progress: TrainProgress): Promise<void> | void;
+}
+
+/** Loss of the network on a batch; `progress` in [0, 1] is where drop path stands. */
+export function trainingLoss(
+  { network, generator }: Training,
+  batch: Batch,
+  device: string,
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+  progress: number,
+): Tensor {
+  const { images, labels } = toTensors(batch, device);
+  return loss(network.forward(images, { training: true, progress, generator: generator.id }), labels);
 }
 
 /** Trains from where `training.progress` stands to the end of the budget. */
@@ -86,48 +112,40 @@ export async function runTraining(
     stop?: () => boolean;
   },
 ): Promise<void> {
-  const { network, optimiser, averaged, generator, progress } = training;
+  const { network, optimiser, averaged, progress } = training;
   const { dataset, settings, device, loss, recorder } = job;
-  const parameters = network.parameters.parameters().map(({ tensor }) => tensor);
+  const descent: Descent = { trained: network.parameters.parameters(), optimiser, clip: settings.clip };
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
   const schedule = poly(settings.learningRate, settings.power);
   const inference = averaged ?? network;
+  const checkLoss = watchDivergence('the training');
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
+  const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
+  let learningRate = rate();
   try {
     while (share() < 1) {
-      let total = 0;
-      let count = 0;
-      let learningRate = 0;
+      const { epoch, current } = progress;
       let clock = performance.now();
-      for await (const batch of loader.batches(progress.epoch)) {
+      for await (const batch of loader.batches(epoch, current.steps)) {
         const done = share();
         if (done >= 1) break;
-        learningRate = schedule(done) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
-        const value = scope(() => {
-          const { images, labels } = toTensors(batch, device);
-          const result = loss(
-            network.forward(images, { training: true, progress: done, generator: generator.id }),
-            labels,
-          );
-          const slopes = gradients([result], parameters);
-          if (settings.clip > 0) clipGradients(slopes, settings.clip);
-          optimiser.step(slopes, learningRate);
-          return result.item();
-        });
+        learningRate = rate();
+        const value = descend(descent, learningRate, () => trainingLoss(training, batch, device, loss, done));
+        checkLoss(value);
         progress.step++;
+        current.steps++;
+        addLoss(current.loss, value);
         if (averaged)
           averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
-        total += value;
-        count++;
         progress.seconds += (performance.now() - clock) / 1000;
         clock = performance.now();
-        recorder.step?.({ epoch: progress.epoch, step: count, steps, loss: value, learningRate, done: share() });
+        recorder.step?.({ epoch, step: current.steps, steps, loss: value, learningRate, done: share() });
       }
       progress.epoch++;
-      const last = share() >= 1;
-      const evaluated = last || progress.epoch % settings.evaluateEvery === 0;
+      progress.current = startOfEpoch();
+      const evaluated = share() >= 1 || progress.epoch % settings.evaluateEvery === 0;
       const scores = evaluated
         ? await evaluate(
             reduced((images) => inference.forward(images, { training: false }), settings.reduction),
@@ -136,9 +154,10 @@ export async function runTraining(
             device,
           )
         : null;
-      const best = scores !== null && scores.miou > progress.bestMiou;
+      // Also the first one, whatever it is.
+      const best = scores !== null && !(scores.miou <= progress.bestMiou);
       if (best) progress.bestMiou = scores.miou;
-      await recorder.epoch({ epoch: progress.epoch - 1, loss: total / count, learningRate, scores, best }, progress);
+      await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best }, progress);
       if (job.stop?.()) break;
     }
   } finally {

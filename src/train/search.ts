@@ -4,14 +4,13 @@
  */
 import { createRandom, shuffled } from '../base/random.ts';
 import type { Augmentation } from '../data/augment.ts';
-import { createLoader, type Loader } from '../data/loader.ts';
+import { type Batch, createLoader, type Loader } from '../data/loader.ts';
 import type { DataSet, Sample } from '../data/types.ts';
-import { gradients, requireGradient } from '../engine/autograd.ts';
-import { scope, type Tensor } from '../engine/tensor.ts';
-import { adam, clipGradients, type Optimiser, sgd } from '../nn/optimisers.ts';
-import type { Parameter } from '../nn/parameters.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { adam, type Optimiser, sgd } from '../nn/optimisers.ts';
 import { cosine, type Schedule } from '../nn/schedules.ts';
-import { type PixelBatch, toTensors } from './batch.ts';
+import { toTensors } from './batch.ts';
+import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchDivergence } from './descend.ts';
 import { evaluate, type Scores } from './evaluate.ts';
 import { reduced } from './inference.ts';
 import type { ArchitectureState, SearchNetwork } from './method.ts';
@@ -48,7 +47,13 @@ export interface SearchProgress {
   epoch: number;
   /** Steps that are done. */
   step: number;
+  /** The epoch that has begun. */
+  current: { steps: number; weightLoss: MeanLoss; architectureLoss: MeanLoss };
 }
+
+export const startOfSearch = (): SearchProgress => ({ epoch: 0, step: 0, current: startOfEpoch() });
+
+const startOfEpoch = () => ({ steps: 0, weightLoss: noLoss(), architectureLoss: noLoss() });
 
 /** What an epoch of search found out. */
 export interface SearchEpoch extends ArchitectureState {
@@ -61,8 +66,9 @@ export interface SearchEpoch extends ArchitectureState {
   readonly scores: Scores | null;
 }
 
-/** Is told what happens; the run folder, the progress bar and tests are recorders. */
+/** Is told what happens; the run folder, the progress bar and tests are recorders. May store the search whenever it is told. */
 export interface SearchRecorder {
+  /** After each step; losses of a step that was skipped are NaN. */
   step?(event: {
     epoch: number;
     step: number;
@@ -84,12 +90,15 @@ export interface Search {
 }
 
 /** The optimisers of a search, each over its own parameters. */
-export function createSearch(network: SearchNetwork, settings: SearchSettings): Search {
+export function createSearch(
+  network: SearchNetwork,
+  settings: Pick<SearchSettings, 'weights' | 'architecture'>,
+): Search {
   return {
     network,
     weightOptimiser: sgd(network.weights.parameters(), settings.weights),
     architectureOptimiser: adam(network.architecture, { ...settings.architecture, decoupled: false }),
-    progress: { epoch: 0, step: 0 },
+    progress: startOfSearch(),
   };
 }
 
@@ -102,6 +111,31 @@ export function splitHalves(
   const order = shuffled(samples, createRandom(seed, 0x5917));
   const middle = Math.ceil(order.length * fraction);
   return { weightHalf: order.slice(0, middle), architectureHalf: order.slice(middle) };
+}
+
+/** The two steps that take turns: weights with the architecture frozen, and the other way round. */
+export function searchDescents(
+  search: Search,
+  settings: Pick<SearchSettings, 'weights'>,
+): { learn: Descent; adapt: Descent } {
+  const { network, weightOptimiser, architectureOptimiser } = search;
+  const weights = network.weights.parameters();
+  const { architecture } = network;
+  return {
+    learn: { trained: weights, frozen: architecture, optimiser: weightOptimiser, clip: settings.weights.clip },
+    adapt: { trained: architecture, frozen: weights, optimiser: architectureOptimiser, clip: 0 },
+  };
+}
+
+/** Loss of the supernet on a batch. */
+export function searchLoss(
+  network: SearchNetwork,
+  batch: Batch,
+  device: string,
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+): Tensor {
+  const { images, labels } = toTensors(batch, device);
+  return loss(network.forward(images, { training: true }), labels);
 }
 
 /** Runs the search from where `search.progress` stands to the last epoch. */
@@ -119,7 +153,7 @@ export async function runSearch(
     stop?: () => boolean;
   },
 ): Promise<void> {
-  const { network, progress, weightOptimiser, architectureOptimiser } = search;
+  const { network, progress } = search;
   const { dataset, settings, device, loss, recorder } = job;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
@@ -128,49 +162,35 @@ export async function runSearch(
   const architectureData = load(architectureHalf, 1);
   const steps = Math.min(weightData.stepsPerEpoch, architectureData.stepsPerEpoch);
   const schedule: Schedule = cosine(settings.weights.learningRate, settings.weights.minimumLearningRate);
+  const { learn, adapt } = searchDescents(search, settings);
+  const lossOf = (batch: Batch) => searchLoss(network, batch, device, loss);
+  const checkLoss = watchDivergence('the search');
   try {
     while (progress.epoch < settings.epochs) {
-      const epoch = progress.epoch;
+      const { epoch, current } = progress;
       const active = epoch >= settings.warmupEpochs;
-      const architectureBatches = active ? architectureData.batches(epoch)[Symbol.asyncIterator]() : undefined;
-      const means = { weight: 0, architecture: 0 };
-      let done = 0;
-      let learningRate = schedule(epoch / settings.epochs);
-      for await (const batch of weightData.batches(epoch)) {
-        learningRate = schedule((epoch + done / steps) / settings.epochs);
-        const weightLoss = descend(
-          network,
-          network.weights.parameters(),
-          network.architecture,
-          batch,
-          weightOptimiser,
-          learningRate,
-          settings.weights.clip,
-        );
+      const others = active ? architectureData.batches(epoch, current.steps)[Symbol.asyncIterator]() : undefined;
+      const learningRateAt = (done: number) => schedule((epoch + done / steps) / settings.epochs);
+      for await (const batch of weightData.batches(epoch, current.steps)) {
+        if (current.steps === steps) break;
+        const learningRate = learningRateAt(current.steps);
+        const weightLoss = descend(learn, learningRate, () => lossOf(batch));
+        checkLoss(weightLoss);
         let architectureLoss: number | null = null;
-        if (architectureBatches) {
-          const other = await architectureBatches.next();
-          if (!other.done) {
-            architectureLoss = descend(
-              network,
-              network.architecture,
-              network.weights.parameters(),
-              other.value,
-              architectureOptimiser,
-              settings.architecture.learningRate,
-              0,
-            );
-            means.architecture += architectureLoss;
-          }
+        if (others) {
+          const { value: other } = await others.next();
+          architectureLoss = descend(adapt, settings.architecture.learningRate, () => lossOf(other));
+          checkLoss(architectureLoss);
         }
-        means.weight += weightLoss;
-        done++;
         progress.step++;
-        recorder.step?.({ epoch, step: done, steps, loss: weightLoss, architectureLoss, learningRate });
-        if (done === steps) break;
+        current.steps++;
+        addLoss(current.weightLoss, weightLoss);
+        if (architectureLoss !== null) addLoss(current.architectureLoss, architectureLoss);
+        recorder.step?.({ epoch, step: current.steps, steps, loss: weightLoss, architectureLoss, learningRate });
       }
-      await architectureBatches?.return?.();
+      await others?.return?.();
       progress.epoch++;
+      progress.current = startOfEpoch();
       const snapshot = network.snapshot();
       const scored = dataset.splits.val.slice(0, settings.evaluateSamples);
       const scores =
@@ -186,9 +206,9 @@ export async function runSearch(
         {
           ...job.describe(snapshot),
           epoch,
-          weightLoss: means.weight / done,
-          architectureLoss: active ? means.architecture / done : null,
-          learningRate,
+          weightLoss: meanLoss(current.weightLoss),
+          architectureLoss: active ? meanLoss(current.architectureLoss) : null,
+          learningRate: learningRateAt(steps - 1),
           snapshot,
           scores,
         },
@@ -198,40 +218,5 @@ export async function runSearch(
     }
   } finally {
     await Promise.all([weightData.close(), architectureData.close()]);
-  }
-
-  /** One gradient step of `trained`, with `frozen` left out of the graph. Returns the loss. */
-  function descend(
-    net: SearchNetwork,
-    trained: readonly Parameter[],
-    frozen: readonly Parameter[],
-    batch: PixelBatch,
-    optimiser: Optimiser,
-    learningRate: number,
-    clip: number,
-  ): number {
-    return withFrozen(frozen, () =>
-      scope(() => {
-        const { images, labels } = toTensors(batch, device);
-        const value = loss(net.forward(images, { training: true }), labels);
-        const slopes = gradients(
-          [value],
-          trained.map(({ tensor }) => tensor),
-        );
-        if (clip > 0) clipGradients(slopes, clip);
-        optimiser.step(slopes, learningRate);
-        return value.item();
-      }),
-    );
-  }
-}
-
-/** Runs `work` with some parameters left out of autograd: what only they need is neither stored nor computed. */
-export function withFrozen<T>(frozen: readonly Parameter[], work: () => T): T {
-  for (const { tensor } of frozen) requireGradient(tensor, false);
-  try {
-    return work();
-  } finally {
-    for (const { tensor } of frozen) requireGradient(tensor, true);
   }
 }

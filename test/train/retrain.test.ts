@@ -11,7 +11,7 @@ import { adam } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { infer, reduced } from '../../src/train/inference.ts';
 import { createDescribed, type NetworkDescription } from '../../src/train/loadNetwork.ts';
-import { runTraining, type Training, type TrainSettings } from '../../src/train/retrain.ts';
+import { runTraining, startOfTraining, type Training, type TrainSettings } from '../../src/train/retrain.ts';
 import { restoreTraining, storeTraining } from '../../src/train/trainState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
@@ -46,11 +46,11 @@ function start(): Training {
     optimiser: adam(network.parameters.parameters(), { decay: 0.01, decoupled: true }),
     averaged: createDescribed(description, new Generator(0), 'cpu'),
     generator,
-    progress: { epoch: 0, step: 0, seconds: 0, bestMiou: 0 },
+    progress: startOfTraining(),
   };
 }
 
-async function run(training: Training, stopAfter?: number) {
+async function run(training: Training, stopAfter?: number, afterStep?: (step: number) => void) {
   const losses: number[] = [];
   const scores: (number | undefined)[] = [];
   await runTraining(training, {
@@ -58,7 +58,13 @@ async function run(training: Training, stopAfter?: number) {
     settings,
     device: 'cpu',
     loss: crossEntropy,
-    recorder: { step: ({ loss }) => void losses.push(loss), epoch: (event) => void scores.push(event.scores?.miou) },
+    recorder: {
+      step: ({ loss }) => {
+        losses.push(loss);
+        afterStep?.(losses.length);
+      },
+      epoch: (event) => void scores.push(event.scores?.miou),
+    },
     stop: () => scores.length === stopAfter,
   });
   return { losses, scores };
@@ -78,6 +84,19 @@ describe('training', () => {
     expect([...early.scores, ...late.scores]).toEqual(uninterrupted.scores);
     expect(storeTraining(second).tensors).toEqual(storeTraining(whole).tensors);
     expect(uninterrupted.losses).toHaveLength(6);
+  });
+
+  it('goes on in the middle of an epoch', async () => {
+    const whole = start();
+    let stored: ReturnType<typeof storeTraining> | undefined;
+    const uninterrupted = await run(whole, undefined, (step) => {
+      if (step === 3) stored = structuredClone(storeTraining(whole));
+    });
+    const second = start();
+    restoreTraining(second, stored!);
+    expect(second.progress).toMatchObject({ epoch: 1, step: 3, current: { steps: 1 } });
+    expect((await run(second)).losses).toEqual(uninterrupted.losses.slice(3));
+    expect(storeTraining(second).tensors).toEqual(storeTraining(whole).tensors);
   });
 });
 

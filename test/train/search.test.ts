@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { NumericError } from '../../src/base/errors.ts';
 import { NO_AUGMENTATION, STANDARD_AUGMENTATION } from '../../src/data/augment.ts';
 import { Generator } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { METHODS } from '../../src/train/methods.ts';
 import { createSearch, runSearch, type SearchEpoch, type SearchSettings, splitHalves } from '../../src/train/search.ts';
@@ -41,7 +43,7 @@ const start = () =>
     settings,
   );
 
-async function run(search: ReturnType<typeof start>, stopAfter?: number) {
+async function run(search: ReturnType<typeof start>, stopAfter?: number, afterStep?: (step: number) => void) {
   const epochs: SearchEpoch[] = [];
   const losses: number[] = [];
   await runSearch(search, {
@@ -51,7 +53,10 @@ async function run(search: ReturnType<typeof start>, stopAfter?: number) {
     loss: crossEntropy,
     describe: (snapshot) => method.describe(snapshot, space),
     recorder: {
-      step: ({ loss, architectureLoss }) => void losses.push(loss, architectureLoss ?? 0),
+      step: ({ loss, architectureLoss }) => {
+        losses.push(loss, architectureLoss ?? 0);
+        afterStep?.(losses.length / 2);
+      },
       epoch: (event) => void epochs.push(event),
     },
     stop: () => epochs.length === stopAfter,
@@ -96,6 +101,40 @@ describe('the search', () => {
     expect([...early, ...late]).toEqual(uninterrupted.losses);
     expect(epochs.at(-1)?.snapshot).toEqual(uninterrupted.epochs.at(-1)?.snapshot);
     expect(storeSearch(second)).toEqual(storeSearch(whole));
+  });
+
+  it('goes on in the middle of an epoch, means of the epoch included', async () => {
+    const whole = start();
+    let stored: ReturnType<typeof storeSearch> | undefined;
+    const uninterrupted = await run(whole, undefined, (step) => {
+      if (step === 3) stored = structuredClone(storeSearch(whole));
+    });
+    const second = start();
+    restoreSearch(second, stored!);
+    expect(second.progress).toMatchObject({ epoch: 1, step: 3, current: { steps: 1 } });
+    const late = await run(second);
+    expect(late.losses).toEqual(uninterrupted.losses.slice(6));
+    expect(late.epochs).toEqual(uninterrupted.epochs.slice(1));
+    expect(storeSearch(second)).toEqual(storeSearch(whole));
+  });
+
+  it('skips a step without a finite loss, and ends as diverged when they come in a row', async () => {
+    const search = start();
+    const before = storeSearch(search);
+    const job = {
+      dataset,
+      settings: { ...settings, epochs: 9, warmupEpochs: 0, evaluateSamples: 0 },
+      device: 'cpu',
+      describe: (snapshot: unknown) => method.describe(snapshot, space),
+      recorder: { epoch: () => undefined },
+    };
+    const nowhere: typeof crossEntropy = (logits, labels) => op.addNumber(crossEntropy(logits, labels), Number.NaN);
+    await expect(runSearch(search, { ...job, loss: nowhere })).rejects.toThrow(NumericError);
+    // Only running statistics of norms moved: none of what is trained.
+    const trained = search.network.weights.parameters().map(({ name }) => `weights.${name}`);
+    const after = storeSearch(search);
+    for (const name of trained) expect(after.tensors[name], name).toEqual(before.tensors[name]);
+    expect(after.state.steps).toEqual({ weights: 0, architecture: 0 });
   });
 
   it('gives the same result whatever the augmentation draws when there is none to draw, and another for another seed', async () => {

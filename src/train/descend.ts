@@ -1,0 +1,84 @@
+/**
+ * @file One gradient step, the same for search and training, and the rule for losses that are no numbers.
+ */
+import { NumericError } from '../base/errors.ts';
+import { gradients, requireGradient } from '../engine/autograd.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
+import { clipGradients, type Optimiser } from '../nn/optimisers.ts';
+import type { Parameter } from '../nn/parameters.ts';
+
+/** What is trained, and how. */
+export interface Descent {
+  readonly trained: readonly Parameter[];
+  /** Parameters that are left out of autograd: what only they need is neither stored nor computed. */
+  readonly frozen?: readonly Parameter[];
+  readonly optimiser: Optimiser;
+  /** Largest joint norm of the gradients; 0 for no limit. */
+  readonly clip: number;
+}
+
+/**
+ * One step down `loss()`; everything made on the way is freed. Returns the loss.
+ * Where the loss or the norm of its gradient is not finite, nothing is changed and the result is NaN.
+ */
+export function descend({ trained, frozen = [], optimiser, clip }: Descent, learningRate: number, loss: () => Tensor) {
+  return withFrozen(frozen, () =>
+    scope(() => {
+      const value = loss();
+      const result = value.item();
+      if (!Number.isFinite(result)) return Number.NaN;
+      const slopes = gradients(
+        [value],
+        trained.map(({ tensor }) => tensor),
+      );
+      // Without a limit the norm is taken all the same: it is what tells a gradient that is not finite.
+      const norm = clipGradients(slopes, clip > 0 ? clip : Number.POSITIVE_INFINITY);
+      if (!Number.isFinite(norm)) return Number.NaN;
+      optimiser.step(slopes, learningRate);
+      return result;
+    }),
+  );
+}
+
+/** Runs `work` with some parameters left out of autograd. */
+export function withFrozen<T>(frozen: readonly Parameter[], work: () => T): T {
+  for (const { tensor } of frozen) requireGradient(tensor, false);
+  try {
+    return work();
+  } finally {
+    for (const { tensor } of frozen) requireGradient(tensor, true);
+  }
+}
+
+/** Steps in a row without a finite loss after which a run counts as diverged. */
+export const DIVERGED_AFTER = 10;
+
+/** Counts steps without a finite loss. The returned function takes each step's loss and throws a `NumericError` at the {@link DIVERGED_AFTER}th in a row. */
+export function watchDivergence(what: string): (loss: number) => void {
+  let lost = 0;
+  return (loss) => {
+    lost = Number.isFinite(loss) ? 0 : lost + 1;
+    if (lost < DIVERGED_AFTER) return;
+    throw new NumericError(
+      `${what} diverged: ${DIVERGED_AFTER} steps in a row without a finite loss or gradient`,
+      'lower the learning rate (a tenth is a good start) and go on from the last checkpoint with --resume, or start again',
+    );
+  };
+}
+
+/** The losses of some steps; those that were skipped do not count. Plain numbers, so that a checkpoint holds them. */
+export interface MeanLoss {
+  total: number;
+  steps: number;
+}
+
+export const noLoss = (): MeanLoss => ({ total: 0, steps: 0 });
+
+export function addLoss(mean: MeanLoss, loss: number): void {
+  if (!Number.isFinite(loss)) return;
+  mean.total += loss;
+  mean.steps++;
+}
+
+/** NaN when every step was skipped. */
+export const meanLoss = ({ total, steps }: MeanLoss): number => total / steps;

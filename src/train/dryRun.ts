@@ -1,0 +1,95 @@
+/**
+ * @file What a run would cost: one batch through everything, on its real data, and nothing written.
+ */
+import { type Batch, createLoader } from '../data/loader.ts';
+import type { Sample } from '../data/types.ts';
+import { memory } from '../engine/device.ts';
+import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
+import { descend } from './descend.ts';
+import { trainingLoss } from './retrain.ts';
+import { searchDescents, searchLoss, splitHalves } from './search.ts';
+import type { PreparedSearch } from './searchRun.ts';
+import { createLoss, searchSettings, trainSettings } from './settings.ts';
+import type { PreparedTraining } from './trainRun.ts';
+
+/** The cost of a run. */
+export interface DryRun {
+  /** Weights that would be trained. */
+  readonly weights: number;
+  /** Steps of the whole run. */
+  readonly steps: number;
+  /** Seconds of one step; of a search, of a step of the weights and one of the architecture. */
+  readonly stepSeconds: number;
+  /** Seconds of all steps, without evaluation. */
+  readonly seconds: number;
+  /** The largest resident size of the process. */
+  readonly peakBytes: number;
+}
+
+/** @see DryRun */
+export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfig): Promise<DryRun> {
+  const { search, dataset, device } = prepared;
+  const settings = searchSettings(config);
+  const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, config.seed, config.splitFraction);
+  const smaller = weightHalf.length < architectureHalf.length ? weightHalf : architectureHalf;
+  const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, smaller);
+  const loss = await createLoss(dataset, config, device);
+  const { learn, adapt } = searchDescents(search, settings);
+  // A learning rate of 0: what is measured is not changed.
+  const weightSeconds = secondsOf(() => descend(learn, 0, () => searchLoss(search.network, batch, device, loss)));
+  const adaptSeconds = secondsOf(() => descend(adapt, 0, () => searchLoss(search.network, batch, device, loss)));
+  const { epochs, warmupEpochs } = config;
+  return {
+    weights: search.network.weights.count(),
+    steps: epochs * stepsPerEpoch,
+    stepSeconds: weightSeconds + adaptSeconds,
+    seconds: stepsPerEpoch * (epochs * weightSeconds + (epochs - warmupEpochs) * adaptSeconds),
+    peakBytes: memory().peakBytes,
+  };
+}
+
+/** @see DryRun */
+export async function dryRunTraining(prepared: PreparedTraining, config: TrainConfig): Promise<DryRun> {
+  const { training, dataset, device } = prepared;
+  const settings = trainSettings(config);
+  const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);
+  const loss = await createLoss(dataset, config, device);
+  const descent = {
+    trained: training.network.parameters.parameters(),
+    optimiser: training.optimiser,
+    clip: config.clip,
+  };
+  const stepSeconds = secondsOf(() => descend(descent, 0, () => trainingLoss(training, batch, device, loss, 0)));
+  const { budget } = settings;
+  const steps =
+    'minutes' in budget
+      ? Math.ceil((60 * budget.minutes) / stepSeconds)
+      : 'steps' in budget
+        ? budget.steps
+        : budget.epochs * stepsPerEpoch;
+  return {
+    weights: training.network.parameters.count(),
+    steps,
+    stepSeconds,
+    seconds: 'minutes' in budget ? 60 * budget.minutes : steps * stepSeconds,
+    peakBytes: memory().peakBytes,
+  };
+}
+
+async function firstBatch(
+  { dataset }: Pick<PreparedSearch, 'dataset'>,
+  settings: Omit<Parameters<typeof createLoader>[0], 'dataset' | 'samples'>,
+  samples: readonly Sample[],
+): Promise<{ batch: Batch; stepsPerEpoch: number }> {
+  const loader = createLoader({ ...settings, dataset, samples, workers: 0 });
+  for await (const batch of loader.batches(0)) return { batch, stepsPerEpoch: loader.stepsPerEpoch };
+  throw new RangeError('an epoch has at least one batch');
+}
+
+/** Seconds of the second of two calls: the first one also sets up memory. */
+function secondsOf(work: () => void): number {
+  work();
+  const started = performance.now();
+  work();
+  return (performance.now() - started) / 1000;
+}

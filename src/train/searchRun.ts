@@ -1,0 +1,197 @@
+/**
+ * @file A search in a run folder: settings to a supernet, the loop, and everything it leaves behind. What `espalier search` and the library call.
+ */
+import { ConfigError } from '../base/errors.ts';
+import { formatDuration } from '../base/text.ts';
+import { openDataSet } from '../data/detect.ts';
+import type { DataSet } from '../data/types.ts';
+import { Generator, memory } from '../engine/device.ts';
+import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
+import type { EventLog } from '../run/eventLog.ts';
+import { writeAtomically } from '../run/files.ts';
+import type { RunFolder } from '../run/folder.ts';
+import { openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { settings } from '../run/presets.ts';
+import { writeReport } from '../run/report.ts';
+import { openResults } from '../run/results.ts';
+import type { SearchConfig } from '../run/schemas.ts';
+import type { Genotype } from '../space/genotype.ts';
+import { writeGenotype } from './artifacts.ts';
+import { type DryRun, dryRunSearch } from './dryRun.ts';
+import { METHODS } from './methods.ts';
+import { everyMinutes, prepareMachine, type RunWatcher, SILENT, statusOf, versions } from './runner.ts';
+import { createSearch, runSearch, type Search, type SearchEpoch, type SearchRecorder } from './search.ts';
+import { restoreSearch, type SearchState, storeSearch } from './searchState.ts';
+import { createLoss, searchSettings } from './settings.ts';
+
+/** What a search found, and where it is. */
+export interface SearchOutcome {
+  /** The run folder. */
+  readonly run: string;
+  readonly genotype: Genotype;
+  readonly report: string;
+  readonly seconds: number;
+  readonly peakBytes: number;
+}
+
+/** Searches as the settings say; see `espalier search --help`. */
+export async function searchRun(request: RunRequest, watcher: RunWatcher = SILENT): Promise<SearchOutcome> {
+  const plan = planRun('search', settings.search, request);
+  const { config } = plan;
+  const prepared = await prepareSearch(config);
+  const { search, dataset, device, describe } = prepared;
+  if (plan.folder) restoreSearch(search, loadCheckpoint<SearchState>(plan.folder.last));
+  const { folder, log } = openRun('search', plan);
+  const { progress, network } = search;
+  const started = performance.now();
+  try {
+    log.append({
+      type: 'start',
+      command: request.command ?? 'espalier search',
+      config: { ...config },
+      versions: versions(),
+      ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
+    });
+    watcher.line(
+      `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
+    );
+    await runSearch(search, {
+      dataset,
+      settings: searchSettings(config),
+      device,
+      loss: await createLoss(dataset, config, device),
+      describe,
+      recorder: createRecorder({ folder, log, watcher, config, search, resumed: plan.folder !== null }),
+    });
+    const { genotype } = describe(network.snapshot());
+    const seconds = (performance.now() - started) / 1000;
+    log.append({ type: 'end', status: 'done', message: `found ${summary(genotype)} in ${formatDuration(seconds)}` });
+    const report = writeReport(folder);
+    return { run: folder.path, genotype, report, seconds, peakBytes: memory().peakBytes };
+  } catch (error) {
+    log.append({ type: 'end', status: statusOf(error), message: (error as Error).message });
+    writeReport(folder);
+    throw error;
+  } finally {
+    log.close();
+  }
+}
+
+/** Builds everything, takes one step of each kind, and says what they cost; writes nothing. */
+export async function searchDryRun(request: RunRequest): Promise<DryRun> {
+  const { config } = planRun('search', settings.search, request);
+  return dryRunSearch(await prepareSearch(config), config);
+}
+
+/** Everything that a search needs, from its settings. */
+export interface PreparedSearch {
+  readonly search: Search;
+  readonly dataset: DataSet;
+  readonly device: string;
+  readonly describe: (snapshot: unknown) => ReturnType<(typeof METHODS)[keyof typeof METHODS]['describe']>;
+}
+
+async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
+  const device = prepareMachine(config);
+  const dataset = await openDataSet(config.data, { seed: config.seed });
+  checkSearch(config, dataset);
+  const method = METHODS[config.method];
+  const network = method.createSearchNetwork({ generator: new Generator(config.seed).id, device }, config, {
+    inputs: 3,
+    classes: dataset.classes.length,
+  });
+  const search = createSearch(network, searchSettings(config));
+  return { search, dataset, device, describe: (snapshot) => method.describe(snapshot, config) };
+}
+
+/** Writes what happens to the log, the tables and the checkpoint, and tells the watcher. */
+function createRecorder(run: {
+  folder: RunFolder;
+  log: EventLog;
+  watcher: RunWatcher;
+  config: SearchConfig;
+  search: Search;
+  resumed: boolean;
+}): SearchRecorder {
+  const { folder, log, watcher, config, search, resumed } = run;
+  const results = openResults(folder.results, resumed ? search.progress.epoch - 1 : undefined);
+  const save = () => {
+    saveCheckpoint(folder.last, storeSearch(search));
+    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: search.progress.epoch });
+  };
+  const clock = everyMinutes(config.checkpointMinutes, save);
+  return {
+    step({ epoch, step, steps, loss, learningRate }) {
+      watcher.progress(
+        (epoch + step / steps) / config.epochs,
+        `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`,
+      );
+      log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate });
+      clock.ask();
+    },
+    epoch(event) {
+      const { epoch, genotype, skipShare } = event;
+      const metrics = metricsOf(event);
+      const { alpha, beta } = event.snapshot as { alpha: unknown; beta: unknown };
+      const entropies = { operators: event.operatorEntropy, moves: event.moveEntropy };
+      log.append({ type: 'epoch', phase: 'search', epoch, metrics });
+      log.append({ type: 'architecture', epoch, alpha, beta, entropies, path: genotype.path, genotype });
+      results.append({ epoch, ...metrics, path: genotype.path.join(' ') });
+      writeGenotype(folder, genotype);
+      writeAtomically(folder.architecture, `${JSON.stringify(event.snapshot)}\n`);
+      const miou = event.scores ? `  mIoU ${event.scores.miou.toFixed(3)}` : '';
+      watcher.line(
+        `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${miou}  entropy ${event.operatorEntropy.toFixed(3)}/${event.moveEntropy.toFixed(3)}  ${summary(genotype)}`,
+      );
+      if (skipShare > 0.5) {
+        const message = `${Math.round(100 * skipShare)} % of the decoded operators are skips: the search may be collapsing; stop earlier or lower architecture.learningRate`;
+        log.append({ type: 'warning', message });
+        watcher.line(`warning: ${message}`);
+      }
+      save();
+      clock.saved();
+    },
+  };
+}
+
+const metricsOf = ({
+  weightLoss,
+  architectureLoss,
+  learningRate,
+  operatorEntropy,
+  moveEntropy,
+  skipShare,
+  scores,
+}: SearchEpoch) => ({
+  weightLoss,
+  architectureLoss,
+  learningRate,
+  operatorEntropy,
+  moveEntropy,
+  skipShare,
+  miou: scores?.miou ?? null,
+});
+
+const summary = (genotype: Genotype): string => `path ${genotype.path.join(' ')}`;
+
+function checkSearch(config: SearchConfig, dataset: DataSet): void {
+  if (config.warmupEpochs >= config.epochs) {
+    throw new ConfigError(
+      `warmupEpochs is ${config.warmupEpochs} of ${config.epochs} epochs: the architecture would never be searched`,
+      'lower warmupEpochs or raise epochs',
+    );
+  }
+  for (const side of config.crop) {
+    if (side < 33)
+      throw new ConfigError(
+        `crop ${side} is smaller than the coarsest stride allows`,
+        'use 33, 65, 97, ... (32 m + 1)',
+      );
+  }
+  const half = Math.floor(dataset.splits.train.length / 2);
+  if (half < config.batch)
+    throw new ConfigError(
+      `each half of the ${dataset.splits.train.length} training pictures is smaller than the batch of ${config.batch}`,
+      'lower batch or add pictures',
+    );
+}

@@ -1,0 +1,216 @@
+/**
+ * @file A training in a run folder: settings to a network, the loop, its scores, and everything it leaves behind. What `espalier train` and the library call.
+ */
+import { ConfigError, DataError } from '../base/errors.ts';
+import { formatDuration } from '../base/text.ts';
+import { openDataSet } from '../data/detect.ts';
+import type { DataSet } from '../data/types.ts';
+import { Generator, memory } from '../engine/device.ts';
+import { countNetwork } from '../models/graph.ts';
+import { adam, sgd } from '../nn/optimisers.ts';
+import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
+import type { EventLog } from '../run/eventLog.ts';
+import type { RunFolder } from '../run/folder.ts';
+import { openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { settings } from '../run/presets.ts';
+import { writeReport } from '../run/report.ts';
+import { openResults } from '../run/results.ts';
+import type { TrainConfig } from '../run/schemas.ts';
+import { readArchitecture } from './architecture.ts';
+import { writeGenotype } from './artifacts.ts';
+import { type DryRun, dryRunTraining } from './dryRun.ts';
+import type { Scores } from './evaluate.ts';
+import { createDescribed, loadNetwork, type NetworkDescription, saveDescription } from './loadNetwork.ts';
+import { runTraining, startOfTraining, type Training, type TrainRecorder } from './retrain.ts';
+import { everyMinutes, prepareMachine, type RunWatcher, SILENT, statusOf, versions } from './runner.ts';
+import { scoreRun } from './scoreRun.ts';
+import { createLoss, trainSettings } from './settings.ts';
+import { restoreTraining, storeTraining, type TrainState } from './trainState.ts';
+
+/** What came of a training, and where it is. */
+export interface TrainOutcome {
+  /** The run folder. */
+  readonly run: string;
+  /** Of the best weights, on the validation split. */
+  readonly scores: Scores;
+  readonly classes: readonly string[];
+  readonly epochs: number;
+  readonly steps: number;
+  /** Seconds of training, without evaluation. */
+  readonly seconds: number;
+  readonly parameters: number;
+  readonly report: string;
+  readonly peakBytes: number;
+}
+
+/** Trains as the settings say; see `espalier train --help`. */
+export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT): Promise<TrainOutcome> {
+  const plan = planRun('train', settings.train, request);
+  const { config } = plan;
+  const { training, description, dataset, device } = await prepareTraining(config, plan.folder?.path);
+  if (plan.folder) restoreTraining(training, loadCheckpoint<TrainState>(plan.folder.last));
+  const { folder, log } = openRun('train', plan);
+  const { progress, network } = training;
+  const { parameters, multiplyAdds } = countNetwork(network.graph, config.crop);
+  const classes = dataset.classes.map(({ name }) => name);
+  const started = performance.now();
+  try {
+    writeGenotype(folder, description.genotype);
+    saveDescription(folder, description);
+    log.append({
+      type: 'start',
+      command: request.command ?? 'espalier train',
+      config: { ...config },
+      versions: versions(),
+      ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
+    });
+    watcher.line(
+      `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
+    );
+    await runTraining(training, {
+      dataset,
+      settings: trainSettings(config),
+      device,
+      loss: await createLoss(dataset, config, device),
+      recorder: createRecorder({ folder, log, watcher, config, training, classes, resumed: plan.folder !== null }),
+    });
+    const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
+    const scores = await scoreRun({ folder, dataset, network: best, reduction: config.scale, device });
+    const duration = formatDuration((performance.now() - started) / 1000);
+    log.append({ type: 'end', status: 'done', message: `best mIoU ${progress.bestMiou.toFixed(4)} after ${duration}` });
+    const report = writeReport(folder);
+    const { epoch: epochs, step: steps, seconds } = progress;
+    return {
+      run: folder.path,
+      scores,
+      classes,
+      epochs,
+      steps,
+      seconds,
+      parameters,
+      report,
+      peakBytes: memory().peakBytes,
+    };
+  } catch (error) {
+    log.append({ type: 'end', status: statusOf(error), message: (error as Error).message });
+    writeReport(folder);
+    throw error;
+  } finally {
+    log.close();
+  }
+}
+
+/** Builds everything, takes one step, and says what it costs; writes nothing. */
+export async function trainDryRun(request: RunRequest): Promise<DryRun> {
+  const { config } = planRun('train', settings.train, request);
+  return dryRunTraining(await prepareTraining(config), config);
+}
+
+/** Everything that a training needs, from its settings. */
+export interface PreparedTraining {
+  readonly training: Training;
+  readonly description: NetworkDescription;
+  readonly dataset: DataSet;
+  readonly device: string;
+}
+
+/** A run that goes on takes the architecture that its folder holds. */
+async function prepareTraining(config: TrainConfig, folder?: string): Promise<PreparedTraining> {
+  const genotype = readArchitecture(folder ?? config.arch);
+  const device = prepareMachine(config);
+  const dataset = await openDataSet(config.data, { seed: config.seed });
+  checkTrain(config, dataset);
+  const description: NetworkDescription = {
+    genotype,
+    options: networkOptions(config, dataset.classes.length),
+    classes: dataset.classes,
+    reduction: config.scale,
+  };
+  return { training: createTraining(description, config, device), description, dataset, device };
+}
+
+/** Writes what happens to the log, the tables and the checkpoints, and tells the watcher. */
+function createRecorder(run: {
+  folder: RunFolder;
+  log: EventLog;
+  watcher: RunWatcher;
+  config: TrainConfig;
+  training: Training;
+  classes: readonly string[];
+  resumed: boolean;
+}): TrainRecorder {
+  const { folder, log, watcher, config, training, classes, resumed } = run;
+  const { progress } = training;
+  const results = openResults(folder.results, resumed ? progress.epoch - 1 : undefined);
+  const save = () => {
+    saveCheckpoint(folder.last, storeTraining(training));
+    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  };
+  const clock = everyMinutes(config.checkpointMinutes, save);
+  return {
+    step({ epoch, step, loss, learningRate, done }) {
+      watcher.progress(Math.min(1, done), `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
+      log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate });
+      clock.ask();
+    },
+    epoch({ epoch, loss, learningRate, scores, best }) {
+      const metrics = { loss, learningRate, miou: scores?.miou ?? null, pixelAccuracy: scores?.pixelAccuracy ?? null };
+      log.append({ type: 'epoch', phase: 'train', epoch, metrics });
+      results.append({ epoch, ...metrics });
+      if (scores) {
+        const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
+        const evaluation = { epoch, split: 'val', miou, pixelAccuracy, meanAccuracy, iou, classNames: classes };
+        log.append({ type: 'evaluation', ...evaluation });
+        watcher.line(
+          `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  mIoU ${miou.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
+        );
+      }
+      if (best) saveCheckpoint(folder.best, storeTraining(training));
+      save();
+      clock.saved();
+    },
+  };
+}
+
+function checkTrain(config: TrainConfig, dataset: DataSet): void {
+  const { train, val } = dataset.splits;
+  if (train.length < config.batch) {
+    throw new ConfigError(
+      `${train.length} training pictures are fewer than the batch of ${config.batch}`,
+      'lower batch or add pictures',
+    );
+  }
+  if (val.length === 0)
+    throw new DataError(`${dataset.name} has no validation pictures`, 'add a val split: training is judged on it');
+}
+
+function networkOptions(config: TrainConfig, classes: number): NetworkDescription['options'] {
+  const { filters, stem, aspp, decoder } = config;
+  return {
+    inputs: 3,
+    classes,
+    stem,
+    ...(filters === undefined ? {} : { filters }),
+    head: {
+      aspp: aspp.filters,
+      decoder: decoder.filters,
+      lowLevel: decoder.lowLevel,
+      ...(aspp.rates === 'auto' ? {} : { rates: aspp.rates }),
+    },
+  };
+}
+
+function createTraining(description: NetworkDescription, config: TrainConfig, device: string): Training {
+  const generator = new Generator(config.seed);
+  const network = createDescribed(description, generator, device, { dropPathKeep: config.dropPathKeep });
+  const { momentum, decay } = config;
+  const parameters = network.parameters.parameters();
+  return {
+    network,
+    optimiser:
+      config.optimizer === 'sgd' ? sgd(parameters, { momentum, decay }) : adam(parameters, { decay, decoupled: true }),
+    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device) : null,
+    generator,
+    progress: startOfTraining(),
+  };
+}
