@@ -4,21 +4,13 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
-import { normalisePicture } from '../data/augment.ts';
 import { overlayLabels } from '../data/overlay.ts';
-import { loadPicture } from '../data/picture.ts';
 import { encodePng } from '../data/png.ts';
 import { paletteOf } from '../data/visual.ts';
-import { Generator } from '../engine/device.ts';
-import { scope } from '../engine/tensor.ts';
 import { writeAtomically } from '../run/files.ts';
-import { openRunFolder } from '../run/folder.ts';
 import { settings } from '../run/presets.ts';
 import { fileName } from '../train/artifacts.ts';
-import { classMap, toTensors } from '../train/batch.ts';
-import { infer, reduced } from '../train/inference.ts';
-import { loadNetwork } from '../train/loadNetwork.ts';
-import { prepareMachine } from '../train/runner.ts';
+import { openNetwork, segment } from '../train/library.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -35,34 +27,27 @@ export const predictCommand: Command = {
         'no picture to predict',
         'name files, folders or globs: espalier predict run=<run> pictures/*.jpg',
       );
-    const folder = openRunFolder(config.run);
-    const device = prepareMachine(config);
-    const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
-    const { classes, reduction } = description;
-    const output = config.output ?? join(folder.path, 'predictions');
+    const network = openNetwork(config.run, config);
+    const { classes } = network;
+    const output = config.output ?? join(config.run, 'predictions');
     mkdirSync(output, { recursive: true });
-    const run = reduced((images) => network.forward(images, { training: false }), reduction);
     const bar = createProgress({ label: 'predict', total: files.length });
     const written: { picture: string; ids: string; colour: string; overlay: string }[] = [];
     for (const [i, file] of files.entries()) {
-      const { width, height, data } = await loadPicture(file);
-      const images = new Float32Array(data.length);
-      normalisePicture(data, images);
-      const pixels = { images, labels: new Uint8Array(width * height), batch: 1, height, width };
-      const ids = scope(() => classMap(infer(run, toTensors(pixels, device).images, config.tta)));
+      const { width, height, image, ids } = await segment(network, file, config.tta);
       const stem = join(output, fileName(basename(file, extname(file))));
       const paths = { picture: file, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
       writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: ids }));
       writeAtomically(paths.colour, encodePng({ width, height, channels: 1, data: ids }, paletteOf(classes)));
       writeAtomically(
         paths.overlay,
-        encodePng({ width, height, channels: 3, data: overlayLabels(data, ids, classes, config.overlay) }),
+        encodePng({ width, height, channels: 3, data: overlayLabels(image, ids, classes, config.overlay) }),
       );
       written.push(paths);
       bar.update(i + 1);
     }
     bar.finish();
-    if (flags.json) printJson({ run: folder.path, classes: classes.map(({ name }) => name), pictures: written });
+    if (flags.json) printJson({ run: config.run, classes: classes.map(({ name }) => name), pictures: written });
     else process.stdout.write(`${written.length} pictures in ${output}\n`);
   },
 };

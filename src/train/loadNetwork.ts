@@ -30,7 +30,7 @@ export const buildGraph = ({ genotype, options }: Pick<NetworkDescription, 'geno
 
 /** A network with fresh weights. */
 export function createDescribed(
-  description: NetworkDescription,
+  description: Pick<NetworkDescription, 'genotype' | 'options'>,
   generator: Generator,
   device: string,
   options: NetworkOptions = {},

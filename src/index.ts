@@ -1,0 +1,27 @@
+/**
+ * @file The library: the loop as functions, architectures as values, tensors and operators for those who go on from there.
+ */
+export {
+  ArchitectureError,
+  ConfigError,
+  DataError,
+  EngineError,
+  EspalierError,
+  NumericError,
+  ShapeError,
+} from './base/errors.ts';
+export { openDataSet } from './data/detect.ts';
+export type { DataSet, SegmentationClass } from './data/types.ts';
+export { gradients, noGrad } from './engine/autograd.ts';
+export { Generator, memory, threads } from './engine/device.ts';
+export * as ops from './engine/operators.ts';
+export { fromArray, scope, type Tensor } from './engine/tensor.ts';
+export { countNetwork, type NetworkCost } from './models/graph.ts';
+export type { Network } from './models/network.ts';
+export { drawGenotype } from './space/drawing.ts';
+export { formatGenotype, type Genotype, parseGenotype } from './space/genotype.ts';
+export { readArchitecture } from './train/architecture.ts';
+export { buildNetwork, openNetwork, search, segment, train } from './train/library.ts';
+export type { RunWatcher } from './train/runner.ts';
+export type { SearchOutcome } from './train/searchRun.ts';
+export type { TrainOutcome } from './train/trainRun.ts';

@@ -1,0 +1,91 @@
+/**
+ * @file The loop for programs: the same settings as on the command line, as objects.
+ */
+import { normalisePicture } from '../data/augment.ts';
+import { loadPicture } from '../data/picture.ts';
+import type { SegmentationClass } from '../data/types.ts';
+import { Generator } from '../engine/device.ts';
+import { scope } from '../engine/tensor.ts';
+import type { AutoDeepLabOptions } from '../models/autoDeepLab.ts';
+import type { Network } from '../models/network.ts';
+import type { Layer } from '../run/config.ts';
+import { openRunFolder } from '../run/folder.ts';
+import type { Genotype } from '../space/genotype.ts';
+import { classMap, toTensors } from './batch.ts';
+import { type Infer, type InferenceOptions, infer, reduced, SINGLE_SCALE } from './inference.ts';
+import { createDescribed, loadNetwork } from './loadNetwork.ts';
+import { prepareMachine, type RunWatcher } from './runner.ts';
+import { type SearchOutcome, searchRun } from './searchRun.ts';
+import { type TrainOutcome, trainRun } from './trainRun.ts';
+
+/** How a run of the library is made. */
+export interface RunOptions {
+  /** Goes on with the run of that `name`, or the newest. */
+  readonly resume?: boolean;
+  /** Is told how it goes on; nobody by default. */
+  readonly watcher?: RunWatcher;
+}
+
+/** `espalier search`: settings as on the command line, nested or dotted, such as `{ data: 'street', preset: 'small' }`. */
+export const search = (settings: Layer, { resume = false, watcher }: RunOptions = {}): Promise<SearchOutcome> =>
+  searchRun({ layers: [settings], resume, command: 'search() of the library' }, watcher);
+
+/** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
+export const train = (settings: Layer, { resume = false, watcher }: RunOptions = {}): Promise<TrainOutcome> =>
+  trainRun({ layers: [settings], resume, command: 'train() of the library' }, watcher);
+
+/** The network of an architecture with fresh weights, as `train` would begin with. */
+export function buildNetwork(
+  genotype: Genotype,
+  options: Omit<AutoDeepLabOptions, 'inputs'> & { inputs?: number; seed?: number; device?: string },
+): Network {
+  const { seed = 0, device = 'cpu', inputs = 3, ...rest } = options;
+  return createDescribed({ genotype, options: { ...rest, inputs } }, new Generator(seed), device);
+}
+
+/** A trained network ready to segment pictures. */
+export interface OpenNetwork {
+  readonly classes: readonly SegmentationClass[];
+  readonly device: string;
+  /** Logits `[batch, classes, height, width]` of images `[batch, 3, height, width]` in [-1, 1]. */
+  readonly forward: Infer;
+}
+
+/** The network of a run of `train`. Throws a `DataError` where there is none. */
+export function openNetwork(
+  run: string,
+  options: { checkpoint?: 'best' | 'last'; device?: string; threads?: number } = {},
+): OpenNetwork {
+  const { checkpoint = 'best', device: wanted = 'auto', threads = 0 } = options;
+  const device = prepareMachine({ device: wanted, threads });
+  const { network, description } = loadNetwork(openRunFolder(run), checkpoint, new Generator(0), device);
+  return {
+    classes: description.classes,
+    device,
+    forward: reduced((images) => network.forward(images, { training: false }), description.reduction),
+  };
+}
+
+/** A picture and the class of every pixel. */
+export interface Segmentation {
+  readonly width: number;
+  readonly height: number;
+  /** RGB, `[height, width, 3]`. */
+  readonly image: Uint8Array;
+  /** `[height, width]`, ids into `classes` of the network. */
+  readonly ids: Uint8Array;
+}
+
+/** The classes of a picture file (PNG or JPEG). */
+export async function segment(
+  { forward, device }: OpenNetwork,
+  file: string,
+  options: InferenceOptions = SINGLE_SCALE,
+): Promise<Segmentation> {
+  const { width, height, data } = await loadPicture(file);
+  const images = new Float32Array(data.length);
+  normalisePicture(data, images);
+  const pixels = { images, labels: new Uint8Array(width * height), batch: 1, height, width };
+  const ids = scope(() => classMap(infer(forward, toTensors(pixels, device).images, options)));
+  return { width, height, image: data, ids };
+}

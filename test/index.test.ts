@@ -1,0 +1,49 @@
+/** @file The library as a program sees it, and its examples as a reader runs them. Needs dist/, which the set-up makes. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { encodePng } from '../src/data/png.ts';
+import { paintScene } from '../src/data/scenes.ts';
+import { openNetwork, segment } from '../src/index.ts';
+
+const examples = resolve(import.meta.dirname, '..', 'examples');
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'espalier-library-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('the loop of the example ends with a network that segments a picture', async () => {
+  const { loop } = (await import(join(examples, 'loop.mjs'))) as {
+    loop: (data: string, settings: object) => Promise<string>;
+  };
+  const tiny = { runs: folder, batch: 2, crop: 33, filters: 2, workers: 0 };
+  const run = await loop('scenes:64x48', {
+    search: { preset: 'demo', ...tiny, epochs: 2, layers: 2, blocks: 1, evaluateSamples: 1, splitFraction: 0.99 },
+    train: {
+      preset: 'demo',
+      ...tiny,
+      steps: 3,
+      stem: [4, 4, 8],
+      'aspp.filters': 8,
+      decoder: { filters: 8, lowLevel: 4 },
+    },
+  });
+  const { width, height, image } = paintScene(5, 50, 40);
+  const file = join(folder, 'p.png');
+  writeFileSync(file, encodePng({ width, height, channels: 3, data: image }));
+  const network = openNetwork(run);
+  const result = await segment(network, file, { scales: [1], flip: true });
+  expect([result.width, result.height, result.ids.length]).toEqual([50, 40, 2000]);
+  expect(Math.max(...result.ids)).toBeLessThan(network.classes.length);
+  expect(result.image).toEqual(image);
+});
+
+it('the example of networks counts, draws and differentiates the published one', () => {
+  const svg = join(folder, 's.svg');
+  const out = execFileSync(process.execPath, [join(examples, 'networks.mjs'), svg], { encoding: 'utf8' });
+  expect(out).toMatch(/^10147427 parameters, 3\d\d\.\d G multiply-adds.*logits \[1, 19, 65, 129\].*norm of .*: \d/s);
+  expect(readFileSync(svg, 'utf8')).toContain('<svg');
+});
