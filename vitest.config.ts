@@ -8,6 +8,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    setupFiles: [],
+    // Two test files at a time on two cores: more threads would only wait for each other.
+    env: { OMP_NUM_THREADS: '1' },
   },
 });
