@@ -2,6 +2,7 @@
 #include "convert.h"
 
 #include <cmath>
+#include <utility>
 #include <sstream>
 
 namespace espalier {
@@ -22,36 +23,57 @@ double State::put(at::Tensor tensor) {
   slot.tensor = std::move(tensor);
   slot.used = true;
   live_++;
-  return slot.generation * kSlots + index;
+  return static_cast<double>((static_cast<uint64_t>(slot.generation) << kSlotBits) | index);
 }
 
-bool State::isLive(double handle) const {
-  if (!(handle >= kFirstGeneration * kSlots) || handle != std::floor(handle)) return false;
-  const double generation = std::floor(handle / kSlots);
-  const size_t index = static_cast<size_t>(handle - generation * kSlots);
-  return index < slots_.size() && slots_[index].used && slots_[index].generation == generation;
+const State::Slot* State::find(double handle) const {
+  if (!(handle >= kFirstHandle && handle < 9007199254740992.0)) return nullptr;
+  const uint64_t bits = static_cast<uint64_t>(handle);
+  const uint64_t index = bits & (kSlots - 1);
+  if (static_cast<double>(bits) != handle || index >= slots_.size()) return nullptr;
+  const Slot& slot = slots_[index];
+  return slot.used && slot.generation == bits >> kSlotBits ? &slot : nullptr;
 }
 
 const at::Tensor& State::get(double handle) const {
-  if (!isLive(handle)) {
-    refuse(handle >= kFirstGeneration * kSlots ? "this tensor was freed already (it left its scope, or free() was called)"
-                                               : "expected a tensor, got a number");
+  const Slot* slot = find(handle);
+  if (!slot) {
+    refuse(handle >= kFirstHandle ? "this tensor was freed already (it left its scope, or free() was called)"
+                                  : "expected a tensor, got a number");
   }
-  return slots_[static_cast<size_t>(std::fmod(handle, kSlots))].tensor;
+  return slot->tensor;
 }
 
-void State::release(double handle) {
-  if (!isLive(handle)) return;
-  const uint32_t index = static_cast<uint32_t>(std::fmod(handle, kSlots));
+int64_t State::handOver(double handle) {
+  const Slot* found = find(handle);
+  if (!found || found->reported) return 0;
+  Slot& slot = slots_[found - slots_.data()];
+  return slot.reported = static_cast<int64_t>(slot.tensor.numel()) * slot.tensor.element_size();
+}
+
+int64_t State::release(double handle) {
+  const Slot* found = find(handle);
+  if (!found) return 0;
+  const uint32_t index = static_cast<uint32_t>(found - slots_.data());
   Slot& slot = slots_[index];
   slot.tensor = at::Tensor();
   slot.used = false;
   slot.generation++;
   live_--;
   free_.push_back(index);
+  return std::exchange(slot.reported, 0);
 }
 
 namespace {
+
+/// What a value is for, put into words only when it is refused.
+struct What {
+  What(const char* name) : plain(name) {}
+  What(const c10::Argument& formal) : argument(&formal) {}
+  const char* plain = nullptr;
+  const c10::Argument* argument = nullptr;
+  std::string text() const { return argument ? "argument \"" + argument->name() + "\"" : plain; }
+};
 
 const char* kindName(napi_env env, napi_value value) {
   napi_valuetype type;
@@ -68,8 +90,8 @@ const char* kindName(napi_env env, napi_value value) {
   }
 }
 
-[[noreturn]] void wrongKind(napi_env env, napi_value value, const std::string& what, const char* expected) {
-  refuse(what + ": expected " + expected + ", got " + kindName(env, value));
+[[noreturn]] void wrongKind(napi_env env, napi_value value, const What& what, const char* expected) {
+  refuse(what.text() + ": expected " + expected + ", got " + kindName(env, value));
 }
 
 napi_valuetype typeOf(napi_env env, napi_value value) {
@@ -89,7 +111,7 @@ constexpr Named kScalarTypes[] = {
 };
 
 /// Enumerations arrive as strings where the schema says int: dtype, memory format, layout.
-int64_t enumerationValue(const std::string& text, const std::string& what) {
+int64_t enumerationValue(const std::string& text, const What& what) {
   for (const auto& entry : kScalarTypes)
     if (text == entry.name) return static_cast<int64_t>(entry.type);
   if (text == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
@@ -97,16 +119,42 @@ int64_t enumerationValue(const std::string& text, const std::string& what) {
   if (text == "channelsLast") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
   if (text == "channelsLast3d") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast3d);
   if (text == "strided") return static_cast<int64_t>(at::kStrided);
-  refuse(what + ": unknown name \"" + text + "\"; expected a dtype (float32, float64, bfloat16, float16, int64, int32, int16, int8, uint8, bool) or a "
+  refuse(what.text() + ": unknown name \"" + text + "\"; expected a dtype (float32, float64, bfloat16, float16, int64, int32, int16, int8, uint8, bool) or a "
          "memory format (contiguous, preserve, channelsLast, channelsLast3d)");
 }
 
-int64_t toInteger(napi_env env, napi_value value, const std::string& what) {
+double toNumber(napi_env env, napi_value value, const What& what) {
+  double number;
+  if (napi_get_value_double(env, value, &number) != napi_ok) wrongKind(env, value, what, "a number");
+  return number;
+}
+
+bool toBool(napi_env env, napi_value value, const What& what) {
+  bool flag;
+  if (napi_get_value_bool(env, value, &flag) != napi_ok) wrongKind(env, value, what, "a boolean");
+  return flag;
+}
+
+std::string toString(napi_env env, napi_value value, const What& what) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) wrongKind(env, value, what, "a string");
+  std::string text(length, '\0');
+  napi_get_value_string_utf8(env, value, text.data(), length + 1, &length);
+  return text;
+}
+
+uint32_t arrayLength(napi_env env, napi_value value, const What& what) {
+  uint32_t length = 0;
+  if (napi_get_array_length(env, value, &length) != napi_ok) wrongKind(env, value, what, "a list");
+  return length;
+}
+
+int64_t toInteger(napi_env env, napi_value value, const What& what) {
   switch (typeOf(env, value)) {
     case napi_number: {
       double number;
       napi_get_value_double(env, value, &number);
-      if (number != std::floor(number) || std::abs(number) > 9007199254740992.0) refuse(what + ": expected a whole number, got " + std::to_string(number));
+      if (number != std::floor(number) || std::abs(number) > 9007199254740992.0) refuse(what.text() + ": expected a whole number, got " + std::to_string(number));
       return static_cast<int64_t>(number);
     }
     case napi_boolean: {
@@ -118,20 +166,20 @@ int64_t toInteger(napi_env env, napi_value value, const std::string& what) {
       int64_t number;
       bool lossless;
       napi_get_value_bigint_int64(env, value, &number, &lossless);
-      if (!lossless) refuse(what + ": the bigint does not fit in 64 bits");
+      if (!lossless) refuse(what.text() + ": the bigint does not fit in 64 bits");
       return number;
     }
-    case napi_string: return enumerationValue(toString(env, value, what.c_str()), what);
+    case napi_string: return enumerationValue(toString(env, value, "name"), what);
     default: wrongKind(env, value, what, "a whole number");
   }
 }
 
-c10::IValue toScalar(napi_env env, napi_value value, const std::string& what) {
+c10::IValue toScalar(napi_env env, napi_value value, const What& what) {
   switch (typeOf(env, value)) {
-    case napi_boolean: return toBool(env, value, what.c_str());
+    case napi_boolean: return toBool(env, value, what);
     case napi_bigint: return toInteger(env, value, what);
     case napi_number: {
-      const double number = toNumber(env, value, what.c_str());
+      const double number = toNumber(env, value, what);
       // A whole number stays an integer, so that integer tensors keep their dtype, as in Python; -0 and everything else is a double.
       if (number == std::floor(number) && std::abs(number) < 9007199254740992.0 && !(number == 0 && std::signbit(number))) return static_cast<int64_t>(number);
       return number;
@@ -140,12 +188,12 @@ c10::IValue toScalar(napi_env env, napi_value value, const std::string& what) {
   }
 }
 
-const at::Tensor& toTensor(napi_env env, State& state, napi_value value, const std::string& what) {
+const at::Tensor& toTensor(napi_env env, State& state, napi_value value, const What& what) {
   if (typeOf(env, value) != napi_number) wrongKind(env, value, what, "a tensor");
-  return state.get(toNumber(env, value, what.c_str()));
+  return state.get(toNumber(env, value, what));
 }
 
-c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Type& type, std::optional<int32_t> repeat, const std::string& what) {
+c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Type& type, std::optional<int32_t> repeat, const What& what) {
   switch (type.kind()) {
     case c10::TypeKind::OptionalType:
       if (isNothing(env, value)) return c10::IValue();
@@ -155,14 +203,14 @@ c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Typ
       return toTensor(env, state, value, what);
     case c10::TypeKind::IntType:
     case c10::TypeKind::SymIntType: return toInteger(env, value, what);
-    case c10::TypeKind::FloatType: return toNumber(env, value, what.c_str());
-    case c10::TypeKind::BoolType: return toBool(env, value, what.c_str());
+    case c10::TypeKind::FloatType: return toNumber(env, value, what);
+    case c10::TypeKind::BoolType: return toBool(env, value, what);
     case c10::TypeKind::NumberType: return toScalar(env, value, what);
-    case c10::TypeKind::StringType: return toString(env, value, what.c_str());
-    case c10::TypeKind::DeviceObjType: return c10::Device(toString(env, value, what.c_str()));
+    case c10::TypeKind::StringType: return toString(env, value, what);
+    case c10::TypeKind::DeviceObjType: return c10::Device(toString(env, value, what));
     case c10::TypeKind::GeneratorType: {
-      const double index = toNumber(env, value, what.c_str());
-      if (!(index >= 0 && index < state.generators.size())) refuse(what + ": expected a generator");
+      const double index = toNumber(env, value, what);
+      if (!(index >= 0 && index < state.generators.size())) refuse(what.text() + ": expected a generator");
       return state.generators[static_cast<size_t>(index)];
     }
     case c10::TypeKind::ListType: {
@@ -171,10 +219,10 @@ c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Typ
       napi_is_array(env, value, &isArray);
       // `int[2] stride=1` in a schema: one number stands for all.
       if (!isArray && repeat && typeOf(env, value) == napi_number && inner.kind() != c10::TypeKind::TensorType) {
-        if (inner.kind() == c10::TypeKind::FloatType) return c10::List<double>(std::vector<double>(*repeat, toNumber(env, value, what.c_str())));
+        if (inner.kind() == c10::TypeKind::FloatType) return c10::List<double>(std::vector<double>(*repeat, toNumber(env, value, what)));
         return c10::List<int64_t>(std::vector<int64_t>(*repeat, toInteger(env, value, what)));
       }
-      const uint32_t length = arrayLength(env, value, what.c_str());
+      const uint32_t length = arrayLength(env, value, what);
       switch (inner.kind()) {
         case c10::TypeKind::TensorType: {
           c10::List<at::Tensor> list;
@@ -200,12 +248,12 @@ c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Typ
         }
         case c10::TypeKind::FloatType: {
           c10::List<double> list;
-          for (uint32_t i = 0; i < length; i++) list.push_back(toNumber(env, element(env, value, i), what.c_str()));
+          for (uint32_t i = 0; i < length; i++) list.push_back(toNumber(env, element(env, value, i), what));
           return list;
         }
         case c10::TypeKind::BoolType: {
           c10::List<bool> list;
-          for (uint32_t i = 0; i < length; i++) list.push_back(toBool(env, element(env, value, i), what.c_str()));
+          for (uint32_t i = 0; i < length; i++) list.push_back(toBool(env, element(env, value, i), what));
           return list;
         }
         case c10::TypeKind::NumberType: {
@@ -213,39 +261,25 @@ c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Typ
           for (uint32_t i = 0; i < length; i++) list.push_back(toScalar(env, element(env, value, i), what).toScalar());
           return list;
         }
-        default: refuse(what + ": lists of " + inner.str() + " cannot be passed");
+        default: refuse(what.text() + ": lists of " + inner.str() + " cannot be passed");
       }
     }
-    default: refuse(what + ": arguments of type " + type.str() + " cannot be passed");
+    default: refuse(what.text() + ": arguments of type " + type.str() + " cannot be passed");
   }
 }
 
 }  // namespace
 
-double toNumber(napi_env env, napi_value value, const char* what) {
-  double number;
-  if (napi_get_value_double(env, value, &number) != napi_ok) wrongKind(env, value, what, "a number");
-  return number;
-}
+double toNumber(napi_env env, napi_value value, const char* what) { return toNumber(env, value, What{what}); }
 
-bool toBool(napi_env env, napi_value value, const char* what) {
-  bool flag;
-  if (napi_get_value_bool(env, value, &flag) != napi_ok) wrongKind(env, value, what, "a boolean");
-  return flag;
-}
+bool toBool(napi_env env, napi_value value, const char* what) { return toBool(env, value, What{what}); }
 
-std::string toString(napi_env env, napi_value value, const char* what) {
-  size_t length = 0;
-  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) wrongKind(env, value, what, "a string");
-  std::string text(length, '\0');
-  napi_get_value_string_utf8(env, value, text.data(), length + 1, &length);
-  return text;
-}
+std::string toString(napi_env env, napi_value value, const char* what) { return toString(env, value, What{what}); }
 
 std::vector<int64_t> toIntegers(napi_env env, napi_value value, const char* what) {
   const uint32_t length = arrayLength(env, value, what);
   std::vector<int64_t> list(length);
-  for (uint32_t i = 0; i < length; i++) list[i] = toInteger(env, element(env, value, i), what);
+  for (uint32_t i = 0; i < length; i++) list[i] = toInteger(env, element(env, value, i), What{what});
   return list;
 }
 
@@ -254,14 +288,7 @@ bool isNothing(napi_env env, napi_value value) {
   return type == napi_null || type == napi_undefined;
 }
 
-uint32_t arrayLength(napi_env env, napi_value value, const char* what) {
-  bool isArray = false;
-  napi_is_array(env, value, &isArray);
-  if (!isArray) wrongKind(env, value, what, "a list");
-  uint32_t length = 0;
-  napi_get_array_length(env, value, &length);
-  return length;
-}
+uint32_t arrayLength(napi_env env, napi_value value, const char* what) { return arrayLength(env, value, What{what}); }
 
 napi_value element(napi_env env, napi_value array, uint32_t index) {
   napi_value item;
@@ -284,14 +311,15 @@ const char* nameOf(at::ScalarType type) {
 c10::IValue toIValue(napi_env env, State& state, napi_value value, const c10::Argument& argument) {
   std::optional<int32_t> repeat;
   if (argument.N()) repeat = *argument.N();
-  return convert(env, state, value, *argument.type(), repeat, "argument \"" + argument.name() + "\"");
+  return convert(env, state, value, *argument.type(), repeat, argument);
 }
 
 napi_value fromIValue(napi_env env, State& state, const c10::IValue& value) {
   napi_value result = nullptr;
   if (value.isTensor()) {
-    if (!value.toTensor().defined()) napi_get_null(env, &result);
-    else napi_create_double(env, state.put(value.toTensor()), &result);
+    const at::Tensor& tensor = value.toTensor();
+    if (!tensor.defined()) napi_get_null(env, &result);
+    else napi_create_double(env, state.put(tensor), &result);
   } else if (value.isInt()) {
     napi_create_double(env, static_cast<double>(value.toInt()), &result);
   } else if (value.isDouble()) {

@@ -7,6 +7,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/ivalue.h>
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -26,8 +27,10 @@ class State {
  public:
   double put(at::Tensor tensor);
   const at::Tensor& get(double handle) const;
-  void release(double handle);
-  bool isLive(double handle) const;
+  /// Returns the bytes that were reported to the garbage collector for it.
+  int64_t release(double handle);
+  /// The tensor now belongs to the garbage collector: returns its bytes, to be reported.
+  int64_t handOver(double handle);
   size_t live() const { return live_; }
 
   std::vector<c10::OperatorHandle> operators;
@@ -36,15 +39,22 @@ class State {
   /// References to shared JS buffers whose tensors are gone; deleted on the JS thread.
   std::mutex pendingMutex;
   std::vector<napi_ref> pending;
+  std::atomic<bool> anyPending{false};
+  /// Makes the error that JavaScript sees from a message.
+  napi_ref errorFactory = nullptr;
 
  private:
   struct Slot {
     at::Tensor tensor;
     uint32_t generation = kFirstGeneration;
     bool used = false;
+    int64_t reported = 0;
   };
   static constexpr uint32_t kFirstGeneration = 4096;  // handles start far above any plain number that could be passed by mistake
-  static constexpr double kSlots = 4194304;           // 2^22 slots; generation * kSlots + index stays below 2^53
+  static constexpr int kSlotBits = 22;                // generation << kSlotBits | index stays below 2^53
+  static constexpr uint64_t kSlots = uint64_t{1} << kSlotBits;
+  static constexpr double kFirstHandle = static_cast<double>(kFirstGeneration * kSlots);
+  const Slot* find(double handle) const;
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
   size_t live_ = 0;

@@ -20,18 +20,33 @@ State& stateOf(napi_env env) {
   void* data = nullptr;
   napi_get_instance_data(env, &data);
   State& state = *static_cast<State*>(data);
+  if (!state.anyPending.exchange(false, std::memory_order_acquire)) return state;
   std::lock_guard<std::mutex> lock(state.pendingMutex);
   for (napi_ref reference : state.pending) napi_delete_reference(env, reference);
   state.pending.clear();
   return state;
 }
 
-constexpr size_t kMostArguments = 8;
+constexpr size_t kMostArguments = 24;  // no operator takes more than 22
+constexpr size_t kFirstPositional = 2;
 struct Arguments {
   napi_value values[kMostArguments];
   size_t count = kMostArguments;
   napi_value operator[](size_t i) const { return values[i]; }  // Node-API fills what is missing with undefined
 };
+
+void throwError(napi_env env, const std::string& message) {
+  napi_value text, factory, receiver, error;
+  napi_create_string_utf8(env, message.data(), message.size(), &text);
+  napi_get_undefined(env, &receiver);
+  napi_ref reference = stateOf(env).errorFactory;
+  if (reference && napi_get_reference_value(env, reference, &factory) == napi_ok &&
+      napi_call_function(env, receiver, factory, 1, &text, &error) == napi_ok) {
+    napi_throw(env, error);
+  } else {
+    napi_throw_error(env, "ESPALIER_ENGINE", message.c_str());
+  }
+}
 
 /// Wraps a function so that no C++ exception leaves it: each becomes a JavaScript error with its message.
 template <napi_value (*function)(napi_env, State&, const Arguments&)>
@@ -50,7 +65,7 @@ napi_value guarded(napi_env env, napi_callback_info info) {
   } catch (...) {
     message = "an unknown C++ exception";
   }
-  napi_throw_error(env, "ESPALIER_ENGINE", message.c_str());
+  throwError(env, message);
   return nullptr;
 }
 
@@ -124,47 +139,60 @@ std::string describeCall(const c10::FunctionSchema& schema, const torch::jit::St
   return message + ")";
 }
 
-/// call(id, positional[], keywords | null) -> result
-napi_value call(napi_env env, State& state, const Arguments& arguments) {
-  const c10::OperatorHandle handle = operatorOf(env, state, arguments[0]);
-  const c10::FunctionSchema& schema = handle.schema();
-  const uint32_t given = arrayLength(env, arguments[1], "arguments");
+/// The stack of a call: what was given, what was named, and the defaults of the schema.
+torch::jit::Stack stackOf(napi_env env, State& state, const c10::FunctionSchema& schema, const Arguments& arguments) {
   const auto& formal = schema.arguments();
-  const bool keywords = !isNothing(env, arguments[2]);
+  const size_t given = arguments.count - kFirstPositional;
+  napi_value named = arguments[1];
+  const bool keywords = !isNothing(env, named);
   if (given > formal.size()) {
-    refuse(schema.name() + ": takes at most " + std::to_string(formal.size()) + " arguments, got " + std::to_string(given));
+    refuse("takes at most " + std::to_string(formal.size()) + " arguments, got " + std::to_string(given));
   }
   torch::jit::Stack stack;
   stack.reserve(formal.size());
-  try {
-    for (uint32_t i = 0; i < formal.size(); i++) {
-      napi_value value = i < given ? element(env, arguments[1], i) : undefined(env);
-      napi_valuetype type;
+  for (size_t i = 0; i < formal.size(); i++) {
+    napi_valuetype type = napi_undefined;
+    napi_value value = nullptr;
+    if (i < given) {
+      value = arguments[kFirstPositional + i];
       napi_typeof(env, value, &type);
-      if (type == napi_undefined && keywords) {
-        napi_get_named_property(env, arguments[2], formal[i].name().c_str(), &value);
-        napi_typeof(env, value, &type);
-      }
-      if (type != napi_undefined) {
-        stack.push_back(toIValue(env, state, value, formal[i]));
-      } else if (formal[i].default_value()) {
-        stack.push_back(*formal[i].default_value());
-      } else {
-        refuse("argument \"" + formal[i].name() + "\" is missing");
-      }
     }
+    if (type == napi_undefined && keywords) {
+      napi_get_named_property(env, named, formal[i].name().c_str(), &value);
+      napi_typeof(env, value, &type);
+    }
+    if (type != napi_undefined) {
+      stack.push_back(toIValue(env, state, value, formal[i]));
+    } else if (formal[i].default_value()) {
+      stack.push_back(*formal[i].default_value());
+    } else {
+      refuse("argument \"" + formal[i].name() + "\" is missing");
+    }
+  }
+  return stack;
+}
+
+/// call(id, keywords | null, ...positional) -> result
+napi_value call(napi_env env, State& state, const Arguments& arguments) {
+  const c10::OperatorHandle& handle = operatorOf(env, state, arguments[0]);
+  const c10::FunctionSchema& schema = handle.schema();
+  if (arguments.count < kFirstPositional || arguments.count > kMostArguments) refuse("call: too few or too many arguments");
+  torch::jit::Stack stack;
+  try {
+    stack = stackOf(env, state, schema, arguments);
   } catch (const Refusal& refusal) {
     refuse(schema.name() + (schema.overload_name().empty() ? "" : "." + schema.overload_name()) + ": " + refusal.message);
   }
-  const torch::jit::Stack inputs = stack;  // for the message of a failure: the operator consumes its stack
+  // The operator consumes its stack: a message of its failure reads the arguments again.
+  const auto described = [&] { return describeCall(schema, stackOf(env, state, schema, arguments)) + ": "; };
   try {
     handle.callBoxed(stack);
   } catch (const c10::Error& error) {
-    refuse(describeCall(schema, inputs) + ": " + error.what_without_backtrace());
+    refuse(described() + error.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    refuse(describeCall(schema, inputs) + ": out of memory");
+    refuse(described() + "out of memory");
   } catch (const std::exception& error) {
-    refuse(describeCall(schema, inputs) + ": " + error.what());
+    refuse(described() + error.what());
   }
   if (stack.empty()) return undefined(env);
   if (stack.size() == 1) return fromIValue(env, state, stack[0]);
@@ -174,10 +202,30 @@ napi_value call(napi_env env, State& state, const Arguments& arguments) {
   return results;
 }
 
+/// Tells the garbage collector how much hangs on the objects it sees: it cannot know how large a tensor is.
+void report(napi_env env, int64_t bytes) {
+  int64_t total;
+  if (bytes) napi_adjust_external_memory(env, bytes, &total);
+}
+
 /// release(handles[])
 napi_value release(napi_env env, State& state, const Arguments& arguments) {
   const uint32_t length = arrayLength(env, arguments[0], "handles");
-  for (uint32_t i = 0; i < length; i++) state.release(toNumber(env, element(env, arguments[0], i), "handle"));
+  int64_t bytes = 0;
+  for (uint32_t i = 0; i < length; i++) bytes += state.release(toNumber(env, element(env, arguments[0], i), "handle"));
+  report(env, -bytes);
+  return undefined(env);
+}
+
+/// free(handle)
+napi_value freeOne(napi_env env, State& state, const Arguments& arguments) {
+  report(env, -state.release(toNumber(env, arguments[0], "handle")));
+  return undefined(env);
+}
+
+/// handOver(handle): from now on the garbage collector decides how long it lives
+napi_value handOver(napi_env env, State& state, const Arguments& arguments) {
+  report(env, state.handOver(toNumber(env, arguments[0], "handle")));
   return undefined(env);
 }
 
@@ -228,6 +276,7 @@ napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
       [owner, reference](void*) {
         std::lock_guard<std::mutex> lock(owner->pendingMutex);
         owner->pending.push_back(reference);
+        owner->anyPending.store(true, std::memory_order_release);
       },
       options);
   return number(env, state.put(tensor));
@@ -343,6 +392,13 @@ napi_value threads(napi_env env, State&, const Arguments& arguments) {
   return number(env, at::get_num_threads());
 }
 
+/// setErrorFactory(message => error)
+napi_value setErrorFactory(napi_env env, State& state, const Arguments& arguments) {
+  if (state.errorFactory) napi_delete_reference(env, state.errorFactory);
+  napi_create_reference(env, arguments[0], 1, &state.errorFactory);
+  return undefined(env);
+}
+
 /// about() -> {version, cuda, mps, live}
 napi_value about(napi_env env, State& state, const Arguments&) {
   napi_value result, cuda;
@@ -380,6 +436,8 @@ NAPI_MODULE_INIT() {
   define<schema>(env, exports, "schema");
   define<call>(env, exports, "call");
   define<release>(env, exports, "release");
+  define<freeOne>(env, exports, "free");
+  define<handOver>(env, exports, "handOver");
   define<fromBytes>(env, exports, "fromBytes");
   define<copyOut>(env, exports, "copyOut");
   define<info>(env, exports, "info");
@@ -394,6 +452,7 @@ NAPI_MODULE_INIT() {
   define<setGeneratorState>(env, exports, "setGeneratorState");
   define<threads>(env, exports, "threads");
   define<about>(env, exports, "about");
+  define<setErrorFactory>(env, exports, "setErrorFactory");
   return exports;
 }
 

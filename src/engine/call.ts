@@ -42,7 +42,7 @@ export function call(
   const named: Record<string, RawArgument> = Object.create(null);
   for (const [key, value] of Object.entries(keywords)) named[key] = raw(value);
   const { id, display } = identify(name);
-  return toTensors(native().call(id, args.map(raw), named), display);
+  return toTensors(native().call(id, named, ...args.map(raw)), display);
 }
 
 const ids = new Map<string, number>();
@@ -60,7 +60,11 @@ function identify(name: string): { id: number; display: string } {
 function find(name: string): Operator {
   const { id } = identify(name);
   const door = native();
-  const invoke = (args: readonly Argument[]) => door.call(id, args.map(raw), null);
+  // `args` is the caller's own list of rest arguments: made for this call, so it may be changed.
+  const invoke = (args: Argument[]) => {
+    for (let i = 0; i < args.length; i++) args[i] = raw(args[i]) as Argument;
+    return door.call(id, null, ...(args as RawArgument[]));
+  };
   return {
     name,
     schema: door.schema(id),
@@ -79,8 +83,9 @@ function find(name: string): Operator {
 }
 
 function raw(argument: Argument): RawArgument {
+  if (typeof argument !== 'object' || argument === null) return argument;
   if (argument instanceof Tensor) return argument.handle;
-  if (Array.isArray(argument)) return argument.map(raw);
+  if (Array.isArray(argument) && argument.some((item) => typeof item === 'object')) return argument.map(raw);
   return argument as RawArgument;
 }
 

@@ -1,5 +1,5 @@
 /**
- * @file Loads the addon and turns its refusals into `EngineError`. The only file that knows where the addon lies.
+ * @file Loads the addon, whose refusals arrive as `EngineError`. The only file that knows where the addon lies.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,7 +18,9 @@ export type RawResult = number | boolean | string | null | RawResult[];
 export interface Native {
   findOperator(name: string, overload: string): number;
   schema(operator: number): string;
-  call(operator: number, positional: readonly RawArgument[], keywords: Record<string, RawArgument> | null): RawResult;
+  call(operator: number, keywords: Record<string, RawArgument> | null, ...positional: RawArgument[]): RawResult;
+  free(handle: Handle): void;
+  handOver(handle: Handle): void;
   release(handles: readonly Handle[]): void;
   fromBytes(view: ArrayBufferView, shape: readonly number[], dtype: string, share: boolean): Handle;
   copyOut(handle: Handle, view: ArrayBufferView): void;
@@ -41,6 +43,8 @@ export interface Native {
   generatorState(generator: number): Handle;
   setGeneratorState(generator: number, state: Handle): void;
   threads(count: number | null): number;
+  /** What the addon throws instead of a plain `Error`. */
+  setErrorFactory(create: (message: string) => Error): void;
   about(): { version: string; cuda: boolean; live: number };
 }
 
@@ -58,29 +62,15 @@ function load(): Native {
   if (!existsSync(file))
     throw new EngineError(`the addon is not built (${file} is missing)`, 'run "npm run setup" in the project folder');
   try {
-    return guarded(createRequire(import.meta.url)(file) as Native);
+    const door = createRequire(import.meta.url)(file) as Native;
+    door.setErrorFactory((message) => new EngineError(message, adviceFor(message)));
+    return door;
   } catch (error) {
     throw new EngineError(
       `the addon does not load: ${(error as Error).message}`,
       'run "npm run setup" to build it for this libtorch',
     );
   }
-}
-
-/** Every function of the addon with its errors translated. */
-function guarded(raw: Native): Native {
-  const wrapped: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(raw)) {
-    const fn = value as (...args: unknown[]) => unknown;
-    wrapped[name] = (a: unknown, b: unknown, c: unknown, d: unknown, e: unknown) => {
-      try {
-        return fn(a, b, c, d, e);
-      } catch (error) {
-        throw new EngineError((error as Error).message, adviceFor((error as Error).message));
-      }
-    };
-  }
-  return wrapped as unknown as Native;
 }
 
 function adviceFor(message: string): string | undefined {

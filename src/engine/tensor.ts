@@ -38,20 +38,26 @@ interface Facts {
 
 /** Tensors made outside every scope, or handed out of one: released when JavaScript forgets them. */
 const forgotten = new FinalizationRegistry<Handle>((handle) => native().release([handle]));
-const scopes: Set<Tensor>[] = [];
+const scopes: Scope[] = [];
+
+/** The tensors that an open scope will free: a list through the tensors themselves, which adds and removes without hashing. */
+class Scope {
+  first: Tensor | undefined;
+}
 
 /** A tensor of libtorch. Immutable in shape and dtype; its data may be changed by operators whose name ends in `_`. */
 export class Tensor {
   /** @internal The addon's name of this tensor. */
   readonly handle: Handle;
   #facts: Facts | undefined;
+  #scope: Scope | undefined;
+  #before: Tensor | undefined;
+  #after: Tensor | undefined;
 
   /** @internal Use `fromArray`, `zeros` or an operator. */
   constructor(handle: Handle) {
     this.handle = handle;
-    const innermost = scopes.at(-1);
-    if (innermost) innermost.add(this);
-    else forgotten.register(this, handle, this);
+    this.#enter(scopes[scopes.length - 1]);
   }
 
   /** Sizes, `[batch, channels, ...spatial]` by convention of the layers. */
@@ -111,8 +117,54 @@ export class Tensor {
 
   /** Releases the memory now. Using the tensor afterwards is an `EngineError`; freeing twice is none. */
   free(): void {
-    forgotten.unregister(this);
-    native().release([this.handle]);
+    if (this.#scope) this.#leave();
+    else forgotten.unregister(this);
+    native().free(this.handle);
+  }
+
+  /** @internal Takes the tensor out of its scope, if that is `from` (or any, when not given), and into `to`, or out of all. */
+  moveTo(to: Scope | undefined, from?: Scope): void {
+    if (from && this.#scope !== from) return;
+    if (this.#scope) this.#leave();
+    else forgotten.unregister(this);
+    this.#enter(to);
+  }
+
+  /** @internal The handles of all tensors of a scope, which is empty afterwards. */
+  static handlesOf(scope: Scope): Handle[] {
+    const handles: Handle[] = [];
+    for (let tensor = scope.first; tensor; ) {
+      const next: Tensor | undefined = tensor.#after;
+      handles.push(tensor.handle);
+      tensor.#forget();
+      tensor = next;
+    }
+    scope.first = undefined;
+    return handles;
+  }
+
+  #enter(scope: Scope | undefined): void {
+    this.#scope = scope;
+    if (!scope) {
+      handOver(this);
+      return;
+    }
+    this.#after = scope.first;
+    if (scope.first) scope.first.#before = this;
+    scope.first = this;
+  }
+
+  #leave(): void {
+    if (this.#before) this.#before.#after = this.#after;
+    else (this.#scope as Scope).first = this.#after;
+    if (this.#after) this.#after.#before = this.#before;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#scope = undefined;
+    this.#before = undefined;
+    this.#after = undefined;
   }
 
   #read(): Facts {
@@ -140,7 +192,7 @@ export type Holder =
  * Kept ones belong to the scope around, if there is one.
  */
 export function scope<T>(work: () => T): T {
-  const made = new Set<Tensor>();
+  const made = new Scope();
   scopes.push(made);
   let result: T;
   try {
@@ -158,26 +210,27 @@ export function scope<T>(work: () => T): T {
 
 /** Takes a tensor out of every open scope: it lives until `free()` or until nothing refers to it. */
 export function keepForever(tensor: Tensor): Tensor {
-  for (const open of scopes) open.delete(tensor);
-  forgotten.register(tensor, tensor.handle, tensor);
+  tensor.moveTo(undefined);
   return tensor;
 }
 
-function keep(value: unknown, made: Set<Tensor>): void {
-  if (value instanceof Tensor) {
-    if (!made.delete(value)) return;
-    const outer = scopes.at(-1);
-    if (outer) outer.add(value);
-    else forgotten.register(value, value.handle, value);
-  } else if (Array.isArray(value)) {
-    for (const item of value) keep(item, made);
-  } else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+function keep(value: unknown, made: Scope): void {
+  if (value instanceof Tensor) value.moveTo(scopes[scopes.length - 1], made);
+  else if (Array.isArray(value)) for (const item of value) keep(item, made);
+  else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     for (const item of Object.values(value)) keep(item, made);
   }
 }
 
-function releaseAll(made: Set<Tensor>): void {
-  if (made.size > 0) native().release(Array.from(made, (tensor) => tensor.handle));
+/** Leaves a tensor to the garbage collector, which is told its size. */
+function handOver(tensor: Tensor): void {
+  forgotten.register(tensor, tensor.handle, tensor);
+  native().handOver(tensor.handle);
+}
+
+function releaseAll(made: Scope): void {
+  const handles = Tensor.handlesOf(made);
+  if (handles.length > 0) native().release(handles);
 }
 
 type ArrayConstructor = new (length: number) => TypedArray;
