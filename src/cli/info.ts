@@ -7,14 +7,14 @@ import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { formatBytes } from '../base/text.ts';
 import { Generator, memory } from '../engine/device.ts';
-import { buildAutoDeepLab } from '../models/autoDeepLab.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
 import { parseConfig } from '../run/config.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { settings } from '../run/presets.ts';
+import { summariseGenotype } from '../space/genotype.ts';
 import { trellisFacts } from '../supernet/network.ts';
 import { readArchitecture } from '../train/architecture.ts';
-import { loadDescription } from '../train/loadNetwork.ts';
+import { buildGraph, loadDescription } from '../train/loadNetwork.ts';
 import { measureSearchStep } from '../train/measure.ts';
 import { METHODS } from '../train/methods.ts';
 import { prepareMachine } from '../train/runner.ts';
@@ -76,7 +76,7 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
         genotype: readArchitecture(name),
         options: { inputs: 3, classes, ...(filters === undefined ? {} : { filters }) },
       };
-  const cost = countNetwork(buildAutoDeepLab(genotype, options), size);
+  const cost = countNetwork(buildGraph({ genotype, options }), size);
   if (json) {
     printJson({
       name,
@@ -90,7 +90,7 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
     return;
   }
   process.stdout.write(
-    `${name}: path ${genotype.path.join(' ')}, ${options.filters ?? genotype.filters} filters, ${options.classes} classes\n${costTable(cost, size)}\n`,
+    `${name}: ${summariseGenotype(genotype)}, ${options.filters ?? genotype.filters} filters, ${options.classes} classes\n${costTable(cost, size)}\n`,
   );
 }
 

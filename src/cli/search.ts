@@ -2,6 +2,7 @@
  * @file `espalier search`: finds an architecture on a data set.
  */
 import { settings } from '../run/presets.ts';
+import { summariseGenotype } from '../space/genotype.ts';
 import { searchDryRun, searchRun } from '../train/searchRun.ts';
 import { type Command, printDryRun, printJson, readRunRequest, watchRun } from './command.ts';
 
@@ -20,7 +21,7 @@ export const searchCommand: Command = {
     if (flags.json) printJson(found);
     else
       process.stdout.write(
-        `found: path ${genotype.path.join(' ')} -> ${run}/genotype.json\ntrain it: espalier train arch=${run} data=<the same>\nreport: ${report}\n`,
+        `found: ${summariseGenotype(genotype)} -> ${run}/genotype.json\ntrain it: espalier train arch=${run} data=<the same>\nreport: ${report}\n`,
       );
   },
 };

@@ -3,7 +3,7 @@
  */
 import { ArchitectureError } from '../base/errors.ts';
 import { blocksOf } from '../space/cell.ts';
-import { createGenotype, type Genotype } from '../space/genotype.ts';
+import { type AutoDeepLabGenotype, createGenotype } from '../space/genotype.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 import { decodeCell } from './cell.ts';
@@ -46,7 +46,7 @@ export function decodePath(beta: ArchitectureLogits['beta']): number[] {
 }
 
 /** The network that the logits stand for. */
-export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOptions): Genotype {
+export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOptions): AutoDeepLabGenotype {
   const blocks = blocksOf(logits.alpha.length) as number;
   return createGenotype({ ...options, path: decodePath(logits.beta), cell: decodeCell(logits.alpha, blocks) });
 }

@@ -2,8 +2,7 @@
  * @file Decodes the cell: two strongest predecessors of every block, and on each the strongest operator; never zero. @paper auto-deeplab section 4.3
  */
 import { NumericError } from '../base/errors.ts';
-import { edgeIndex } from '../space/cell.ts';
-import type { BlockInput } from '../space/genotype.ts';
+import { type BlockInput, edgeIndex } from '../space/cell.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
 import { logSoftmax } from './softmax.ts';
 

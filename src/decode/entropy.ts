@@ -1,7 +1,7 @@
 /**
  * @file How decided an architecture is: entropies of its distributions, and the share of skips in what was decoded.
  */
-import type { Genotype } from '../space/genotype.ts';
+import type { AutoDeepLabGenotype } from '../space/genotype.ts';
 import { type ArchitectureLogits, moveProbabilities } from './autoDeepLab.ts';
 import { entropy, softmax } from './softmax.ts';
 
@@ -21,7 +21,7 @@ export const moveEntropy = (beta: ArchitectureLogits['beta']): number =>
   );
 
 /** Share of skips among the operators of a decoded cell; above one half speaks of skip collapse. */
-export function skipShare(genotype: Genotype): number {
+export function skipShare(genotype: AutoDeepLabGenotype): number {
   const operators = genotype.cell.flatMap(({ inputs }) => inputs.map(({ operator }) => operator));
   return operators.filter((operator) => operator === 'skip').length / operators.length;
 }

@@ -2,7 +2,7 @@
  * @file Builds the discrete network of an Auto-DeepLab genotype: stem, cells along the path, ASPP, DeepLabv3+ decoder. @paper auto-deeplab sections 3 and 5
  */
 
-import type { Genotype } from '../space/genotype.ts';
+import type { AutoDeepLabGenotype } from '../space/genotype.ts';
 import { OPERATORS, type OperatorName } from '../space/operators.ts';
 import { GraphBuilder } from './builder.ts';
 import type { NetworkGraph } from './graph.ts';
@@ -21,7 +21,7 @@ export interface AutoDeepLabOptions {
 }
 
 /** The network of `genotype`; its last node gives logits at the input's size. */
-export function buildAutoDeepLab(genotype: Genotype, options: AutoDeepLabOptions): NetworkGraph {
+export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDeepLabOptions): NetworkGraph {
   const { inputs, classes, filters = genotype.filters, stem = [64, 64, 128] } = options;
   const build = new GraphBuilder(genotype.rank);
   const image = build.input(inputs);
@@ -66,7 +66,7 @@ interface CellPlace {
 }
 
 /** One cell: the two inputs brought to its channels, then B blocks of two operators, concatenated. */
-function buildCell(build: GraphBuilder, genotype: Genotype, place: CellPlace): number {
+function buildCell(build: GraphBuilder, genotype: AutoDeepLabGenotype, place: CellPlace): number {
   const { channels, stride, share } = place;
   const resized = build.resizeLike(place.beforeLast, place.last);
   const earlier =

@@ -7,12 +7,14 @@ import type { GraphNode, NetworkGraph, NodeOperation } from './graph.ts';
 export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
   readonly #rank: 2 | 3;
+  readonly #normOver: 'batch' | 'instance';
   /** Channels of every node so far. */
   readonly #channels: number[] = [];
   #stage = '';
 
-  constructor(rank: 2 | 3) {
+  constructor(rank: 2 | 3, options: { normOver?: 'batch' | 'instance' } = {}) {
     this.#rank = rank;
+    this.#normOver = options.normOver ?? 'batch';
   }
 
   /** All nodes added from now on belong to this stage. */
@@ -32,7 +34,13 @@ export class GraphBuilder {
     name: string,
     input: number,
     outputs: number,
-    options: { kernel: number; stride?: number; dilation?: number; depthwise?: boolean; bias?: boolean },
+    options: {
+      kernel: number | readonly number[];
+      stride?: number;
+      dilation?: number;
+      depthwise?: boolean;
+      bias?: boolean;
+    },
   ): number {
     const { kernel, stride = 1, dilation = 1, depthwise = false, bias = false } = options;
     return this.#add(
@@ -44,7 +52,7 @@ export class GraphBuilder {
   }
 
   norm(name: string, input: number): number {
-    return this.#add(name, [input], { kind: 'norm', epsilon: NORM.epsilon, momentum: NORM.momentum });
+    return this.#add(name, [input], { kind: 'norm', over: this.#normOver, ...NORM });
   }
 
   relu(input: number): number {
@@ -65,6 +73,16 @@ export class GraphBuilder {
 
   resizeBy(input: number, factor: 2 | 0.5): number {
     return this.#add('resize', [input], { kind: 'resize', to: { factor } });
+  }
+
+  /** To `floor(size times)`. */
+  resizeTimes(input: number, times: number): number {
+    return times === 1 ? input : this.#add('resize', [input], { kind: 'resize', to: { times } });
+  }
+
+  /** Without the first element of every axis. */
+  shift(input: number): number {
+    return this.#add('shift', [input], { kind: 'shift' });
   }
 
   add(inputs: readonly number[]): number {
@@ -95,7 +113,7 @@ export class GraphBuilder {
     name: string,
     input: number,
     outputs: number,
-    options: { kernel: number; stride?: number; dilation?: number },
+    options: { kernel: number | readonly number[]; stride?: number; dilation?: number },
   ): number {
     return this.norm(`${name}.norm`, this.convolution(`${name}.convolution`, this.relu(input), outputs, options));
   }

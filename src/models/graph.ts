@@ -10,19 +10,26 @@ export type NodeOperation =
   | {
       readonly kind: 'convolution';
       readonly outputs: number;
-      readonly kernel: number;
+      /** Side of the window; one number an axis where they differ. Odd. */
+      readonly kernel: number | readonly number[];
       readonly stride: number;
       readonly dilation: number;
       /** `depthwise` filters each channel alone. */
       readonly depthwise: boolean;
       readonly bias: boolean;
     }
-  | { readonly kind: 'norm'; readonly epsilon: number; readonly momentum: number }
+  /** Over the batch and space, with running statistics, or over the space of each sample alone; both with learned scale and shift. */
+  | { readonly kind: 'norm'; readonly over: 'batch' | 'instance'; readonly epsilon: number; readonly momentum: number }
   | { readonly kind: 'relu' }
   | { readonly kind: 'pool'; readonly mode: 'average' | 'max'; readonly kernel: number; readonly stride: number }
   | { readonly kind: 'globalPool' }
-  /** Bilinear with aligned corners: to the size of another node, or by 2 (`2 d - 1`) or one half (`ceil(d / 2)`). */
-  | { readonly kind: 'resize'; readonly to: { readonly like: number } | { readonly factor: 2 | 0.5 } }
+  /** Linear with aligned corners: to the size of another node, or by 2 (`2 d - 1`) or one half (`ceil(d / 2)`), or `times` a number (`floor(d times)`). */
+  | {
+      readonly kind: 'resize';
+      readonly to: { readonly like: number } | { readonly factor: 2 | 0.5 } | { readonly times: number };
+    }
+  /** Leaves out the first element of every spatial axis. */
+  | { readonly kind: 'shift' }
   | { readonly kind: 'add' }
   | { readonly kind: 'concat' }
   /** Scheduled drop path; `share` is (layer + 1) / layers. Identity at inference. */
@@ -73,6 +80,8 @@ function shapeOf(node: GraphNode, shapes: readonly NodeShape[], size: readonly n
       return { channels: first.channels, size: first.size.map(() => 1) };
     case 'resize':
       return { channels: first.channels, size: resizeTarget(node, first.size, shapes) };
+    case 'shift':
+      return { channels: first.channels, size: first.size.map((length) => length - 1) };
     case 'concat':
       for (const input of node.inputs) requireSameSize(node, first, shapes[input]);
       return { channels: node.inputs.reduce((total, input) => total + shapes[input].channels, 0), size: first.size };
@@ -99,6 +108,10 @@ export function resizeTarget(
   shapes: readonly { readonly size: readonly number[] }[],
 ): readonly number[] {
   if ('like' in node.to) return shapes[node.to.like].size;
+  if ('times' in node.to) {
+    const { times } = node.to;
+    return from.map((length) => Math.floor(length * times));
+  }
   return node.to.factor === 2 ? from.map((length) => 2 * length - 1) : strided(from, 2);
 }
 
@@ -126,7 +139,7 @@ export function countNetwork(graph: NetworkGraph, size: readonly number[]): Netw
     const inputs = node.inputs.length > 0 ? shapes[node.inputs[0]].channels : 0;
     if (node.kind === 'norm') stage.parameters += 2 * inputs;
     if (node.kind !== 'convolution') return;
-    const weights = node.outputs * (node.depthwise ? 1 : inputs) * node.kernel ** graph.rank;
+    const weights = node.outputs * (node.depthwise ? 1 : inputs) * windowOf(node.kernel, graph.rank);
     stage.parameters += weights + (node.bias ? node.outputs : 0);
     stage.multiplyAdds += weights * shapes[i].size.reduce((product, length) => product * length, 1);
   });
@@ -137,3 +150,7 @@ export function countNetwork(graph: NetworkGraph, size: readonly number[]): Netw
     stages: rows.filter((row) => row.parameters > 0),
   };
 }
+
+/** Elements of a window. */
+const windowOf = (kernel: number | readonly number[], rank: number): number =>
+  typeof kernel === 'number' ? kernel ** rank : kernel.reduce((product, side) => product * side, 1);

@@ -6,7 +6,7 @@ import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { dropPath } from '../nn/dropPath.ts';
 import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
-import { batchNorm, convolution, type Layer, type Pass } from '../nn/layers.ts';
+import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { type GraphNode, type NetworkGraph, resizeTarget } from './graph.ts';
 
@@ -104,7 +104,11 @@ function createLayer(
         }),
       );
     case 'norm':
-      return single(batchNorm(own, { channels: inputs, epsilon: node.epsilon, momentum: node.momentum }));
+      return single(
+        node.over === 'batch'
+          ? batchNorm(own, { channels: inputs, epsilon: node.epsilon, momentum: node.momentum })
+          : instanceNorm(own, { channels: inputs, epsilon: node.epsilon }),
+      );
     case 'relu':
       return single(op.relu);
     case 'pool':
@@ -115,6 +119,8 @@ function createLayer(
       return single(op.globalAveragePool);
     case 'resize':
       return ([x], _, sizes) => op.resize(x, resizeTarget(node, x.shape.slice(2), sizes));
+    case 'shift':
+      return single((x) => x.shape.slice(2).reduce((value, length, axis) => op.slice(value, axis + 2, 1, length), x));
     case 'add':
       return (terms) => terms.slice(1).reduce((total, term) => op.add(total, term), terms[0]);
     case 'concat':

@@ -2,11 +2,11 @@
  * @file Architectures by name: the published sizes, and hand-made paths of the trellis with the published cell.
  */
 import { createRandom } from '../base/random.ts';
-import { createGenotype, type Genotype, randomGenotype } from '../space/genotype.ts';
+import { type AutoDeepLabGenotype, createGenotype, type Genotype, randomGenotype } from '../space/genotype.ts';
 import { PUBLISHED_FILTERS, publishedGenotype } from '../space/published.ts';
 import { NAMED_PATHS } from '../space/trellis.ts';
 
-const onPath = (name: keyof typeof NAMED_PATHS): Genotype => {
+const onPath = (name: keyof typeof NAMED_PATHS): AutoDeepLabGenotype => {
   const published = publishedGenotype(PUBLISHED_FILTERS.s);
   const cell = published.cell.map(({ inputs }) => inputs);
   return createGenotype({

@@ -26,7 +26,8 @@ export interface ConvolutionOptions {
   rank: Rank;
   inputs: number;
   outputs: number;
-  kernel: number;
+  /** Side of the window; one number an axis where they differ. Odd. */
+  kernel: number | readonly number[];
   stride?: number;
   dilation?: number;
   groups?: number;
@@ -48,9 +49,11 @@ export function convolution(parameters: ParameterSet, options: ConvolutionOption
     initialise = fanInUniform(2),
   } = options;
   const all = (value: number) => Array<number>(rank).fill(value);
-  const weight = parameters.weight('weight', [outputs, inputs / groups, ...all(kernel)], initialise);
+  const sides = typeof kernel === 'number' ? all(kernel) : [...kernel];
+  const weight = parameters.weight('weight', [outputs, inputs / groups, ...sides], initialise);
   const shift = bias ? parameters.weight('bias', [outputs], constant(0), { decay: false }) : null;
-  const [strides, paddings, dilations] = [all(stride), all(samePadding(kernel, dilation)), all(dilation)];
+  const paddings = sides.map((side) => samePadding(side, dilation));
+  const [strides, dilations] = [all(stride), all(dilation)];
   return (x) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
 }
 

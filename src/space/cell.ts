@@ -1,6 +1,20 @@
 /**
  * @file The edges of a cell: block i (from 0) reads i + 2 predecessors, 0 = H^{l-1}, 1 = H^{l-2}, then the earlier blocks. @paper auto-deeplab section 3.1
  */
+import type { OperatorName } from './operators.ts';
+
+/** One of the two inputs of a block: state `from` (0 = H^{l-1}, 1 = H^{l-2}, 2.. = earlier blocks) through an operator. */
+export interface BlockInput {
+  readonly from: number;
+  readonly operator: OperatorName;
+}
+
+/** A block of a cell: the sum of two operators. */
+export interface Block {
+  /** From 1, as in the paper. */
+  readonly block: number;
+  readonly inputs: readonly [BlockInput, BlockInput];
+}
 
 /** Row of the alpha table of the edge from `predecessor` into `block` (from 0). */
 export const edgeIndex = (block: number, predecessor: number): number => (block * (block + 3)) / 2 + predecessor;

@@ -4,8 +4,8 @@
  * Every state is a wire to the right on its own row, below those it can read. A block taps two wires from below; its operators stand on its
  * own row, left of where its wire begins. So no line ever runs through an operator and no two operators overlap, whatever the cell.
  */
+import type { Block } from './cell.ts';
 import { element, type Fragment, INK, polyline, textAt } from './drawSvg.ts';
-import type { Block } from './genotype.ts';
 import { OPERATORS, type OperatorName } from './operators.ts';
 
 /** Colours of the kinds of operators: background and border. */

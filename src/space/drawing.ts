@@ -4,20 +4,26 @@
 import { ArchitectureError } from '../base/errors.ts';
 import { cellFragment } from './drawCell.ts';
 import { type Fragment, INK, stack, svgDocument, textAt } from './drawSvg.ts';
+import { topologyFragment } from './drawTopology.ts';
 import { trellisFragment } from './drawTrellis.ts';
-import type { Genotype } from './genotype.ts';
+import type { AutoDeepLabGenotype, Genotype } from './genotype.ts';
 import { strideOf } from './trellis.ts';
 
 /** The trellis with every possible move faint and the path of the genotype on top. */
-export const drawPath = (genotype: Genotype): string =>
+export const drawPath = (genotype: AutoDeepLabGenotype): string =>
   svgDocument(trellisFragment(genotype.path), `path through the trellis: ${strides(genotype.path)}`);
 
 /** The cell: two inputs, blocks with their operators, the concatenation. */
-export const drawCell = (genotype: Genotype): string =>
+export const drawCell = (genotype: AutoDeepLabGenotype): string =>
   svgDocument(cellFragment(genotype.cell), `cell of ${genotype.blocks} blocks`);
 
-/** The whole architecture on one card: its numbers, where it comes from, path and cell. */
+/** The whole architecture on one card: its numbers, where it comes from, and what was found: path and cell, or the topology. */
 export function drawGenotype(genotype: Genotype): string {
+  if (genotype.method === 'dints') {
+    const topology = topologyFragment(genotype.topology, genotype);
+    const parts = [title(genotype, Math.max(topology.width, TITLE_WIDTH)), topology];
+    return svgDocument(stack(parts, 14), summary(genotype));
+  }
   const path = trellisFragment(genotype.path);
   const cell = cellFragment(genotype.cell);
   const width = Math.max(path.width, cell.width, TITLE_WIDTH);
@@ -50,9 +56,13 @@ const strides = (path: readonly number[]): string => `strides ${path.map(strideO
 
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-function summary({ method, rank, filters, layers, blocks, atrous }: Genotype): string {
-  const counts = [counted(layers, 'layer'), counted(blocks, 'block'), counted(filters, 'filter')].join(', ');
-  return `${method}, ${rank}D: ${counts}, ${atrous} atrous convolutions`;
+function summary(genotype: Genotype): string {
+  const { method, rank, layers, filters } = genotype;
+  const inside =
+    method === 'dints'
+      ? [counted(genotype.topology.flat().length, 'edge'), counted(filters, 'filter')]
+      : [counted(genotype.blocks, 'block'), counted(filters, 'filter'), `${genotype.atrous} atrous convolutions`];
+  return `${method}, ${rank}D: ${[counted(layers, 'layer'), ...inside].join(', ')}`;
 }
 
 function title(genotype: Genotype, width: number): Fragment {

@@ -17,3 +17,6 @@ export type OperatorName = keyof typeof OPERATORS;
 
 /** The names in order. */
 export const OPERATOR_NAMES = Object.keys(OPERATORS) as OperatorName[];
+
+/** The names that a decoded cell may hold: all but zero. */
+export const DECODED_OPERATOR_NAMES = OPERATOR_NAMES.filter((name) => name !== 'zero');

@@ -1,7 +1,8 @@
 /**
  * @file The architecture that the paper's search found on Cityscapes, as data. @paper auto-deeplab figure 3
  */
-import { type BlockInput, createGenotype, type Genotype } from './genotype.ts';
+import type { BlockInput } from './cell.ts';
+import { type AutoDeepLabGenotype, createGenotype } from './genotype.ts';
 import type { OperatorName } from './operators.ts';
 
 const input = (operator: OperatorName, from: number): BlockInput => ({ operator, from });
@@ -18,7 +19,7 @@ const CELL: readonly [BlockInput, BlockInput][] = [
 export const PUBLISHED_FILTERS = { s: 20, m: 32, l: 48 } as const;
 
 /** The published genotype at a number of filters. */
-export const publishedGenotype = (filters: number): Genotype =>
+export const publishedGenotype = (filters: number): AutoDeepLabGenotype =>
   createGenotype({
     rank: 2,
     filters,

@@ -12,7 +12,7 @@ import { ParameterSet } from '../nn/parameters.ts';
 import { loadCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
-import { type Genotype, parseGenotype } from '../space/genotype.ts';
+import { type Genotype, parseGenotype, requireMethod } from '../space/genotype.ts';
 import { restoreTensors } from './state.ts';
 import { AVERAGE, WEIGHTS } from './trainState.ts';
 
@@ -26,7 +26,7 @@ export interface NetworkDescription {
 }
 
 export const buildGraph = ({ genotype, options }: Pick<NetworkDescription, 'genotype' | 'options'>) =>
-  buildAutoDeepLab(genotype, options);
+  buildAutoDeepLab(requireMethod(genotype, 'auto-deeplab'), options);
 
 /** A network with fresh weights. */
 export function createDescribed(

@@ -15,7 +15,7 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
-import type { Genotype } from '../space/genotype.ts';
+import { type Genotype, requireMethod, summariseGenotype } from '../space/genotype.ts';
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { METHODS } from './methods.ts';
@@ -65,7 +65,11 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
     });
     const { genotype } = describe(network.snapshot());
     const seconds = (performance.now() - started) / 1000;
-    log.append({ type: 'end', status: 'done', message: `found ${summary(genotype)} in ${formatDuration(seconds)}` });
+    log.append({
+      type: 'end',
+      status: 'done',
+      message: `found ${summariseGenotype(genotype)} in ${formatDuration(seconds)}`,
+    });
     const report = writeReport(folder);
     return { run: folder.path, genotype, report, seconds, peakBytes: memory().peakBytes };
   } catch (error) {
@@ -130,7 +134,8 @@ function createRecorder(run: {
       clock.ask();
     },
     epoch(event) {
-      const { epoch, genotype, skipShare } = event;
+      const { epoch, skipShare } = event;
+      const genotype = requireMethod(event.genotype, 'auto-deeplab');
       const metrics = metricsOf(event);
       const { alpha, beta } = event.snapshot as { alpha: unknown; beta: unknown };
       const entropies = { operators: event.operatorEntropy, moves: event.moveEntropy };
@@ -141,7 +146,7 @@ function createRecorder(run: {
       writeAtomically(folder.architecture, `${JSON.stringify(event.snapshot)}\n`);
       const miou = event.scores ? `  mIoU ${event.scores.miou.toFixed(3)}` : '';
       watcher.line(
-        `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${miou}  entropy ${event.operatorEntropy.toFixed(3)}/${event.moveEntropy.toFixed(3)}  ${summary(genotype)}`,
+        `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${miou}  entropy ${event.operatorEntropy.toFixed(3)}/${event.moveEntropy.toFixed(3)}  ${summariseGenotype(genotype)}`,
       );
       if (skipShare > 0.5) {
         const message = `${Math.round(100 * skipShare)} % of the decoded operators are skips: the search may be collapsing; stop earlier or lower architecture.learningRate`;
@@ -171,8 +176,6 @@ const metricsOf = ({
   skipShare,
   miou: scores?.miou ?? null,
 });
-
-const summary = (genotype: Genotype): string => `path ${genotype.path.join(' ')}`;
 
 function checkSearch(config: SearchConfig, dataset: DataSet): void {
   if (config.warmupEpochs >= config.epochs) {

@@ -11,7 +11,7 @@ import {
 } from '../../src/decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
-import { createGenotype, type Genotype, randomGenotype } from '../../src/space/genotype.ts';
+import { type AutoDeepLabGenotype, createGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { publishedGenotype } from '../../src/space/published.ts';
 import { LEVELS, trellisEdges } from '../../src/space/trellis.ts';
@@ -26,7 +26,7 @@ function betaOf(layers: number, value: (layer: number, from: number, move: numbe
 }
 
 /** Logits that stand for one genotype. */
-function oneHot(genotype: Genotype, height: number): ArchitectureLogits {
+function oneHot(genotype: AutoDeepLabGenotype, height: number): ArchitectureLogits {
   const alpha = Array.from({ length: edgeCount(genotype.blocks) }, () => Array<number>(OPERATOR_NAMES.length).fill(0));
   for (const { block, inputs } of genotype.cell) {
     for (const { from, operator } of inputs)
@@ -40,7 +40,7 @@ function oneHot(genotype: Genotype, height: number): ArchitectureLogits {
   return { alpha, beta };
 }
 
-const sorted = (genotype: Genotype): Genotype =>
+const sorted = (genotype: AutoDeepLabGenotype): AutoDeepLabGenotype =>
   createGenotype({
     ...genotype,
     cell: genotype.cell.map(({ inputs: [a, b] }) => (a.from < b.from ? ([a, b] as const) : ([b, a] as const))),

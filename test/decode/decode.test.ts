@@ -11,7 +11,7 @@ import { decodeCell, strongestPredecessors } from '../../src/decode/cell.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
 import { viterbi } from '../../src/decode/viterbi.ts';
 import { edgeIndex } from '../../src/space/cell.ts';
-import { type Genotype, randomGenotype } from '../../src/space/genotype.ts';
+import { type AutoDeepLabGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { trellisEdges } from '../../src/space/trellis.ts';
 
@@ -138,7 +138,7 @@ describe('the path', () => {
 });
 
 describe('decoding', () => {
-  const oneHot = (genotype: Genotype, margin: number) => {
+  const oneHot = (genotype: AutoDeepLabGenotype, margin: number) => {
     const random = createRandom(9);
     const alpha = Array.from({ length: edgeIndex(genotype.blocks, 0) }, () =>
       Array.from({ length: 8 }, () => 0.01 * random.normal()),

@@ -7,10 +7,13 @@ import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
 import { countNetwork, inferShapes } from '../../src/models/graph.ts';
 import { createNetwork } from '../../src/models/network.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
-import type { Genotype } from '../../src/space/genotype.ts';
+import type { AutoDeepLabGenotype } from '../../src/space/genotype.ts';
 
-const input = (from: number, operator: Genotype['cell'][number]['inputs'][number]['operator']) => ({ from, operator });
-const published: Genotype = {
+const input = (from: number, operator: AutoDeepLabGenotype['cell'][number]['inputs'][number]['operator']) => ({
+  from,
+  operator,
+});
+const published: AutoDeepLabGenotype = {
   format: 'espalier-genotype',
   version: 1,
   method: 'auto-deeplab',

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { ArchitectureError } from '../../src/base/errors.ts';
 import { createRandom } from '../../src/base/random.ts';
 import { drawCell, drawGenotype, drawPath, drawTrellis } from '../../src/space/drawing.ts';
-import { createGenotype, type Genotype, randomGenotype } from '../../src/space/genotype.ts';
+import { type AutoDeepLabGenotype, createGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { publishedGenotype } from '../../src/space/published.ts';
 import { trellisEdges, trellisNodes } from '../../src/space/trellis.ts';
 
@@ -137,7 +137,7 @@ describe('every drawing', () => {
     cell: publishedGenotype(20).cell.map(({ inputs }) => inputs),
     provenance: { '<script>': `"&'</svg><script>alert(1)</script>\u0000\u0008\ud800`, long: 'x y '.repeat(2000) },
   });
-  const drawings: [string, (genotype: Genotype) => string][] = [
+  const drawings: [string, (genotype: AutoDeepLabGenotype) => string][] = [
     ['drawPath', drawPath],
     ['drawCell', drawCell],
     ['drawGenotype', drawGenotype],

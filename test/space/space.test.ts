@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { blocksOf, cellStructureCount, edgeCount, edgeIndex } from '../../src/space/cell.ts';
-import { formatGenotype, type Genotype, parseGenotype, randomGenotype } from '../../src/space/genotype.ts';
+import { type AutoDeepLabGenotype, formatGenotype, parseGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { publishedGenotype } from '../../src/space/published.ts';
 import {
@@ -134,6 +134,6 @@ describe('genotype files', () => {
 
 /** The first input of the first block with some fields replaced. */
 function change(file: Record<string, unknown>, fields: object): unknown {
-  const [first, ...rest] = (file as unknown as Genotype).cell;
+  const [first, ...rest] = (file as unknown as AutoDeepLabGenotype).cell;
   return { ...file, cell: [{ ...first, inputs: [{ ...first.inputs[0], ...fields }, first.inputs[1]] }, ...rest] };
 }

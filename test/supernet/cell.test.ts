@@ -7,7 +7,7 @@ import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
-import { type Genotype, randomGenotype } from '../../src/space/genotype.ts';
+import { type AutoDeepLabGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { createArchitectureParameters } from '../../src/supernet/architecture.ts';
 import { createCell, probabilitiesByState } from '../../src/supernet/cell.ts';
@@ -16,7 +16,7 @@ import { applyOperator } from '../../src/supernet/mixedOp.ts';
 const generator = new Generator(6);
 
 /** Probabilities of 1 for the operators that the genotype keeps, and for zero on every other edge. */
-function oneHotProbabilities(genotype: Genotype): Tensor {
+function oneHotProbabilities(genotype: AutoDeepLabGenotype): Tensor {
   const table = new Float32Array(edgeCount(genotype.blocks) * 8);
   const set = (edge: number, name: (typeof OPERATOR_NAMES)[number]) => {
     table.fill(0, edge * 8, edge * 8 + 8);
