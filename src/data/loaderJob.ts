@@ -5,13 +5,13 @@ import { DataError, EspalierError } from '../base/errors.ts';
 import { type Augmentation, applyTransformation, drawTransformation } from './augment.ts';
 import { sampleRandom } from './loaderPlan.ts';
 import { createPictureCache } from './pictureCache.ts';
-import type { DataSet, Sample } from './types.ts';
+import type { Sample, SampleFormat } from './types.ts';
 
 /** What a worker knows from its start on; plain data. */
 export interface JobSetting {
-  dataset: Pick<DataSet, 'labelMap' | 'classes'>;
+  dataset: SampleFormat;
   samples: Sample[];
-  crop: [height: number, width: number];
+  crop: number[];
   augmentation: Augmentation;
   seed: number;
   cacheBytes: number;
@@ -24,12 +24,13 @@ export interface Job {
   sample: number;
 }
 
-/** Makes the crops of jobs into `images` `[height, width, 3]` and `labels` `[height, width]`. */
+/** Makes the crops of jobs into `images` `[...crop, channels]` and `labels` `[...crop]`. */
 export type JobRunner = (job: Job, images: Float32Array, labels: Uint8Array) => Promise<void>;
 
 /** Creates what runs jobs; it holds the decoded pictures. Every failure is a `DataError` that names the sample or its file. */
 export function createJobRunner(setting: JobSetting): JobRunner {
-  const { dataset, samples, crop, augmentation, seed } = setting;
+  const { dataset, samples, augmentation, seed } = setting;
+  const crop = [setting.crop[0], setting.crop[1]] as const;
   const cache = createPictureCache(dataset, setting.cacheBytes);
   return async (job, images, labels) => {
     const sample = samples[job.sample];
