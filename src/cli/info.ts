@@ -9,6 +9,7 @@ import { formatBytes } from '../base/text.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { buildArchitecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
+import { comparePublished } from '../models/publishedCost.ts';
 import { parseConfig } from '../run/config.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { settings } from '../run/presets.ts';
@@ -76,7 +77,10 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
         architecture: readArchitecture(name),
         options: { inputs: 3, classes, ...(filters === undefined ? {} : { filters }) },
       };
-  const cost = countNetwork(buildArchitecture(architecture, options), size);
+  const graph = buildArchitecture(architecture, options);
+  const cost = countNetwork(graph, size);
+  // Other filters make another network.
+  const published = filters === undefined ? comparePublished(name, graph, size) : undefined;
   if (json) {
     printJson({
       name,
@@ -85,13 +89,14 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
       size,
       classes: options.classes,
       stages: cost.stages,
+      ...(published ? { published } : {}),
       architecture,
     });
     return;
   }
   const { filters: width = isGenotype(architecture) ? architecture.filters : undefined } = options;
   process.stdout.write(
-    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes\n${costTable(cost, size)}\n`,
+    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes\n${costTable(cost, size)}\n${published ? `${published.remark}\n` : ''}`,
   );
 }
 
