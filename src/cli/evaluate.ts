@@ -43,6 +43,7 @@ export const evaluateCommand: Command = {
       dataset,
       network,
       reduction: description.reduction,
+      longSide: description.longSide,
       device,
       split,
       inference: config.tta,

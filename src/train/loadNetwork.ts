@@ -2,59 +2,64 @@
  * @file The network of a run: what it is made of (`network.json`), its weights, and the classes it tells apart.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
-import { type AutoDeepLabOptions, buildAutoDeepLab } from '../models/autoDeepLab.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
 import { ParameterSet } from '../nn/parameters.ts';
 import { loadCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
-import { type Genotype, parseGenotype, requireMethod } from '../space/genotype.ts';
 import { restoreTensors } from './state.ts';
 import { AVERAGE, WEIGHTS } from './trainState.ts';
 
 /** Everything that the weights do not say. */
 export interface NetworkDescription {
-  readonly genotype: Genotype;
-  readonly options: AutoDeepLabOptions;
+  readonly architecture: Architecture;
+  readonly options: BuildOptions;
   readonly classes: readonly SegmentationClass[];
   /** Pictures are read at 1 / reduction of their size. */
   readonly reduction: number;
+  /** Pictures are first brought to so many pixels on their longer side. */
+  readonly longSide?: number;
 }
 
-export const buildGraph = ({ genotype, options }: Pick<NetworkDescription, 'genotype' | 'options'>) =>
-  buildAutoDeepLab(requireMethod(genotype, 'auto-deeplab'), options);
+/** What decides the graph. */
+export type NetworkPlan = Pick<NetworkDescription, 'architecture' | 'options'>;
 
 /** A network with fresh weights. */
 export function createDescribed(
-  description: Pick<NetworkDescription, 'genotype' | 'options'>,
+  { architecture, options: size }: NetworkPlan,
   generator: Generator,
   device: string,
   options: NetworkOptions = {},
 ): Network {
-  return createNetwork(buildGraph(description), new ParameterSet({ generator: generator.id, device }), options);
+  return createNetwork(
+    buildArchitecture(architecture, size),
+    new ParameterSet({ generator: generator.id, device }),
+    options,
+  );
 }
-
-const file = (folder: RunFolder) => join(folder.path, 'network.json');
 
 export function saveDescription(folder: RunFolder, description: NetworkDescription): void {
-  writeAtomically(file(folder), `${JSON.stringify(description, null, 1)}\n`);
+  writeAtomically(folder.network, `${JSON.stringify(description, null, 1)}\n`);
 }
 
-export function loadDescription(folder: RunFolder): NetworkDescription {
-  let value: NetworkDescription;
+export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): NetworkDescription {
+  let value: NetworkDescription & { genotype?: unknown };
   try {
-    value = JSON.parse(readFileSync(file(folder), 'utf8')) as NetworkDescription;
+    value = JSON.parse(readFileSync(file, 'utf8')) as NetworkDescription;
   } catch (error) {
     throw new DataError(
-      `${file(folder)}: cannot be read (${(error as Error).message})`,
+      `${file}: cannot be read (${(error as Error).message})`,
       'give the folder of a run of espalier train',
     );
   }
-  return { ...value, genotype: parseGenotype(value.genotype, file(folder)) };
+  // The first runs had genotypes only, under that name.
+  const { genotype, architecture = genotype, ...rest } = value;
+  return { ...rest, architecture: parseArchitecture(architecture, file) };
 }
 
 /** The trained network of a run: its averaged weights where it has them. */
@@ -66,8 +71,38 @@ export function loadNetwork(
 ): { network: Network; description: NetworkDescription } {
   const description = loadDescription(folder);
   const network = createDescribed(description, generator, device);
+  const { tensors, prefix } = loadWeights(folder, which);
+  restoreTensors(network.parameters.entries(), tensors, prefix);
+  return { network, description };
+}
+
+/** The stored tensors of a run and the prefix of those that are evaluated. */
+function loadWeights(folder: RunFolder, which: 'best' | 'last') {
   const { tensors } = loadCheckpoint(folder[which]);
   const averaged = Object.keys(tensors).some((name) => name.startsWith(AVERAGE));
-  restoreTensors(network.parameters.entries(), tensors, averaged ? AVERAGE : WEIGHTS);
-  return { network, description };
+  return { tensors, prefix: averaged ? AVERAGE : WEIGHTS };
+}
+
+/**
+ * Copies the best weights of a run into a network of the same architecture. Where the two tell different numbers of classes apart, the tensors
+ * that have one row a class keep their first values. Returns the names of those.
+ * @throws DataError when the networks differ in more than the classes.
+ */
+export function transferWeights(folder: RunFolder, network: Network): string[] {
+  const before = loadDescription(folder).classes.length;
+  const after = network.graph.classes;
+  const { tensors, prefix } = loadWeights(folder, 'best');
+  const entries = [...network.parameters.entries()];
+  const isHead = ([name, { shape }]: [string, Tensor]) => {
+    const stored = tensors[prefix + name]?.shape;
+    return (
+      before !== after &&
+      stored !== undefined &&
+      shape[0] === after &&
+      stored.join() === [before, ...shape.slice(1)].join()
+    );
+  };
+  const body = entries.filter((entry) => !isHead(entry));
+  restoreTensors(new Map(body), tensors, prefix);
+  return entries.filter(isHead).map(([name]) => name);
 }

@@ -17,7 +17,7 @@ import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(8, 2);
 const description: NetworkDescription = {
-  genotype: randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2)),
+  architecture: randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2)),
   options: { inputs: 3, classes: dataset.classes.length, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } },
   classes: dataset.classes,
   reduction: 1,
@@ -36,6 +36,9 @@ const settings: TrainSettings = {
   average: 0.9,
   evaluateEvery: 1,
   reduction: 1,
+  accumulate: 1,
+  precision: 'float32',
+  frozenNorms: false,
 };
 
 function start(): Training {
