@@ -118,8 +118,9 @@ export class GraphBuilder {
     return this.norm(`${name}.norm`, this.convolution(`${name}.convolution`, this.relu(input), outputs, options));
   }
 
-  finish(classes: number): NetworkGraph {
-    return { rank: this.#rank, classes, nodes: this.nodes };
+  /** The graph; `auxiliary` are nodes of logits at coarser sizes, finest first. */
+  finish(classes: number, auxiliary: readonly number[] = []): NetworkGraph {
+    return { rank: this.#rank, classes, nodes: this.nodes, ...(auxiliary.length > 0 ? { auxiliary } : {}) };
   }
 
   #add(name: string, inputs: readonly number[], operation: NodeOperation, channels?: number): number {

@@ -47,6 +47,8 @@ export interface NetworkGraph {
   readonly rank: 2 | 3;
   readonly classes: number;
   readonly nodes: readonly GraphNode[];
+  /** Nodes that give logits at coarser sizes, finest first. Only a loss with deep supervision reads them: inference leaves them out. */
+  readonly auxiliary?: readonly number[];
 }
 
 /** Channels and spatial size of one node's output. */
