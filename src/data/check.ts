@@ -92,6 +92,7 @@ async function checkSample(
     count(source.width, source.height);
     return paintScene(source.seed, source.width, source.height).label;
   }
+  if (source.kind !== 'files') return undefined;
   const picture = await attempt(source.image, () => loadPicture(source.image), problems);
   if (picture !== undefined) count(picture.width, picture.height);
   const { label } = source;
@@ -164,7 +165,7 @@ function checkSplits(dataset: DataSet): DataProblem[] {
 }
 
 function sourceKey({ source }: Sample): string {
-  return source.kind === 'files' ? source.image : `scene ${source.seed} ${source.width}x${source.height}`;
+  return source.kind === 'files' ? source.image : JSON.stringify(source);
 }
 
 function checkClasses(dataset: DataSet, pixels: Float64Array, read: number): DataProblem[] {

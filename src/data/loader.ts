@@ -7,28 +7,36 @@ import { type Augmentation, checkAugmentation, normalisePicture, STANDARD_AUGMEN
 import { createJobRunner, type JobRunner, type JobSetting } from './loaderJob.ts';
 import { epochOrder } from './loaderPlan.ts';
 import { loadSample } from './sample.ts';
-import type { DataSet, Sample } from './types.ts';
+import { channelsOf, formatOf, type Sample, type SampleFormat } from './types.ts';
+import { checkPatchSettings, type PatchSettings, STANDARD_PATCHES } from './volumes/patches.ts';
 import { createWorkerPool, type WorkerPool } from './workerPool.ts';
 
-/** A batch: `images` `[batch, height, width, 3]` in [-1, 1] (channels last), `labels` `[batch, height, width]` class ids and 255. */
+/**
+ * A batch: `images` `[batch, ...size, channels]` (channels last; pictures are RGB in [-1, 1]), `labels` `[batch, ...size]` class ids
+ * and 255.
+ */
 export interface Batch {
   images: Float32Array;
   labels: Uint8Array;
   ids: string[];
   batch: number;
-  height: number;
-  width: number;
+  /** `[height, width]` or `[depth, height, width]`. */
+  size: readonly number[];
+  channels: number;
 }
 
 /** What `createLoader` needs. */
 export interface LoaderOptions {
-  dataset: Pick<DataSet, 'labelMap' | 'classes'>;
+  dataset: SampleFormat;
   samples: readonly Sample[];
   /** Samples a batch. */
   batch: number;
-  crop: readonly [height: number, width: number];
-  /** Default `STANDARD_AUGMENTATION`. */
+  /** Size of a crop `[height, width]`, or of a patch `[depth, height, width]`. */
+  crop: readonly number[];
+  /** For pictures; default `STANDARD_AUGMENTATION`. */
   augmentation?: Augmentation;
+  /** For volumes; default `STANDARD_PATCHES`. */
+  patches?: PatchSettings;
   seed: number;
   /** Threads; 0, the default, works in process. */
   workers?: number;
@@ -38,7 +46,7 @@ export interface LoaderOptions {
   dropLast?: boolean;
   /** Batches made ahead of the one in use; default 2, and at least 2 a worker in samples. */
   prefetch?: number;
-  /** Limit of decoded pictures in memory, over all workers; default 1 GiB. */
+  /** Limit of decoded pictures and prepared volumes in memory, over all workers; default 1 GiB. */
   cacheBytes?: number;
 }
 
@@ -51,13 +59,21 @@ export interface Loader {
   close(): Promise<void>;
 }
 
-/** Creates a loader of augmented crops. Errors while iterating are `DataError`s that name the file. */
+/** Creates a loader of augmented crops of pictures or patches of volumes. Errors while iterating are `DataError`s that name the file. */
 export function createLoader(options: LoaderOptions): Loader {
   const { samples, batch, crop, seed, workers = 0, shuffle = true, dropLast = true } = options;
   const augmentation = options.augmentation ?? STANDARD_AUGMENTATION;
   checkAugmentation(augmentation);
-  const numbers = { batch, 'crop height': crop[0], 'crop width': crop[1] };
-  for (const [name, value] of Object.entries(numbers)) {
+  const patches = options.patches ?? STANDARD_PATCHES;
+  checkPatchSettings(patches);
+  const { rank } = options.dataset;
+  if (crop.length !== rank) {
+    throw new ConfigError(
+      `a crop of ${crop.length} sides (${crop.join(', ')}) for data of rank ${rank}`,
+      rank === 2 ? 'expected [height, width]' : 'expected [depth, height, width]',
+    );
+  }
+  for (const [name, value] of [['batch', batch], ...crop.map((side) => ['crop', side] as const)] as const) {
     if (!Number.isInteger(value) || value < 1)
       throw new ConfigError(`${name} ${value}`, 'expected a whole number from 1 on');
   }
@@ -67,10 +83,11 @@ export function createLoader(options: LoaderOptions): Loader {
     throw new ConfigError(`${samples.length} samples make no batch of ${batch}`, 'lower the batch or add data');
   }
   const setting: JobSetting = {
-    dataset: { labelMap: options.dataset.labelMap, classes: options.dataset.classes },
+    dataset: formatOf(options.dataset),
     samples: [...samples],
-    crop: [crop[0], crop[1]],
+    crop: [...crop],
     augmentation,
+    patches,
     seed,
     cacheBytes: options.cacheBytes ?? 2 ** 30,
   };
@@ -99,38 +116,35 @@ export function createLoader(options: LoaderOptions): Loader {
 
 async function makeBatch(
   run: JobRunner,
-  { crop, samples }: JobSetting,
+  { dataset, crop: size, samples }: JobSetting,
   epoch: number,
   order: readonly number[],
   first: number,
-  size: number,
+  count: number,
 ): Promise<Batch> {
-  const [height, width] = crop;
-  const numbers = order.slice(first, first + size);
-  const pixels = height * width;
-  const images = new Float32Array(numbers.length * pixels * 3);
+  const channels = channelsOf(dataset);
+  const numbers = order.slice(first, first + count);
+  const pixels = size.reduce((product, side) => product * side, 1);
+  const images = new Float32Array(numbers.length * pixels * channels);
   const labels = new Uint8Array(numbers.length * pixels);
   await Promise.all(
     numbers.map((sample, i) =>
       run(
         { epoch, place: first + i, sample },
-        images.subarray(i * pixels * 3, (i + 1) * pixels * 3),
+        images.subarray(i * pixels * channels, (i + 1) * pixels * channels),
         labels.subarray(i * pixels, (i + 1) * pixels),
       ),
     ),
   );
-  return { images, labels, ids: numbers.map((sample) => samples[sample].id), batch: numbers.length, height, width };
+  return { images, labels, ids: numbers.map((sample) => samples[sample].id), batch: numbers.length, size, channels };
 }
 
 /** Whole pictures one by one, `batch` 1, without augmentation, in the order of `samples`; sizes may differ from one to the next. */
-export async function* evaluationBatches(
-  dataset: Pick<DataSet, 'labelMap' | 'classes'>,
-  samples: readonly Sample[],
-): AsyncGenerator<Batch> {
+export async function* evaluationBatches(dataset: SampleFormat, samples: readonly Sample[]): AsyncGenerator<Batch> {
   for (const sample of samples) {
     const { width, height, image, label } = await loadSample(dataset, sample);
     const images = new Float32Array(image.length);
     normalisePicture(image, images);
-    yield { images, labels: label, ids: [sample.id], batch: 1, height, width };
+    yield { images, labels: label, ids: [sample.id], batch: 1, size: [height, width], channels: 3 };
   }
 }

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DataError } from '../base/errors.ts';
 import { createJobRunner, type Job, type JobSetting } from './loaderJob.ts';
+import { channelsOf } from './types.ts';
 
 /** A job with the number of its answer. */
 export interface WorkerRequest {
@@ -20,10 +21,11 @@ if (parentPort !== null) {
   const port = parentPort;
   const setting = workerData as JobSetting;
   const run = createJobRunner(setting);
-  const pixels = setting.crop[0] * setting.crop[1];
+  const pixels = setting.crop.reduce((product, side) => product * side, 1);
+  const channels = channelsOf(setting.dataset);
   let last: Promise<void> = Promise.resolve();
   const answer = async ({ id, job }: WorkerRequest): Promise<void> => {
-    const images = new Float32Array(pixels * 3);
+    const images = new Float32Array(pixels * channels);
     const labels = new Uint8Array(pixels);
     try {
       await run(job, images, labels);

@@ -16,6 +16,7 @@ export async function loadSample(
 ): Promise<LabelledPicture> {
   const { source } = sample;
   if (source.kind === 'scene') return paintScene(source.seed, source.width, source.height);
+  if (source.kind !== 'files') throw new DataError(`${sample.id}: expected a picture, came a volume`);
   const picture = await loadPicture(source.image);
   const { width, height } = picture;
   if (source.label === undefined) {

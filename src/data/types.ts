@@ -1,7 +1,9 @@
 /**
- * @file What a data set is: classes, two splits of samples and a map from the values in label files to class ids. Plain data,
- * so that it crosses to a worker thread or into a file; it holds no pictures. Reading a sample is `sample.ts`.
+ * @file What a data set is: classes, two splits of samples and a map from the values in label files to class ids; of pictures or of
+ * volumes. Plain data, so that it crosses to a worker thread or into a file; it holds no pictures. Reading a sample is `sample.ts`.
  */
+import type { VolumeShape } from './volume.ts';
+import type { Preparation } from './volumes/preparation.ts';
 
 /** The label of pixels that count neither in a loss nor in a metric. */
 export const IGNORE = 255;
@@ -31,14 +33,25 @@ export interface SegmentationClass {
   colour: Colour;
 }
 
-/** Where a sample comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. */
-export type SampleSource =
+/** Where a picture comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. */
+export type PictureSource =
   | { kind: 'files'; image: string; label?: string }
   | { kind: 'scene'; seed: number; width: number; height: number };
 
-/** One picture with its labels, by reference. */
+/**
+ * Where a volume comes from: NIfTI files or folders of DICOM slices (`label` absent: to be predicted), or a seed of the embedded
+ * phantoms. `images` is one file with every channel, or one file a channel.
+ */
+export type VolumeSource =
+  | { kind: 'volume'; images: string[]; label?: string }
+  | { kind: 'phantom'; seed: number; shape: VolumeShape };
+
+/** Where a sample comes from; a data set holds sources of its rank only. */
+export type SampleSource = PictureSource | VolumeSource;
+
+/** One picture or volume with its labels, by reference. */
 export interface Sample {
-  /** Unique inside a data set; for files the path below the picture folder without extension. */
+  /** Unique inside a data set; for files the path below the folder of images without extension. */
   id: string;
   source: SampleSource;
 }
@@ -46,13 +59,11 @@ export interface Sample {
 /** The two splits. */
 export type SplitName = 'train' | 'val';
 
-/** A data set of pictures, by reference. */
-export interface DataSet {
+/** What data sets of pictures and of volumes share. */
+export interface DataSetBase {
   name: string;
   /** The layout that was recognised, such as `camvid`. */
   layout: string;
-  /** Number of spatial axes: pictures have 2. */
-  rank: 2;
   classes: SegmentationClass[];
   ignore: typeof IGNORE;
   /** For each raw value 0..255 of a label file: a class id, `IGNORE` or `NOT_ALLOWED`. */
@@ -60,6 +71,43 @@ export interface DataSet {
   splits: Record<SplitName, Sample[]>;
   /** Files left without a partner, when the data set was opened with `allowUnpaired`; else empty or masks without a picture. */
   unpaired: string[];
+}
+
+/** A data set of RGB pictures, by reference. */
+export interface PictureSet extends DataSetBase {
+  /** Number of spatial axes. */
+  rank: 2;
+}
+
+/** A data set of volumes, by reference. */
+export interface VolumeSet extends DataSetBase {
+  /** Number of spatial axes. */
+  rank: 3;
+  /** What each channel of an image is, such as `MRI`, `CT` or `FLAIR`; as many as there are channels. */
+  modalities: string[];
+  /** How a volume is made ready for a network. */
+  preparation: Preparation;
+}
+
+/** A data set by reference; `rank` tells pictures from volumes. */
+export type DataSet = PictureSet | VolumeSet;
+
+/** What reading the samples of a data set takes: the data set without its lists. */
+export type SampleFormat =
+  | Pick<PictureSet, 'rank' | 'labelMap' | 'classes'>
+  | Pick<VolumeSet, 'rank' | 'labelMap' | 'classes' | 'modalities' | 'preparation'>;
+
+/** The format of a data set and nothing else, so that little crosses to a worker thread. */
+export function formatOf(dataset: SampleFormat): SampleFormat {
+  const { labelMap, classes } = dataset;
+  if (dataset.rank === 2) return { rank: 2, labelMap, classes };
+  const { rank, modalities, preparation } = dataset;
+  return { rank, labelMap, classes, modalities, preparation };
+}
+
+/** Channels of an image of the data set. */
+export function channelsOf(dataset: SampleFormat): number {
+  return dataset.rank === 2 ? 3 : dataset.modalities.length;
 }
 
 /** A decoded sample: `image` is `[height, width, 3]` RGB, `label` is `[height, width]` with class ids and `IGNORE`. */

@@ -2,7 +2,7 @@
  * @file Scores a network on whole pictures: one confusion matrix over the split, ignored pixels left out.
  */
 import { evaluationBatches } from '../data/loader.ts';
-import type { DataSet, Sample } from '../data/types.ts';
+import type { DataSet, Sample, SampleFormat } from '../data/types.ts';
 import { scope } from '../engine/tensor.ts';
 import {
   addToConfusion,
@@ -33,7 +33,7 @@ export interface ScoredPicture {
 /** Scores `network` on `samples`, picture by picture at full size. */
 export async function evaluate(
   network: Infer,
-  dataset: Pick<DataSet, 'labelMap' | 'classes' | 'ignore'>,
+  dataset: SampleFormat & Pick<DataSet, 'ignore'>,
   samples: readonly Sample[],
   device: string,
   options: { inference?: InferenceOptions; onPicture?: (picture: ScoredPicture, done: number) => void } = {},
@@ -46,11 +46,12 @@ export async function evaluate(
     );
     addToConfusion(confusion, prediction, batch.labels, dataset.ignore);
     done++;
+    const [height, width] = batch.size;
     options.onPicture?.(
       {
         id: batch.ids[0],
-        width: batch.width,
-        height: batch.height,
+        width,
+        height,
         image: batch.images,
         label: batch.labels,
         prediction,

@@ -85,7 +85,7 @@ export async function segment(
   const { width, height, data } = await loadPicture(file);
   const images = new Float32Array(data.length);
   normalisePicture(data, images);
-  const pixels = { images, labels: new Uint8Array(width * height), batch: 1, height, width };
+  const pixels = { images, labels: new Uint8Array(width * height), batch: 1, size: [height, width], channels: 3 };
   const ids = scope(() => classMap(infer(forward, toTensors(pixels, device).images, options)));
   return { width, height, image: data, ids };
 }

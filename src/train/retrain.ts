@@ -21,7 +21,8 @@ export interface TrainSettings {
   /** Where training ends: after so many epochs, steps, or minutes of training. */
   readonly budget: { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
   readonly batch: number;
-  readonly crop: readonly [height: number, width: number];
+  /** Size of a crop or patch: `[height, width]` or `[depth, height, width]`. */
+  readonly crop: readonly number[];
   readonly seed: number;
   readonly workers: number;
   readonly augmentation: Augmentation;

@@ -21,7 +21,8 @@ export interface SearchSettings {
   /** Epochs in which the architecture is frozen. */
   readonly warmupEpochs: number;
   readonly batch: number;
-  readonly crop: readonly [height: number, width: number];
+  /** Size of a crop or patch: `[height, width]` or `[depth, height, width]`. */
+  readonly crop: readonly number[];
   readonly seed: number;
   readonly workers: number;
   readonly augmentation: Augmentation;

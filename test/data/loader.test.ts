@@ -45,9 +45,9 @@ describe('in process', () => {
 
   it('gives whole pictures for evaluation', async () => {
     const batches = await all(evaluationBatches(dataset, dataset.splits.val));
-    expect(batches.map(({ batch, height, width }) => [batch, height, width])).toEqual([
-      [1, 48, 64],
-      [1, 48, 64],
+    expect(batches.map(({ batch, size, channels }) => [batch, size, channels])).toEqual([
+      [1, [48, 64], 3],
+      [1, [48, 64], 3],
     ]);
   });
 });
