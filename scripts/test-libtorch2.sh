@@ -19,6 +19,10 @@ if [ ! -e "$chroot_folder/.espalier-ready" ]; then
   touch "$chroot_folder/.espalier-ready"
 fi
 
+# What this machine trusts (the certificate of a proxy, say) is trusted inside too.
+certificates=/etc/ssl/certs/ca-certificates.crt
+cp "$certificates" "$chroot_folder$certificates"
+
 clone="$chroot_folder/root/espalier"
 rm -rf "$clone"
 git clone -q . "$clone"
@@ -31,5 +35,5 @@ if [ -n "${ESPALIER_DATA:-}" ]; then
   mount --bind -o ro "$ESPALIER_DATA" "$chroot_folder/data"
   data=(ESPALIER_DATA=/data)
 fi
-chroot "$chroot_folder" /usr/bin/env HOME=/root CI=true "${data[@]}" ${npm_config_registry:+npm_config_registry="$npm_config_registry"} \
+chroot "$chroot_folder" /usr/bin/env HOME=/root CI=true npm_config_cafile="$certificates" "${data[@]}" ${npm_config_registry:+npm_config_registry="$npm_config_registry"} \
   sh -ec 'cd /root/espalier && dpkg-query -W libtorch-dev nodejs && npm test'

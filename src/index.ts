@@ -16,6 +16,8 @@ export { gradients, noGrad } from './engine/autograd.ts';
 export { Generator, memory, threads } from './engine/device.ts';
 export * as ops from './engine/operators.ts';
 export { fromArray, scope, type Tensor } from './engine/tensor.ts';
+export type { Architecture, OrdinaryNetwork } from './models/architecture.ts';
+export { buildArchitecture, isGenotype } from './models/architecture.ts';
 export { countNetwork, type NetworkCost } from './models/graph.ts';
 export type { Network } from './models/network.ts';
 export { drawGenotype } from './space/drawing.ts';

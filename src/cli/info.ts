@@ -7,14 +7,15 @@ import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { formatBytes } from '../base/text.ts';
 import { Generator, memory } from '../engine/device.ts';
+import { buildArchitecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
+import { comparePublished } from '../models/publishedCost.ts';
 import { parseConfig } from '../run/config.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { settings } from '../run/presets.ts';
-import { summariseGenotype } from '../space/genotype.ts';
 import { trellisFacts } from '../supernet/network.ts';
 import { readArchitecture } from '../train/architecture.ts';
-import { buildGraph, loadDescription } from '../train/loadNetwork.ts';
+import { loadDescription } from '../train/loadNetwork.ts';
 import { measureSearchStep } from '../train/measure.ts';
 import { METHODS } from '../train/methods.ts';
 import { prepareMachine } from '../train/runner.ts';
@@ -70,13 +71,16 @@ export const infoCommand: Command = {
 function networkInfo(name: string, config: InfoConfig, json: boolean): void {
   const { size, classes, filters } = config;
   const isRun = existsSync(join(name, 'network.json'));
-  const { genotype, options } = isRun
+  const { architecture, options } = isRun
     ? loadDescription(openRunFolder(name))
     : {
-        genotype: readArchitecture(name),
+        architecture: readArchitecture(name),
         options: { inputs: 3, classes, ...(filters === undefined ? {} : { filters }) },
       };
-  const cost = countNetwork(buildGraph({ genotype, options }), size);
+  const graph = buildArchitecture(architecture, options);
+  const cost = countNetwork(graph, size);
+  // Other filters make another network.
+  const published = filters === undefined ? comparePublished(name, graph, size) : undefined;
   if (json) {
     printJson({
       name,
@@ -85,12 +89,14 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
       size,
       classes: options.classes,
       stages: cost.stages,
-      genotype,
+      ...(published ? { published } : {}),
+      architecture,
     });
     return;
   }
+  const { filters: width = isGenotype(architecture) ? architecture.filters : undefined } = options;
   process.stdout.write(
-    `${name}: ${summariseGenotype(genotype)}, ${options.filters ?? genotype.filters} filters, ${options.classes} classes\n${costTable(cost, size)}\n`,
+    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes\n${costTable(cost, size)}\n${published ? `${published.remark}\n` : ''}`,
   );
 }
 

@@ -140,10 +140,9 @@ export function countNetwork(graph: NetworkGraph, size: readonly number[]): Netw
     stages.set(node.stage, stage);
     const inputs = node.inputs.length > 0 ? shapes[node.inputs[0]].channels : 0;
     if (node.kind === 'norm') stage.parameters += 2 * inputs;
-    if (node.kind !== 'convolution') return;
-    const weights = node.outputs * (node.depthwise ? 1 : inputs) * windowOf(node.kernel, graph.rank);
-    stage.parameters += weights + (node.bias ? node.outputs : 0);
-    stage.multiplyAdds += weights * shapes[i].size.reduce((product, length) => product * length, 1);
+    if (node.kind === 'convolution')
+      stage.parameters += weightsOf(node, inputs, graph.rank) + (node.bias ? node.outputs : 0);
+    stage.multiplyAdds += multiplyAddsOf(graph, shapes, i);
   });
   const rows = [...stages].map(([stage, cost]) => ({ stage, ...cost }));
   return {
@@ -152,6 +151,22 @@ export function countNetwork(graph: NetworkGraph, size: readonly number[]): Netw
     stages: rows.filter((row) => row.parameters > 0),
   };
 }
+
+/** Multiply-adds of node `i` when it gives features of `size`: those of convolutions, 0 for anything else. */
+export function multiplyAddsOf(
+  graph: NetworkGraph,
+  shapes: readonly NodeShape[],
+  i: number,
+  size: readonly number[] = shapes[i].size,
+): number {
+  const node = graph.nodes[i];
+  if (node.kind !== 'convolution') return 0;
+  const elements = size.reduce((product, length) => product * length, 1);
+  return weightsOf(node, shapes[node.inputs[0]].channels, graph.rank) * elements;
+}
+
+const weightsOf = (node: Extract<GraphNode, { kind: 'convolution' }>, inputs: number, rank: 2 | 3): number =>
+  node.outputs * (node.depthwise ? 1 : inputs) * windowOf(node.kernel, rank);
 
 /** Elements of a window. */
 const windowOf = (kernel: number | readonly number[], rank: number): number =>

@@ -1,5 +1,5 @@
 /**
- * @file The segmentation head: ASPP on the last features, DeepLabv3+ decoder on the finest ones, logits at the picture's size.
+ * @file The segmentation head: ASPP on the last features, DeepLabv3+ decoder on the finest ones, logits at the picture's size; and its parts.
  */
 import type { GraphBuilder } from './builder.ts';
 
@@ -31,7 +31,23 @@ export function segmentationHead(
   options: Partial<HeadOptions> = {},
 ): number {
   const { features, finest, image, classes, outputStride } = place;
-  const { aspp, decoder, lowLevel, rates = asppRates(outputStride) } = { ...PUBLISHED_HEAD, ...options };
+  const { decoder, lowLevel } = { ...PUBLISHED_HEAD, ...options };
+  const context = asppContext(build, features, outputStride, options);
+  build.stage('decoder');
+  const detail = build.convolutionNormRelu('lowLevel', finest, lowLevel, { kernel: 1 });
+  let joined = build.concat([build.resizeLike(context, detail), detail]);
+  for (const i of [0, 1]) joined = build.convolutionNormRelu(`${i}`, joined, decoder, { kernel: 3 });
+  return classifier(build, joined, classes, image);
+}
+
+/** Adds an ASPP: a 1x1, three atrous 3x3 and the mean of the picture, projected to the filters of one branch. */
+export function asppContext(
+  build: GraphBuilder,
+  features: number,
+  outputStride: number,
+  options: Partial<HeadOptions> = {},
+): number {
+  const { aspp, rates = asppRates(outputStride) } = { ...PUBLISHED_HEAD, ...options };
   build.stage('aspp');
   const pooled = build.convolutionNormRelu('pooling', build.globalPool(features), aspp, { kernel: 1 });
   const branches = [
@@ -39,11 +55,11 @@ export function segmentationHead(
     ...rates.map((dilation, i) => build.convolutionNormRelu(`atrous${i}`, features, aspp, { kernel: 3, dilation })),
     build.resizeLike(pooled, features),
   ];
-  const context = build.convolutionNormRelu('projection', build.concat(branches), aspp, { kernel: 1 });
-  build.stage('decoder');
-  const detail = build.convolutionNormRelu('lowLevel', finest, lowLevel, { kernel: 1 });
-  let joined = build.concat([build.resizeLike(context, detail), detail]);
-  for (const i of [0, 1]) joined = build.convolutionNormRelu(`${i}`, joined, decoder, { kernel: 3 });
+  return build.convolutionNormRelu('projection', build.concat(branches), aspp, { kernel: 1 });
+}
+
+/** Adds the biased 1x1 that gives the logits, at the size of the picture. */
+export function classifier(build: GraphBuilder, features: number, classes: number, image: number): number {
   build.stage('classifier');
-  return build.resizeLike(build.convolution('logits', joined, classes, { kernel: 1, bias: true }), image);
+  return build.resizeLike(build.convolution('logits', features, classes, { kernel: 1, bias: true }), image);
 }

@@ -16,6 +16,8 @@ export interface RunFolder {
   readonly events: string;
   /** One row an epoch. */
   readonly results: string;
+  /** What a trained network is made of; only trainings have one. */
+  readonly network: string;
   readonly genotype: string;
   readonly genotypeDrawing: string;
   /** The logits of a search, as `espalier decode` reads them. */
@@ -93,6 +95,7 @@ function describe(path: string): RunFolder {
     config: join(path, 'config.yaml'),
     events: join(path, 'events.jsonl'),
     results: join(path, 'results.csv'),
+    network: join(path, 'network.json'),
     genotype: join(path, 'genotype.json'),
     genotypeDrawing: join(path, 'genotype.svg'),
     architecture: join(path, 'architecture.json'),

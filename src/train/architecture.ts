@@ -1,25 +1,31 @@
 /**
- * @file What a user names as an architecture: a genotype file, the folder of a run, or a name of the registry.
+ * @file What a user names as an architecture: a file, the folder of a run, or a name of the registry.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArchitectureError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
-import { ARCHITECTURES, findArchitecture } from '../models/registry.ts';
-import { type Genotype, parseGenotype } from '../space/genotype.ts';
+import { type Architecture, parseArchitecture } from '../models/architecture.ts';
+import { architectureNames, findArchitecture } from '../models/registry.ts';
+import { loadDescription } from './loadNetwork.ts';
 
-/** The genotype that `name` stands for. */
-export function readArchitecture(name: string): Genotype {
+/** The architecture that `name` stands for. */
+export function readArchitecture(name: string): Architecture {
   const known = findArchitecture(name);
   if (known) return known;
   if (!existsSync(name)) {
     throw new ArchitectureError(
       `no architecture "${name}": neither a file, nor the folder of a run, nor a name`,
-      suggest(name, [...Object.keys(ARCHITECTURES), 'random']),
+      suggest(name, architectureNames()),
     );
   }
-  const file = statSync(name).isDirectory() ? join(name, 'genotype.json') : name;
-  if (!existsSync(file))
-    throw new ArchitectureError(`${name}: holds no genotype.json`, 'give a genotype file, or a run of search or train');
-  return parseGenotype(readFileSync(file, 'utf8'), file);
+  if (!statSync(name).isDirectory()) return parseArchitecture(readFileSync(name, 'utf8'), name);
+  const [network, genotype] = [join(name, 'network.json'), join(name, 'genotype.json')];
+  if (existsSync(network)) return loadDescription({ network }).architecture;
+  if (!existsSync(genotype))
+    throw new ArchitectureError(
+      `${name}: holds neither network.json nor genotype.json`,
+      'give a genotype file, or a run of search or train',
+    );
+  return parseArchitecture(readFileSync(genotype, 'utf8'), genotype);
 }

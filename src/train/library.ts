@@ -6,11 +6,10 @@ import { loadPicture } from '../data/picture.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { scope } from '../engine/tensor.ts';
-import type { AutoDeepLabOptions } from '../models/autoDeepLab.ts';
+import type { Architecture, BuildOptions } from '../models/architecture.ts';
 import type { Network } from '../models/network.ts';
 import type { Layer } from '../run/config.ts';
 import { openRunFolder } from '../run/folder.ts';
-import type { Genotype } from '../space/genotype.ts';
 import { classMap, toTensors } from './batch.ts';
 import { type Infer, type InferenceOptions, infer, reduced, SINGLE_SCALE } from './inference.ts';
 import { createDescribed, loadNetwork } from './loadNetwork.ts';
@@ -36,11 +35,11 @@ export const train = (settings: Layer, { resume = false, watcher }: RunOptions =
 
 /** The network of an architecture with fresh weights, as `train` would begin with. */
 export function buildNetwork(
-  genotype: Genotype,
-  options: Omit<AutoDeepLabOptions, 'inputs'> & { inputs?: number; seed?: number; device?: string },
+  architecture: Architecture,
+  options: Omit<BuildOptions, 'inputs'> & { inputs?: number; seed?: number; device?: string },
 ): Network {
   const { seed = 0, device = 'cpu', inputs = 3, ...rest } = options;
-  return createDescribed({ genotype, options: { ...rest, inputs } }, new Generator(seed), device);
+  return createDescribed({ architecture, options: { ...rest, inputs } }, new Generator(seed), device);
 }
 
 /** A trained network ready to segment pictures. */

@@ -2,59 +2,61 @@
  * @file The network of a run: what it is made of (`network.json`), its weights, and the classes it tells apart.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
-import { type AutoDeepLabOptions, buildAutoDeepLab } from '../models/autoDeepLab.ts';
+import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
 import { ParameterSet } from '../nn/parameters.ts';
 import { loadCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
-import { type Genotype, parseGenotype, requireMethod } from '../space/genotype.ts';
 import { restoreTensors } from './state.ts';
 import { AVERAGE, WEIGHTS } from './trainState.ts';
 
 /** Everything that the weights do not say. */
 export interface NetworkDescription {
-  readonly genotype: Genotype;
-  readonly options: AutoDeepLabOptions;
+  readonly architecture: Architecture;
+  readonly options: BuildOptions;
   readonly classes: readonly SegmentationClass[];
   /** Pictures are read at 1 / reduction of their size. */
   readonly reduction: number;
 }
 
-export const buildGraph = ({ genotype, options }: Pick<NetworkDescription, 'genotype' | 'options'>) =>
-  buildAutoDeepLab(requireMethod(genotype, 'auto-deeplab'), options);
+/** What decides the graph. */
+export type NetworkPlan = Pick<NetworkDescription, 'architecture' | 'options'>;
 
 /** A network with fresh weights. */
 export function createDescribed(
-  description: Pick<NetworkDescription, 'genotype' | 'options'>,
+  { architecture, options: size }: NetworkPlan,
   generator: Generator,
   device: string,
   options: NetworkOptions = {},
 ): Network {
-  return createNetwork(buildGraph(description), new ParameterSet({ generator: generator.id, device }), options);
+  return createNetwork(
+    buildArchitecture(architecture, size),
+    new ParameterSet({ generator: generator.id, device }),
+    options,
+  );
 }
-
-const file = (folder: RunFolder) => join(folder.path, 'network.json');
 
 export function saveDescription(folder: RunFolder, description: NetworkDescription): void {
-  writeAtomically(file(folder), `${JSON.stringify(description, null, 1)}\n`);
+  writeAtomically(folder.network, `${JSON.stringify(description, null, 1)}\n`);
 }
 
-export function loadDescription(folder: RunFolder): NetworkDescription {
-  let value: NetworkDescription;
+export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): NetworkDescription {
+  let value: NetworkDescription & { genotype?: unknown };
   try {
-    value = JSON.parse(readFileSync(file(folder), 'utf8')) as NetworkDescription;
+    value = JSON.parse(readFileSync(file, 'utf8')) as NetworkDescription;
   } catch (error) {
     throw new DataError(
-      `${file(folder)}: cannot be read (${(error as Error).message})`,
+      `${file}: cannot be read (${(error as Error).message})`,
       'give the folder of a run of espalier train',
     );
   }
-  return { ...value, genotype: parseGenotype(value.genotype, file(folder)) };
+  // The first runs had genotypes only, under that name.
+  const { genotype, architecture = genotype, ...rest } = value;
+  return { ...rest, architecture: parseArchitecture(architecture, file) };
 }
 
 /** The trained network of a run: its averaged weights where it has them. */

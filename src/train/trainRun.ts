@@ -6,6 +6,7 @@ import { formatDuration } from '../base/text.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
+import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
@@ -55,7 +56,7 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
   const classes = dataset.classes.map(({ name }) => name);
   const started = performance.now();
   try {
-    writeGenotype(folder, description.genotype);
+    if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
     saveDescription(folder, description);
     log.append({
       type: 'start',
@@ -116,13 +117,13 @@ export interface PreparedTraining {
 
 /** A run that goes on takes the architecture that its folder holds. */
 async function prepareTraining(config: TrainConfig, folder?: string): Promise<PreparedTraining> {
-  const genotype = readArchitecture(folder ?? config.arch);
+  const architecture = readArchitecture(folder ?? config.arch);
   const device = prepareMachine(config);
   const dataset = await openDataSet(config.data, { seed: config.seed });
   checkTrain(config, dataset);
   const description: NetworkDescription = {
-    genotype,
-    options: networkOptions(config, dataset.classes.length),
+    architecture,
+    options: networkOptions(config, dataset),
     classes: dataset.classes,
     reduction: config.scale,
   };
@@ -184,11 +185,12 @@ function checkTrain(config: TrainConfig, dataset: DataSet): void {
     throw new DataError(`${dataset.name} has no validation pictures`, 'add a val split: training is judged on it');
 }
 
-function networkOptions(config: TrainConfig, classes: number): NetworkDescription['options'] {
+function networkOptions(config: TrainConfig, { rank, classes }: DataSet): NetworkDescription['options'] {
   const { filters, stem, aspp, decoder } = config;
   return {
+    rank,
     inputs: 3,
-    classes,
+    classes: classes.length,
     stem,
     ...(filters === undefined ? {} : { filters }),
     head: {

@@ -17,7 +17,7 @@ import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(8, 2);
 const description: NetworkDescription = {
-  genotype: randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2)),
+  architecture: randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2)),
   options: { inputs: 3, classes: dataset.classes.length, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } },
   classes: dataset.classes,
   reduction: 1,

@@ -1,0 +1,53 @@
+/**
+ * @file Ordinary networks by name: what nobody searched for, under the same commands. A new one is a row here.
+ */
+import { buildDeepLabV3, buildDeepLabV3Plus } from './deepLab.ts';
+import type { NetworkGraph } from './graph.ts';
+import type { HeadOptions } from './head.ts';
+
+/** What the data and the settings of a training decide about a network. */
+export interface NetworkSize {
+  /** Spatial axes of the data. */
+  readonly rank: 2 | 3;
+  /** Channels of the picture. */
+  readonly inputs: number;
+  readonly classes: number;
+  /** Channels of the first features, from which the others follow; default: the network's own. */
+  readonly filters?: number;
+  /** Widths of the head, where the network has that one. */
+  readonly head?: Partial<HeadOptions>;
+}
+
+/** How a network of the table is built. */
+export interface NetworkRow {
+  /** One line for people. */
+  readonly summary: string;
+  readonly ranks: readonly (2 | 3)[];
+  /** Its options with every value they may have, the default first. */
+  readonly options: Readonly<Record<string, readonly number[]>>;
+  /** The graph; the options are complete and valid, the rank is one of `ranks`. */
+  build(size: NetworkSize, options: Readonly<Record<string, number>>): NetworkGraph;
+}
+
+/** Every ordinary network. */
+export const NETWORKS = {
+  deeplabv3: {
+    summary: 'DeepLabv3 on a ResNet-50',
+    ranks: [2],
+    options: { outputStride: [16, 8] },
+    build: (size, { outputStride }) => buildDeepLabV3({ ...size, outputStride }),
+  },
+  deeplabv3plus: {
+    summary: 'DeepLabv3+ on a ResNet-50',
+    ranks: [2],
+    options: { outputStride: [16, 8] },
+    build: (size, { outputStride }) => buildDeepLabV3Plus({ ...size, outputStride }),
+  },
+} as const satisfies Record<string, NetworkRow>;
+
+/** Name of an ordinary network. */
+export type NetworkName = keyof typeof NETWORKS;
+
+/** The row of a name, or undefined. */
+export const findNetwork = (name: string): NetworkRow | undefined =>
+  Object.hasOwn(NETWORKS, name) ? NETWORKS[name as NetworkName] : undefined;

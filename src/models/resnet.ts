@@ -1,0 +1,71 @@
+/**
+ * @file ResNet-50 as a backbone of dense prediction: the last stages keep their resolution and dilate instead. He et al. 2016, arXiv 1512.03385;
+ * the stride of a block sits on its 3x3, as everybody trains it today.
+ */
+import type { GraphBuilder } from './builder.ts';
+
+/** Blocks of the four stages. */
+const BLOCKS = [3, 4, 6, 3] as const;
+/** A block ends with so many times the channels that its 3x3 works with. */
+const EXPANSION = 4;
+/** Channels of the stem. */
+export const RESNET_FILTERS = 64;
+
+/** The nodes that heads read. */
+export interface Backbone {
+  /** Stride 4, 256 channels at 64 filters. */
+  readonly finest: number;
+  /** The last stage at the output stride, 2048 channels at 64 filters. */
+  readonly features: number;
+}
+
+/**
+ * Adds the backbone without its classifier.
+ * @param options.outputStride 32 is the classifier's own; at 16 the last stage dilates by 2, at 8 the last two by 2 and 4
+ */
+export function resnet50(
+  build: GraphBuilder,
+  image: number,
+  { filters = RESNET_FILTERS, outputStride }: { filters?: number; outputStride: number },
+): Backbone {
+  build.stage('stem');
+  const stem = build.convolutionNormRelu('0', image, filters, { kernel: 7, stride: 2 });
+  let last = build.pool('max', stem, 3, 2);
+  let reached = 4;
+  let dilation = 1;
+  const ends: number[] = [];
+  BLOCKS.forEach((blocks, stage) => {
+    build.stage(`stage${stage + 1}`);
+    const halves = stage > 0 && reached < outputStride;
+    const before = dilation;
+    if (halves) reached *= 2;
+    else if (stage > 0) dilation *= 2;
+    const channels = filters * 2 ** stage;
+    for (let i = 0; i < blocks; i++) {
+      // The first block reads features of the stage before and keeps its dilation.
+      const options = { channels, stride: i === 0 && halves ? 2 : 1, dilation: i === 0 ? before : dilation };
+      last = bottleneck(build, `block${i + 1}`, last, options);
+    }
+    ends.push(last);
+  });
+  return { finest: ends[0], features: last };
+}
+
+/** 1x1, 3x3, 1x1, added to what came in. */
+function bottleneck(
+  build: GraphBuilder,
+  name: string,
+  input: number,
+  { channels, stride, dilation }: { channels: number; stride: number; dilation: number },
+): number {
+  const outputs = channels * EXPANSION;
+  const plain = (part: string, from: number, kernelStride: number) =>
+    build.norm(
+      `${name}.${part}.norm`,
+      build.convolution(`${name}.${part}.convolution`, from, outputs, { kernel: 1, stride: kernelStride }),
+    );
+  const narrow = build.convolutionNormRelu(`${name}.narrow`, input, channels, { kernel: 1 });
+  const seen = build.convolutionNormRelu(`${name}.see`, narrow, channels, { kernel: 3, stride, dilation });
+  const straight = stride === 1 && build.channels(input) === outputs ? input : plain('shortcut', input, stride);
+  return build.relu(build.add([plain('widen', seen, 1), straight]));
+}

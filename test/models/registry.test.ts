@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { gradients, noGrad } from '../../src/engine/autograd.ts';
+import { Generator } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
+import { scope } from '../../src/engine/tensor.ts';
+import {
+  type Architecture,
+  buildArchitecture,
+  isGenotype,
+  parseArchitecture,
+  summariseArchitecture,
+} from '../../src/models/architecture.ts';
+import { countNetwork, inferShapes } from '../../src/models/graph.ts';
+import { createNetwork } from '../../src/models/network.ts';
+import { findNetwork, NETWORKS } from '../../src/models/networks.ts';
+import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
+import { crossEntropy } from '../../src/nn/losses.ts';
+import { sgd } from '../../src/nn/optimisers.ts';
+import { ParameterSet } from '../../src/nn/parameters.ts';
+
+/** Sizes that make every network small enough to train a step in a moment. */
+const SMALL = { filters: 4, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } } as const;
+
+/** Rank of the data that an architecture is for. */
+const ranksOf = (architecture: Architecture): readonly (2 | 3)[] =>
+  isGenotype(architecture) ? [architecture.rank] : NETWORKS[architecture.network].ranks;
+
+const cases = architectureNames().flatMap((name) => {
+  const architecture = findArchitecture(name)!;
+  return ranksOf(architecture).map((rank) => ({ name, rank, architecture }));
+});
+
+describe('every architecture of the registry', () => {
+  it.each(cases)(
+    '$name in $rank dimensions: every weight learns, gives logits at the size of the input, is counted right',
+    ({ architecture, rank }) => {
+      const options = { ...SMALL, rank, inputs: 2, classes: 3 };
+      const graph = buildArchitecture(architecture, options);
+      const generator = new Generator(1);
+      const network = createNetwork(graph, new ParameterSet({ generator: generator.id, device: 'cpu' }));
+      const parameters = network.parameters.parameters();
+      const size = Array<number>(rank).fill(33);
+      expect(network.parameters.count()).toBe(countNetwork(graph, size).parameters);
+      expect(inferShapes(graph, size).at(-1)).toEqual({ channels: 3, size });
+
+      const images = op.randn([2, 2, ...size], generator.id);
+      const labels = op.toDType(op.scale(op.rand([2, ...size], generator.id), 3), 'int64');
+      const loss = () =>
+        crossEntropy(network.forward(images, { training: true, generator: generator.id, progress: 0 }), labels);
+      const optimiser = sgd(parameters, { momentum: 0, decay: 0 });
+      const before = scope(() => {
+        const value = loss();
+        const slopes = gradients(
+          [value],
+          parameters.map(({ tensor }) => tensor),
+        );
+        slopes.forEach((slope, i) => {
+          expect(slope && Number.isFinite(op.sum(slope).item()), parameters[i].name).toBe(true);
+        });
+        optimiser.step(slopes, 0.01);
+        return value.item();
+      });
+      const after = scope(() => loss().item());
+      expect([before, after].every(Number.isFinite)).toBe(true);
+      expect(after).not.toBe(before);
+      expect(noGrad(() => network.forward(images, { training: false })).shape).toEqual([2, 3, ...size]);
+    },
+  );
+
+  it.each(cases)('$name goes through a file', ({ architecture }) => {
+    expect(parseArchitecture(JSON.stringify(architecture), 'file')).toEqual(architecture);
+    expect(summariseArchitecture(architecture)).not.toBe('');
+  });
+});
+
+describe('ordinary networks', () => {
+  it.each(Object.keys(NETWORKS))('%s takes its options by name, the defaults else', (name) => {
+    const { options } = findNetwork(name)!;
+    const defaults = Object.fromEntries(Object.entries(options).map(([key, [value]]) => [key, value]));
+    expect(findArchitecture(name)).toEqual({ network: name, options: defaults });
+    for (const [key, values] of Object.entries(options)) {
+      for (const value of values)
+        expect(findArchitecture(`${name}:${key}=${value}`)).toEqual({
+          network: name,
+          options: { ...defaults, [key]: value },
+        });
+    }
+  });
+
+  it('refuse what they have not', () => {
+    expect(() => findArchitecture('deeplabv3:outputStrid=8')).toThrow(
+      /no option "outputStrid"; did you mean "outputStride"/,
+    );
+    expect(() => findArchitecture('deeplabv3:outputStride=12')).toThrow(/outputStride is 12, expected 16 or 8/);
+    expect(() => parseArchitecture({ network: 'deeplab' }, 'file')).toThrow(/file: no network "deeplab"; did you mean/);
+    expect(() => parseArchitecture({ network: '__proto__' }, 'file')).toThrow(/no network/);
+    expect(() => buildArchitecture(findArchitecture('deeplabv3')!, { rank: 3, inputs: 1, classes: 2 })).toThrow(
+      /is for data of 2 spatial axes, the data has 3/,
+    );
+  });
+});
+
+describe('DeepLab on a ResNet-50', () => {
+  /** torchvision 0.13 and later: `resnet50` without `fc`, 25,557,032 - 2,049,000. */
+  const RESNET50 = 23_508_032;
+  const cost = (name: string) =>
+    countNetwork(buildArchitecture(findArchitecture(name)!, { inputs: 3, classes: 21 }), [513, 513]);
+
+  it('has the parameters of torchvision', () => {
+    const { stages, parameters } = cost('deeplabv3');
+    const backbone = stages.filter(({ stage }) => /^st(em|age)/.test(stage));
+    expect(backbone.reduce((total, stage) => total + stage.parameters, 0)).toBe(RESNET50);
+    // deeplabv3_resnet50 with 21 classes: 42,004,074 of which 2,365,205 are its auxiliary head.
+    expect(parameters).toBe(42_004_074 - 2_365_205);
+  });
+
+  it('v3+ adds a decoder that reads stride 4', () => {
+    const aspp = 2 * 2048 * 256 + 3 * 9 * 2048 * 256 + 5 * 2 * 256 + 5 * 256 * 256 + 2 * 256;
+    const decoder = 256 * 48 + 2 * 48 + 9 * 304 * 256 + 2 * 256 + 9 * 256 * 256 + 2 * 256;
+    expect(cost('deeplabv3plus').parameters).toBe(RESNET50 + aspp + decoder + 256 * 21 + 21);
+  });
+
+  it('at output stride 8 has the multiply-adds of torchvision and its dilations', () => {
+    const graph = buildArchitecture(findArchitecture('deeplabv3:outputStride=8')!, { inputs: 3, classes: 21 });
+    const { parameters, multiplyAdds } = countNetwork(graph, [520, 520]);
+    expect(parameters).toBe(cost('deeplabv3').parameters);
+    // 178.722 G with the auxiliary head: a 3x3 and a 1x1 at stride 8.
+    const auxiliary = 65 * 65 * (9 * 1024 * 256 + 256 * 21);
+    expect((multiplyAdds + auxiliary) / 1e9).toBeCloseTo(178.722, 3);
+    const shapes = inferShapes(graph, [513, 257]);
+    const last = graph.nodes.findLastIndex(({ stage }) => stage === 'stage4');
+    expect(shapes[last]).toEqual({ channels: 2048, size: [65, 33] });
+    const dilations = graph.nodes.flatMap((node) =>
+      node.kind === 'convolution' && /stage[34].*see/.test(node.name) ? [node.dilation] : [],
+    );
+    expect(dilations).toEqual([1, 2, 2, 2, 2, 2, 2, 4, 4]);
+  });
+});
