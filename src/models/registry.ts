@@ -2,8 +2,11 @@
  * @file Architectures by name: the published sizes, and hand-made paths of the trellis with the published cell.
  */
 import { createRandom } from '../base/random.ts';
+import { DINTS_LEVELS } from '../space/dintsTrellis.ts';
 import { type AutoDeepLabGenotype, createGenotype, type Genotype, randomGenotype } from '../space/genotype.ts';
 import { PUBLISHED_FILTERS, publishedGenotype } from '../space/published.ts';
+import { PUBLISHED_DINTS_FILTERS, publishedDints } from '../space/publishedDints.ts';
+import { randomDints } from '../space/randomDints.ts';
 import { NAMED_PATHS } from '../space/trellis.ts';
 
 const onPath = (name: keyof typeof NAMED_PATHS): AutoDeepLabGenotype => {
@@ -22,19 +25,24 @@ export const ARCHITECTURES: Readonly<Record<string, () => Genotype>> = {
   'auto-deeplab-s': () => publishedGenotype(PUBLISHED_FILTERS.s),
   'auto-deeplab-m': () => publishedGenotype(PUBLISHED_FILTERS.m),
   'auto-deeplab-l': () => publishedGenotype(PUBLISHED_FILTERS.l),
+  'dints-cvpr2021': publishedDints,
   'deeplabv3-path': () => onPath('deeplabv3-path'),
   'conv-deconv-path': () => onPath('conv-deconv-path'),
   'stacked-hourglass-path': () => onPath('stacked-hourglass-path'),
 };
 
-/** The genotype of a name, or undefined. `random` and `random:<seed>[:<layers>x<blocks>]` are drawn uniformly. */
+/**
+ * The genotype of a name, or undefined. `random` and `random:<seed>[:<layers>x<blocks>]` are drawn uniformly from the space of Auto-DeepLab,
+ * `dints-random` and `dints-random:<seed>[:<layers>x<levels>]` from that of DiNTS in 3D.
+ */
 export function findArchitecture(name: string): Genotype | undefined {
   if (Object.hasOwn(ARCHITECTURES, name)) return ARCHITECTURES[name]();
-  const match = /^random(?::(\d+))?(?::(\d+)x(\d+))?$/.exec(name);
+  const match = /^(dints-)?random(?::(\d+))?(?::(\d+)x(\d+))?$/.exec(name);
   if (!match) return undefined;
-  const [, seed = '0', layers = '12', blocks = '5'] = match;
-  return randomGenotype(
-    { layers: Number(layers), blocks: Number(blocks), filters: 20 },
-    createRandom(Number(seed), 0x9e40),
-  );
+  const [, dints, seed = '0', layers = '12', size] = match;
+  const random = createRandom(Number(seed), 0x9e40);
+  if (dints === undefined)
+    return randomGenotype({ layers: Number(layers), blocks: Number(size ?? 5), filters: 20 }, random);
+  const levels = Number(size ?? DINTS_LEVELS);
+  return randomDints({ rank: 3, levels, layers: Number(layers), filters: PUBLISHED_DINTS_FILTERS }, random);
 }

@@ -7,12 +7,14 @@ import { DataError } from '../base/errors.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
 import { type AutoDeepLabOptions, buildAutoDeepLab } from '../models/autoDeepLab.ts';
+import { buildDints } from '../models/dints.ts';
+import type { NetworkGraph } from '../models/graph.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
 import { ParameterSet } from '../nn/parameters.ts';
 import { loadCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
-import { type Genotype, parseGenotype, requireMethod } from '../space/genotype.ts';
+import { type Genotype, parseGenotype } from '../space/genotype.ts';
 import { restoreTensors } from './state.ts';
 import { AVERAGE, WEIGHTS } from './trainState.ts';
 
@@ -25,8 +27,16 @@ export interface NetworkDescription {
   readonly reduction: number;
 }
 
-export const buildGraph = ({ genotype, options }: Pick<NetworkDescription, 'genotype' | 'options'>) =>
-  buildAutoDeepLab(requireMethod(genotype, 'auto-deeplab'), options);
+export function buildGraph({ genotype, options }: Pick<NetworkDescription, 'genotype' | 'options'>): NetworkGraph {
+  switch (genotype.method) {
+    case 'auto-deeplab':
+      return buildAutoDeepLab(genotype, options);
+    case 'dints':
+      return buildDints(genotype, options);
+    default:
+      return genotype satisfies never;
+  }
+}
 
 /** A network with fresh weights. */
 export function createDescribed(
