@@ -3,21 +3,20 @@
  * The baseline that searched networks are held against, in 2D and 3D. After Ronneberger, Fischer, Brox 2015 and Cicek et al. 2016, with the strides,
  * norms and width limits of nnU-Net (Isensee et al. 2021).
  */
-import { ConfigError } from '../base/errors.ts';
 import { GraphBuilder } from './builder.ts';
 import type { NetworkGraph } from './graph.ts';
 
 /** Shape of a U-Net. */
 export interface UnetOptions {
   /** Channels of the picture. */
-  inputs: number;
-  classes: number;
+  readonly inputs: number;
+  readonly classes: number;
   /** Filters of the finest level; they double with every level up to 512 in 2D and 320 in 3D. Default 32. */
-  filters?: number;
+  readonly filters?: number;
   /** Resolutions, 2 to 8: level `l` has stride 2^l. Default 5. */
-  levels?: number;
+  readonly levels?: number;
   /** Also gives logits at every level of the way up but the coarsest, for a loss there. Default false. */
-  deepSupervision?: boolean;
+  readonly deepSupervision?: boolean;
 }
 
 /** Widest level, as in nnU-Net: it bounds the memory of volumes. */
@@ -26,8 +25,6 @@ const MOST_FILTERS = { 2: 512, 3: 320 } as const;
 /** The U-Net of a rank. Batch norm in 2D, instance norm in 3D, where batches are small. Reads inputs of any size. */
 export function buildUnet(rank: 2 | 3, options: UnetOptions): NetworkGraph {
   const { inputs, classes, filters = 32, levels = 5, deepSupervision = false } = options;
-  if (!Number.isInteger(levels) || levels < 2 || levels > 8)
-    throw new ConfigError(`a U-Net of ${levels} levels`, 'levels must be a whole number from 2 to 8');
   const build = new GraphBuilder(rank, { normOver: rank === 2 ? 'batch' : 'instance' });
   const widthAt = (level: number) => Math.min(filters * 2 ** level, MOST_FILTERS[rank]);
   const image = build.input(inputs);

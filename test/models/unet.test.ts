@@ -3,8 +3,10 @@ import { gradients, noGrad } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { scope } from '../../src/engine/tensor.ts';
+import { type Architecture, buildArchitecture } from '../../src/models/architecture.ts';
 import { countNetwork, inferShapes } from '../../src/models/graph.ts';
 import { createNetwork } from '../../src/models/network.ts';
+import { findArchitecture } from '../../src/models/registry.ts';
 import { buildUnet } from '../../src/models/unet.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
 
@@ -67,6 +69,12 @@ describe('the U-Net', () => {
   });
 
   it('refuses a number of levels that makes no U', () => {
-    expect(() => buildUnet(2, { inputs: 3, classes: 2, levels: 1 })).toThrow(/from 2 to 8/);
+    expect(() => findArchitecture('unet:levels=1')).toThrow(/levels is 1, expected 5 or 2/);
+    const four = buildArchitecture(findArchitecture('unet:levels=4') as Architecture, {
+      inputs: 1,
+      classes: 2,
+      rank: 3,
+    });
+    expect(four).toEqual(buildUnet(3, { inputs: 1, classes: 2, levels: 4 }));
   });
 });
