@@ -44,6 +44,7 @@ export const evaluateCommand: Command = {
       dataset,
       network,
       reduction: description.reduction,
+      longSide: description.longSide,
       device,
       split,
       inference: inferenceOptions(config, 2),

@@ -9,6 +9,8 @@ import { IGNORE, type LabelledPicture } from './types.ts';
 
 /** What may happen to a sample; strengths of 0 switch a change off. */
 export interface Augmentation {
+  /** Pictures are first brought to so many pixels on their longer side; default: they keep their size. */
+  longSide?: number;
   /** Scales are drawn evenly from `min`, `min + step`, ..., `max`. */
   scale: { min: number; max: number; step: number };
   /** Probability of a horizontal flip. */
@@ -58,7 +60,9 @@ export interface Transformation {
 const MEAN = 127;
 
 /** Throws a `ConfigError` when a field is out of range. */
-export function checkAugmentation({ scale, flip, ...colour }: Augmentation): void {
+export function checkAugmentation({ scale, flip, longSide = 1, ...colour }: Augmentation): void {
+  if (!(Number.isInteger(longSide) && longSide > 0))
+    throw new ConfigError(`augmentation longSide ${longSide}`, 'expected a whole number from 1 on');
   if (!(scale.min > 0 && scale.max >= scale.min && scale.step > 0)) {
     throw new ConfigError(`augmentation scale ${JSON.stringify(scale)}`, 'expected 0 < min <= max and step > 0');
   }
@@ -79,7 +83,8 @@ export function drawTransformation(
 ): Transformation {
   const { scale, flip } = augmentation;
   const steps = Math.floor((scale.max - scale.min) / scale.step + 1e-6) + 1;
-  const factor = scale.min + scale.step * random.integer(steps);
+  const base = augmentation.longSide === undefined ? 1 : augmentation.longSide / Math.max(width, height);
+  const factor = base * (scale.min + scale.step * random.integer(steps));
   const scaledWidth = Math.max(1, Math.round(width * factor));
   const scaledHeight = Math.max(1, Math.round(height * factor));
   const place = (room: number): number => Math.min(0, room) + random.integer(Math.abs(room) + 1);

@@ -186,3 +186,5 @@ export const crossEntropy = (
 
 /** Copies the values of `source` into `target`. */
 export const copyInto = (target: Tensor, source: Tensor): Tensor => operator('aten::copy_').one(target, source, false);
+/** Adds the values of `source` to those of `target`. */
+export const addInto = (target: Tensor, source: Tensor): Tensor => operator('aten::add_.Tensor').one(target, source);

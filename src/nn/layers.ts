@@ -14,6 +14,8 @@ export interface Pass {
   readonly progress?: number;
   /** Id of the generator for random masks. */
   readonly generator?: number;
+  /** Norms with running statistics use those in training too, and leave them as they are. */
+  readonly frozenNorms?: boolean;
 }
 
 /** A layer: `[batch, channels, ...spatial]` to the same kind. */
@@ -35,7 +37,7 @@ export interface ConvolutionOptions {
   initialise?: Initialiser;
 }
 
-/** Convolution with zero padding that keeps `ceil(size / stride)`. */
+/** Convolution with zero padding that keeps `ceil(size / stride)`. Weights are used in the precision of the input, and trained in their own. */
 export function convolution(parameters: ParameterSet, options: ConvolutionOptions): Layer {
   const {
     rank,
@@ -54,7 +56,11 @@ export function convolution(parameters: ParameterSet, options: ConvolutionOption
   const shift = bias ? parameters.weight('bias', [outputs], constant(0), { decay: false }) : null;
   const paddings = sides.map((side) => samePadding(side, dilation));
   const [strides, dilations] = [all(stride), all(dilation)];
-  return (x) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
+  return (x) => {
+    const [own, ownShift] =
+      x.dtype === weight.dtype ? [weight, shift] : [op.toDType(weight, x.dtype), shift && op.toDType(shift, x.dtype)];
+    return op.convolution(x, own, ownShift, strides, paddings, dilations, groups);
+  };
 }
 
 /** Padding on each side that keeps the size at stride 1, for odd kernels. */
@@ -78,7 +84,10 @@ export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer
   const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
   const mean = track ? parameters.buffer('runningMean', [channels], 0) : null;
   const variance = track ? parameters.buffer('runningVariance', [channels], 1) : null;
-  return (x, pass) => op.batchNorm(x, weight, bias, mean, variance, pass.training || !track, momentum, epsilon);
+  return (x, pass) => {
+    const ofBatch = !track || (pass.training && !pass.frozenNorms);
+    return op.batchNorm(x, weight, bias, mean, variance, ofBatch, momentum, epsilon);
+  };
 }
 
 /** Instance norm with learned scale and shift. A `factor` of one element scales the output by scaling these two: no pass over the data. */

@@ -26,6 +26,18 @@ export function toTensors(pixels: PixelBatch, device: string): { images: Tensor;
   };
 }
 
+/** A batch in `parts` of nearly the same number of samples, as views; fewer where it has not so many. */
+export function splitBatch(pixels: PixelBatch, parts: number): PixelBatch[] {
+  const { batch, labels, images } = pixels;
+  const count = Math.min(batch, parts);
+  return Array.from({ length: count }, (_, part) => {
+    const [start, end] = [part, part + 1].map((i) => Math.round((i * batch) / count));
+    const view = <A extends Float32Array | Uint8Array>(all: A) =>
+      all.subarray((start * all.length) / batch, (end * all.length) / batch) as A;
+    return { ...pixels, batch: end - start, images: view(images), labels: view(labels) };
+  });
+}
+
 /** The class of largest logit at every pixel or voxel, `[batch, ...size]` as bytes. */
 export function classMap(logits: Tensor): Uint8Array {
   return op.toDType(op.argmax(logits, 1), 'uint8').data() as Uint8Array;

@@ -3,6 +3,7 @@
  */
 import { NumericError } from '../base/errors.ts';
 import { gradients, requireGradient } from '../engine/autograd.ts';
+import { addInto } from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
 import { clipGradients, type Optimiser } from '../nn/optimisers.ts';
 import type { Parameter } from '../nn/parameters.ts';
@@ -18,19 +19,18 @@ export interface Descent {
 }
 
 /**
- * One step down `loss()`; everything made on the way is freed. Returns the loss.
- * Where the loss or the norm of its gradient is not finite, nothing is changed and the result is NaN.
+ * One step down the sum of `losses`, each computed and differentiated after the other; everything made on the way is freed. Returns the sum.
+ * Where it or the norm of its gradient is not finite, nothing is changed and the result is NaN.
  */
-export function descend({ trained, frozen = [], optimiser, clip }: Descent, learningRate: number, loss: () => Tensor) {
+export function descend(
+  { trained, frozen = [], optimiser, clip }: Descent,
+  learningRate: number,
+  ...losses: readonly (() => Tensor)[]
+) {
   return withFrozen(frozen, () =>
     scope(() => {
-      const value = loss();
-      const result = value.item();
+      const { result, slopes } = addGradients(losses, trained);
       if (!Number.isFinite(result)) return Number.NaN;
-      const slopes = gradients(
-        [value],
-        trained.map(({ tensor }) => tensor),
-      );
       // Without a limit the norm is taken all the same: it is what tells a gradient that is not finite.
       const norm = clipGradients(slopes, clip > 0 ? clip : Number.POSITIVE_INFINITY);
       if (!Number.isFinite(norm)) return Number.NaN;
@@ -38,6 +38,28 @@ export function descend({ trained, frozen = [], optimiser, clip }: Descent, lear
       return result;
     }),
   );
+}
+
+/** The sum of the losses and its gradients, which are incomplete where the sum is not finite. */
+function addGradients(
+  losses: readonly (() => Tensor)[],
+  trained: readonly Parameter[],
+): { result: number; slopes: (Tensor | null)[] } {
+  const tensors = trained.map(({ tensor }) => tensor);
+  let result = 0;
+  let slopes: (Tensor | null)[] = tensors.map(() => null);
+  for (const loss of losses) {
+    slopes = scope(() => {
+      const value = loss();
+      result += value.item();
+      if (!Number.isFinite(result)) return slopes;
+      return gradients([value], tensors).map((slope, i) => {
+        const before = slopes[i];
+        return slope && before ? addInto(before, slope) : (before ?? slope);
+      });
+    });
+  }
+  return { result, slopes };
 }
 
 /** Runs `work` with some parameters left out of autograd. */

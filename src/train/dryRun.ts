@@ -6,7 +6,7 @@ import type { Sample } from '../data/types.ts';
 import { memory } from '../engine/device.ts';
 import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
 import { descend } from './descend.ts';
-import { trainingLoss } from './retrain.ts';
+import { trainingDescent, trainingLosses } from './retrain.ts';
 import { searchDescents, searchLoss, splitHalves } from './search.ts';
 import type { PreparedSearch } from './searchRun.ts';
 import { createLoss, searchSettings, trainSettings } from './settings.ts';
@@ -54,12 +54,9 @@ export async function dryRunTraining(prepared: PreparedTraining, config: TrainCo
   const settings = trainSettings(config);
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);
   const loss = await createLoss(dataset, config, device);
-  const descent = {
-    trained: training.network.parameters.parameters(),
-    optimiser: training.optimiser,
-    clip: config.clip,
-  };
-  const stepSeconds = secondsOf(() => descend(descent, 0, () => trainingLoss(training, batch, device, loss, 0)));
+  const descent = trainingDescent(training, config.clip);
+  const plan = { ...settings, ignore: dataset.ignore };
+  const stepSeconds = secondsOf(() => descend(descent, 0, ...trainingLosses(training, batch, plan, device, loss, 0)));
   const { budget } = settings;
   const steps =
     'minutes' in budget
@@ -81,7 +78,12 @@ async function firstBatch(
   settings: Omit<Parameters<typeof createLoader>[0], 'dataset' | 'samples'>,
   samples: readonly Sample[],
 ): Promise<{ batch: Batch; stepsPerEpoch: number }> {
-  const loader = createLoader({ ...settings, dataset, samples, workers: 0 });
+  // A few pictures stand for the data set that is still elsewhere: they are repeated until they fill a batch.
+  const repeated = Array.from(
+    { length: Math.max(samples.length, settings.batch) },
+    (_, i) => samples[i % samples.length],
+  );
+  const loader = createLoader({ ...settings, dataset, samples: repeated, workers: 0 });
   for await (const batch of loader.batches(0)) return { batch, stepsPerEpoch: loader.stepsPerEpoch };
   throw new RangeError('an epoch has at least one batch');
 }

@@ -25,16 +25,17 @@ export interface InferenceOptions {
 
 export const SINGLE_SCALE: InferenceOptions = { scales: [1], mirror: [] };
 
-/** The network on pictures at 1 / `reduction` of their size, with logits at the full size. */
-export function reduced(network: Infer, reduction: number): Infer {
-  if (reduction === 1) return network;
+/** The network on pictures at 1 / `reduction` of their size, or of the size with `longSide` pixels on the longer side; logits have the full size. */
+export function reduced(network: Infer, reduction: number, longSide?: number): Infer {
+  if (reduction === 1 && longSide === undefined) return network;
   return (images) => {
     const size = images.shape.slice(2);
+    const factor = (longSide === undefined ? 1 : longSide / Math.max(...size)) / reduction;
     return op.resize(
       network(
         op.resize(
           images,
-          size.map((length) => Math.round(length / reduction)),
+          size.map((length) => Math.max(1, Math.round(length * factor))),
         ),
       ),
       size,

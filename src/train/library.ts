@@ -61,7 +61,11 @@ export function openNetwork(
   return {
     classes: description.classes,
     device,
-    forward: reduced((images) => network.forward(images, { training: false }), description.reduction),
+    forward: reduced(
+      (images) => network.forward(images, { training: false }),
+      description.reduction,
+      description.longSide,
+    ),
   };
 }
 

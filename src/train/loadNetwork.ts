@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
 import { ParameterSet } from '../nn/parameters.ts';
@@ -21,6 +22,8 @@ export interface NetworkDescription {
   readonly classes: readonly SegmentationClass[];
   /** Pictures are read at 1 / reduction of their size. */
   readonly reduction: number;
+  /** Pictures are first brought to so many pixels on their longer side. */
+  readonly longSide?: number;
 }
 
 /** What decides the graph. */
@@ -68,8 +71,38 @@ export function loadNetwork(
 ): { network: Network; description: NetworkDescription } {
   const description = loadDescription(folder);
   const network = createDescribed(description, generator, device);
+  const { tensors, prefix } = loadWeights(folder, which);
+  restoreTensors(network.parameters.entries(), tensors, prefix);
+  return { network, description };
+}
+
+/** The stored tensors of a run and the prefix of those that are evaluated. */
+function loadWeights(folder: RunFolder, which: 'best' | 'last') {
   const { tensors } = loadCheckpoint(folder[which]);
   const averaged = Object.keys(tensors).some((name) => name.startsWith(AVERAGE));
-  restoreTensors(network.parameters.entries(), tensors, averaged ? AVERAGE : WEIGHTS);
-  return { network, description };
+  return { tensors, prefix: averaged ? AVERAGE : WEIGHTS };
+}
+
+/**
+ * Copies the best weights of a run into a network of the same architecture. Where the two tell different numbers of classes apart, the tensors
+ * that have one row a class keep their first values. Returns the names of those.
+ * @throws DataError when the networks differ in more than the classes.
+ */
+export function transferWeights(folder: RunFolder, network: Network): string[] {
+  const before = loadDescription(folder).classes.length;
+  const after = network.graph.classes;
+  const { tensors, prefix } = loadWeights(folder, 'best');
+  const entries = [...network.parameters.entries()];
+  const isHead = ([name, { shape }]: [string, Tensor]) => {
+    const stored = tensors[prefix + name]?.shape;
+    return (
+      before !== after &&
+      stored !== undefined &&
+      shape[0] === after &&
+      stored.join() === [before, ...shape.slice(1)].join()
+    );
+  };
+  const body = entries.filter((entry) => !isHead(entry));
+  restoreTensors(new Map(body), tensors, prefix);
+  return entries.filter(isHead).map(([name]) => name);
 }

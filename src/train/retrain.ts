@@ -6,12 +6,13 @@ import type { Augmentation } from '../data/augment.ts';
 import { type Batch, createLoader } from '../data/loader.ts';
 import type { DataSet } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
+import { scale, sum, toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
-import { toTensors } from './batch.ts';
+import { splitBatch, toTensors } from './batch.ts';
 import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchDivergence } from './descend.ts';
 import { evaluate, type Scores } from './evaluate.ts';
 import { reduced } from './inference.ts';
@@ -37,6 +38,14 @@ export interface TrainSettings {
   readonly evaluateEvery: number;
   /** Pictures are trained on at 1 / reduction of their size. */
   readonly reduction: number;
+  /** Pictures are first brought to so many pixels on their longer side. */
+  readonly longSide?: number;
+  /** Parts in which a step computes its batch, one after the other. */
+  readonly accumulate: number;
+  /** What is computed with in training; weights, losses and inference stay float32. */
+  readonly precision: 'float32' | 'bfloat16';
+  /** Whether norms keep the statistics that they have. */
+  readonly frozenNorms: boolean;
 }
 
 /** Where a training stands. */
@@ -89,16 +98,43 @@ export interface TrainRecorder {
   epoch(event: TrainEpoch, progress: TrainProgress): Promise<void> | void;
 }
 
-/** Loss of the network on a batch; `progress` in [0, 1] is where drop path stands. */
-export function trainingLoss(
+/**
+ * The losses of the parts of a batch, to be added up; `progress` in [0, 1] is where drop path stands.
+ * Each part weighs as much as its share of the pixels that count, so that a mean over pixels is the one over the whole batch. Class weights,
+ * hard pixels and the statistics of norms are those of a part.
+ */
+export function trainingLosses(
   { network, generator }: Training,
   batch: Batch,
+  {
+    accumulate,
+    precision,
+    frozenNorms,
+    ignore,
+  }: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & { ignore: number },
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   progress: number,
-): Tensor {
-  const { images, labels } = toTensors(batch, device);
-  return loss(network.forward(images, { training: true, progress, generator: generator.id }), labels);
+): (() => Tensor)[] {
+  const counting = (labels: Uint8Array) => labels.reduce((count, label) => (label === ignore ? count : count + 1), 0);
+  const parts = splitBatch(batch, accumulate);
+  const all = Math.max(1, counting(batch.labels));
+  return parts.map((part) => () => {
+    const { images, labels } = toTensors(part, device);
+    const pass = { training: true, progress, generator: generator.id, frozenNorms };
+    const logits = toDType(network.forward(toDType(images, precision), pass), 'float32');
+    if (parts.length === 1) return loss(logits, labels);
+    const share = counting(part.labels) / all;
+    // A mean over no pixels is no number.
+    return scale(share > 0 ? loss(logits, labels) : sum(scale(logits, 0)), share);
+  });
+}
+
+/** What a training moves, and what it leaves as it is. */
+export function trainingDescent({ network, optimiser }: Training, clip: number): Descent {
+  const trained = new Set(optimiser.parameters.map(({ name }) => name));
+  const frozen = network.parameters.parameters().filter(({ name }) => !trained.has(name));
+  return { trained: optimiser.parameters, frozen, optimiser, clip };
 }
 
 /** Trains from where `training.progress` stands to the end of the budget. */
@@ -113,9 +149,9 @@ export async function runTraining(
     stop?: () => boolean;
   },
 ): Promise<void> {
-  const { network, optimiser, averaged, progress } = training;
+  const { network, averaged, progress } = training;
   const { dataset, settings, device, loss, recorder } = job;
-  const descent: Descent = { trained: network.parameters.parameters(), optimiser, clip: settings.clip };
+  const descent = trainingDescent(training, settings.clip);
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
@@ -133,7 +169,8 @@ export async function runTraining(
         const done = share();
         if (done >= 1) break;
         learningRate = rate();
-        const value = descend(descent, learningRate, () => trainingLoss(training, batch, device, loss, done));
+        const plan = { ...settings, ignore: dataset.ignore };
+        const value = descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
         checkLoss(value);
         progress.step++;
         current.steps++;
@@ -149,7 +186,7 @@ export async function runTraining(
       const evaluated = share() >= 1 || progress.epoch % settings.evaluateEvery === 0;
       const scores = evaluated
         ? await evaluate(
-            reduced((images) => inference.forward(images, { training: false }), settings.reduction),
+            reduced((images) => inference.forward(images, { training: false }), settings.reduction, settings.longSide),
             dataset,
             dataset.splits.val,
             device,

@@ -16,16 +16,17 @@ export async function scoreRun(job: {
   dataset: DataSet;
   network: Network;
   reduction: number;
+  longSide?: number;
   device: string;
   split?: SplitName;
   inference?: InferenceOptions;
   onProgress?: (done: number, total: number) => void;
 }): Promise<Scores> {
-  const { folder, dataset, network, reduction, device, split = 'val', inference, onProgress } = job;
+  const { folder, dataset, network, reduction, longSide, device, split = 'val', inference, onProgress } = job;
   const samples = dataset.splits[split];
   const every = Math.max(1, Math.floor(samples.length / SAMPLES));
   const scores = await evaluate(
-    reduced((images) => network.forward(images, { training: false }), reduction),
+    reduced((images) => network.forward(images, { training: false }), reduction, longSide),
     dataset,
     samples,
     device,

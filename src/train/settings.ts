@@ -14,9 +14,14 @@ import type { TrainSettings } from './retrain.ts';
 import type { SearchSettings } from './search.ts';
 
 /** The augmentation of a command; `reduction` shrinks every scale, so that a crop sees the reduced picture. */
-export function augmentationOf(settings: SearchConfig['augmentation'], reduction: number): Augmentation {
+export function augmentationOf(
+  settings: SearchConfig['augmentation'],
+  reduction: number,
+  longSide?: number,
+): Augmentation {
   const { scale, step, flip, colour } = settings;
   return {
+    ...(longSide === undefined ? {} : { longSide }),
     scale: { min: scale[0] / reduction, max: scale[1] / reduction, step: (step > 0 ? step : 0.01) / reduction },
     flip: flip ? 0.5 : 0,
     brightness: colour,
@@ -34,8 +39,9 @@ export function trainSettings(config: TrainConfig): TrainSettings {
   return {
     ...config,
     budget: minutes !== undefined ? { minutes } : steps !== undefined ? { steps } : { epochs: epochs ?? 100 },
-    augmentation: augmentationOf(config.augmentation, config.scale),
+    augmentation: augmentationOf(config.augmentation, config.scale, config.longSide),
     reduction: config.scale,
+    frozenNorms: config.norms === 'frozen',
     average: config.ema,
   };
 }

@@ -8,10 +8,11 @@ import type { DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
+import type { Network } from '../models/network.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
 import type { EventLog } from '../run/eventLog.ts';
-import type { RunFolder } from '../run/folder.ts';
+import { openRunFolder, type RunFolder } from '../run/folder.ts';
 import { openRun, planRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
@@ -21,7 +22,13 @@ import { readArchitecture } from './architecture.ts';
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunTraining } from './dryRun.ts';
 import type { Scores } from './evaluate.ts';
-import { createDescribed, loadNetwork, type NetworkDescription, saveDescription } from './loadNetwork.ts';
+import {
+  createDescribed,
+  loadNetwork,
+  type NetworkDescription,
+  saveDescription,
+  transferWeights,
+} from './loadNetwork.ts';
 import { runTraining, startOfTraining, type Training, type TrainRecorder } from './retrain.ts';
 import { everyMinutes, prepareMachine, type RunWatcher, SILENT, statusOf, versions } from './runner.ts';
 import { scoreRun } from './scoreRun.ts';
@@ -48,7 +55,8 @@ export interface TrainOutcome {
 export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT): Promise<TrainOutcome> {
   const plan = planRun('train', settings.train, request);
   const { config } = plan;
-  const { training, description, dataset, device } = await prepareTraining(config, plan.folder?.path);
+  const { training, description, dataset, device, note } = await prepareTraining(config, plan.folder?.path);
+  requireFullBatch(config, dataset);
   if (plan.folder) restoreTraining(training, loadCheckpoint<TrainState>(plan.folder.last));
   const { folder, log } = openRun('train', plan);
   const { progress, network } = training;
@@ -65,6 +73,10 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       versions: versions(),
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
+    if (note !== undefined && !plan.folder) {
+      log.append({ type: 'note', message: note });
+      watcher.line(note);
+    }
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
@@ -76,7 +88,14 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       recorder: createRecorder({ folder, log, watcher, config, training, classes, resumed: plan.folder !== null }),
     });
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
-    const scores = await scoreRun({ folder, dataset, network: best, reduction: config.scale, device });
+    const scores = await scoreRun({
+      folder,
+      dataset,
+      network: best,
+      reduction: config.scale,
+      longSide: config.longSide,
+      device,
+    });
     const duration = formatDuration((performance.now() - started) / 1000);
     log.append({ type: 'end', status: 'done', message: `best mIoU ${progress.bestMiou.toFixed(4)} after ${duration}` });
     const report = writeReport(folder);
@@ -113,6 +132,8 @@ export interface PreparedTraining {
   readonly description: NetworkDescription;
   readonly dataset: DataSet;
   readonly device: string;
+  /** Where the weights come from, when they are not fresh. */
+  readonly note?: string;
 }
 
 /** A run that goes on takes the architecture that its folder holds. */
@@ -126,8 +147,18 @@ async function prepareTraining(config: TrainConfig, folder?: string): Promise<Pr
     options: networkOptions(config, dataset),
     classes: dataset.classes,
     reduction: config.scale,
+    longSide: config.longSide,
   };
-  return { training: createTraining(description, config, device), description, dataset, device };
+  const training = createTraining(description, config, device);
+  const note = config.from === undefined ? undefined : startFrom(config.from, training.network);
+  return { training, description, dataset, device, note };
+}
+
+/** Takes the weights of another run; says which it did not take. */
+function startFrom(from: string, network: Network): string {
+  const fresh = transferWeights(openRunFolder(from), network);
+  const head = fresh.length === 0 ? '' : `; the head is replaced, it tells other classes apart (${fresh.join(', ')})`;
+  return `weights start from ${from}${head}`;
 }
 
 /** Writes what happens to the log, the tables and the checkpoints, and tells the watcher. */
@@ -173,16 +204,20 @@ function createRecorder(run: {
   };
 }
 
-function checkTrain(config: TrainConfig, dataset: DataSet): void {
-  const { train, val } = dataset.splits;
-  if (train.length < config.batch) {
+function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
+  if (config.norms === 'frozen' && config.from === undefined)
+    throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
+  if (splits.val.length === 0)
+    throw new DataError(`${name} has no validation pictures`, 'add a val split: training is judged on it');
+}
+
+/** A dry run may do without. */
+function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet): void {
+  if (train.length < batch)
     throw new ConfigError(
-      `${train.length} training pictures are fewer than the batch of ${config.batch}`,
+      `${train.length} training pictures are fewer than the batch of ${batch}`,
       'lower batch or add pictures',
     );
-  }
-  if (val.length === 0)
-    throw new DataError(`${dataset.name} has no validation pictures`, 'add a val split: training is judged on it');
 }
 
 function networkOptions(config: TrainConfig, { rank, classes }: DataSet): NetworkDescription['options'] {
@@ -206,7 +241,11 @@ function createTraining(description: NetworkDescription, config: TrainConfig, de
   const generator = new Generator(config.seed);
   const network = createDescribed(description, generator, device, { dropPathKeep: config.dropPathKeep });
   const { momentum, decay } = config;
-  const parameters = network.parameters.parameters();
+  const norms = network.graph.nodes.flatMap(({ kind, name }) =>
+    kind === 'norm' ? [`${name}.weight`, `${name}.bias`] : [],
+  );
+  const kept = new Set(config.norms === 'frozen' ? norms : []);
+  const parameters = network.parameters.parameters().filter(({ name }) => !kept.has(name));
   return {
     network,
     optimiser:

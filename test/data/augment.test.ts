@@ -148,3 +148,17 @@ function slowPixel(picture: LabelledPicture, drawn: Transformation, x: number, y
     }),
   };
 }
+
+describe('the longer side', () => {
+  it('is brought to a length before the scale is drawn', () => {
+    const augmentation = { ...NO_AUGMENTATION, longSide: 100, scale: { min: 0.5, max: 0.5, step: 1 } };
+    for (const [width, height] of [
+      [400, 200],
+      [20, 40],
+    ]) {
+      const { scaledWidth, scaledHeight } = drawTransformation(augmentation, width, height, [10, 10], createRandom(1));
+      expect([scaledWidth, scaledHeight]).toEqual(width > height ? [50, 25] : [25, 50]);
+    }
+    expect(() => checkAugmentation({ ...augmentation, longSide: 0 })).toThrow(/longSide 0/);
+  });
+});

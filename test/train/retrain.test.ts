@@ -36,6 +36,9 @@ const settings: TrainSettings = {
   average: 0.9,
   evaluateEvery: 1,
   reduction: 1,
+  accumulate: 1,
+  precision: 'float32',
+  frozenNorms: false,
 };
 
 function start(): Training {

@@ -1,0 +1,223 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../src/base/random.ts';
+import { type Batch, createLoader } from '../../src/data/loader.ts';
+import { IGNORE } from '../../src/data/types.ts';
+import { gradients } from '../../src/engine/autograd.ts';
+import { Generator } from '../../src/engine/device.ts';
+import type { Tensor } from '../../src/engine/tensor.ts';
+import { crossEntropy } from '../../src/nn/losses.ts';
+import { sgd } from '../../src/nn/optimisers.ts';
+import { saveCheckpoint } from '../../src/run/checkpoint.ts';
+import { openRunFolder } from '../../src/run/folder.ts';
+import { openRun } from '../../src/run/openRun.ts';
+import { randomGenotype } from '../../src/space/genotype.ts';
+import { splitBatch, toTensors } from '../../src/train/batch.ts';
+import { descend } from '../../src/train/descend.ts';
+import { reduced } from '../../src/train/inference.ts';
+import {
+  createDescribed,
+  type NetworkDescription,
+  saveDescription,
+  transferWeights,
+} from '../../src/train/loadNetwork.ts';
+import { startOfTraining, type Training, trainingDescent, trainingLosses } from '../../src/train/retrain.ts';
+import { storeTraining } from '../../src/train/trainState.ts';
+import { smallScenes } from '../helpers/scenes.ts';
+
+const dataset = smallScenes(6, 1);
+const describeNetwork = (classes: number): NetworkDescription => ({
+  architecture: randomGenotype({ layers: 2, blocks: 2, filters: 2 }, createRandom(3)),
+  options: { inputs: 3, classes, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } },
+  classes: dataset.classes.slice(0, classes),
+  reduction: 1,
+});
+
+function start(seed = 1, classes = dataset.classes.length): Training {
+  const network = createDescribed(describeNetwork(classes), new Generator(seed), 'cpu');
+  return {
+    network,
+    optimiser: sgd(network.parameters.parameters(), { momentum: 0, decay: 0 }),
+    averaged: null,
+    generator: new Generator(seed),
+    progress: startOfTraining(),
+  };
+}
+
+/** A batch of 5 pictures whose last one hardly counts. */
+async function unevenBatch(): Promise<Batch> {
+  const loader = createLoader({ dataset, samples: dataset.splits.train, batch: 5, crop: [33, 49], seed: 1 });
+  for await (const batch of loader.batches(0)) {
+    batch.labels.fill(IGNORE, 4 * 33 * 49 + 100);
+    return batch;
+  }
+  throw new Error('no batch');
+}
+
+const plain = { accumulate: 1, precision: 'float32', frozenNorms: true, ignore: IGNORE } as const;
+const valuesOf = (training: Training) =>
+  new Map([...training.network.parameters.entries()].map(([name, tensor]) => [name, tensor.numbers()]));
+
+describe('a step in parts', () => {
+  it('splits a batch into views that are the batch again', async () => {
+    const batch = await unevenBatch();
+    for (const parts of [1, 2, 3, 5, 9]) {
+      const split = splitBatch(batch, parts);
+      expect(split).toHaveLength(Math.min(parts, 5));
+      expect(split.flatMap(({ images }) => [...images])).toEqual([...batch.images]);
+      expect(split.flatMap(({ labels }) => [...labels])).toEqual([...batch.labels]);
+      expect(split.reduce((total, part) => total + part.batch, 0)).toBe(5);
+      const sizes = split.map((part) => part.batch);
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('moves the weights as the whole batch does, where norms do not look at it', async () => {
+    const batch = await unevenBatch();
+    const [whole, ...inParts] = [1, 2, 3, 5].map((accumulate) => {
+      const training = start();
+      const losses = trainingLosses(training, batch, { ...plain, accumulate }, 'cpu', crossEntropy, 0);
+      const loss = descend(trainingDescent(training, 0), 0.5, ...losses);
+      return { loss, values: valuesOf(training) };
+    });
+    const before = valuesOf(start());
+    for (const { loss, values } of inParts) {
+      expect(loss).toBeCloseTo(whole.loss, 5);
+      for (const [name, expected] of whole.values)
+        values.get(name)!.forEach((value, i) => {
+          expect(Math.abs(value - expected[i]), name).toBeLessThan(1e-5);
+        });
+    }
+    const moved = [...whole.values].filter(([name, values]) =>
+      values.some((value, i) => Math.abs(value - before.get(name)![i]) > 1e-4),
+    );
+    expect(moved.length).toBeGreaterThan(5);
+  });
+
+  it('survives a part in which nothing counts, and a batch in which nothing counts changes nothing', async () => {
+    const batch = await unevenBatch();
+    batch.labels.fill(IGNORE, 33 * 49);
+    const step = (training: Training, accumulate: number) => {
+      const losses = trainingLosses(training, batch, { ...plain, accumulate }, 'cpu', crossEntropy, 0);
+      return descend(trainingDescent(training, 0), 0.1, ...losses);
+    };
+    const training = start();
+    const whole = step(training, 1);
+    expect(Number.isFinite(whole)).toBe(true);
+    expect(step(start(), 5)).toBeCloseTo(whole, 5);
+    batch.labels.fill(IGNORE);
+    const before = valuesOf(training);
+    step(training, 2);
+    expect(valuesOf(training)).toEqual(before);
+  });
+});
+
+describe('bfloat16', () => {
+  it('gives nearly the loss and the gradient of float32, for weights that stay float32', async () => {
+    const batch = await unevenBatch();
+    const training = start();
+    const tensors = training.network.parameters.parameters().map(({ tensor }) => tensor);
+    const [exact, rough] = (['float32', 'bfloat16'] as const).map((precision) => {
+      const [loss] = trainingLosses(
+        training,
+        batch,
+        { ...plain, frozenNorms: false, precision },
+        'cpu',
+        crossEntropy,
+        0,
+      );
+      const value = loss();
+      const slopes = gradients([value], tensors) as Tensor[];
+      expect(new Set(slopes.map(({ dtype }) => dtype))).toEqual(new Set(['float32']));
+      return { value: value.item(), slopes: slopes.flatMap((slope) => slope.numbers()) };
+    });
+    expect(rough.value).toBeCloseTo(exact.value, 1);
+    expect(rough.value).not.toBe(exact.value);
+    const dot = (a: number[], b: number[]) => a.reduce((total, value, i) => total + value * b[i], 0);
+    const cosine =
+      dot(exact.slopes, rough.slopes) / Math.sqrt(dot(exact.slopes, exact.slopes) * dot(rough.slopes, rough.slopes));
+    expect(cosine).toBeGreaterThan(0.95);
+  });
+});
+
+describe('frozen norms', () => {
+  it('keep scale, shift and statistics while the rest learns', async () => {
+    const batch = await unevenBatch();
+    const training = start();
+    const norms = training.network.graph.nodes.filter(({ kind }) => kind === 'norm').map(({ name }) => name);
+    const others = training.network.parameters
+      .parameters()
+      .filter(({ name }) => !norms.some((norm) => name.startsWith(`${norm}.`)));
+    const partly = { ...training, optimiser: sgd(others, { momentum: 0, decay: 0 }) };
+    const before = valuesOf(training);
+    descend(trainingDescent(partly, 0), 0.5, ...trainingLosses(partly, batch, plain, 'cpu', crossEntropy, 0));
+    const changed = [...valuesOf(training)].filter(([name, values]) =>
+      values.some((value, i) => value !== before.get(name)![i]),
+    );
+    expect(changed.map(([name]) => name).filter((name) => norms.some((norm) => name.startsWith(`${norm}.`)))).toEqual(
+      [],
+    );
+    expect(changed.length).toBeGreaterThan(10);
+    descend(
+      trainingDescent(training, 0),
+      0,
+      ...trainingLosses(training, batch, { ...plain, frozenNorms: false }, 'cpu', crossEntropy, 0),
+    );
+    expect(training.network.parameters.entries().get(`${norms[0]}.runningMean`)!.numbers()).not.toEqual(
+      before.get(`${norms[0]}.runningMean`),
+    );
+  });
+});
+
+describe('weights of another run', () => {
+  const root = mkdtempSync(join(tmpdir(), 'espalier-from-'));
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  const { folder, ...run } = openRun('train', { config: { runs: root, name: 'first' }, folder: null });
+  const first = start(5);
+  saveDescription(folder, describeNetwork(dataset.classes.length));
+  saveCheckpoint(folder.best, storeTraining(first));
+  run.log.close();
+
+  it('are taken whole where the classes are as many', () => {
+    const second = start(6);
+    expect(transferWeights(openRunFolder(folder.path), second.network)).toEqual([]);
+    expect(valuesOf(second)).toEqual(valuesOf(first));
+  });
+
+  it('leave the head fresh where they are not', () => {
+    const [second, untouched] = [start(6, 3), start(6, 3)];
+    const fresh = transferWeights(folder, second.network);
+    expect(fresh).toEqual(['classifier.logits.weight', 'classifier.logits.bias']);
+    for (const [name, values] of valuesOf(second))
+      expect(values, name).toEqual(valuesOf(fresh.includes(name) ? untouched : first).get(name));
+  });
+
+  it('are refused for another network', () => {
+    const network = createDescribed(
+      { ...describeNetwork(3), options: { ...describeNetwork(3).options, filters: 4 } },
+      new Generator(1),
+      'cpu',
+    );
+    expect(() => transferWeights(folder, network)).toThrow(/it belongs to another network/);
+  });
+});
+
+describe('the longer side', () => {
+  it('is what the network sees, in training and in inference', async () => {
+    const sizes: number[][] = [];
+    const network = (x: Tensor) => {
+      sizes.push(x.shape.slice(2));
+      return x;
+    };
+    const batch = await unevenBatch();
+    const { images } = toTensors(batch, 'cpu');
+    expect(reduced(network, 1, 98)(images).shape).toEqual([5, 3, 33, 49]);
+    reduced(network, 2, 98)(images);
+    expect(sizes).toEqual([
+      [66, 98],
+      [33, 49],
+    ]);
+  });
+});
