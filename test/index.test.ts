@@ -35,7 +35,7 @@ it('the loop of the example ends with a network that segments a picture', async 
   const file = join(folder, 'p.png');
   writeFileSync(file, encodePng({ width, height, channels: 3, data: image }));
   const network = openNetwork(run);
-  const result = await segment(network, file, { scales: [1], flip: true });
+  const result = await segment(network, file, { scales: [1], mirror: ['width'] });
   expect([result.width, result.height, result.ids.length]).toEqual([50, 40, 2000]);
   expect(Math.max(...result.ids)).toBeLessThan(network.classes.length);
   expect(result.image).toEqual(image);

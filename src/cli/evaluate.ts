@@ -13,6 +13,7 @@ import { writeReport } from '../run/report.ts';
 import { loadNetwork } from '../train/loadNetwork.ts';
 import { prepareMachine } from '../train/runner.ts';
 import { scoreRun } from '../train/scoreRun.ts';
+import { inferenceOptions } from '../train/settings.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -46,7 +47,7 @@ export const evaluateCommand: Command = {
       longSide: description.longSide,
       device,
       split,
-      inference: config.tta,
+      inference: inferenceOptions(config, 2),
       onProgress: (done) => bar.update(done),
     });
     bar.finish();

@@ -11,6 +11,7 @@ import { writeAtomically } from '../run/files.ts';
 import { settings } from '../run/presets.ts';
 import { fileName } from '../train/artifacts.ts';
 import { openNetwork, segment } from '../train/library.ts';
+import { inferenceOptions } from '../train/settings.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -29,12 +30,13 @@ export const predictCommand: Command = {
       );
     const network = openNetwork(config.run, config);
     const { classes } = network;
+    const inference = inferenceOptions(config, 2);
     const output = config.output ?? join(config.run, 'predictions');
     mkdirSync(output, { recursive: true });
     const bar = createProgress({ label: 'predict', total: files.length });
     const written: { picture: string; ids: string; colour: string; overlay: string }[] = [];
     for (const [i, file] of files.entries()) {
-      const { width, height, image, ids } = await segment(network, file, config.tta);
+      const { width, height, image, ids } = await segment(network, file, inference);
       const stem = join(output, fileName(basename(file, extname(file))));
       const paths = { picture: file, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
       writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: ids }));

@@ -8,6 +8,7 @@ import { createJobRunner, type JobRunner, type JobSetting } from './loaderJob.ts
 import { epochOrder } from './loaderPlan.ts';
 import { loadSample } from './sample.ts';
 import { channelsOf, formatOf, type Sample, type SampleFormat } from './types.ts';
+import { checkPatchSettings, type PatchSettings, STANDARD_PATCHES } from './volumes/patches.ts';
 import { createWorkerPool, type WorkerPool } from './workerPool.ts';
 
 /**
@@ -30,10 +31,12 @@ export interface LoaderOptions {
   samples: readonly Sample[];
   /** Samples a batch. */
   batch: number;
-  /** Size of a crop: `[height, width]`. */
+  /** Size of a crop `[height, width]`, or of a patch `[depth, height, width]`. */
   crop: readonly number[];
-  /** Default `STANDARD_AUGMENTATION`. */
+  /** For pictures; default `STANDARD_AUGMENTATION`. */
   augmentation?: Augmentation;
+  /** For volumes; default `STANDARD_PATCHES`. */
+  patches?: PatchSettings;
   seed: number;
   /** Threads; 0, the default, works in process. */
   workers?: number;
@@ -43,7 +46,7 @@ export interface LoaderOptions {
   dropLast?: boolean;
   /** Batches made ahead of the one in use; default 2, and at least 2 a worker in samples. */
   prefetch?: number;
-  /** Limit of decoded pictures in memory, over all workers; default 1 GiB. */
+  /** Limit of decoded pictures and prepared volumes in memory, over all workers; default 1 GiB. */
   cacheBytes?: number;
 }
 
@@ -56,11 +59,20 @@ export interface Loader {
   close(): Promise<void>;
 }
 
-/** Creates a loader of augmented crops. Errors while iterating are `DataError`s that name the file. */
+/** Creates a loader of augmented crops of pictures or patches of volumes. Errors while iterating are `DataError`s that name the file. */
 export function createLoader(options: LoaderOptions): Loader {
   const { samples, batch, crop, seed, workers = 0, shuffle = true, dropLast = true } = options;
   const augmentation = options.augmentation ?? STANDARD_AUGMENTATION;
   checkAugmentation(augmentation);
+  const patches = options.patches ?? STANDARD_PATCHES;
+  checkPatchSettings(patches);
+  const { rank } = options.dataset;
+  if (crop.length !== rank) {
+    throw new ConfigError(
+      `a crop of ${crop.length} sides (${crop.join(', ')}) for data of rank ${rank}`,
+      rank === 2 ? 'expected [height, width]' : 'expected [depth, height, width]',
+    );
+  }
   for (const [name, value] of [['batch', batch], ...crop.map((side) => ['crop', side] as const)] as const) {
     if (!Number.isInteger(value) || value < 1)
       throw new ConfigError(`${name} ${value}`, 'expected a whole number from 1 on');
@@ -75,6 +87,7 @@ export function createLoader(options: LoaderOptions): Loader {
     samples: [...samples],
     crop: [...crop],
     augmentation,
+    patches,
     seed,
     cacheBytes: options.cacheBytes ?? 2 ** 30,
   };

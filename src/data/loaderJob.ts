@@ -2,17 +2,28 @@
  * @file The work on one sample of a batch: load, draw, transform. The same code runs in a worker thread and in process.
  */
 import { DataError, EspalierError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
 import { type Augmentation, applyTransformation, drawTransformation } from './augment.ts';
 import { sampleRandom } from './loaderPlan.ts';
-import { createPictureCache } from './pictureCache.ts';
+import { loadSample } from './sample.ts';
+import { createSampleCache } from './sampleCache.ts';
 import type { Sample, SampleFormat } from './types.ts';
+import type { VolumeShape } from './volume.ts';
+import { applyPatch } from './volumes/augment.ts';
+import { loadVolume } from './volumes/load.ts';
+import { createPatchSource, drawPatch, type PatchSettings, patchSourceBytes } from './volumes/patches.ts';
+import { prepareVolume } from './volumes/prepare.ts';
 
 /** What a worker knows from its start on; plain data. */
 export interface JobSetting {
   dataset: SampleFormat;
   samples: Sample[];
+  /** `[height, width]` or `[depth, height, width]`, by the rank of the data set. */
   crop: number[];
+  /** For pictures. */
   augmentation: Augmentation;
+  /** For volumes. */
+  patches: PatchSettings;
   seed: number;
   cacheBytes: number;
 }
@@ -27,21 +38,51 @@ export interface Job {
 /** Makes the crops of jobs into `images` `[...crop, channels]` and `labels` `[...crop]`. */
 export type JobRunner = (job: Job, images: Float32Array, labels: Uint8Array) => Promise<void>;
 
-/** Creates what runs jobs; it holds the decoded pictures. Every failure is a `DataError` that names the sample or its file. */
+/** Makes one crop with the randomness given. */
+type CropMaker = (sample: Sample, random: Random, images: Float32Array, labels: Uint8Array) => Promise<void>;
+
+/** Creates what runs jobs; it holds the loaded samples. Every failure is a `DataError` that names the sample or its file. */
 export function createJobRunner(setting: JobSetting): JobRunner {
-  const { dataset, samples, augmentation, seed } = setting;
-  const crop = [setting.crop[0], setting.crop[1]] as const;
-  const cache = createPictureCache(dataset, setting.cacheBytes);
+  const { dataset, samples, seed } = setting;
+  const make = dataset.rank === 2 ? createPictureMaker(dataset, setting) : createVolumeMaker(dataset, setting);
   return async (job, images, labels) => {
     const sample = samples[job.sample];
     try {
-      const picture = await cache.load(sample);
-      const random = sampleRandom(seed, job.epoch, job.place);
-      const drawn = drawTransformation(augmentation, picture.width, picture.height, crop, random);
-      applyTransformation(picture, drawn, crop, images, labels);
+      await make(sample, sampleRandom(seed, job.epoch, job.place), images, labels);
     } catch (error) {
       if (error instanceof EspalierError) throw error;
       throw new DataError(`sample ${sample.id}: ${(error as Error).message}`);
     }
+  };
+}
+
+function createPictureMaker(dataset: SampleFormat & { rank: 2 }, setting: JobSetting): CropMaker {
+  const crop = [setting.crop[0], setting.crop[1]] as const;
+  const cache = createSampleCache(
+    (sample) => loadSample(dataset, sample),
+    ({ image, label }) => image.byteLength + label.byteLength,
+    setting.cacheBytes,
+  );
+  return async (sample, random, images, labels) => {
+    const picture = await cache.load(sample);
+    const drawn = drawTransformation(setting.augmentation, picture.width, picture.height, crop, random);
+    applyTransformation(picture, drawn, crop, images, labels);
+  };
+}
+
+function createVolumeMaker(dataset: SampleFormat & { rank: 3 }, setting: JobSetting): CropMaker {
+  const size: VolumeShape = [setting.crop[0], setting.crop[1], setting.crop[2]];
+  const cache = createSampleCache(
+    async (sample) => {
+      const { image, label } = await loadVolume(dataset, sample);
+      return createPatchSource(prepareVolume(image, label, dataset.preparation));
+    },
+    patchSourceBytes,
+    setting.cacheBytes,
+  );
+  return async (sample, random, images, labels) => {
+    const source = await cache.load(sample);
+    const drawn = drawPatch(source, size, setting.patches, random);
+    applyPatch(source.volume, drawn, size, images, labels, random);
   };
 }

@@ -62,6 +62,8 @@ export const sumOver = (x: Tensor, axes: readonly number[], keep = false): Tenso
   operator('aten::sum.dim_IntList').one(x, axes, keep);
 export const meanOver = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
   operator('aten::mean.dim').one(x, axes, keep);
+export const logSumExp = (x: Tensor, axes: readonly number[]): Tensor =>
+  operator('aten::logsumexp').one(x, axes, false);
 export const argmax = withNumber('aten::argmax');
 export const clamp = (x: Tensor, low: number | null, high: number | null): Tensor =>
   operator('aten::clamp').one(x, low, high);
@@ -82,6 +84,9 @@ export const slice = (x: Tensor, axis: number, start: number, end: number): Tens
 /** `x[..., index, ...]` along one axis, which disappears; a view. */
 export const select = (x: Tensor, axis: number, index: number): Tensor =>
   operator('aten::select.int').one(x, axis, index);
+/** Without the first element of every spatial axis; a view. */
+export const shift = (x: Tensor): Tensor =>
+  x.shape.slice(2).reduce((value, length, axis) => slice(value, axis + 2, 1, length), x);
 /** Zero padding; pairs from the last axis backwards, as in libtorch. Negative values crop. */
 export const pad = (x: Tensor, pairs: readonly number[]): Tensor => operator('aten::constant_pad_nd').one(x, pairs);
 export const toDType = (x: Tensor, dtype: DType): Tensor => operator('aten::to.dtype').one(x, dtype);

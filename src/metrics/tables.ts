@@ -1,9 +1,10 @@
 /**
- * @file Confusion matrices and per-class scores as text: a table for the terminal and CSV files for a run folder.
+ * @file Confusion matrices and scores by class and by case as text: a table for the terminal and CSV files for a run folder.
  *
  * Absent scores (NaN) are an en dash in the table and an empty field in CSV.
  */
 import { ShapeError } from '../base/errors.ts';
+import type { CaseScores, CaseSummary, ClassScores } from './cases.ts';
 import type { ConfusionMatrix, SegmentationScores } from './confusion.ts';
 
 /** The matrix as CSV: a header of predicted classes, one row a labelled class. */
@@ -37,23 +38,60 @@ export function perClassTable(names: readonly string[], scores: SegmentationScor
     percent(scores.accuracy[c]),
     percent(scores.support[c] / pixels),
   ]);
-  const head = ['class', 'IoU %', 'accuracy %', 'pixels %'];
-  const mean = ['mean', percent(scores.miou), percent(scores.meanAccuracy), ''];
-  const widths = head.map((_, column) => Math.max(...[head, mean, ...rows].map((row) => row[column].length)));
+  return [
+    aligned(['class', 'IoU %', 'accuracy %', 'pixels %'], rows, [
+      'mean',
+      percent(scores.miou),
+      percent(scores.meanAccuracy),
+      '',
+    ]),
+    `pixel accuracy ${percent(scores.pixelAccuracy)} %`,
+  ].join('\n');
+}
+
+/** `case,class,dice,surface_dice,hausdorff95_mm`: one row a case and class but the background. */
+export function perCaseCsv(names: readonly string[], cases: readonly CaseScores[]): string {
+  const rows = cases.flatMap(({ id, classes }) =>
+    classes.map((scores, c) => [id, names[c + 1], ...caseColumns(scores)]),
+  );
+  return csv([['case', 'class', ...CASE_COLUMNS], ...rows]);
+}
+
+/** `class,dice,surface_dice,hausdorff95_mm,cases`: means over the cases that count, one row a class but the background, and a last row `mean`. */
+export function perClassCasesCsv(names: readonly string[], { classes, mean }: CaseSummary): string {
+  requireNames(names, classes.length + 1);
+  const rows = classes.map((scores, c) => [names[c + 1], ...caseColumns(scores), scores.cases]);
+  return csv([['class', ...CASE_COLUMNS, 'cases'], ...rows, ['mean', ...caseColumns(mean), '']]);
+}
+
+/** The means over cases as an aligned table, shares in per cent, ending with their mean; no trailing newline. */
+export function casesTable(names: readonly string[], { classes, mean }: CaseSummary): string {
+  requireNames(names, classes.length + 1);
+  const cells = ({ dice, surfaceDice, hausdorff95Mm }: ClassScores) => [
+    percent(dice),
+    percent(surfaceDice),
+    Number.isNaN(hausdorff95Mm) ? '–' : hausdorff95Mm.toFixed(2),
+  ];
+  return aligned(
+    ['class', 'Dice %', 'surface Dice %', 'HD95 mm', 'cases'],
+    classes.map((scores, c) => [names[c + 1], ...cells(scores), String(scores.cases)]),
+    ['mean', ...cells(mean), ''],
+  );
+}
+
+const CASE_COLUMNS = ['dice', 'surface_dice', 'hausdorff95_mm'];
+const caseColumns = ({ dice, surfaceDice, hausdorff95Mm }: ClassScores) => [dice, surfaceDice, hausdorff95Mm];
+
+/** Rows under a head and over a foot, the first column to the left and the others to the right. */
+function aligned(head: string[], rows: string[][], foot: string[]): string {
+  const widths = head.map((_, column) => Math.max(...[head, foot, ...rows].map((row) => row[column].length)));
   const line = (row: string[]) =>
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
       .join('  ')
       .trimEnd();
   const rule = '-'.repeat(widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)));
-  return [
-    line(head),
-    rule,
-    ...rows.map(line),
-    rule,
-    line(mean),
-    `pixel accuracy ${percent(scores.pixelAccuracy)} %`,
-  ].join('\n');
+  return [line(head), rule, ...rows.map(line), rule, line(foot)].join('\n');
 }
 
 function csv(rows: readonly (readonly (string | number)[])[]): string {

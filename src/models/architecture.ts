@@ -4,9 +4,10 @@
  */
 import { ArchitectureError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
-import { type Genotype, parseGenotype, requireMethod, summariseGenotype } from '../space/genotype.ts';
+import { type Genotype, parseGenotype, summariseGenotype } from '../space/genotype.ts';
 import { asRecord, isWhole, parseJson, show } from '../space/genotypeFields.ts';
 import { type AutoDeepLabOptions, buildAutoDeepLab } from './autoDeepLab.ts';
+import { buildDints } from './dints.ts';
 import type { NetworkGraph } from './graph.ts';
 import { findNetwork, NETWORKS, type NetworkName, type NetworkRow } from './networks.ts';
 
@@ -23,6 +24,8 @@ export type Architecture = Genotype | OrdinaryNetwork;
 export interface BuildOptions extends AutoDeepLabOptions {
   /** Spatial axes of the data; default: those of the genotype, or 2. */
   rank?: 2 | 3;
+  /** Logits also at coarser levels; only the U-Net has them. */
+  deepSupervision?: boolean;
 }
 
 export const isGenotype = (architecture: Architecture): architecture is Genotype => 'method' in architecture;
@@ -34,7 +37,14 @@ export const isGenotype = (architecture: Architecture): architecture is Genotype
 export function buildArchitecture(architecture: Architecture, options: BuildOptions): NetworkGraph {
   if (isGenotype(architecture)) {
     requireRank(architecture.method, [architecture.rank], options.rank ?? architecture.rank);
-    return buildAutoDeepLab(requireMethod(architecture, 'auto-deeplab'), options);
+    switch (architecture.method) {
+      case 'auto-deeplab':
+        return buildAutoDeepLab(architecture, options);
+      case 'dints':
+        return buildDints(architecture, options);
+      default:
+        return architecture satisfies never;
+    }
   }
   const { network, options: chosen } = architecture;
   const { rank = 2 } = options;

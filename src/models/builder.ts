@@ -8,13 +8,16 @@ export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
   readonly #rank: 2 | 3;
   readonly #normOver: 'batch' | 'instance';
+  readonly #sides: Pick<NetworkGraph, 'sideMultiple'>;
   /** Channels of every node so far. */
   readonly #channels: number[] = [];
   #stage = '';
 
-  constructor(rank: 2 | 3, options: { normOver?: 'batch' | 'instance' } = {}) {
+  constructor(rank: 2 | 3, options: { normOver?: 'batch' | 'instance'; sideMultiple?: number } = {}) {
+    const { normOver = 'batch', sideMultiple } = options;
     this.#rank = rank;
-    this.#normOver = options.normOver ?? 'batch';
+    this.#normOver = normOver;
+    this.#sides = sideMultiple === undefined ? {} : { sideMultiple };
   }
 
   /** All nodes added from now on belong to this stage. */
@@ -118,8 +121,15 @@ export class GraphBuilder {
     return this.norm(`${name}.norm`, this.convolution(`${name}.convolution`, this.relu(input), outputs, options));
   }
 
-  finish(classes: number): NetworkGraph {
-    return { rank: this.#rank, classes, nodes: this.nodes };
+  /** The graph; `auxiliary` are nodes of logits at coarser sizes, finest first. */
+  finish(classes: number, auxiliary: readonly number[] = []): NetworkGraph {
+    return {
+      rank: this.#rank,
+      classes,
+      nodes: this.nodes,
+      ...this.#sides,
+      ...(auxiliary.length > 0 ? { auxiliary } : {}),
+    };
   }
 
   #add(name: string, inputs: readonly number[], operation: NodeOperation, channels?: number): number {

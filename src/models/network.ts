@@ -8,7 +8,7 @@ import { dropPath } from '../nn/dropPath.ts';
 import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { type GraphNode, type NetworkGraph, resizeTarget } from './graph.ts';
+import { type GraphNode, type NetworkGraph, requireSides, resizeTarget } from './graph.ts';
 
 /** A network with weights. */
 export interface Network {
@@ -16,6 +16,8 @@ export interface Network {
   readonly parameters: ParameterSet;
   /** Logits `[batch, classes, ...spatial]` at the size of the input `[batch, channels, ...spatial]`. */
   forward(images: Tensor, pass: Pass): Tensor;
+  /** The logits of `forward`, then those of the auxiliary nodes of the graph at their own sizes, finest first. */
+  forwardAll(images: Tensor, pass: Pass): Tensor[];
 }
 
 /** Options of `createNetwork`. */
@@ -29,41 +31,49 @@ export interface NetworkOptions {
 export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, options: NetworkOptions = {}): Network {
   const channels = channelsOf(graph);
   const layers = graph.nodes.map((node) => createLayer(graph, node, channels[node.inputs[0]], parameters, options));
-  const readers = countReaders(graph);
+  const logits = [graph.nodes.length - 1];
+  const all = [...logits, ...(graph.auxiliary ?? [])];
+  const readers = { logits: countReaders(graph, logits), all: countReaders(graph, all) };
+  const run = (images: Tensor, pass: Pass, counts: readonly number[], wanted: readonly number[]): Tensor[] => {
+    const first = graph.nodes[0];
+    if (images.shape.length !== graph.rank + 2 || (first.kind === 'input' && images.shape[1] !== first.channels)) {
+      throw new ShapeError(
+        `the network reads [batch, ${channels[0]}, ${graph.rank} sizes], got [${images.shape.join(', ')}]`,
+      );
+    }
+    requireSides(images.shape.slice(2), graph.sideMultiple);
+    return walk(graph, layers, counts, images, pass, wanted);
+  };
   return {
     graph,
     parameters,
-    forward(images, pass) {
-      const wanted = graph.nodes[0];
-      if (images.shape.length !== graph.rank + 2 || (wanted.kind === 'input' && images.shape[1] !== wanted.channels)) {
-        throw new ShapeError(
-          `the network reads [batch, ${channels[0]}, ${graph.rank} sizes], got [${images.shape.join(', ')}]`,
-        );
-      }
-      return run(graph, layers, readers, images, pass);
-    },
+    forward: (images, pass) => run(images, pass, readers.logits, logits)[0],
+    forwardAll: (images, pass) => run(images, pass, readers.all, all),
   };
 }
 
 /** What a node does with its input tensors; `sizes` are those of the nodes before it. */
 type NodeFunction = (inputs: readonly Tensor[], pass: Pass, sizes: readonly { size: readonly number[] }[]) => Tensor;
 
-function run(
+/** Computes the `wanted` nodes; those that no node on the way to them reads are left out. */
+function walk(
   graph: NetworkGraph,
   layers: readonly NodeFunction[],
   readers: readonly number[],
   images: Tensor,
   pass: Pass,
-): Tensor {
+  wanted: readonly number[],
+): Tensor[] {
   const values: Tensor[] = [];
   const sizes: { size: readonly number[] }[] = [];
   // A node may hand its input through (a resize to the same size): uses are counted per tensor, not per node.
   const uses = new Map<Tensor, number>();
   graph.nodes.forEach((node, i) => {
+    if (readers[i] === 0) return;
     const inputs = node.inputs.map((input) => values[input]);
     const value = node.kind === 'input' ? images : layers[i](inputs, pass, sizes);
-    values.push(value);
-    sizes.push({ size: value.shape.slice(2) });
+    values[i] = value;
+    sizes[i] = { size: value.shape.slice(2) };
     uses.set(value, (uses.get(value) ?? 0) + readers[i]);
     for (const input of inputs) {
       const left = (uses.get(input) as number) - 1;
@@ -71,7 +81,7 @@ function run(
       if (left === 0 && input !== images) input.free();
     }
   });
-  return values[values.length - 1];
+  return wanted.map((node) => values[node]);
 }
 
 function createLayer(
@@ -120,7 +130,7 @@ function createLayer(
     case 'resize':
       return ([x], _, sizes) => op.resize(x, resizeTarget(node, x.shape.slice(2), sizes));
     case 'shift':
-      return single((x) => x.shape.slice(2).reduce((value, length, axis) => op.slice(value, axis + 2, 1, length), x));
+      return single(op.shift);
     case 'add':
       return (terms) => terms.slice(1).reduce((total, term) => op.add(total, term), terms[0]);
     case 'concat':
@@ -132,11 +142,13 @@ function createLayer(
   }
 }
 
-/** How many later nodes read each node; the last one counts the caller. */
-function countReaders(graph: NetworkGraph): number[] {
+/** How many nodes read each node on the way to the `wanted` ones, each of which the caller reads once more; 0 for nodes that are not needed. */
+function countReaders(graph: NetworkGraph, wanted: readonly number[]): number[] {
   const readers = graph.nodes.map(() => 0);
-  for (const node of graph.nodes) for (const input of node.inputs) readers[input]++;
-  readers[readers.length - 1]++;
+  for (const node of wanted) readers[node]++;
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    if (readers[i] > 0) for (const input of graph.nodes[i].inputs) readers[input]++;
+  }
   return readers;
 }
 

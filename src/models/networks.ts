@@ -4,6 +4,7 @@
 import { buildDeepLabV3, buildDeepLabV3Plus } from './deepLab.ts';
 import type { NetworkGraph } from './graph.ts';
 import type { HeadOptions } from './head.ts';
+import { buildUnet } from './unet.ts';
 
 /** What the data and the settings of a training decide about a network. */
 export interface NetworkSize {
@@ -14,6 +15,8 @@ export interface NetworkSize {
   readonly classes: number;
   /** Channels of the first features, from which the others follow; default: the network's own. */
   readonly filters?: number;
+  /** Logits also at coarser levels, for a loss there, where the network has such levels. */
+  readonly deepSupervision?: boolean;
   /** Widths of the head, where the network has that one. */
   readonly head?: Partial<HeadOptions>;
 }
@@ -42,6 +45,12 @@ export const NETWORKS = {
     ranks: [2],
     options: { outputStride: [16, 8] },
     build: (size, { outputStride }) => buildDeepLabV3Plus({ ...size, outputStride }),
+  },
+  unet: {
+    summary: 'U-Net',
+    ranks: [2, 3],
+    options: { levels: [5, 2, 3, 4, 6, 7, 8] },
+    build: ({ rank, ...size }, { levels }) => buildUnet(rank, { ...size, levels }),
   },
 } as const satisfies Record<string, NetworkRow>;
 

@@ -2,7 +2,7 @@
  * @file Losses on the logits of a segmentation network: `[batch, classes, ...spatial]` float against labels `[batch, ...spatial]` int64.
  * Pixels labelled `ignore` never count.
  */
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError, ShapeError } from '../base/errors.ts';
 import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
@@ -66,4 +66,48 @@ export function diceLoss(
     if (!background) dice = op.slice(dice, 0, 1, classes);
     return op.addNumber(op.negate(op.mean(dice)), 1);
   });
+}
+
+/** Dice without background plus cross-entropy, one to one: the usual loss of volumes, where a class may be a thousandth of the voxels. */
+export function diceCrossEntropy(
+  logits: Tensor,
+  labels: Tensor,
+  options: { weight?: Tensor | null; ignore?: number } = {},
+): Tensor {
+  const { weight = null, ignore = IGNORE } = options;
+  return scope(() =>
+    op.add(diceLoss(logits, labels, { ignore, background: false }), crossEntropy(logits, labels, { weight, ignore })),
+  );
+}
+
+/**
+ * Deep supervision: the weighted mean of a loss at every size of logits, each level with half the weight of the next finer one.
+ * Labels are picked, not mixed: logits at stride 2^k meet every 2^k-th label.
+ * @param outputs logits, the full size first, then sizes `ceil(size / 2^k)`.
+ * @throws ShapeError when a size is none of these.
+ */
+export function deepSupervision(
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+  outputs: readonly Tensor[],
+  labels: Tensor,
+): Tensor {
+  const weights = outputs.map((_, level) => 2 ** -level);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return scope(() =>
+    outputs
+      .map((logits, level) => op.scale(loss(logits, pickLabels(labels, logits.shape.slice(2))), weights[level] / total))
+      .reduce(op.add),
+  );
+}
+
+/** Every 2^k-th label along each axis, so that `size` are left. */
+function pickLabels(labels: Tensor, size: readonly number[]): Tensor {
+  return size.reduce((picked, wanted, i) => {
+    const length = labels.shape[i + 1];
+    let stride = 1;
+    while (Math.ceil(length / stride) > wanted) stride *= 2;
+    if (Math.ceil(length / stride) !== wanted)
+      throw new ShapeError(`logits of length ${wanted} over labels of length ${length}: not at a stride of 2^k`);
+    return stride === 1 ? picked : operator('aten::slice.Tensor').one(picked, i + 1, 0, length, stride);
+  }, labels);
 }

@@ -205,9 +205,24 @@ const testTimeAugmentation = group({
     'a list of numbers above 0',
     'scales whose softmax is averaged',
   ),
-  flip: switched(false, 'average with the horizontal flip'),
+  flip: switched(false, 'average with the horizontal flip: short for mirror=[width]'),
+  mirror: setting(
+    z.array(z.enum(['depth', 'height', 'width'])).default([]),
+    'a list of depth, height, width',
+    'axes to mirror along in all combinations: their softmax is averaged',
+  ),
 });
 const checkpoint = choice(['best', 'last'], 'best', 'which weights of the run');
+const window = setting(
+  z.union([z.int().min(1), z.array(z.int().min(1)).min(2).max(3)]).optional(),
+  'a whole number or a list, one for each axis',
+  'sides of the sliding window; by default pictures are read as a whole and volumes by the crop of the training',
+);
+const overlap = setting(
+  z.number().min(0).lt(1).default(0.5),
+  'a number from 0 below 1',
+  'share of a window that its neighbour sees too',
+);
 
 /** Settings of `espalier evaluate`. */
 export const evaluateSchema = z.strictObject({
@@ -218,6 +233,8 @@ export const evaluateSchema = z.strictObject({
   ...machine,
   batch: whole(1, 1, 'pictures a step'),
   tta: testTimeAugmentation,
+  window,
+  overlap,
   workers: loading.workers,
 });
 
@@ -228,6 +245,8 @@ export const predictSchema = z.strictObject({
   output: optionalText('folder for the pictures; predictions/ in the run by default'),
   ...machine,
   tta: testTimeAugmentation,
+  window,
+  overlap,
   overlay: share(0.5, 'opacity of the classes over the picture'),
 });
 

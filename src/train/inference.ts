@@ -1,20 +1,29 @@
 /**
- * @file Logits or probabilities of whole pictures: single scale, or the mean of softmax over scales and flips.
+ * @file Logits or probabilities of whole inputs of any rank: a single pass, or the mean of softmax over scales, mirrored views and windows.
  */
+import { ConfigError } from '../base/errors.ts';
 import { noGrad } from '../engine/autograd.ts';
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
+import { slidingWindow, type WindowOptions } from './slidingWindow.ts';
 
 /** A network at inference: logits `[batch, classes, ...spatial]` at the size of its input. */
 export type Infer = (images: Tensor) => Tensor;
 
-/** Test-time augmentation: every scale is taken from the original picture, each also mirrored if `flip`. */
+/** Spatial axes by name; pictures have no depth. */
+export type SpatialAxis = 'depth' | 'height' | 'width';
+
+/** Test-time augmentation and windows. */
 export interface InferenceOptions {
+  /** Every scale is taken from the original input. */
   readonly scales: readonly number[];
-  readonly flip: boolean;
+  /** Axes along which inputs are also mirrored, in all combinations: n axes make 2^n views. */
+  readonly mirror: readonly SpatialAxis[];
+  /** Absent: inputs are read as a whole. */
+  readonly window?: WindowOptions;
 }
 
-export const SINGLE_SCALE: InferenceOptions = { scales: [1], flip: false };
+export const SINGLE_SCALE: InferenceOptions = { scales: [1], mirror: [] };
 
 /** The network on pictures at 1 / `reduction` of their size, or of the size with `longSide` pixels on the longer side; logits have the full size. */
 export function reduced(network: Infer, reduction: number, longSide?: number): Infer {
@@ -34,30 +43,57 @@ export function reduced(network: Infer, reduction: number, longSide?: number): I
   };
 }
 
-/** Class scores `[batch, classes, height, width]` at the size of `images`: logits for a single pass, else mean probabilities. */
+/** Class scores `[batch, classes, ...spatial]` at the size of `images`: logits for a single pass, else mean probabilities. */
 export function infer(network: Infer, images: Tensor, options: InferenceOptions = SINGLE_SCALE): Tensor {
-  const { scales, flip } = options;
+  const { scales, mirror, window } = options;
   return noGrad(() =>
     scope(() => {
-      if (scales.length === 1 && scales[0] === 1 && !flip) return network(images);
+      if (scales.length === 1 && scales[0] === 1 && mirror.length === 0 && !window) return network(images);
+      const view = mirrored(network, mirror);
+      const whole = window ? (x: Tensor) => slidingWindow(view, x, window) : view;
       const size = images.shape.slice(2);
-      const lastAxis = images.shape.length - 1;
-      let total: Tensor | undefined;
-      for (const factor of scales) {
+      return meanOf(scales, (factor) => {
         // Sizes follow int((d - 1) s + 1), as everywhere with aligned corners.
         const scaled = op.resize(
           images,
           size.map((length) => Math.floor((length - 1) * factor + 1)),
         );
-        const views = flip ? [false, true] : [false];
-        for (const mirrored of views) {
-          const logits = network(mirrored ? op.flip(scaled, [lastAxis]) : scaled);
-          const straight = mirrored ? op.flip(logits, [lastAxis]) : logits;
-          const probability = op.resize(op.softmax(straight, 1), size);
-          total = total === undefined ? probability : op.add(total, probability);
-        }
-      }
-      return op.scale(total as Tensor, 1 / (scales.length * (flip ? 2 : 1)));
+        return op.resize(whole(scaled), size);
+      });
     }),
   );
+}
+
+/** The network's softmax, mean over the views mirrored along every set of the axes and turned back. */
+export function mirrored(network: Infer, axes: readonly SpatialAxis[]): Infer {
+  return (images) => {
+    const rank = images.shape.length - 2;
+    const views = subsets(axes.map((axis) => axisOf(axis, rank)));
+    return meanOf(views, (along) => op.softmax(turned(network(turned(images, along)), along), 1));
+  };
+}
+
+const turned = (x: Tensor, along: readonly number[]): Tensor => (along.length === 0 ? x : op.flip(x, along));
+
+const FROM_LAST: Record<SpatialAxis, number> = { width: 1, height: 2, depth: 3 };
+
+/** The tensor's axis of a name. */
+function axisOf(axis: SpatialAxis, rank: number): number {
+  if (FROM_LAST[axis] > rank) throw new ConfigError(`mirror: a picture has no ${axis}`, 'mirror height or width');
+  return rank + 2 - FROM_LAST[axis];
+}
+
+function subsets(items: readonly number[]): number[][] {
+  return Array.from({ length: 2 ** items.length }, (_, bits) => items.filter((_, i) => (bits >> i) & 1));
+}
+
+/** One term at a time is in memory. */
+function meanOf<Item>(items: readonly Item[], term: (item: Item) => Tensor): Tensor {
+  let sum: Tensor | undefined;
+  for (const item of items) {
+    const before: Tensor | undefined = sum;
+    sum = scope(() => (before ? op.add(before, term(item)) : term(item)));
+    before?.free();
+  }
+  return items.length === 1 ? (sum as Tensor) : op.scale(sum as Tensor, 1 / items.length);
 }

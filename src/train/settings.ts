@@ -8,7 +8,8 @@ import type { DataSet } from '../data/types.ts';
 import { toDevice } from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { crossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
-import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
+import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/schemas.ts';
+import type { InferenceOptions } from './inference.ts';
 import type { TrainSettings } from './retrain.ts';
 import type { SearchSettings } from './search.ts';
 
@@ -43,6 +44,17 @@ export function trainSettings(config: TrainConfig): TrainSettings {
     frozenNorms: config.norms === 'frozen',
     average: config.ema,
   };
+}
+
+/** Test-time augmentation and windows of a command for inputs of a rank; one number is the side of a window along every axis. */
+export function inferenceOptions(
+  { tta, window, overlap }: Pick<EvaluateConfig, 'tta' | 'window' | 'overlap'>,
+  rank: 2 | 3,
+): InferenceOptions {
+  const { scales, flip, mirror } = tta;
+  const axes = new Set([...mirror, ...(flip ? (['width'] as const) : [])]);
+  const sides = typeof window === 'number' ? Array<number>(rank).fill(window) : window;
+  return { scales, mirror: [...axes], ...(sides ? { window: { window: sides, overlap } } : {}) };
 }
 
 /** The loss on logits that the settings ask for; class weights are measured on up to 200 training pictures. */

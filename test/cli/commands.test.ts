@@ -132,7 +132,10 @@ describe("the loop on a folder of one's own", () => {
     const evaluated = JSON.parse(espalier('evaluate', 'run=runs/train/t', '--json').out);
     expect(evaluated.miou).toBeCloseTo(trained.miou, 6);
     expect(
-      JSON.parse(espalier('evaluate', 'run=runs/train/t', 'tta.scales=[0.75, 1]', 'tta.flip=true', '--json').out).iou,
+      JSON.parse(
+        espalier('evaluate', 'run=runs/train/t', 'tta.scales=[0.75, 1]', 'tta.mirror=[width]', 'window=32', '--json')
+          .out,
+      ).iou,
     ).toHaveLength(SCENE_CLASSES.length);
 
     const predicted = JSON.parse(espalier('predict', 'run=runs/train/t', 'own/images/val', '--json').out);

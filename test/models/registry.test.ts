@@ -39,7 +39,7 @@ describe('every architecture of the registry', () => {
       const generator = new Generator(1);
       const network = createNetwork(graph, new ParameterSet({ generator: generator.id, device: 'cpu' }));
       const parameters = network.parameters.parameters();
-      const size = Array<number>(rank).fill(33);
+      const size = Array<number>(rank).fill(graph.sideMultiple ?? 33);
       expect(network.parameters.count()).toBe(countNetwork(graph, size).parameters);
       expect(inferShapes(graph, size).at(-1)).toEqual({ channels: 3, size });
 

@@ -147,7 +147,7 @@ describe('inference', () => {
       kept.push([...x.shape.slice(2), ...x.numbers()]);
       return network(x);
     };
-    const scores = infer(spy, image, { scales: [0.5, 1, 1.5], flip: true });
+    const scores = infer(spy, image, { scales: [0.5, 1, 1.5], mirror: ['width'] });
     const scaled = (factor: number) =>
       op.resize(
         image,
@@ -162,7 +162,7 @@ describe('inference', () => {
 
   it('mirrored and averaged is symmetric; one plain scale is the network itself', () => {
     const shifted = (x: Tensor) => op.concat([op.pad(op.slice(x, 3, 1, 9), [0, 1]), x], 1);
-    const [a, b] = [image, op.flip(image, [3])].map((x) => infer(shifted, x, { scales: [1], flip: true }));
+    const [a, b] = [image, op.flip(image, [3])].map((x) => infer(shifted, x, { scales: [1], mirror: ['width'] }));
     op.flip(b, [3])
       .numbers()
       .forEach((value, i) => {

@@ -12,6 +12,10 @@ export interface OpenOptions {
   allowUnpaired?: boolean;
   /** Seed of a split that the folder does not make itself; default 0. */
   seed?: number;
+  /** For volumes without a split: which fold is val, from 0; default 0. */
+  fold?: number;
+  /** For volumes without a split: number of folds; default 5. */
+  folds?: number;
 }
 
 /** One way to lay out a data set on disk. */
@@ -19,7 +23,7 @@ export interface Layout {
   name: string;
   /** What a folder must hold to be of this layout, for the error message. */
   looksFor: string;
-  /** Whether the folder is of this layout: looks at names only. */
+  /** Whether the folder is of this layout: looks at names and descriptions only. */
   matches(root: string): Promise<boolean>;
   /** Opens a folder that matches. */
   open(root: string, options: OpenOptions): Promise<DataSet>;

@@ -1,0 +1,54 @@
+/**
+ * @file Medical Segmentation Decathlon: `imagesTr/` and `labelsTr/` with the same file names, channels on the fourth axis, and a
+ * `dataset.json` that lists them. There is no official val split: folds make one.
+ */
+import { join } from 'node:path';
+import type { Sample } from '../types.ts';
+import { type ListedVolume, loadDatasetJson } from './datasetJson.ts';
+import { isFile, type Layout } from './layout.ts';
+import { assembleVolumes, listVolumes, locate, type VolumePairing, volumeId } from './volumeFolders.ts';
+
+/** The layout `decathlon`. */
+export const decathlon: Layout = {
+  name: 'decathlon',
+  looksFor: 'dataset.json with imagesTr/ and labelsTr/',
+  matches: (root) => isFile(root, 'dataset.json'),
+  open: async (root, options) => {
+    const description = await loadDatasetJson(root);
+    const { training, validation } = description;
+    const train = training?.length ? await pairListed(root, training) : await pairFolders(root);
+    const val = validation?.length ? await pairListed(root, validation) : undefined;
+    return assembleVolumes(root, 'decathlon', description, val === undefined ? { train } : { train, val }, options);
+  },
+};
+
+async function pairListed(root: string, listed: readonly ListedVolume[]): Promise<VolumePairing> {
+  const samples: Sample[] = [];
+  const alone: string[] = [];
+  for (const entry of listed) {
+    const wanted = [...entry.images, ...(entry.label === undefined ? [] : [entry.label])];
+    const found = await Promise.all(wanted.map((path) => locate(root, path)));
+    const files = found.filter((file) => file !== undefined);
+    if (entry.label === undefined || files.length < wanted.length) {
+      // Files that are there lack a partner; where none is, the names of the list tell which.
+      alone.push(...(files.length > 0 ? files : entry.images.map((path) => join(root, path))));
+      continue;
+    }
+    const label = files.pop();
+    samples.push({ id: volumeId(entry.images[0]), source: { kind: 'volume', images: files, label: label! } });
+  }
+  return { samples, alone };
+}
+
+async function pairFolders(root: string): Promise<VolumePairing> {
+  const images = await listVolumes(join(root, 'imagesTr'));
+  const labels = await listVolumes(join(root, 'labelsTr'));
+  const samples: Sample[] = [];
+  const alone = [...labels].filter(([id]) => !images.has(id)).map(([, file]) => file);
+  for (const [id, image] of images) {
+    const label = labels.get(id);
+    if (label === undefined) alone.push(image);
+    else samples.push({ id, source: { kind: 'volume', images: [image], label } });
+  }
+  return { samples, alone };
+}

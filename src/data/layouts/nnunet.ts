@@ -1,0 +1,62 @@
+/**
+ * @file nnU-Net v2: `imagesTr/<case>_<channel><ending>` with four digits for the channel, `labelsTr/<case><ending>`, and a `dataset.json`
+ * with `channel_names` and `file_ending`.
+ */
+import { join } from 'node:path';
+import { DataError } from '../../base/errors.ts';
+import { isNiftiName } from '../nifti/read.ts';
+import type { Sample } from '../types.ts';
+import { type DatasetJson, isNnunet, loadDatasetJson } from './datasetJson.ts';
+import type { Layout, OpenOptions } from './layout.ts';
+import { assembleVolumes, listVolumes, type VolumePairing } from './volumeFolders.ts';
+
+/** The layout `nnunet`. */
+export const nnunet: Layout = {
+  name: 'nnunet',
+  looksFor: 'dataset.json with channel_names and file_ending',
+  matches: isNnunet,
+  open: async (root, options) => {
+    const description = await loadDatasetJson(root);
+    const { ending = '.nii.gz', file } = description;
+    if (!isNiftiName(`case${ending}`)) {
+      throw new DataError(`${file}: file_ending ${ending} cannot be read`, 'convert the volumes to .nii.gz');
+    }
+    return assembleVolumes(
+      root,
+      'nnunet',
+      description,
+      { train: await pairCases(root, description, options) },
+      options,
+    );
+  },
+};
+
+async function pairCases(root: string, { modalities }: DatasetJson, options: OpenOptions): Promise<VolumePairing> {
+  const files = await listVolumes(join(root, 'imagesTr'));
+  const labels = await listVolumes(join(root, 'labelsTr'));
+  const cases = new Map<string, (string | undefined)[]>();
+  for (const [name, file] of files) {
+    const [, id, channel] = /^(.+)_(\d{4})$/.exec(name) ?? [];
+    if (id === undefined) throw new DataError(`${file}: its name ends in no channel`, 'expected <case>_0000 and so on');
+    const images = cases.get(id) ?? [];
+    images[Number(channel)] = file;
+    cases.set(id, images);
+  }
+  const samples: Sample[] = [];
+  const alone = [...labels].filter(([id]) => !cases.has(id)).map(([, file]) => file);
+  for (const [id, found] of cases) {
+    const missing = modalities.findIndex((_, channel) => found[channel] === undefined);
+    const images = found.filter((file) => file !== undefined);
+    const label = labels.get(id);
+    if (missing >= 0 && !options.allowUnpaired) {
+      const channel = String(missing).padStart(4, '0');
+      throw new DataError(
+        `${images[0]}: the case lacks ${modalities[missing]} (${id}_${channel})`,
+        'add the missing modality, or remove the case',
+      );
+    }
+    if (missing >= 0 || label === undefined) alone.push(...images);
+    else samples.push({ id, source: { kind: 'volume', images, label } });
+  }
+  return { samples, alone };
+}

@@ -1,0 +1,90 @@
+/**
+ * @file Folders of volumes with their labels: how files are listed, found and paired, for all layouts of volumes.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { basename, isAbsolute, join } from 'node:path';
+import { DataError } from '../../base/errors.ts';
+import { splitFold } from '../folds.ts';
+import { isNiftiName } from '../nifti/read.ts';
+import { IGNORE, type Sample, type VolumeSet } from '../types.ts';
+import { standardPreparation } from '../volumes/preparation.ts';
+import type { DatasetJson } from './datasetJson.ts';
+import { isFolder, type OpenOptions } from './layout.ts';
+
+/** Samples with a label, and files without a partner. */
+export interface VolumePairing {
+  samples: Sample[];
+  /** Images without a label, or labels without an image. */
+  alone: string[];
+}
+
+/** Name of a volume without its folder and ending. */
+export const volumeId = (path: string): string => basename(path).replace(/\.(nii|hdr|img)(\.gz)?$/i, '');
+
+/** Volumes in a folder by their id, sorted: NIfTI files, and folders of DICOM slices. Hidden files (also `._*` of macOS) are passed over. */
+export async function listVolumes(folder: string): Promise<Map<string, string>> {
+  if (!(await isFolder(folder))) throw new DataError(`${folder}: no such folder`);
+  const found = new Map<string, string>();
+  for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith('.')) continue;
+    const path = join(folder, entry.name);
+    const directory = entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(path)));
+    if (!directory && !isNiftiName(entry.name)) continue;
+    const id = directory ? entry.name : volumeId(entry.name);
+    const other = found.get(id);
+    if (other !== undefined) throw new DataError(`${other} and ${path} have one name`, 'rename or remove one of them');
+    found.set(id, path);
+  }
+  return found;
+}
+
+/** Where a listed path is: as written below the root, else with or without `.gz`, else the same name in the same folder below the root. */
+export async function locate(root: string, path: string): Promise<string | undefined> {
+  const parts = path.split(/[/\\]/).filter((part) => part !== '' && part !== '.');
+  const candidates = [isAbsolute(path) ? path : join(root, ...parts), join(root, ...parts.slice(-2))];
+  for (const candidate of candidates) {
+    const other = candidate.endsWith('.gz') ? candidate.slice(0, -3) : `${candidate}.gz`;
+    for (const file of [candidate, other]) if (await stat(file).catch(() => undefined)) return file;
+  }
+  return undefined;
+}
+
+/** The data set of a `dataset.json` and its pairings; without one for val, folds split the samples. */
+export function assembleVolumes(
+  root: string,
+  layout: string,
+  description: DatasetJson,
+  pairings: { train: VolumePairing; val?: VolumePairing },
+  options: OpenOptions,
+): VolumeSet {
+  const { train, val } = pairings;
+  const alone = [...train.alone, ...(val?.alone ?? [])];
+  if (alone.length > 0 && !options.allowUnpaired) {
+    const named = alone.slice(0, 5).join(', ') + (alone.length > 5 ? `, ... (${alone.length} in all)` : '');
+    throw new DataError(`files without a partner: ${named}`, 'add the missing images or labels, or remove these');
+  }
+  if (train.samples.length === 0)
+    throw new DataError(`${root}: holds no labelled volumes`, 'they belong into imagesTr/ and labelsTr/');
+  refuseTwins([...train.samples, ...(val?.samples ?? [])]);
+  return {
+    name: description.name ?? basename(root),
+    layout,
+    rank: 3,
+    classes: description.classes,
+    ignore: IGNORE,
+    labelMap: description.labelMap,
+    splits: val === undefined ? splitFold(train.samples, options) : { train: train.samples, val: val.samples },
+    unpaired: alone,
+    modalities: description.modalities,
+    preparation: standardPreparation(description.modalities),
+  };
+}
+
+function refuseTwins(samples: readonly Sample[]): void {
+  const seen = new Set<string>();
+  for (const { id } of samples) {
+    if (seen.has(id))
+      throw new DataError(`${id}: is listed twice`, 'take it out of one place, or give the files different names');
+    seen.add(id);
+  }
+}
