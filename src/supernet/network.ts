@@ -7,7 +7,7 @@ import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '.
 import { ParameterSet } from '../nn/parameters.ts';
 import { LEVELS, trellisEdges, trellisNodes } from '../space/trellis.ts';
 import { type ArchitectureParameters, type BetaNormalisation, createArchitectureParameters } from './architecture.ts';
-import { type Cell, type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
+import { type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
 import { createSearchHead } from './head.ts';
 import { searchNormalise } from './mixedOp.ts';
 
@@ -22,6 +22,8 @@ export interface SupernetOptions {
   atrous: 'dense' | 'separable';
   /** One set of cell weights per node (serving up to three inputs), or one per edge. */
   cellWeights: 'perNode' | 'perEdge';
+  /** On the CPU: keep what the backward pass reads (fast), or compute it again (small). Default: fast. */
+  memory?: 'fast' | 'small';
   /** Default: outgoing, as in the paper. */
   betaNormalisation?: BetaNormalisation;
   /** Channels of the three stem convolutions, strides 2, 1, 2. Default: 2.5, 2.5 and 5 times the filters. */
@@ -103,9 +105,9 @@ function createNode(
   const channels = filters * 2 ** level;
   const incoming = trellisEdges(options.layers).filter((edge) => edge.layer === layer - 1 && edge.to === level);
   const shared = cellWeights === 'perNode' ? createCell(set.child('cell'), { ...options, channels }) : undefined;
-  const cells = incoming.map(
-    ({ from }): Cell => shared ?? createCell(set.child(`cell.from${from}`), { ...options, channels }),
-  );
+  const cells = shared
+    ? []
+    : incoming.map(({ from }) => createCell(set.child(`cell.from${from}`), { ...options, channels }));
   const inputs = incoming.map(({ from }) =>
     createInput(set.child(`last.from${from}`), rank, sources[layer].get(from) as number, channels, from, level),
   );
@@ -123,18 +125,15 @@ function createNode(
     level,
     resolutionState(states, move, probabilities, pass) {
       const before = beforeLast(states[layer - 1].get(earlier) as Tensor, pass);
-      let sum: Tensor | undefined;
-      incoming.forEach((edge, i) => {
-        const last = inputs[i](states[layer].get(edge.from) as Tensor, pass);
-        // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
-        const fitted = op.resize(last, before.shape.slice(2));
-        const output = op.multiply(
-          cells[i].cellOutput(fitted, before, probabilities),
-          move(edge.layer, edge.from, edge.move),
-        );
-        sum = sum === undefined ? output : op.add(sum, output);
-      });
-      return sum as Tensor;
+      // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
+      const lasts = incoming.map((edge, i) =>
+        op.resize(inputs[i](states[layer].get(edge.from) as Tensor, pass), before.shape.slice(2)),
+      );
+      const moves = incoming.map((edge) => move(edge.layer, edge.from, edge.move));
+      if (shared) return shared.resolutionState(lasts, before, op.stack(moves, 0), probabilities);
+      return lasts
+        .map((last, i) => cells[i].resolutionState([last], before, op.stack([moves[i]], 0), probabilities))
+        .reduce(op.add);
     },
   };
 }
