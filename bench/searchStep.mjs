@@ -3,7 +3,7 @@
  *
  * GFLOP are those of the cells' convolutions as the equations have them: each edge once for each cell evaluation, a multiply-add counted as two, the
  * backward pass as twice the forward one, or once where weights are frozen. What is shared is not subtracted. The peak is that of a large channels-last convolution
- * in the same process. CPU seconds are those of all threads: where other programs disturb, they tell more than the clock.
+ * in the same process. CPU seconds are those of all threads, and rates are per CPU second: other programs that run disturb them least.
  */
 import { Generator, noGrad, ops, scope, threads } from '../dist/index.js';
 import { parseConfig } from '../dist/run/config.js';
@@ -55,7 +55,7 @@ function forwardGflop() {
   return total / 1e9;
 }
 
-/** GFLOP per second of a large convolution: the best of five. */
+/** GFLOP of a large convolution per CPU second: the best of five. */
 function peakOf() {
   return scope(() =>
     noGrad(() => {
@@ -64,9 +64,10 @@ function peakOf() {
       const weight = ops.ones([channels, channels, 3, 3]);
       let best = 0;
       for (let i = 0; i < 5; i++) {
-        const started = performance.now();
+        const before = process.cpuUsage();
         ops.convolution(image, weight, null, [1, 1], [1, 1], [1, 1], 1);
-        best = Math.max(best, (4 * side ** 2 * channels ** 2 * 9) / 1e6 / (performance.now() - started));
+        const { user, system } = process.cpuUsage(before);
+        best = Math.max(best, (4 * side ** 2 * channels ** 2 * 9) / 1e3 / (user + system));
       }
       return best;
     }),
@@ -89,14 +90,16 @@ const measured = measureSearchStep(network, parseConfig(schemas.search, [{ data:
   generator,
 });
 const row = (name, seconds, cpuSeconds, gflop) =>
-  `| ${name} | ${seconds.toFixed(2)} | ${cpuSeconds.toFixed(2)} | ${gflop.toFixed(0)} | ${(gflop / seconds).toFixed(1)} | ${((100 * gflop) / seconds / peak).toFixed(0)} % |`;
+  `| ${name} | ${seconds.toFixed(2)} | ${cpuSeconds.toFixed(2)} | ${gflop.toFixed(0)} | ${(gflop / cpuSeconds).toFixed(1)} | ${((100 * gflop) / cpuSeconds / peak).toFixed(0)} % |`;
 const forward = forwardGflop();
 console.log(
   `${Object.entries(settings)
     .map((entry) => entry.join('='))
-    .join(' ')}: peak ${peak.toFixed(0)} GFLOP/s, ${(measured.peakBytes / 1e9).toFixed(2)} GB resident at most
+    .join(
+      ' ',
+    )}: peak ${peak.toFixed(0)} GFLOP per CPU second, ${(measured.peakBytes / 1e9).toFixed(2)} GB resident at most
 
-| step | seconds | CPU seconds | GFLOP | GFLOP/s | of peak |
+| step | seconds | CPU seconds | GFLOP | per CPU second | of peak |
 |---|---|---|---|---|---|
 ${row('weights', measured.weightSeconds, measured.weightCpuSeconds, 3 * forward)}
 ${row('architecture', measured.architectureSeconds, measured.architectureCpuSeconds, 2 * forward)}`,

@@ -234,8 +234,13 @@ class NormalisedRows {
  public:
   NormalisedRows(const Plan<T>& plan, const T* raw, const T* mean, const T* inverse, int window, T* memory)
       : plan_(plan), raw_(raw), mean_(mean), inverse_(inverse), window_(window), size_((plan.geometry.width + 2 * kRim) * plan.lanes), memory_(memory) {
+    if (!raw) return;
     for (int64_t& row : held_) row = -1;
-    clear(memory_, (window + 1) * size_);
+    clear(memory_ + window * size_, size_);
+    for (int slot = 0; slot < window; slot++) {
+      clear(memory_ + slot * size_, kRim * plan.lanes);
+      clear(memory_ + (slot + 1) * size_ - kRim * plan.lanes, kRim * plan.lanes);
+    }
   }
 
   InputRows<T> around(int64_t row) {

@@ -70,6 +70,8 @@ export function createCell(
     atrous: 'dense' | 'separable';
     /** Default: fast. */
     memory?: 'fast' | 'small';
+    /** Default: true. */
+    fused?: boolean;
   },
 ): Cell {
   const { rank, blocks, channels, atrous } = options;
@@ -92,7 +94,7 @@ export function createCell(
   return {
     cellOutput,
     resolutionState(lasts, beforeLast, moves, probabilities) {
-      if (isFusible(beforeLast))
+      if (options.fused !== false && isFusible(beforeLast))
         return fusedResolutionState(lasts, beforeLast, moves, probabilities.table, weights, {
           blocks,
           atrous,

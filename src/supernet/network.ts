@@ -22,7 +22,9 @@ export interface SupernetOptions {
   atrous: 'dense' | 'separable';
   /** One set of cell weights per node (serving up to three inputs), or one per edge. */
   cellWeights: 'perNode' | 'perEdge';
-  /** On the CPU: keep what the backward pass reads (fast), or compute it again (small). Default: fast. */
+  /** Whether cells run as one operator where the kernels take their input; false composes them always. Default: true. */
+  fused?: boolean;
+  /** Of fused cells: keep what the backward pass reads (fast), or compute it again (small). Default: fast. */
   memory?: 'fast' | 'small';
   /** Default: outgoing, as in the paper. */
   betaNormalisation?: BetaNormalisation;
