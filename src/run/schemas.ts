@@ -199,6 +199,40 @@ export const trainSchema = z.strictObject({
   ...loading,
 });
 
+/** Settings of `espalier compare`; all others are those of the trainings. */
+export const compareSchema = z.strictObject({
+  archs: setting(
+    z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((names) => names.split(',').map((name) => name.trim())),
+        z.array(z.string()),
+      ])
+      .pipe(
+        z
+          .array(z.string().min(1))
+          .min(1)
+          .refine((names) => new Set(names).size === names.length),
+      ),
+    'different architectures, separated by commas',
+    'what is compared: architecture files, runs, names in the registry',
+  ),
+  budget: setting(
+    z.string().regex(/^\d+(\.\d+)? ?(steps?|min|minutes?)$/),
+    'such as 400steps or 15min',
+    'what every training may use',
+  ),
+  seeds: whole(1, 2, 'trainings of each architecture, with seeds from 0'),
+  name: setting(
+    z.string().min(1).default('comparison'),
+    'a text',
+    'name of the comparison; the same name goes on with it',
+  ),
+  runs: run.runs,
+});
+
 const testTimeAugmentation = group({
   scales: setting(
     z.array(z.number().positive()).min(1).default([1]),
@@ -253,5 +287,6 @@ export const predictSchema = z.strictObject({
 /** Trusted settings, defaults filled in; crops are `[height, width]`. */
 export type SearchConfig = z.output<typeof searchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;
 export type PredictConfig = z.output<typeof predictSchema>;

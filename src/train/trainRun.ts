@@ -220,7 +220,8 @@ function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet
     );
 }
 
-function networkOptions(config: TrainConfig, { rank, classes }: DataSet): NetworkDescription['options'] {
+/** What the settings and the data decide about a network. */
+export function networkOptions(config: TrainConfig, { rank, classes }: DataSet): NetworkDescription['options'] {
   const { filters, stem, aspp, decoder } = config;
   return {
     rank,
