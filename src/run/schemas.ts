@@ -144,6 +144,11 @@ export const trainSchema = z.strictObject({
   arch: text('architecture file, run, or name in the registry'),
   ...run,
   ...machine,
+  trainOn: setting(
+    z.array(z.string().min(1)).min(1).default(['train']),
+    'a list of splits',
+    'splits to train on; Cityscapes with gtCoarse/ has also coarse',
+  ),
   epochs: optionalWhole('budget: passes over the pictures'),
   steps: optionalWhole('budget: steps of the optimiser'),
   minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
@@ -282,6 +287,10 @@ export const predictSchema = z.strictObject({
   window,
   overlap,
   overlay: share(0.5, 'opacity of the classes over the picture'),
+  submission: switched(
+    false,
+    'write ids as the benchmark of the data set wants them, not as the network counts its classes',
+  ),
 });
 
 /** Trusted settings, defaults filled in; crops are `[height, width]`. */

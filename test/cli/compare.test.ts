@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodePng } from '../../src/data/png.ts';
+import { decodePng, encodePng } from '../../src/data/png.ts';
 import { paintScene } from '../../src/data/scenes.ts';
 import { writeAtomically } from '../../src/run/files.ts';
 
@@ -59,5 +59,34 @@ describe('ordinary networks on the command line', () => {
     espalier('train', `arch=${run}`, `from=${run}`, 'norms=frozen', 'name=next', 'steps=1', 'accumulate=2', ...TINY);
     const events = readFileSync(join(folder, 'runs/train/next/events.jsonl'), 'utf8');
     expect(events).toContain(`weights start from ${run}`);
+  });
+
+  it('write the values of the label files for a submission', () => {
+    const { width, height, image, label } = paintScene(5, 48, 33);
+    const values = Uint8Array.from(label, (id) => (id === 255 ? 255 : 10 * (id + 1)));
+    for (const split of ['train', 'val']) {
+      for (const kind of ['images', 'masks']) mkdirSync(join(folder, 'own', kind, split), { recursive: true });
+      for (const name of ['a', 'b']) {
+        writeAtomically(
+          join(folder, 'own', 'images', split, `${name}.png`),
+          encodePng({ width, height, channels: 3, data: image }),
+        );
+        writeAtomically(
+          join(folder, 'own', 'masks', split, `${name}.png`),
+          encodePng({ width, height, channels: 1, data: values }),
+        );
+      }
+    }
+    const classes = Array.from({ length: 12 }, (_, id) => `${10 * (id + 1)}: class ${id}`);
+    writeFileSync(join(folder, 'own', 'data.yaml'), `classes: {${classes.join(', ')}}\n`);
+    espalier('train', 'arch=random:1:2x1', 'name=values', 'steps=1', 'trainOn=[train, val]', ...TINY, 'data=own');
+    const idsOf = (...words: string[]) => {
+      const { pictures } = JSON.parse(
+        espalier('predict', 'run=runs/train/values', 'own/images/val/a.png', '--json', ...words),
+      );
+      return decodePng(readFileSync(join(folder, pictures[0].ids)), 'ids').data;
+    };
+    const plain = idsOf();
+    expect([...idsOf('submission=true')]).toEqual([...plain].map((id) => 10 * (id + 1)));
   });
 });
