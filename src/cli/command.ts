@@ -42,6 +42,18 @@ function readLayers(settings: Settings, words: readonly string[], flags: readonl
   return { layers, flags: parsed.flags, positionals: parsed.positionals };
 }
 
+/** The words of a command that passes settings on to others: one layer, the file of `config=<file>` below the command line. */
+export function readLayer(
+  settings: readonly Settings[],
+  words: readonly string[],
+  flags: readonly string[],
+): { layer: Layer; flags: Record<string, boolean> } {
+  const parsed = parseArguments(words, { flags, texts: settings.flatMap(({ schema }) => textKeys(schema)) });
+  const { config: file, ...layer } = parsed.settings;
+  const below = file === undefined ? {} : loadConfigFile(String(file));
+  return { layer: { ...below, ...layer }, flags: parsed.flags };
+}
+
 /** What the words of `search` or `train` ask for. */
 export function readRunRequest(
   command: string,

@@ -3,7 +3,7 @@
  */
 import { ConfigError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
-import type { SplitName } from '../data/types.ts';
+import { samplesOf } from '../data/splits.ts';
 import { Generator } from '../engine/device.ts';
 import { perClassTable } from '../metrics/tables.ts';
 import { openRunFolder } from '../run/folder.ts';
@@ -34,11 +34,8 @@ export const evaluateCommand: Command = {
         'give the data set it was trained on',
       );
     }
-    if (!Object.hasOwn(dataset.splits, config.split)) {
-      throw new ConfigError(`no split "${config.split}"`, `there are: ${Object.keys(dataset.splits).join(', ')}`);
-    }
-    const split = config.split as SplitName;
-    const bar = createProgress({ label: 'evaluate', total: dataset.splits[split].length });
+    const { split } = config;
+    const bar = createProgress({ label: 'evaluate', total: samplesOf(dataset, split).length });
     const scores = await scoreRun({
       folder,
       dataset,

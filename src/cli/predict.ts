@@ -18,7 +18,8 @@ import { createProgress } from './progress.ts';
 export const predictCommand: Command = {
   name: 'predict',
   summary: 'segment new pictures with the network of a run',
-  usage: 'predict run=<run> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [--json]',
+  usage:
+    'predict run=<run> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [submission=true] [--json]',
   settings: settings.predict,
   async run(words) {
     const { config, flags, positionals } = readSettings(settings.predict, words, ['json']);
@@ -29,7 +30,12 @@ export const predictCommand: Command = {
         'name files, folders or globs: espalier predict run=<run> pictures/*.jpg',
       );
     const network = openNetwork(config.run, config);
-    const { classes } = network;
+    const { classes, submissionValues: values } = network;
+    if (config.submission && !values)
+      throw new ConfigError(
+        `${config.run} does not know the values of a submission`,
+        'train it again with this version',
+      );
     const inference = inferenceOptions(config, 2);
     const output = config.output ?? join(config.run, 'predictions');
     mkdirSync(output, { recursive: true });
@@ -39,7 +45,8 @@ export const predictCommand: Command = {
       const { width, height, image, ids } = await segment(network, file, inference);
       const stem = join(output, fileName(basename(file, extname(file))));
       const paths = { picture: file, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
-      writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: ids }));
+      const stored = config.submission && values ? ids.map((id) => values[id]) : ids;
+      writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: stored }));
       writeAtomically(paths.colour, encodePng({ width, height, channels: 1, data: ids }, paletteOf(classes)));
       writeAtomically(
         paths.overlay,

@@ -60,7 +60,7 @@ export async function checkDataSet(dataset: DataSet, options: CheckOptions = {})
       onProgress?.(++done, total);
     }
   }
-  problems.push(...checkSplits(dataset), ...checkClasses(dataset, tally.pixels, chosen.train.length));
+  problems.push(...checkSplits(dataset), ...checkClasses(dataset, tally, chosen.train.length));
   return {
     counts: {
       train: { listed: dataset.splits.train.length, read: chosen.train.length },
@@ -125,11 +125,16 @@ async function checkSample(
 
 const BINARY_FIX = 'for a mask of 0 and 255 write `classes: {0: background, 255: object}` in data.yaml';
 
+const shiftedFix = (classes: number): string =>
+  `these look like ids from 1: name the values in data.yaml, \`classes: {1: ..., ${classes}: ...}\` with \`ignore: 0\` where 0 is no class`;
+
 function unknownProblem(file: string, raster: Raster, unknown: number[], dataset: DataSet): DataProblem {
   const shown = unknown.slice(0, 12).join(', ') + (unknown.length > 12 ? `, ... (${unknown.length} values)` : '');
   const message = `label values ${shown} belong to none of the ${dataset.classes.length} classes`;
   let fix = 'name them under `classes` or `ignore` in data.yaml';
+  const { length: count } = dataset.classes;
   if (looksBinary(raster)) fix = BINARY_FIX;
+  else if (unknown.length === 1 && unknown[0] === count && !raster.data.includes(0)) fix = shiftedFix(count);
   else if (raster.bitDepth === 16) fix = 'these look like instance ids: labels hold one class id a pixel';
   else if (unknown.length > 12)
     fix = 'so many values come of smoothed or JPEG-compressed masks: write the labels again without';
@@ -168,8 +173,28 @@ function sourceKey({ source }: Sample): string {
   return source.kind === 'files' ? source.image : JSON.stringify(source);
 }
 
-function checkClasses(dataset: DataSet, pixels: Float64Array, read: number): DataProblem[] {
+function checkClasses(
+  dataset: DataSet,
+  { pixels, values }: { pixels: Float64Array; values: ReadonlySet<number> },
+  read: number,
+): DataProblem[] {
   if (read === 0) return [];
+  // Classes that were read off the masks: with ids from 1 there is one too many.
+  if (
+    dataset.layout === 'folder' &&
+    !values.has(0) &&
+    dataset.labelMap[0] === 0 &&
+    dataset.classes[0]?.name === 'class 0'
+  ) {
+    return [
+      {
+        severity: 'warning',
+        file: dataset.name,
+        message: `value 0 occurs in none of the ${read} train masks that were read`,
+        fix: shiftedFix(dataset.classes.length - 1),
+      },
+    ];
+  }
   return dataset.classes.flatMap(({ name }, id): DataProblem[] =>
     pixels[id] > 0
       ? []
@@ -188,14 +213,18 @@ function checkClasses(dataset: DataSet, pixels: Float64Array, read: number): Dat
 function createTally(classes: number) {
   const pixels = new Float64Array(classes);
   const where = new Float64Array(classes);
+  const values = new Set<number>();
   let ignored = 0;
   let all = 0;
   return {
     pixels,
+    /** Raw values that occur. */
+    values,
     add(labels: Raster['data'], labelMap: readonly number[]): void {
       const here = new Float64Array(256);
       let counted = 0;
       for (const value of labels) {
+        values.add(value);
         const id = labelMap[value] ?? NOT_ALLOWED;
         if (id === IGNORE || id === NOT_ALLOWED) continue;
         here[id]++;

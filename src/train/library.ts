@@ -45,6 +45,8 @@ export function buildNetwork(
 /** A trained network ready to segment pictures. */
 export interface OpenNetwork {
   readonly classes: readonly SegmentationClass[];
+  /** For each class the value that a benchmark wants in a submission. */
+  readonly submissionValues?: readonly number[];
   readonly device: string;
   /** Logits `[batch, classes, height, width]` of images `[batch, 3, height, width]` in [-1, 1]. */
   readonly forward: Infer;
@@ -60,6 +62,7 @@ export function openNetwork(
   const { network, description } = loadNetwork(openRunFolder(run), checkpoint, new Generator(0), device);
   return {
     classes: description.classes,
+    submissionValues: description.submissionValues,
     device,
     forward: reduced(
       (images) => network.forward(images, { training: false }),

@@ -4,6 +4,7 @@
 import { ConfigError, DataError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
 import { openDataSet } from '../data/detect.ts';
+import { samplesOf, submissionValues } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { isGenotype } from '../models/architecture.ts';
@@ -140,12 +141,17 @@ export interface PreparedTraining {
 async function prepareTraining(config: TrainConfig, folder?: string): Promise<PreparedTraining> {
   const architecture = readArchitecture(folder ?? config.arch);
   const device = prepareMachine(config);
-  const dataset = await openDataSet(config.data, { seed: config.seed });
+  const opened = await openDataSet(config.data, { seed: config.seed });
+  const dataset = {
+    ...opened,
+    splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
+  };
   checkTrain(config, dataset);
   const description: NetworkDescription = {
     architecture,
     options: networkOptions(config, dataset),
     classes: dataset.classes,
+    submissionValues: submissionValues(dataset),
     reduction: config.scale,
     longSide: config.longSide,
   };
@@ -220,7 +226,8 @@ function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet
     );
 }
 
-function networkOptions(config: TrainConfig, { rank, classes }: DataSet): NetworkDescription['options'] {
+/** What the settings and the data decide about a network. */
+export function networkOptions(config: TrainConfig, { rank, classes }: DataSet): NetworkDescription['options'] {
   const { filters, stem, aspp, decoder } = config;
   return {
     rank,

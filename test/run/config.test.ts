@@ -23,6 +23,7 @@ const needed: Record<keyof typeof settings, Layer> = {
   search: { data: 'd' },
   train: { data: 'd', arch: 'a' },
   evaluate: { run: 'r' },
+  compare: { archs: 'a,b', budget: '4steps' },
   predict: { run: 'r' },
 };
 const commands = Object.entries(settings).map(
@@ -103,11 +104,11 @@ describe('parseConfig', () => {
       expect(line.description, line.key).not.toBe('');
       expect(line.expected, line.key).not.toBe('another value');
     }
-    expect(configKeys(value.schema).length).toBeGreaterThan(5);
+    expect(configKeys(value.schema).length).toBeGreaterThan(4);
   });
 
   it('knows which keys are texts', () => {
-    expect(textKeys(settings.train.schema)).toEqual(['data', 'arch', 'preset', 'name', 'runs', 'device']);
+    expect(textKeys(settings.train.schema)).toEqual(['data', 'arch', 'preset', 'name', 'runs', 'device', 'from']);
   });
 
   it('meets any JSON with a config or a ConfigError', () => {
