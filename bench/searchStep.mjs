@@ -23,6 +23,7 @@ const settings = {
   classes: 19,
   atrous: 'dense',
   memory: 'fast',
+  fused: 1,
   threads: 0,
 };
 for (const word of process.argv.slice(2)) {
@@ -78,7 +79,16 @@ const peak = peakOf();
 const generator = new Generator(0);
 const network = METHODS['auto-deeplab'].createSearchNetwork(
   { generator: generator.id, device: 'cpu' },
-  { layers, filters, blocks, atrous, memory: settings.memory, cellWeights: 'perNode', betaNormalisation: 'outgoing' },
+  {
+    layers,
+    filters,
+    blocks,
+    atrous,
+    memory: settings.memory,
+    fused: settings.fused !== 0,
+    cellWeights: 'perNode',
+    betaNormalisation: 'outgoing',
+  },
   { inputs: 3, classes },
 );
 const measured = measureSearchStep(network, parseConfig(schemas.search, [{ data: 'none' }]), {
