@@ -3,9 +3,11 @@
  */
 import type { z } from 'zod';
 import { formatBytes, formatDuration } from '../base/text.ts';
+import { casesTable, perClassTable } from '../metrics/tables.ts';
 import { type Layer, parseConfig, type Settings, textKeys } from '../run/config.ts';
 import { loadConfigFile, type RunRequest } from '../run/openRun.ts';
 import type { DryRun } from '../train/dryRun.ts';
+import type { Scores } from '../train/evaluate.ts';
 import type { RunWatcher } from '../train/runner.ts';
 import { parseArguments } from './arguments.ts';
 import { createProgress } from './progress.ts';
@@ -51,6 +53,13 @@ export function readRunRequest(
   const { layers, flags } = readLayers(settings, words, RUN_FLAGS);
   return { request: { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` }, flags };
 }
+
+/** Scores as a table: of volumes their means over cases, of pictures those of the whole split. */
+export const scoresTable = (names: readonly string[], scores: Scores): string =>
+  scores.volumes ? casesTable(names, scores.volumes.summary) : perClassTable(names, scores);
+
+/** Scores for programs: without the matrix they follow from. */
+export const plainScores = ({ confusion: _, ...plain }: Scores): Omit<Scores, 'confusion'> => plain;
 
 /** Prints a value for programs. */
 export function printJson(value: unknown): void {

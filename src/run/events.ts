@@ -53,6 +53,14 @@ export type RunEventBody =
       readonly pixelAccuracy: number | null;
       readonly meanAccuracy: number | null;
       readonly iou: readonly (number | null)[];
+      /** Of volumes, over their foreground: means over cases, then over classes. */
+      readonly volumes?: {
+        readonly dice: number | null;
+        readonly surfaceDice: number | null;
+        readonly hausdorff95Mm: number | null;
+        /** Of classes 1, 2, ... */
+        readonly diceByClass: readonly (number | null)[];
+      };
       readonly classNames?: readonly string[];
     }
   | { readonly type: 'warning'; readonly message: string }

@@ -34,6 +34,7 @@ const choice = <const Names extends readonly [string, ...string[]]>(
   );
 
 const pair = z.tuple([z.int().min(1), z.int().min(1)]);
+const sides = z.union([z.int().min(1), z.array(z.int().min(1)).min(2).max(3)]);
 const cropSize = z.union([
   pair,
   z
@@ -80,8 +81,18 @@ const augmentation = group({
     'range of the random resize',
   ),
   step: notNegative(0.25, 'grid of the random resize; 0 draws any scale'),
-  flip: switched(true, 'random horizontal flip'),
+  flip: switched(true, 'random horizontal flip; volumes are mirrored along every axis'),
   colour: share(0, 'strength of random brightness, contrast and saturation'),
+  rotation: notNegative(0.3, 'of volumes: largest turn about each axis, in radians'),
+  zoom: setting(
+    z
+      .tuple([z.number().positive(), z.number().positive()])
+      .refine(([low, high]) => low <= high)
+      .default([0.8, 1.2]),
+    'two numbers [smallest, largest] above 0',
+    'of volumes: range of the random enlargement',
+  ),
+  intensity: switched(true, 'of volumes: random noise, smoothing, scale, shift and gamma'),
 });
 const classWeights = choice(
   ['none', 'sqrt', 'median'],
@@ -92,6 +103,12 @@ const scale = setting(
   z.number().min(1).default(1),
   'a number from 1',
   'reduction of the pictures: 2 halves height and width',
+);
+
+const overlap = setting(
+  z.number().min(0).lt(1).default(0.5),
+  'a number from 0 below 1',
+  'share of a window that its neighbour sees too',
 );
 
 /** Settings of `espalier search`. Defaults are the paper's, section 4.1, where it states them. */
@@ -154,7 +171,11 @@ export const trainSchema = z.strictObject({
     'float32',
     'what is computed with in training; weights, losses and inference stay float32',
   ),
-  crop: crop(513),
+  crop: setting(
+    sides.optional(),
+    'a whole number, [height, width] or [depth, height, width]',
+    'crop or patch; one number is a square or a cube; by default 513 for pictures and 96 for volumes',
+  ),
   scale,
   longSide: optionalWhole('pixels of the longer side that every picture is brought to before anything else'),
   filters: optionalWhole(
@@ -173,6 +194,12 @@ export const trainSchema = z.strictObject({
     'a number above 0 up to 1',
     'scheduled drop path: probability to keep a path at the end; 1 is off',
   ),
+  loss: choice(
+    ['auto', 'cross-entropy', 'dice-cross-entropy'],
+    'auto',
+    'loss; auto takes cross-entropy for pictures and Dice + cross-entropy for volumes',
+  ),
+  deepSupervision: switched(false, 'a loss also on logits at coarser levels, of networks that have them (unet)'),
   classWeights,
   ohem: share(0, 'share of the hardest pixels that count; 0 counts all'),
   ema: setting(z.number().min(0).lt(1).default(0), 'a number from 0 below 1', 'decay of averaged weights; 0 is off'),
@@ -195,6 +222,21 @@ export const trainSchema = z.strictObject({
     ),
   }),
   augmentation,
+  foregroundShare: share(2 / 3, 'of volumes: share of the patches that are centred on a class other than background'),
+  spacing: setting(
+    z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
+    'three numbers above 0, [depth, height, width]',
+    "of volumes: millimetres from voxel to voxel that they are resampled to; by default each one's own",
+  ),
+  fold: whole(0, 0, 'of volumes without a split: which fold is validated on, from 0'),
+  folds: whole(2, 5, 'of volumes without a split: number of folds'),
+  overlap,
+  toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
+  postprocess: choice(
+    ['none', 'largest-component'],
+    'none',
+    'of volumes: keep only the largest connected component of every class whose validation Dice it raises',
+  ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
   ...loading,
 });
@@ -214,14 +256,9 @@ const testTimeAugmentation = group({
 });
 const checkpoint = choice(['best', 'last'], 'best', 'which weights of the run');
 const window = setting(
-  z.union([z.int().min(1), z.array(z.int().min(1)).min(2).max(3)]).optional(),
+  sides.optional(),
   'a whole number or a list, one for each axis',
   'sides of the sliding window; by default pictures are read as a whole and volumes by the crop of the training',
-);
-const overlap = setting(
-  z.number().min(0).lt(1).default(0.5),
-  'a number from 0 below 1',
-  'share of a window that its neighbour sees too',
 );
 
 /** Settings of `espalier evaluate`. */
@@ -235,6 +272,7 @@ export const evaluateSchema = z.strictObject({
   tta: testTimeAugmentation,
   window,
   overlap,
+  toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
   workers: loading.workers,
 });
 
@@ -250,7 +288,7 @@ export const predictSchema = z.strictObject({
   overlay: share(0.5, 'opacity of the classes over the picture'),
 });
 
-/** Trusted settings, defaults filled in; crops are `[height, width]`. */
+/** Trusted settings, defaults filled in; crops of a search are `[height, width]`. */
 export type SearchConfig = z.output<typeof searchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;

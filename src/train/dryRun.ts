@@ -51,7 +51,7 @@ export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfi
 /** @see DryRun */
 export async function dryRunTraining(prepared: PreparedTraining, config: TrainConfig): Promise<DryRun> {
   const { training, dataset, device } = prepared;
-  const settings = trainSettings(config);
+  const settings = trainSettings(config, dataset.rank);
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);
   const loss = await createLoss(dataset, config, device);
   const descent = trainingDescent(training, config.clip);

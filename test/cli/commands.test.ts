@@ -179,7 +179,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['train', 'arch=auto-deeplab-x', 'data=own'], 1, /no architecture "auto-deeplab-x".*did you mean/],
     [['train', 'arch=own/data.yaml', 'data=own'], 1, /is no JSON/],
     [['evaluate', 'run=runs/train/none'], 1, /expected the folder of a run/],
-    [['predict', 'run=runs/train/none'], 2, /no picture to predict/],
+    [['predict', 'run=runs/train/none'], 2, /nothing to predict/],
     [['decode', 'params=none.json'], 1, /none\.json: no such file/],
     [['info'], 2, /info of what\?/],
   ])('%j', (words, code, message) => {
