@@ -6,6 +6,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
+import { fusedCellOutput, isFusible } from './fusedCell.ts';
 import type { EdgeWeights } from './mixedOp.ts';
 import { createStateOperators } from './stateOperators.ts';
 
@@ -13,28 +14,42 @@ import { createStateOperators } from './stateOperators.ts';
 export interface Cell {
   /**
    * The blocks' outputs, concatenated. @paper auto-deeplab eq. 5
-   * @param probabilities of the operators, `[edges, operators]`
+   * @param probabilities of the operators
    */
   cellOutput(last: Tensor, beforeLast: Tensor, probabilities: CellProbabilities): Tensor;
   /** The weights of one edge, as views; `block` from 0. */
   edgeWeights(block: number, predecessor: number): EdgeWeights;
 }
 
-/** For each state that is read, the rows of its edges: `[readers, operators]`. */
-export type CellProbabilities = readonly Tensor[];
+/** The probabilities of the operators as cells read them, made once for all cells of a pass. */
+export interface CellProbabilities {
+  /** `[edges, operators]` */
+  readonly table: Tensor;
+  /** For each state that is read, the rows of its edges: `[readers, operators]`. */
+  byState(): readonly Tensor[];
+}
 
 /** State s is read by the blocks from s - 1 on (the two inputs by all): the last block by none. */
 const firstReader = (state: number) => Math.max(0, state - 1);
 const readersOf = (state: number, blocks: number) => blocks - firstReader(state);
 
-/** The table of all edges, `[edges, operators]`, as rows by state: done once for all cells of a pass. */
-export function probabilitiesByState(probabilities: Tensor, blocks: number): CellProbabilities {
-  return Array.from({ length: blocks + 1 }, (_, state) => {
-    const rows = Array.from({ length: readersOf(state, blocks) }, (_, r) =>
-      op.select(probabilities, 0, edgeIndex(firstReader(state) + r, state)),
-    );
-    return op.stack(rows, 0);
-  });
+/** The table of all edges, `[edges, operators]`, and its rows by state once they are asked for. */
+export function cellProbabilities(table: Tensor, blocks: number): CellProbabilities {
+  let rows: readonly Tensor[] | undefined;
+  return {
+    table,
+    byState() {
+      rows ??= Array.from({ length: blocks + 1 }, (_, state) =>
+        op.stack(
+          Array.from({ length: readersOf(state, blocks) }, (_, r) =>
+            op.select(table, 0, edgeIndex(firstReader(state) + r, state)),
+          ),
+          0,
+        ),
+      );
+      return rows;
+    },
+  };
 }
 
 /** Creates the weights of one cell. */
@@ -46,13 +61,16 @@ export function createCell(
   const states = Array.from({ length: blocks + 1 }, (_, state) =>
     createStateOperators(set.child(`state${state}`), { rank, channels, atrous, readers: readersOf(state, blocks) }),
   );
+  const weights = states.flatMap((state) => state.weights);
   return {
     cellOutput(last, beforeLast, probabilities) {
+      if (isFusible(last)) return fusedCellOutput(last, beforeLast, probabilities.table, weights, { blocks, atrous });
+      const rows = probabilities.byState();
       const values = [last, beforeLast];
       const contributions: Tensor[] = [];
       for (let block = 0; block < blocks; block++) {
         for (let state = contributions.length; state < block + 2; state++) {
-          contributions.push(states[state].contributions(values[state], probabilities[state]));
+          contributions.push(states[state].contributions(values[state], rows[state]));
         }
         values.push(blockOutput(block, contributions, channels));
       }

@@ -7,7 +7,7 @@ import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '.
 import { ParameterSet } from '../nn/parameters.ts';
 import { LEVELS, trellisEdges, trellisNodes } from '../space/trellis.ts';
 import { type ArchitectureParameters, type BetaNormalisation, createArchitectureParameters } from './architecture.ts';
-import { type Cell, type CellProbabilities, createCell, probabilitiesByState } from './cell.ts';
+import { type Cell, type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
 import { createSearchHead } from './head.ts';
 import { searchNormalise } from './mixedOp.ts';
 
@@ -52,7 +52,7 @@ export function createSupernet(origin: ParameterSet['origin'], options: Supernet
     parameters,
     architecture,
     forward(images, pass) {
-      const edgeProbabilities = probabilitiesByState(architecture.operatorProbabilities(), blocks);
+      const edgeProbabilities = cellProbabilities(architecture.operatorProbabilities(), blocks);
       const moves = architecture.moveProbabilities();
       const move = (transition: number, from: number, kind: number) =>
         op.select(op.select(op.select(moves, 0, transition), 0, from), 0, kind);

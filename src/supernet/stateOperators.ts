@@ -20,6 +20,8 @@ export interface StateOperators {
   contributions(x: Tensor, probabilities: Tensor): Tensor;
   /** The weights of one reader's edge, as views: what `mixedOp` takes. */
   edgeWeights(reader: number): EdgeWeights;
+  /** All weights, operator by operator; of a pair the depthwise one first. */
+  readonly weights: readonly Tensor[];
 }
 
 type Grouped = readonly SeparableWeights[] | Tensor;
@@ -53,6 +55,9 @@ export function createStateOperators(
   }
   const pool = createPools(set.origin.device, rank, channels);
   return {
+    weights: [...weights.values()].flatMap((own) =>
+      Array.isArray(own) ? own.flatMap(({ depthwise, pointwise }) => [depthwise, pointwise]) : [own as Tensor],
+    ),
     contributions(x, probabilities) {
       const scaleOf = (name: OperatorName) => perChannel(probabilities, OPERATOR_NAMES.indexOf(name), channels);
       const rectified = op.relu(x);

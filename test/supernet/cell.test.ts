@@ -10,7 +10,7 @@ import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { type AutoDeepLabGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { createArchitectureParameters } from '../../src/supernet/architecture.ts';
-import { createCell, probabilitiesByState } from '../../src/supernet/cell.ts';
+import { cellProbabilities, createCell } from '../../src/supernet/cell.ts';
 import { applyOperator } from '../../src/supernet/mixedOp.ts';
 
 const generator = new Generator(6);
@@ -44,7 +44,7 @@ describe('a one-hot cell', () => {
           const relaxed = cell.cellOutput(
             inputs[0],
             inputs[1],
-            probabilitiesByState(oneHotProbabilities(genotype), blocks),
+            cellProbabilities(oneHotProbabilities(genotype), blocks),
           );
           const states = [...inputs];
           for (const { block, inputs: edges } of genotype.cell) {

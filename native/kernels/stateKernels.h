@@ -1,0 +1,776 @@
+/// @file All mixed operators on one state, forward and backward; included by the file of each instruction set. One pass per stage over the data:
+/// the sums of a norm are taken while its input is written, the norm is applied where it is read next, the weighted sum is the last pass.
+/// Results do not depend on the number of threads: sums go by row or by fixed chunks of rows, and are added in order.
+#pragma once
+#include "depthwise.h"
+#include "product.h"
+#include "state.h"
+
+namespace espalier::kernels {
+namespace {
+
+constexpr int64_t kPad = 4;  // of the widest window, 5x5 at dilation 2
+constexpr int kWindow[kConvolutions] = {3, 3, 5, 5, 3, 5};
+constexpr int64_t kDilation[kConvolutions] = {1, 1, 1, 1, 2, 2};
+constexpr int64_t kReach[kConvolutions] = {1, 1, 2, 2, 2, 4};  // from the middle of the window to its rim
+constexpr int kSums = 8;  // of a slope: alone, against the four branches, against both pools, against x
+constexpr int64_t kMostChunks = 16, kRowsOfChunk = 4;
+constexpr int64_t kCacheBytes = 1 << 19;
+
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+template <class Body>
+void parallel(int64_t count, const Body& body) {
+  runParallel(
+      count, [](void* context, int64_t begin, int64_t end, int thread) { (*static_cast<const Body*>(context))(begin, end, thread); },
+      const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+/// Hands out pieces of the scratch memory; with a null start it only counts.
+struct Arena {
+  char* start;
+  size_t used = 0;
+  template <class T>
+  T* take(int64_t count) {
+    const size_t at = used;
+    used += (static_cast<size_t>(count) * sizeof(T) + 63) / 64 * 64 + 64;
+    return reinterpret_cast<T*>(start + at);
+  }
+};
+
+/// Sizes that follow from the job, and its scratch memory.
+template <class T>
+struct Plan {
+  Geometry geometry;
+  int64_t readers, channels, lanes, period, paddedWidth, paddedHeight, rows, chunks;
+  T* input;       // ReLU of x, padded: [batch, paddedHeight, paddedWidth, period], channels repeated up to the period
+  T* pools[2];    // average, max: [pixels, channels]
+  T* rowSums;     // [rows, kSums, lanes]
+  double* sums;   // [kSums, lanes]
+  T* buffers;     // of each thread: a row of lanes twice, rows of a normalised input
+  int64_t buffer;
+  T* coefficients;  // [8, lanes]
+  // Backward alone.
+  T* slope;        // padded: [batch, paddedHeight, paddedWidth, lanes]
+  T* middle;       // between the pairs: [pixels, lanes]
+  T* inputSlope;   // of the ReLU: [pixels, period]
+  T* winner;       // which tap is the largest: [pixels, channels]
+  T* poolSlope[2]; // [pixels, channels]
+  T* partial;      // gradients of weights by chunk
+  int64_t partialSize;
+
+  Plan(const Geometry& g, int64_t readers, int threads, bool backward, Arena& arena)
+      : geometry(g), readers(readers), channels(g.channels), lanes(readers * g.channels),
+        period(g.channels % lanesIn<T, Main<T>> ? 2 * g.channels : g.channels),
+        paddedWidth(g.width + 2 * kPad), paddedHeight(g.height + 2 * kPad), rows(g.rows()),
+        chunks(larger(1, smaller(kMostChunks, g.rows() / kRowsOfChunk))) {
+    const int64_t pixels = g.pixels(), padded = g.batch * paddedHeight * paddedWidth;
+    input = arena.take<T>(padded * period);
+    for (T*& pool : pools) pool = arena.take<T>(pixels * channels);
+    rowSums = arena.take<T>(rows * kSums * lanes);
+    sums = arena.take<double>(kSums * lanes);
+    buffer = 2 * g.width * lanes + (g.width + 4) * lanes * 6 + 64;
+    buffers = arena.take<T>(buffer * threads);
+    coefficients = arena.take<T>(8 * lanes);
+    if (!backward) return;
+    slope = arena.take<T>(padded * lanes);
+    middle = arena.take<T>(pixels * lanes);
+    inputSlope = arena.take<T>(pixels * period);
+    winner = arena.take<T>(pixels * channels);
+    for (T*& pool : poolSlope) pool = arena.take<T>(pixels * channels);
+    partialSize = larger(chunks * lanes * (channels + 25), denseChunks(lanes) * 25 * channels * lanes);
+    partial = arena.take<T>(partialSize);
+  }
+
+  /// Chunks of rows for the gradient of a dense weight: each small enough for the cache, but not more than the weight itself is worth.
+  int64_t denseChunks(int64_t lanes) const {
+    const int64_t byData = (geometry.pixels() * lanes * static_cast<int64_t>(sizeof(T)) + kCacheBytes - 1) / kCacheBytes;
+    const int64_t byWeight = larger(1, 4 * kCacheBytes / (25 * channels * lanes * static_cast<int64_t>(sizeof(T))));
+    return larger(1, smaller(smaller(byData, byWeight), smaller(rows, kMostChunks)));
+  }
+
+  int64_t image(int64_t row) const { return row / geometry.height; }
+  /// The padded position of the first pixel of a row.
+  int64_t paddedRow(int64_t row) const { return (image(row) * paddedHeight + row % geometry.height + kPad) * paddedWidth + kPad; }
+  int64_t firstRow(int64_t chunk, int64_t of) const { return rows * chunk / of; }
+};
+
+/// A row of a padded tensor and its neighbours, as a window of `K` rows sees them.
+template <class T>
+InputRows<T> windowRows(const Plan<T>& plan, const T* padded, int64_t pixel, int64_t period, int64_t row, int window, int64_t dilation) {
+  InputRows<T> in{{}, pixel, period, dilation};
+  const int64_t reach = window / 2 * dilation;
+  const T* middle = padded + (plan.paddedRow(row) - reach) * pixel;
+  for (int ky = 0; ky < window; ky++) in.at[ky] = middle + (ky * dilation - reach) * plan.paddedWidth * pixel;
+  return in;
+}
+
+template <class T>
+void clear(T* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(T)); }
+
+/// Zeroes the rim of a padded tensor.
+template <class T>
+void clearRim(const Plan<T>& plan, T* padded, int64_t pixel) {
+  const int64_t line = plan.paddedWidth * pixel;
+  parallel(plan.geometry.batch * plan.paddedHeight, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++) {
+      const int64_t y = row % plan.paddedHeight;
+      if (y < kPad || y >= plan.paddedHeight - kPad) {
+        clear(padded + row * line, line);
+      } else {
+        clear(padded + row * line, kPad * pixel);
+        clear(padded + row * line + (plan.paddedWidth - kPad) * pixel, kPad * pixel);
+      }
+    }
+  });
+}
+
+template <class T>
+void fillInput(const Plan<T>& plan, const StateJob<T>& job) {
+  clearRim(plan, plan.input, plan.period);
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++) {
+      const T* from = job.x + row * plan.geometry.width * job.xPixel;
+      T* to = plan.input + plan.paddedRow(row) * plan.period;
+      for (int64_t x = 0; x < plan.geometry.width; x++, from += job.xPixel, to += plan.period)
+        for (int64_t at = 0; at < plan.period; at += plan.channels)
+          forLanes<T>(plan.channels, [&](int64_t lane, auto vector) { store(to + at + lane, rectified(load<decltype(vector)>(from + lane))); });
+    }
+  });
+}
+
+/// Average and max of the 3x3 window, without the padding; with `winner` also which tap is the first largest.
+template <class T>
+void poolRows(const Plan<T>& plan, const StateJob<T>& job, T* winner) {
+  const int64_t height = plan.geometry.height, width = plan.geometry.width, channels = plan.channels;
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++) {
+      const int64_t y = row % height;
+      const int64_t top = y > 0 ? -1 : 0, bottom = y < height - 1 ? 1 : 0;
+      for (int64_t x = 0; x < width; x++) {
+        const int64_t left = x > 0 ? -1 : 0, right = x < width - 1 ? 1 : 0;
+        const int64_t pixel = row * width + x;
+        const T share = T(1) / static_cast<T>((bottom - top + 1) * (right - left + 1));
+        forLanes<T>(channels, [&](int64_t lane, auto vector) {
+          using V = decltype(vector);
+          const T* from = job.x + pixel * job.xPixel + lane;
+          V sum{}, most = load<V>(from + (top * width + left) * job.xPixel), tap = V{} + static_cast<T>((top + 1) * 3 + left + 1);
+          for (int64_t dy = top; dy <= bottom; dy++)
+            for (int64_t dx = left; dx <= right; dx++) {
+              const V value = load<V>(from + (dy * width + dx) * job.xPixel);
+              sum += value;
+              if (winner) tap = value > most ? V{} + static_cast<T>((dy + 1) * 3 + dx + 1) : tap;
+              most = value > most ? value : most;
+            }
+          store(plan.pools[0] + pixel * channels + lane, sum * share);
+          store(plan.pools[1] + pixel * channels + lane, most);
+          if (winner) store(winner + pixel * channels + lane, tap);
+        });
+      }
+    }
+  });
+}
+
+/// Sums of a row against its own first pixel, which keeps them exact where the mean is large: into `[2, lanes]`.
+template <class T>
+void sumRow(const T* row, int64_t pixel, int64_t width, int64_t lanes, T* sums, int64_t second) {
+  forLanes<T>(lanes, [&](int64_t lane, auto vector) {
+    using V = decltype(vector);
+    const V shift = load<V>(row + lane);
+    V sum{}, squares{};
+    for (int64_t x = 1; x < width; x++) {
+      const V value = load<V>(row + x * pixel + lane) - shift;
+      sum += value;
+      squares += value * value;
+    }
+    store(sums + lane, sum);
+    store(sums + second + lane, squares);
+  });
+}
+
+/// Mean and 1 / standard deviation from the sums of rows, combined in double.
+template <class T>
+void finishNorm(const Plan<T>& plan, const T* raw, int64_t lanes, double epsilon, T* mean, T* inverse) {
+  double* const means = plan.sums;
+  double* const squares = plan.sums + lanes;
+  const int64_t width = plan.geometry.width;
+  for (int64_t lane = 0; lane < lanes; lane++) means[lane] = squares[lane] = 0;
+  const auto rowMean = [&](int64_t row, int64_t lane) {
+    return static_cast<double>(raw[row * width * lanes + lane]) + static_cast<double>(plan.rowSums[row * 2 * lanes + lane]) / width;
+  };
+  for (int64_t row = 0; row < plan.rows; row++)
+    for (int64_t lane = 0; lane < lanes; lane++) means[lane] += rowMean(row, lane);
+  for (int64_t lane = 0; lane < lanes; lane++) means[lane] /= plan.rows;
+  for (int64_t row = 0; row < plan.rows; row++)
+    for (int64_t lane = 0; lane < lanes; lane++) {
+      const double sum = plan.rowSums[row * 2 * lanes + lane], off = rowMean(row, lane) - means[lane];
+      squares[lane] += plan.rowSums[(row * 2 + 1) * lanes + lane] - sum * sum / width + width * off * off;
+    }
+  for (int64_t lane = 0; lane < lanes; lane++) {
+    mean[lane] = static_cast<T>(means[lane]);
+    inverse[lane] = static_cast<T>(1 / __builtin_sqrt((squares[lane] > 0 ? squares[lane] : 0) / plan.geometry.pixels() + epsilon));
+  }
+}
+
+/// The pointwise convolutions of all readers on a row.
+template <class T>
+void pointwiseRow(const Plan<T>& plan, const T* row, const T* weight, T* out) {
+  for (int64_t reader = 0; reader < plan.readers; reader++) {
+    const int64_t at = reader * plan.channels;
+    multiply<T>({plan.geometry.width, plan.channels, row + at, plan.lanes, 1, weight + at * plan.channels, plan.channels, out + at, plan.lanes,
+                 false, plan.channels});
+  }
+}
+
+template <class T, class Body>
+void withWindow(int window, const Body& body) {
+  if (window == 3) body(std::integral_constant<int, 3>{});
+  else body(std::integral_constant<int, 5>{});
+}
+
+/// Rows of ReLU(norm(raw)) around the current one, each computed once while the current row advances.
+template <class T>
+class NormalisedRows {
+ public:
+  NormalisedRows(const Plan<T>& plan, const T* raw, const T* mean, const T* inverse, int window, T* memory)
+      : plan_(plan), raw_(raw), mean_(mean), inverse_(inverse), window_(window), size_((plan.geometry.width + 2 * kRim) * plan.lanes), memory_(memory) {
+    for (int64_t& row : held_) row = -1;
+    clear(memory_, (window + 1) * size_);
+  }
+
+  InputRows<T> around(int64_t row) {
+    InputRows<T> in{{}, plan_.lanes, plan_.lanes, 1};
+    const int64_t height = plan_.geometry.height, y = row % height;
+    for (int ky = 0; ky < window_; ky++) {
+      const int64_t other = y + ky - window_ / 2;
+      const T* from = memory_ + window_ * size_;  // zeros
+      if (other >= 0 && other < height) from = rowAt(row + ky - window_ / 2);
+      in.at[ky] = from + (kRim - window_ / 2) * plan_.lanes;
+    }
+    return in;
+  }
+
+ private:
+  static constexpr int64_t kRim = 2;
+
+  const T* rowAt(int64_t row) {
+    const int64_t slot = row % window_;
+    T* const to = memory_ + slot * size_;
+    if (held_[slot] == row) return to;
+    held_[slot] = row;
+    const T* from = raw_ + row * plan_.geometry.width * plan_.lanes;
+    forLanes<T>(plan_.lanes, [&](int64_t lane, auto vector) {
+      using V = decltype(vector);
+      const V mean = load<V>(mean_ + lane), inverse = load<V>(inverse_ + lane);
+      for (int64_t x = 0; x < plan_.geometry.width; x++)
+        store(to + (kRim + x) * plan_.lanes + lane, rectified((load<V>(from + x * plan_.lanes + lane) - mean) * inverse));
+    });
+    return to;
+  }
+
+  const Plan<T>& plan_;
+  const T *raw_, *mean_, *inverse_;
+  int window_;
+  int64_t size_;
+  T* memory_;
+  int64_t held_[5];
+};
+
+/// Depthwise and pointwise, row by row; `rowsOf(thread memory)` gives the source of a chunk.
+template <class T>
+void pairForward(const Plan<T>& plan, const StateJob<T>& job, int i, const T* before) {
+  const ConvolutionWeights<T>& weights = job.weights[i];
+  const int64_t line = plan.geometry.width * plan.lanes;
+  withWindow<T>(kWindow[i], [&](auto window) {
+    constexpr int K = decltype(window)::value;
+    parallel(plan.chunks, [&](int64_t begin, int64_t end, int thread) {
+      T* const filtered = plan.buffers + thread * plan.buffer;
+      for (int64_t chunk = begin; chunk < end; chunk++) {
+        NormalisedRows<T> normalised(plan, before, before ? job.record.mean[i - 1] : nullptr, before ? job.record.inverse[i - 1] : nullptr, K,
+                                     filtered + 2 * line);
+        for (int64_t row = plan.firstRow(chunk, plan.chunks); row < plan.firstRow(chunk + 1, plan.chunks); row++) {
+          T* const out = job.record.raw[i] + row * line;
+          const InputRows<T> in =
+              before ? normalised.around(row) : windowRows(plan, plan.input, plan.period, plan.period, row, K, kDilation[i]);
+          depthwiseRow<K>(in, weights.depthwise, plan.lanes, plan.geometry.width, filtered);
+          pointwiseRow(plan, filtered, weights.pointwise, out);
+          sumRow(out, plan.lanes, plan.geometry.width, plan.lanes, plan.rowSums + row * 2 * plan.lanes, plan.lanes);
+        }
+      }
+    });
+  });
+  finishNorm(plan, job.record.raw[i], plan.lanes, job.epsilon, job.record.mean[i], job.record.inverse[i]);
+}
+
+/// Offsets of the taps of a window in a padded tensor and in its weights.
+struct Taps {
+  int64_t data[25], weight[25];
+  int count;
+};
+
+template <class T>
+Taps tapsOf(const Plan<T>& plan, int i, int64_t pixel, int64_t weight) {
+  Taps taps;
+  taps.count = kWindow[i] * kWindow[i];
+  for (int ky = 0; ky < kWindow[i]; ky++)
+    for (int kx = 0; kx < kWindow[i]; kx++) {
+      const int tap = ky * kWindow[i] + kx;
+      taps.data[tap] = ((ky * kDilation[i] - kReach[i]) * plan.paddedWidth + kx * kDilation[i] - kReach[i]) * pixel;
+      taps.weight[tap] = tap * weight;
+    }
+  return taps;
+}
+
+/// A dense convolution for all readers at once: panel of outputs by panel, so that its weights stay in the cache while rows go by.
+template <class T>
+void denseForward(const Plan<T>& plan, const StateJob<T>& job, int i) {
+  const Taps taps = tapsOf(plan, i, plan.period, plan.channels * plan.lanes);
+  const int64_t width = plan.geometry.width, line = width * plan.lanes;
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    const auto rowsOf = [&](int64_t column, int64_t columns, auto compute) {
+      for (int64_t row = begin; row < end; row++) {
+        T* const out = job.record.raw[i] + row * line;
+        compute(Product<T>{width, columns, plan.input + plan.paddedRow(row) * plan.period, plan.period, 1, job.weights[i].pointwise, plan.lanes, out,
+                           plan.lanes, false, plan.channels, taps.count, taps.data, taps.weight});
+        sumRow(out + column, plan.lanes, width, columns, plan.rowSums + row * 2 * plan.lanes + column, plan.lanes);
+      }
+    };
+    forPanels<T>(plan.lanes, [&](int64_t column, auto vectors) {
+      rowsOf(column, vectors * lanesIn<T, Main<T>>, [&](const Product<T>& p) { panels<Main<T>, decltype(vectors)::value>(p, column); });
+    });
+    for (int64_t column = plan.lanes / lanesIn<T, Main<T>> * lanesIn<T, Main<T>>; column < plan.lanes; column += lanesIn<T, Tail<T>>)
+      rowsOf(column, lanesIn<T, Tail<T>>, [&](const Product<T>& p) { panels<Tail<T>, 1>(p, column); });
+  });
+  finishNorm(plan, job.record.raw[i], plan.lanes, job.epsilon, job.record.mean[i], job.record.inverse[i]);
+}
+
+/// All six convolutions before their norms, and the sums of the norms.
+template <class T>
+void convolve(const Plan<T>& plan, const StateJob<T>& job) {
+  for (int i = 0; i < kConvolutions; i++) {
+    const bool second = i == 1 || i == 3;
+    if (job.weights[i].depthwise) pairForward(plan, job, i, second ? job.record.raw[i - 1] : nullptr);
+    else denseForward(plan, job, i);
+  }
+}
+
+template <class T>
+void normalisePools(const Plan<T>& plan, const StateJob<T>& job) {
+  const int64_t width = plan.geometry.width;
+  for (int pool = 0; pool < 2; pool++) {
+    for (int64_t row = 0; row < plan.rows; row++)
+      sumRow(plan.pools[pool] + row * width * plan.channels, plan.channels, width, plan.channels, plan.rowSums + row * 2 * plan.channels, plan.channels);
+    finishNorm(plan, plan.pools[pool], plan.channels, job.epsilon, job.record.poolMean[pool], job.record.poolInverse[pool]);
+  }
+}
+
+/// The weighted sum of all operators: each a scale, and one shift for all.
+template <class T>
+void mixRows(const Plan<T>& plan, const StateJob<T>& job) {
+  const int64_t lanes = plan.lanes, channels = plan.channels, width = plan.geometry.width;
+  T* const scale = plan.coefficients;  // four branches, average, max, skip, shift
+  T* const shift = scale + 7 * lanes;
+  for (int64_t lane = 0; lane < lanes; lane++) {
+    const T* p = job.probabilities + lane / channels * kColumns;
+    double sum = 0;
+    for (int branch = 0; branch < kBranches; branch++) {
+      const int i = kLastOfBranch[branch];
+      scale[branch * lanes + lane] = p[branch] * job.record.inverse[i][lane];
+      sum += static_cast<double>(scale[branch * lanes + lane]) * job.record.mean[i][lane];
+    }
+    for (int pool = 0; pool < 2; pool++) {
+      scale[(4 + pool) * lanes + lane] = p[kAveragePool + pool] * job.record.poolInverse[pool][lane % channels];
+      sum += static_cast<double>(scale[(4 + pool) * lanes + lane]) * job.record.poolMean[pool][lane % channels];
+    }
+    scale[6 * lanes + lane] = p[kSkip];
+    shift[lane] = static_cast<T>(-sum);
+  }
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++)
+      for (int64_t reader = 0; reader < plan.readers; reader++)
+        forLanes<T>(channels, [&](int64_t channel, auto vector) {
+          using V = decltype(vector);
+          const int64_t lane = reader * channels + channel;
+          V s[8];
+          for (int k = 0; k < 8; k++) s[k] = load<V>(scale + k * lanes + lane);
+          for (int64_t x = 0; x < width; x++) {
+            const int64_t pixel = row * width + x, at = pixel * lanes + lane;
+            T* const to = job.out + pixel * job.outPixel + lane;
+            V sum = job.add ? s[7] + load<V>(to) : s[7];
+            for (int branch = 0; branch < kBranches; branch++) sum += s[branch] * load<V>(job.record.raw[kLastOfBranch[branch]] + at);
+            for (int pool = 0; pool < 2; pool++) sum += s[4 + pool] * load<V>(plan.pools[pool] + pixel * channels + channel);
+            store(to, sum + s[6] * load<V>(job.x + pixel * job.xPixel + channel));
+          }
+        });
+  });
+}
+
+template <class T>
+void forward(const StateJob<T>& job) {
+  Arena arena{job.arena};
+  const Plan<T> plan(job.geometry, job.readers, job.threads, false, arena);
+  fillInput(plan, job);
+  poolRows<T>(plan, job, nullptr);
+  normalisePools(plan, job);
+  convolve(plan, job);
+  mixRows(plan, job);
+}
+
+/// Adds the sums of rows, `[rows, count]`, in double.
+template <class T>
+void finishSums(const Plan<T>& plan, int64_t count) {
+  for (int64_t i = 0; i < count; i++) plan.sums[i] = 0;
+  for (int64_t row = 0; row < plan.rows; row++)
+    for (int64_t i = 0; i < count; i++) plan.sums[i] += plan.rowSums[row * count + i];
+}
+
+/// The sums of the slope against everything that a probability multiplies; from them the gradients of the probabilities.
+template <class T>
+void sumSlope(const Plan<T>& plan, const StateJob<T>& job) {
+  const int64_t lanes = plan.lanes, channels = plan.channels, width = plan.geometry.width;
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++)
+      for (int64_t reader = 0; reader < plan.readers; reader++)
+        forLanes<T>(channels, [&](int64_t channel, auto vector) {
+          using V = decltype(vector);
+          const int64_t lane = reader * channels + channel;
+          V mean[6], sum[kSums] = {};
+          for (int branch = 0; branch < kBranches; branch++) mean[branch] = load<V>(job.record.mean[kLastOfBranch[branch]] + lane);
+          for (int pool = 0; pool < 2; pool++) mean[4 + pool] = load<V>(job.record.poolMean[pool] + channel);
+          for (int64_t x = 0; x < width; x++) {
+            const int64_t pixel = row * width + x, at = pixel * lanes + lane;
+            const V slope = load<V>(job.slope + pixel * job.slopePixel + lane);
+            sum[0] += slope;
+            for (int branch = 0; branch < kBranches; branch++)
+              sum[1 + branch] += slope * (load<V>(job.record.raw[kLastOfBranch[branch]] + at) - mean[branch]);
+            for (int pool = 0; pool < 2; pool++)
+              sum[5 + pool] += slope * (load<V>(plan.pools[pool] + pixel * channels + channel) - mean[4 + pool]);
+            sum[7] += slope * load<V>(job.x + pixel * job.xPixel + channel);
+          }
+          for (int k = 0; k < kSums; k++) store(plan.rowSums + (row * kSums + k) * lanes + lane, sum[k]);
+        });
+  });
+  finishSums(plan, kSums * lanes);
+  for (int64_t reader = 0; reader < plan.readers; reader++) {
+    double total[kColumns] = {};
+    for (int64_t channel = 0; channel < channels; channel++) {
+      const int64_t lane = reader * channels + channel;
+      for (int branch = 0; branch < kBranches; branch++)
+        total[branch] += plan.sums[(1 + branch) * lanes + lane] * job.record.inverse[kLastOfBranch[branch]][lane];
+      for (int pool = 0; pool < 2; pool++) total[kAveragePool + pool] += plan.sums[(5 + pool) * lanes + lane] * job.record.poolInverse[pool][channel];
+      total[kSkip] += plan.sums[7 * lanes + lane];
+    }
+    for (int column = 0; column < kColumns; column++) job.probabilityGradient[reader * kColumns + column] = static_cast<T>(total[column]);
+  }
+}
+
+/// The backward pass of a norm, folded into reading: `scale * (slope - meanSlope - (raw - mean) * along)`.
+template <class T>
+struct NormSlope {
+  const T* slope;
+  int64_t slopePixel;
+  const T* raw;
+  const T *mean, *scale, *meanSlope, *along;  // [lanes]
+
+  void row(const Plan<T>& plan, int64_t row, T* to) const {
+    const int64_t width = plan.geometry.width, lanes = plan.lanes;
+    forLanes<T>(lanes, [&](int64_t lane, auto vector) {
+      using V = decltype(vector);
+      const V m = load<V>(mean + lane), s = load<V>(scale + lane), g = load<V>(meanSlope + lane), a = load<V>(along + lane);
+      for (int64_t x = 0; x < width; x++) {
+        const int64_t pixel = row * width + x;
+        store(to + x * lanes + lane, s * (load<V>(slope + pixel * slopePixel + lane) - g - (load<V>(raw + pixel * lanes + lane) - m) * a));
+      }
+    });
+  }
+};
+
+/// The slope of convolution i before its norm. `sums` are the slope's own sum and its sum against the centred output; `weight` multiplies the slope.
+template <class T>
+NormSlope<T> normSlope(const Plan<T>& plan, const StateJob<T>& job, int i, const T* slope, int64_t slopePixel, const double* sum, const double* against,
+                       int column) {
+  const int64_t lanes = plan.lanes, pixels = plan.geometry.pixels();
+  T* const scale = plan.coefficients;
+  for (int64_t lane = 0; lane < lanes; lane++) {
+    const double inverse = job.record.inverse[i][lane];
+    scale[lane] = static_cast<T>(column < 0 ? inverse : inverse * job.probabilities[lane / plan.channels * kColumns + column]);
+    scale[lanes + lane] = static_cast<T>(sum[lane] / pixels);
+    scale[2 * lanes + lane] = static_cast<T>(inverse * inverse * against[lane] / pixels);
+  }
+  return {slope, slopePixel, job.record.raw[i], job.record.mean[i], scale, scale + lanes, scale + 2 * lanes};
+}
+
+/// Adds the gradients that the chunks found, in order.
+template <class T>
+void addChunks(const T* partial, int64_t chunks, int64_t stride, int64_t count, T* to) {
+  parallel((count + 1023) / 1024, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin * 1024; i < smaller(count, end * 1024); i++) {
+      T sum = 0;
+      for (int64_t chunk = 0; chunk < chunks; chunk++) sum += partial[chunk * stride + i];
+      to[i] = sum;
+    }
+  });
+}
+
+/// Back through the norm and the pointwise convolution of a pair, to the slope of its depthwise one (into `plan.slope`); gradients of both weights.
+template <class T>
+void pairBackward(const Plan<T>& plan, const StateJob<T>& job, int i, const NormSlope<T>& slope, const T* before) {
+  const ConvolutionWeights<T>& weights = job.weights[i];
+  const int64_t lanes = plan.lanes, channels = plan.channels, width = plan.geometry.width, line = width * lanes;
+  const int64_t pointwiseSize = lanes * channels;
+  const bool wanted = weights.pointwiseGradient;
+  withWindow<T>(kWindow[i], [&](auto window) {
+    constexpr int K = decltype(window)::value;
+    const int64_t stride = pointwiseSize + K * K * lanes;
+    parallel(plan.chunks, [&](int64_t begin, int64_t end, int thread) {
+      T* const outSlope = plan.buffers + thread * plan.buffer;
+      T* const filtered = outSlope + line;
+      for (int64_t chunk = begin; chunk < end; chunk++) {
+        T* const pointwise = plan.partial + chunk * stride;
+        T* const depthwise = pointwise + pointwiseSize;
+        if (wanted) clear(pointwise, stride);
+        NormalisedRows<T> normalised(plan, before, before ? job.record.mean[i - 1] : nullptr, before ? job.record.inverse[i - 1] : nullptr, K,
+                                     filtered + line);
+        for (int64_t row = plan.firstRow(chunk, plan.chunks); row < plan.firstRow(chunk + 1, plan.chunks); row++) {
+          slope.row(plan, row, outSlope);
+          T* const to = plan.slope + plan.paddedRow(row) * lanes;
+          pointwiseRow(plan, outSlope, weights.pointwiseTransposed, to);
+          if (!wanted) continue;
+          const InputRows<T> in =
+              before ? normalised.around(row) : windowRows(plan, plan.input, plan.period, plan.period, row, K, kDilation[i]);
+          depthwiseRow<K>(in, weights.depthwise, lanes, width, filtered);
+          for (int64_t reader = 0; reader < plan.readers; reader++) {
+            const int64_t at = reader * channels;
+            multiply<T>({channels, channels, filtered + at, 1, lanes, outSlope + at, lanes, pointwise + at * channels, channels, true, width});
+          }
+          depthwiseWeightGradient<K>(in, to, lanes, width, depthwise);
+        }
+      }
+    });
+    if (!wanted) return;
+    addChunks(plan.partial, plan.chunks, stride, pointwiseSize, weights.pointwiseGradient);
+    addChunks(plan.partial + pointwiseSize, plan.chunks, stride, K * K * lanes, weights.depthwiseGradient);
+  });
+}
+
+/// From the slope of a depthwise convolution to that of the ReLU of the state; adds.
+template <class T>
+void depthwiseToInput(const Plan<T>& plan, const StateJob<T>& job, int i) {
+  const int64_t width = plan.geometry.width, outLanes = smaller(plan.period, plan.lanes);
+  withWindow<T>(kWindow[i], [&](auto window) {
+    constexpr int K = decltype(window)::value;
+    parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; row++)
+        depthwiseInputGradient<K>(windowRows(plan, plan.slope, plan.lanes, plan.lanes, row, K, kDilation[i]), job.weights[i].depthwise, plan.lanes, width,
+                                  plan.inputSlope + row * width * plan.period, outLanes, plan.period, true);
+    });
+  });
+}
+
+/// From the slope of the second depthwise convolution to that of the norm before it (into `plan.middle`), and its sums.
+template <class T>
+void depthwiseToMiddle(const Plan<T>& plan, const StateJob<T>& job, int i) {
+  const int64_t width = plan.geometry.width, lanes = plan.lanes;
+  const T* const raw = job.record.raw[i - 1];
+  withWindow<T>(kWindow[i], [&](auto window) {
+    constexpr int K = decltype(window)::value;
+    parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; row++) {
+        T* const to = plan.middle + row * width * lanes;
+        depthwiseInputGradient<K>(windowRows(plan, plan.slope, lanes, lanes, row, K, 1), job.weights[i].depthwise, lanes, width, to, lanes, lanes, false);
+        forLanes<T>(lanes, [&](int64_t lane, auto vector) {
+          using V = decltype(vector);
+          const V mean = load<V>(job.record.mean[i - 1] + lane);
+          V sum{}, against{};
+          for (int64_t x = 0; x < width; x++) {
+            const V centred = load<V>(raw + (row * width + x) * lanes + lane) - mean;
+            const V slope = centred > V{} ? load<V>(to + x * lanes + lane) : V{};
+            store(to + x * lanes + lane, slope);
+            sum += slope;
+            against += slope * centred;
+          }
+          store(plan.rowSums + row * 2 * lanes + lane, sum);
+          store(plan.rowSums + (row * 2 + 1) * lanes + lane, against);
+        });
+      }
+    });
+  });
+  finishSums(plan, 2 * lanes);
+}
+
+/// Back through a dense convolution: gradient of its weight, and to the slope of the ReLU of the state; adds.
+template <class T>
+void denseBackward(const Plan<T>& plan, const StateJob<T>& job, int i, const NormSlope<T>& slope) {
+  const int64_t lanes = plan.lanes, channels = plan.channels, width = plan.geometry.width;
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int thread) {
+    T* const line = plan.buffers + thread * plan.buffer;
+    for (int64_t row = begin; row < end; row++) {
+      slope.row(plan, row, line);
+      __builtin_memcpy(plan.slope + plan.paddedRow(row) * lanes, line, width * lanes * sizeof(T));
+    }
+  });
+  // The window of the input's gradient is the mirrored one, which for odd windows is the same taps in reverse order.
+  const Taps mirrored = tapsOf(plan, i, lanes, lanes * channels);
+  const int64_t group = larger(1, kCacheBytes / (lanes * channels * static_cast<int64_t>(sizeof(T))));
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t tap = 0; tap < mirrored.count; tap += group) {
+      const int64_t count = smaller(group, mirrored.count - tap);
+      int64_t weightAt[25];
+      for (int64_t t = 0; t < count; t++) weightAt[t] = mirrored.weight[mirrored.count - 1 - tap - t];
+      for (int64_t row = begin; row < end; row++)
+        multiply<T>({width, channels, plan.slope + plan.paddedRow(row) * lanes, lanes, 1, job.weights[i].pointwiseTransposed, channels,
+                     plan.inputSlope + row * width * plan.period, plan.period, true, lanes, count, mirrored.data + tap, weightAt});
+    }
+  });
+  if (!job.weights[i].pointwiseGradient) return;
+  const Taps taps = tapsOf(plan, i, plan.period, 0);
+  const int64_t chunks = plan.denseChunks(lanes), size = taps.count * channels * lanes;
+  T* const partial = chunks == 1 ? job.weights[i].pointwiseGradient : plan.partial;
+  parallel(chunks * taps.count, [&](int64_t begin, int64_t end, int) {
+    for (int64_t task = begin; task < end; task++) {
+      const int64_t chunk = task / taps.count, tap = task % taps.count;
+      const int64_t first = plan.firstRow(chunk, chunks), last = plan.firstRow(chunk + 1, chunks);
+      T* const to = partial + chunk * size + tap * channels * lanes;
+      // Rows in groups of a fixed number, whose places are listed.
+      constexpr int64_t kGroup = 32;
+      for (int64_t row = first; row < last; row += kGroup) {
+        int64_t inputAt[kGroup], slopeAt[kGroup];
+        const int64_t count = smaller(kGroup, last - row);
+        for (int64_t r = 0; r < count; r++) {
+          inputAt[r] = plan.paddedRow(row + r) * plan.period + taps.data[tap];
+          slopeAt[r] = plan.paddedRow(row + r) * lanes;
+        }
+        multiply<T>({channels, lanes, plan.input, 1, plan.period, plan.slope, lanes, to, lanes, row != first, width, count, inputAt, slopeAt});
+      }
+    }
+  });
+  if (chunks > 1) addChunks(plan.partial, chunks, size, size, job.weights[i].pointwiseGradient);
+}
+
+/// The slopes of both pools before their norms; the average's already divided by the pixels of its window.
+template <class T>
+void poolSlopes(const Plan<T>& plan, const StateJob<T>& job, const double* sums) {
+  const int64_t lanes = plan.lanes, channels = plan.channels, width = plan.geometry.width, height = plan.geometry.height;
+  T* const meanSlope = plan.coefficients;       // [2, channels]
+  T* const along = plan.coefficients + 2 * lanes;
+  for (int pool = 0; pool < 2; pool++)
+    for (int64_t channel = 0; channel < channels; channel++) {
+      double sum = 0, against = 0;
+      for (int64_t reader = 0; reader < plan.readers; reader++) {
+        const double p = job.probabilities[reader * kColumns + kAveragePool + pool];
+        sum += p * sums[reader * channels + channel];
+        against += p * sums[(5 + pool) * lanes + reader * channels + channel];
+      }
+      const double inverse = job.record.poolInverse[pool][channel];
+      meanSlope[pool * lanes + channel] = static_cast<T>(sum / plan.geometry.pixels());
+      along[pool * lanes + channel] = static_cast<T>(inverse * inverse * against / plan.geometry.pixels());
+    }
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++) {
+      const int64_t y = row % height, tall = 1 + (y > 0) + (y < height - 1);
+      forLanes<T>(channels, [&](int64_t channel, auto vector) {
+        using V = decltype(vector);
+        for (int64_t x = 0; x < width; x++) {
+          const int64_t pixel = row * width + x;
+          V slope[2] = {};
+          for (int64_t reader = 0; reader < plan.readers; reader++) {
+            const V own = load<V>(job.slope + pixel * job.slopePixel + reader * channels + channel);
+            for (int pool = 0; pool < 2; pool++) slope[pool] += own * job.probabilities[reader * kColumns + kAveragePool + pool];
+          }
+          const T share = T(1) / static_cast<T>(tall * (1 + (x > 0) + (x < width - 1)));
+          for (int pool = 0; pool < 2; pool++) {
+            const V centred = load<V>(plan.pools[pool] + pixel * channels + channel) - load<V>(job.record.poolMean[pool] + channel);
+            const V back = load<V>(job.record.poolInverse[pool] + channel) *
+                           (slope[pool] - load<V>(meanSlope + pool * lanes + channel) - centred * load<V>(along + pool * lanes + channel));
+            store(plan.poolSlope[pool] + pixel * channels + channel, pool == 0 ? back * share : back);
+          }
+        }
+      });
+    }
+  });
+}
+
+/// The gradient of x: what came through the ReLU where it let x through, skip, and both pools.
+template <class T>
+void finishInput(const Plan<T>& plan, const StateJob<T>& job) {
+  const int64_t channels = plan.channels, width = plan.geometry.width, height = plan.geometry.height;
+  const bool folded = plan.period > channels && plan.lanes > channels;
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++) {
+      const int64_t y = row % height;
+      const int64_t top = y > 0 ? -1 : 0, bottom = y < height - 1 ? 1 : 0;
+      for (int64_t x = 0; x < width; x++) {
+        const int64_t left = x > 0 ? -1 : 0, right = x < width - 1 ? 1 : 0;
+        const int64_t pixel = row * width + x;
+        forLanes<T>(channels, [&](int64_t channel, auto vector) {
+          using V = decltype(vector);
+          const T* through = plan.inputSlope + pixel * plan.period + channel;
+          V sum = load<V>(through);
+          if (folded) sum += load<V>(through + channels);
+          sum = load<V>(job.x + pixel * job.xPixel + channel) > V{} ? sum : V{};
+          for (int64_t reader = 0; reader < plan.readers; reader++)
+            sum += load<V>(job.slope + pixel * job.slopePixel + reader * channels + channel) * job.probabilities[reader * kColumns + kSkip];
+          for (int64_t dy = top; dy <= bottom; dy++)
+            for (int64_t dx = left; dx <= right; dx++) {
+              const int64_t at = (pixel + dy * width + dx) * channels + channel;
+              sum += load<V>(plan.poolSlope[0] + at);
+              const V isWinner = V{} + static_cast<T>((1 - dy) * 3 + 1 - dx);
+              sum += load<V>(plan.winner + at) == isWinner ? load<V>(plan.poolSlope[1] + at) : V{};
+            }
+          T* const to = job.xGradient + pixel * job.xGradientPixel + channel;
+          store(to, job.xGradientAdd ? sum + load<V>(to) : sum);
+        });
+      }
+    }
+  });
+}
+
+template <class T>
+void backward(const StateJob<T>& job) {
+  Arena arena{job.arena};
+  Plan<T> plan(job.geometry, job.readers, job.threads, true, arena);
+  const int64_t lanes = plan.lanes;
+  fillInput(plan, job);
+  poolRows(plan, job, plan.winner);
+  if (job.recompute) {
+    normalisePools(plan, job);
+    convolve(plan, job);
+  }
+  sumSlope(plan, job);
+  poolSlopes(plan, job, plan.sums);
+  clear(plan.inputSlope, plan.geometry.pixels() * plan.period);
+  clearRim(plan, plan.slope, lanes);
+  double* const own = arena.take<double>(kSums * lanes);  // `plan.sums` is used again
+  __builtin_memcpy(own, plan.sums, kSums * lanes * sizeof(double));
+  for (int branch = 0; branch < kBranches; branch++) {
+    const int i = kLastOfBranch[branch];
+    const NormSlope<T> slope = normSlope(plan, job, i, job.slope, job.slopePixel, own, own + (1 + branch) * lanes, branch);
+    if (!job.weights[i].depthwise) {
+      denseBackward(plan, job, i, slope);
+      continue;
+    }
+    const bool second = i == 1 || i == 3;
+    pairBackward(plan, job, i, slope, second ? job.record.raw[i - 1] : nullptr);
+    if (second) {
+      depthwiseToMiddle(plan, job, i);
+      pairBackward(plan, job, i - 1, normSlope(plan, job, i - 1, plan.middle, lanes, plan.sums, plan.sums + lanes, -1), static_cast<const T*>(nullptr));
+    }
+    depthwiseToInput(plan, job, second ? i - 1 : i);
+  }
+  finishInput(plan, job);
+}
+
+template <class T>
+size_t arenaBytes(const Geometry& geometry, int64_t readers, int threads, bool isBackward) {
+  Arena arena{nullptr};
+  Plan<T> plan(geometry, readers, threads, isBackward, arena);
+  arena.take<double>(kSums * plan.lanes);
+  return arena.used;
+}
+
+template <class T>
+constexpr StateKernels<T> kKernels = {forward<T>, backward<T>, arenaBytes<T>};
+
+}  // namespace
+}  // namespace espalier::kernels

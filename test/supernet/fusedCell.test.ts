@@ -1,0 +1,209 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
+import { operator } from '../../src/engine/call.ts';
+import { Generator } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
+import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
+import { OPERATOR_NAMES } from '../../src/space/operators.ts';
+import { fusedCellOutput } from '../../src/supernet/fusedCell.ts';
+import { mixedOp } from '../../src/supernet/mixedOp.ts';
+
+const generator = new Generator(11);
+const INSTRUCTION_SETS = ['portable', 'avx2', 'avx512'] as const;
+
+/** Makes the kernels run on an instruction set; false where the machine has none. */
+function use(set: (typeof INSTRUCTION_SETS)[number] | 'best'): boolean {
+  try {
+    return operator('espalier::instruction_set').plain(set) !== null;
+  } catch {
+    return false;
+  }
+}
+
+interface Shape {
+  readonly batch: number;
+  readonly channels: number;
+  readonly size: readonly [number, number];
+  readonly blocks: number;
+  readonly atrous: 'dense' | 'separable';
+}
+
+/** A cell's tensors, every one a leaf; weights in the order that the operator takes them, state by state. */
+function createLeaves({ batch, channels, size, blocks, atrous }: Shape, dtype: DType) {
+  const leaf = (shape: readonly number[], scale = 1) =>
+    requireGradient(op.detach(op.scale(op.randn(shape, generator.id, dtype), scale)));
+  const weights: Tensor[] = [];
+  for (let state = 0; state <= blocks; state++) {
+    const wide = (blocks - Math.max(0, state - 1)) * channels;
+    const pair = (kernel: number) => {
+      weights.push(leaf([wide, 1, kernel, kernel], 1 / kernel), leaf([wide, channels, 1, 1], channels ** -0.5));
+    };
+    for (const kernel of [3, 3, 5, 5]) pair(kernel);
+    for (const kernel of [3, 5]) {
+      if (atrous === 'separable') pair(kernel);
+      else weights.push(leaf([wide, channels, kernel, kernel], channels ** -0.5 / kernel));
+    }
+  }
+  const inputs = [leaf([batch, channels, ...size]), leaf([batch, channels, ...size])] as const;
+  return { inputs, weights, logits: leaf([edgeCount(blocks), OPERATOR_NAMES.length]) };
+}
+
+type Leaves = ReturnType<typeof createLeaves>;
+
+/** The cell edge by edge, operator by operator. */
+function plainCell({ inputs, weights, logits }: Leaves, { channels, blocks, atrous }: Shape): Tensor {
+  const probabilities = op.softmax(logits, 1);
+  const perState = atrous === 'dense' ? 10 : 12;
+  const edge = (x: Tensor, state: number, block: number) => {
+    const reader = block - Math.max(0, state - 1);
+    const own = weights
+      .slice(state * perState, (state + 1) * perState)
+      .map((weight) => op.slice(weight, 0, reader * channels, (reader + 1) * channels));
+    const pair = (first: number) => ({ depthwise: own[first], pointwise: own[first + 1] });
+    const row = op.select(probabilities, 0, edgeIndex(block, state));
+    return mixedOp(
+      x,
+      {
+        sep3x3: [pair(0), pair(2)],
+        sep5x5: [pair(4), pair(6)],
+        atrous3x3: atrous === 'dense' ? own[8] : [pair(8)],
+        atrous5x5: atrous === 'dense' ? own[9] : [pair(10)],
+      },
+      OPERATOR_NAMES.map((_, k) => op.select(row, 0, k)),
+    );
+  };
+  const values: Tensor[] = [...inputs];
+  for (let block = 0; block < blocks; block++)
+    values.push(values.map((value, state) => edge(value, state, block)).reduce(op.add));
+  return op.concat(values.slice(2), 1);
+}
+
+const fusedCell = ({ inputs, weights, logits }: Leaves, shape: Shape): Tensor =>
+  fusedCellOutput(inputs[0], inputs[1], op.softmax(logits, 1), weights, shape);
+
+const all = ({ inputs, weights, logits }: Leaves) => [...inputs, logits, ...weights];
+
+/** The largest difference, as a share of the largest value. */
+const difference = (a: Tensor, b: Tensor) =>
+  Math.max(...op.abs(op.subtract(a, b)).numbers()) / Math.max(1e-3, ...op.abs(b).numbers());
+
+const SHAPES: readonly Shape[] = [
+  { batch: 2, channels: 1, size: [1, 1], blocks: 1, atrous: 'dense' },
+  { batch: 1, channels: 3, size: [7, 10], blocks: 2, atrous: 'separable' },
+  { batch: 1, channels: 8, size: [2, 13], blocks: 5, atrous: 'dense' },
+  { batch: 2, channels: 8, size: [9, 9], blocks: 3, atrous: 'separable' },
+  { batch: 1, channels: 16, size: [5, 17], blocks: 2, atrous: 'dense' },
+  { batch: 1, channels: 20, size: [6, 5], blocks: 2, atrous: 'dense' },
+  { batch: 3, channels: 32, size: [3, 4], blocks: 2, atrous: 'separable' },
+  { batch: 1, channels: 64, size: [4, 7], blocks: 1, atrous: 'dense' },
+  { batch: 2, channels: 2, size: [37, 3], blocks: 1, atrous: 'dense' },
+];
+const named = SHAPES.map((shape) => [JSON.stringify(shape), shape] as const);
+
+const exact = (x: Tensor) => requireGradient(op.toDType(op.detach(x), 'float64'));
+
+describe('the fused cell', () => {
+  afterEach(() => {
+    use('best');
+  });
+
+  it.each(named)('of %s equals the plain composition in float64, and so do all gradients', (_, shape) => {
+    scope(() => {
+      const leaves = createLeaves(shape, 'float64');
+      const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id, 'float64');
+      const outputs = [fusedCell(leaves, shape), plainCell(leaves, shape)];
+      expect(difference(outputs[0], outputs[1])).toBeLessThan(1e-10);
+      const [fused, plain] = outputs.map((output) => gradients([output], all(leaves), { gradients: [slope] }));
+      fused.forEach((gradient, i) => {
+        expect(difference(gradient as Tensor, plain[i] as Tensor), `leaf ${i}`).toBeLessThan(1e-8);
+      });
+    });
+  });
+
+  it.each(named)('of %s equals it in float32 on every instruction set', (_, shape) => {
+    scope(() => {
+      const leaves = createLeaves(shape, 'float32');
+      const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
+      // The composition in float64 on the same numbers: both float32 ways differ from it by their own rounding.
+      const precise: Leaves = {
+        inputs: [exact(leaves.inputs[0]), exact(leaves.inputs[1])],
+        weights: leaves.weights.map(exact),
+        logits: exact(leaves.logits),
+      };
+      const expected = plainCell(precise, shape);
+      const expectedGradients = gradients([expected], all(precise), { gradients: [op.toDType(slope, 'float64')] });
+      for (const set of INSTRUCTION_SETS.filter(use)) {
+        use(set);
+        const output = fusedCell(leaves, shape);
+        expect(difference(op.toDType(output, 'float64'), expected), set).toBeLessThan(2e-5);
+        gradients([output], all(leaves), { gradients: [slope] }).forEach((gradient, i) => {
+          const distance = difference(op.toDType(gradient as Tensor, 'float64'), expectedGradients[i] as Tensor);
+          expect(distance, `${set}, leaf ${i}`).toBeLessThan(5e-4);
+        });
+      }
+    });
+  });
+
+  it('runs at least on the portable instruction set, and refuses one that it does not know', () => {
+    expect(use('portable')).toBe(true);
+    expect(() => operator('espalier::instruction_set').plain('mmx')).toThrow(/avx512, avx2, portable/);
+  });
+
+  const SMALL: Shape = { batch: 1, channels: 2, size: [3, 4], blocks: 2, atrous: 'dense' };
+
+  it('has the gradients of central differences', () => {
+    scope(() => {
+      const leaves = createLeaves(SMALL, 'float64');
+      const slope = op.randn([1, 4, 3, 4], generator.id, 'float64');
+      const value = () => op.sum(op.multiply(fusedCell(leaves, SMALL), slope)).item();
+      const found = gradients([fusedCell(leaves, SMALL)], all(leaves), { gradients: [slope] });
+      all(leaves).forEach((leaf, i) => {
+        // Along one random direction for each leaf.
+        const direction = op.randn(leaf.shape, generator.id, 'float64');
+        const along = op.sum(op.multiply(found[i] as Tensor, direction)).item();
+        const step = 1e-6;
+        const move = (by: number) => noGrad(() => operator('aten::add_.Tensor').one(leaf, direction, by));
+        move(step);
+        const above = value();
+        move(-2 * step);
+        const below = value();
+        move(step);
+        expect((above - below) / (2 * step), `leaf ${i}`).toBeCloseTo(along, 4);
+      });
+    });
+  });
+
+  it('reads inputs of any memory layout', () => {
+    scope(() => {
+      const leaves = createLeaves(SMALL, 'float64');
+      const turned = (x: Tensor) => op.permute(op.contiguous(op.permute(x, [0, 1, 3, 2])), [0, 1, 3, 2]);
+      const other = { ...leaves, inputs: [turned(leaves.inputs[0]), op.channelsLast(leaves.inputs[1])] as const };
+      expect(difference(fusedCell(other, SMALL), fusedCell(leaves, SMALL))).toBe(0);
+    });
+  });
+
+  it('gives the gradients that are asked for when weights or probabilities are frozen', () => {
+    scope(() => {
+      const leaves = createLeaves(SMALL, 'float64');
+      const slope = op.randn([1, 4, 3, 4], generator.id, 'float64');
+      const every = gradients([fusedCell(leaves, SMALL)], all(leaves), { gradients: [slope] }) as Tensor[];
+      const [ofLogits] = gradients([fusedCell(leaves, SMALL)], [leaves.logits], { gradients: [slope] }) as Tensor[];
+      expect(difference(ofLogits, every[2])).toBe(0);
+      const frozen = { ...leaves, weights: leaves.weights.map(op.detach), logits: op.detach(leaves.logits) };
+      const ofInputs = gradients([fusedCell(frozen, SMALL)], frozen.inputs, { gradients: [slope] }) as Tensor[];
+      ofInputs.forEach((gradient, i) => {
+        expect(difference(gradient, every[i])).toBe(0);
+      });
+      const silent = noGrad(() => fusedCell(leaves, SMALL));
+      expect(silent.requiresGradient).toBe(false);
+    });
+  });
+
+  it('refuses to normalise a single value, and says so', () => {
+    const shape: Shape = { ...SMALL, size: [1, 1] };
+    scope(() => {
+      expect(() => fusedCell(createLeaves(shape, 'float32'), shape)).toThrow(/more than one value per channel/);
+    });
+  });
+});
