@@ -4,7 +4,7 @@
 import type { z } from 'zod';
 import { formatBytes, formatDuration } from '../base/text.ts';
 import { casesTable, perClassTable } from '../metrics/tables.ts';
-import { type Layer, parseConfig, type Settings, textKeys } from '../run/config.ts';
+import { type Layer, layerFor, parseConfig, type Settings, textKeys } from '../run/config.ts';
 import { loadConfigFile, type RunRequest } from '../run/openRun.ts';
 import type { DryRun } from '../train/dryRun.ts';
 import type { Scores } from '../train/evaluate.ts';
@@ -33,14 +33,19 @@ export function readSettings<Schema extends z.ZodObject>(
   words: readonly string[],
   flags: readonly string[] = [],
 ): { config: z.output<Schema>; flags: Record<string, boolean>; positionals: string[] } {
-  const { layers, flags: given, positionals } = readLayers(settings, words, flags);
+  const { layers, flags: given, positionals } = readLayers(undefined, settings, words, flags);
   return { config: parseConfig(settings, layers), flags: given, positionals };
 }
 
-function readLayers(settings: Settings, words: readonly string[], flags: readonly string[]) {
+function readLayers(
+  command: string | undefined,
+  settings: Settings,
+  words: readonly string[],
+  flags: readonly string[],
+) {
   const parsed = parseArguments(words, { flags, texts: textKeys(settings.schema) });
   const { config: file, ...layer } = parsed.settings;
-  const layers: Layer[] = file === undefined ? [layer] : [loadConfigFile(String(file)), layer];
+  const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, loadConfigFile(String(file))), layer];
   return { layers, flags: parsed.flags, positionals: parsed.positionals };
 }
 
@@ -50,7 +55,7 @@ export function readRunRequest(
   settings: Settings,
   words: readonly string[],
 ): { request: RunRequest; flags: Record<string, boolean> } {
-  const { layers, flags } = readLayers(settings, words, RUN_FLAGS);
+  const { layers, flags } = readLayers(command, settings, words, RUN_FLAGS);
   return { request: { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` }, flags };
 }
 

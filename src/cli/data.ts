@@ -1,11 +1,16 @@
 /**
- * @file `espalier data check`: what is in a data set, what is wrong with it, and how to mend it.
+ * @file `espalier data check`: what is in a data set, what is wrong with it, and how to mend it; for volumes a plan to begin with.
  */
 import { z } from 'zod';
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError, DataError } from '../base/errors.ts';
 import { checkDataSet, type DataReport } from '../data/check.ts';
+import type { PictureReport } from '../data/checkParts.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
+import type { VolumeReport } from '../data/volumes/check.ts';
+import type { Spread } from '../data/volumes/fingerprint.ts';
+import { formatPlan, planVolumes, type VolumePlan } from '../data/volumes/plan.ts';
+import { writeAtomically } from '../run/files.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -15,28 +20,46 @@ const dataSettings = {
       .int()
       .min(1)
       .optional()
-      .meta({ expected: 'a whole number from 1', description: 'read at most so many pictures of a split' }),
+      .meta({ expected: 'a whole number from 1', description: 'read at most so many samples of a split' }),
     seed: z
       .int()
       .min(0)
       .default(0)
       .meta({ expected: 'a whole number from 0', description: 'seed of the split where the data has none' }),
+    fold: z.int().min(0).default(0).meta({
+      expected: 'a whole number from 0',
+      description: 'fold of volumes that is val where the data has no split',
+    }),
+    folds: z
+      .int()
+      .min(2)
+      .default(5)
+      .meta({ expected: 'a whole number from 2', description: 'folds of volumes where the data has no split' }),
+    plan: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ expected: 'a file name', description: 'for volumes: write proposed settings into this YAML file' }),
   }),
 };
 
 export const dataCommand: Command = {
   name: 'data',
   summary: 'check a data set: counts, sizes, class shares, problems and their fix',
-  usage: 'data check <folder|yaml> [limit=<pictures>] [--json]',
+  usage: 'data check <folder|yaml> [limit=<samples>] [plan=<file.yaml>] [--json]',
   settings: dataSettings,
   async run(words) {
     const { config, flags, positionals } = readSettings(dataSettings, words, ['json']);
     const [action, path] = positionals;
     if (action !== 'check')
       throw new ConfigError(`data ${action ?? ''}: expected "check"`, 'espalier data check <folder>');
-    if (path === undefined) throw new ConfigError('data check of what?', 'espalier data check <folder|yaml|scenes>');
-    const dataset = await openDataSet(path, { allowUnpaired: true, seed: config.seed });
-    const { limit } = config;
+    if (path === undefined)
+      throw new ConfigError('data check of what?', 'espalier data check <folder|yaml|scenes|phantoms>');
+    const dataset = await openDataSet(path, { allowUnpaired: true, ...config });
+    const { limit, plan } = config;
+    if (plan !== undefined && dataset.rank === 2) {
+      throw new ConfigError(`plan=${plan}: ${path} holds pictures`, 'plans are made for volumes');
+    }
     const total = Object.values(dataset.splits).reduce(
       (sum, split) => sum + Math.min(split.length, limit ?? split.length),
       0,
@@ -47,29 +70,53 @@ export const dataCommand: Command = {
       onProgress: (done) => bar.update(done),
     });
     bar.finish();
-    if (flags.json) printJson({ name: dataset.name, layout: dataset.layout, classes: dataset.classes, ...report });
-    else process.stdout.write(`${describe(dataset, report)}\n`);
+    const proposal = proposePlan(dataset, report, path);
+    if (plan !== undefined) {
+      if (proposal === undefined) throw new DataError(`plan=${plan}: no training volume could be read`);
+      writeAtomically(plan, proposal.text);
+    }
+    if (flags.json) {
+      const { name, layout, classes } = dataset;
+      printJson({ name, layout, classes, ...report, ...(proposal === undefined ? {} : { plan: proposal.plan }) });
+    } else {
+      process.stdout.write(`${describe(dataset, report)}\n`);
+      if (proposal !== undefined) process.stdout.write(`${describePlan(proposal.plan, plan)}\n`);
+    }
     if (report.problems.some(({ severity }) => severity === 'error')) process.exitCode = 1;
   },
 };
+
+/** The plan for volumes that could be measured. */
+function proposePlan(
+  dataset: DataSet,
+  report: DataReport,
+  path: string,
+): { plan: VolumePlan; text: string } | undefined {
+  if (report.rank === 2 || report.fingerprint === undefined) return undefined;
+  const plan = planVolumes(report.fingerprint, dataset.splits.train.length);
+  return { plan, text: formatPlan(plan, report.fingerprint, dataset, path) };
+}
+
+function describePlan({ crop, batch, preparation, memoryBudget }: VolumePlan, file: string | undefined): string {
+  const settings = `spacing ${preparation.spacingMm?.join(' x ')} mm, patch ${crop.join('x')}, batch ${batch}, memory budget ${memoryBudget}`;
+  return `plan: ${settings}${file === undefined ? '; plan=<file.yaml> writes it' : ` -> ${file}`}`;
+}
 
 /** More problems than this are counted only. */
 const MOST_PROBLEMS = 20;
 
 function describe(dataset: DataSet, report: DataReport): string {
-  const { counts, sizes, classShares, ignoredShare, problems } = report;
+  const { counts, classShares, ignoredShare, problems } = report;
   const width = Math.max(...dataset.classes.map(({ name }) => name.length), 7);
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`.padStart(9);
   return [
     `${dataset.name}: layout ${dataset.layout}, ${dataset.classes.length} classes`,
     ...Object.entries(counts).map(
-      ([split, { listed, read }]) => `${split}: ${listed} pictures${read < listed ? `, ${read} read` : ''}`,
+      ([split, { listed, read }]) =>
+        `${split}: ${listed} ${report.rank === 2 ? 'pictures' : 'volumes'}${read < listed ? `, ${read} read` : ''}`,
     ),
-    `sizes: ${sizes
-      .slice(0, 5)
-      .map(({ width: w, height: h, count }) => `${w}x${h} (${count})`)
-      .join(', ')}${sizes.length > 5 ? `, ${sizes.length - 5} more` : ''}`,
-    'share of the training pixels:',
+    ...(report.rank === 2 ? describeSizes(report) : describeFingerprint(report)),
+    `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
     `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}`,
     problems.length === 0 ? 'no problems found' : `${problems.length} problems:`,
@@ -78,4 +125,25 @@ function describe(dataset: DataSet, report: DataReport): string {
       .map(({ severity, file, message, fix }) => `  ${severity}: ${file} ${message}; ${fix}`),
     ...(problems.length > MOST_PROBLEMS ? [`  ... and ${problems.length - MOST_PROBLEMS} more`] : []),
   ].join('\n');
+}
+
+function describeSizes({ sizes }: PictureReport): string[] {
+  const shown = sizes.slice(0, 5).map(({ width, height, count }) => `${width}x${height} (${count})`);
+  return [`sizes: ${shown.join(', ')}${sizes.length > 5 ? `, ${sizes.length - 5} more` : ''}`];
+}
+
+/** Axes in the order of the patch: depth, height, width. */
+function describeFingerprint({ fingerprint }: VolumeReport): string[] {
+  if (fingerprint === undefined) return [];
+  const number = (value: number) => String(Number(value.toPrecision(4)));
+  const side = ({ smallest, median, largest }: Spread) =>
+    `${[smallest, median, largest].map((values) => values.map(number).join('x')).join(', ')}`;
+  return [
+    `voxels, smallest, median, largest: ${side(fingerprint.shapes)}`,
+    `spacing in mm, the same: ${side(fingerprint.spacings)}`,
+    ...fingerprint.intensities.map(
+      ({ modality, low, median, high }) =>
+        `${modality} in the foreground: ${number(low)} (0.5 %), ${number(median)} (median), ${number(high)} (99.5 %)`,
+    ),
+  ];
 }

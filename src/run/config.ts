@@ -105,6 +105,22 @@ export function parseConfigText(text: string, file: string): Layer {
   return value;
 }
 
+/** Commands for which a file of settings may hold a group of their own. */
+const COMMANDS = ['search', 'train'] as const;
+
+/**
+ * The settings of a file for one command: those of its own group, as `search: {...}`, over the common ones; groups of other commands
+ * are passed over, so that one file serves both.
+ */
+export function layerFor(command: string | undefined, layer: Layer): Layer {
+  const common: Record<string, unknown> = { ...layer };
+  for (const name of COMMANDS) if (isGroup(common[name])) delete common[name];
+  const own = command === undefined ? undefined : layer[command];
+  const result = expandKeys(common);
+  if (isGroup(own)) mergeInto(result, expandKeys(own));
+  return result;
+}
+
 function findPreset(settings: Settings, layers: readonly Layer[]): Layer {
   const name = layers.findLast((layer) => layer.preset !== undefined)?.preset;
   if (name === undefined || name === null) return {};

@@ -15,7 +15,7 @@ describe.skipIf(!hasRealData)('camvid', () => {
     const report = await checkDataSet(await openDataSet(realData('camvid')));
     expect(report.problems).toEqual([]);
     expect(report.counts).toEqual({ train: { listed: 367, read: 367 }, val: { listed: 51, read: 51 } });
-    expect(report.sizes).toEqual([{ width: 480, height: 360, count: 418 }]);
+    expect(report.rank === 2 && report.sizes).toEqual([{ width: 480, height: 360, count: 418 }]);
     const shares = [16.85, 23.26, 0.98, 31.66, 4.49, 9.72, 1.17, 1.13, 5.87, 0.64, 0.29];
     for (let id = 0; id < 11; id++) expect(report.classShares[id] * 100).toBeCloseTo(shares[id], 1);
     expect(report.ignoredShare * 100).toBeCloseTo(3.95, 1);

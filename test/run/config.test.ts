@@ -8,6 +8,7 @@ import {
   describeConfig,
   formatConfig,
   type Layer,
+  layerFor,
   parseConfig,
   parseConfigText,
   type Settings,
@@ -176,5 +177,25 @@ describe('parseConfigText', () => {
 
   it('refuses prototype keys through YAML too', () => {
     expect(() => search(parseConfigText('__proto__:\n  a: 1\n', 'f'))).toThrow(ConfigError);
+  });
+});
+
+describe('layerFor', () => {
+  const file: Layer = {
+    data: 'd',
+    batch: 4,
+    search: { batch: 8, 'weights.decay': 0.1 },
+    train: { arch: 'a' },
+    weights: { clip: 1 },
+  };
+
+  it('lays the group of a command over the common settings and passes over the others', () => {
+    expect(layerFor('search', file)).toEqual({ data: 'd', batch: 8, weights: { clip: 1, decay: 0.1 } });
+    expect(layerFor('train', file)).toEqual({ data: 'd', batch: 4, arch: 'a', weights: { clip: 1 } });
+    expect(layerFor(undefined, file)).toEqual({ data: 'd', batch: 4, weights: { clip: 1 } });
+  });
+
+  it('leaves a file without groups as it is', () => {
+    expect(layerFor('search', { data: 'd', weights: { clip: 1 } })).toEqual({ data: 'd', weights: { clip: 1 } });
   });
 });

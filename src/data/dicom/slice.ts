@@ -38,7 +38,7 @@ export const isDicom = (bytes: Buffer): boolean => bytes.length > 132 && bytes.t
 export function parseDicomSlice(bytes: Buffer, file: string): DicomSlice {
   let dataset: DataSet;
   try {
-    const syntax = dicomParser.parseDicom(bytes, { untilTag: 'x0020000e' }).string('x00020010') ?? '1.2.840.10008.1.2';
+    const syntax = dicomParser.readPart10Header(bytes).string('x00020010') ?? '1.2.840.10008.1.2';
     if (!Object.hasOwn(PLAIN, syntax)) {
       throw new DataError(
         `${file}: compressed DICOM (transfer syntax ${syntax})`,

@@ -18,12 +18,16 @@ export function niftiAffine(header: NiftiHeader): Affine {
   return withRows([-zooms[0], 0, 0, x, 0, zooms[1], 0, -y, 0, 0, zooms[2], -z]);
 }
 
+/** Three steps of a 32-bit number at 1. */
+const ROUNDING = 3 * 2 ** -23;
+
 /** The rotation of a unit quaternion (its first part follows from the others), voxel sizes and an offset. */
 function quaternionAffine({ quaternion, qoffset, pixdim }: NiftiHeader): Affine {
   let [b, c, d] = quaternion;
   const square = b * b + c * c + d * d;
   let a = Math.sqrt(Math.max(0, 1 - square));
-  if (square > 1) [a, b, c, d] = [0, b / Math.sqrt(square), c / Math.sqrt(square), d / Math.sqrt(square)];
+  // Half a turn: what is left of 1 is rounding.
+  if (1 - square < ROUNDING) [a, b, c, d] = [0, b / Math.sqrt(square), c / Math.sqrt(square), d / Math.sqrt(square)];
   const [x, y, z] = [pixdim[1], pixdim[2], pixdim[0] < 0 ? -pixdim[3] : pixdim[3]];
   const [ox, oy, oz] = qoffset;
   return withRows([

@@ -114,7 +114,8 @@ export interface NiftiHeader {
 /** Parses the first bytes of a `.nii` or `.hdr` file. Throws a `DataError` that names `file` and the field. */
 export function parseNiftiHeader(head: Uint8Array, file: string): NiftiHeader {
   const { version, littleEndian, single } = recognise(head, file);
-  const bytes = head.slice(0, HEADER_BYTES[version]);
+  // A copy of its own: `slice` of a Buffer would share its memory.
+  const bytes = new Uint8Array(head.subarray(0, HEADER_BYTES[version]));
   const read = reader(bytes, version, littleEndian);
   const [axes, ...lengths] = read('dim', 8);
   if (!(axes >= 1 && axes <= 7)) throw damaged(file, `dim[0] is ${axes}, expected 1 to 7 axes`);

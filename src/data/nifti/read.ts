@@ -105,7 +105,7 @@ async function readHead(file: string): Promise<Uint8Array> {
     headBytes: LONGEST_HEADER,
     limitBytes: LONGEST_HEADER,
     measure(head) {
-      known = head.slice(0, LONGEST_HEADER);
+      known = head.subarray(0, LONGEST_HEADER);
       return { bytes: known.length, memoryBytes: known.length };
     },
   });

@@ -34,7 +34,7 @@ export function paintPhantom(seed: number, shape: VolumeShape): { image: Volume;
   const random = createRandom(seed, 0x9a2f);
   const around = (value: number, spread: number) => value + spread * (2 * random.uniform() - 1);
   const vector = (value: number, spread: number) => [0, 1, 2].map(() => around(value, spread));
-  const organ: Ellipsoid = { centre: vector(0, 0.2), radii: vector(0.5, 0.12) };
+  const organ: Ellipsoid = { centre: vector(0, 0.15), radii: vector(0.65, 0.12) };
   const bend = around(0, 0.35);
   const lesions = Array.from({ length: 1 + random.integer(3) }, () => blobIn(organ, random));
   const blobs = Array.from({ length: 3 }, () => ({ centre: vector(0, 0.85), radii: vector(0.16, 0.05) }));

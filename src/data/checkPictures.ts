@@ -1,0 +1,114 @@
+/**
+ * @file Reads a data set of pictures through and says what is in it and what is wrong.
+ */
+import {
+  attempt,
+  type CheckOptions,
+  checkClasses,
+  checkSplits,
+  countsOf,
+  createTally,
+  type DataProblem,
+  type PictureReport,
+  sortProblems,
+  spread,
+  unpairedProblems,
+} from './checkParts.ts';
+import { loadLabelMap, loadPicture } from './picture.ts';
+import { unknownValues } from './sample.ts';
+import { paintScene } from './scenes.ts';
+import { IGNORE, type PictureSet, type Raster, type Sample } from './types.ts';
+
+/** Checks a data set of pictures. */
+export async function checkPictures(dataset: PictureSet, options: CheckOptions = {}): Promise<PictureReport> {
+  const { limit = Number.POSITIVE_INFINITY, onProgress } = options;
+  const problems = unpairedProblems(dataset);
+  const chosen = { train: spread(dataset.splits.train, limit), val: spread(dataset.splits.val, limit) };
+  const sizes = new Map<string, number>();
+  const tally = createTally(dataset.classes.length);
+  const total = chosen.train.length + chosen.val.length;
+  let done = 0;
+  for (const split of ['train', 'val'] as const) {
+    for (const sample of chosen[split]) {
+      const labels = await checkSample(dataset, sample, sizes, problems);
+      if (split === 'train' && labels !== undefined) tally.add(labels, dataset.labelMap);
+      onProgress?.(++done, total);
+    }
+  }
+  problems.push(...checkSplits(dataset), ...checkClasses(dataset, tally.pixels, chosen.train.length));
+  return {
+    rank: 2,
+    counts: countsOf(dataset, chosen),
+    sizes: [...sizes]
+      .map(([size, count]) => {
+        const [width, height] = size.split('x').map(Number);
+        return { width, height, count };
+      })
+      .sort((a, b) => b.count - a.count),
+    ...tally.shares(),
+    problems: sortProblems(problems),
+  };
+}
+
+/** Checks the files of one sample; returns its raw labels when they can be counted. */
+async function checkSample(
+  dataset: PictureSet,
+  { source }: Sample,
+  sizes: Map<string, number>,
+  problems: DataProblem[],
+): Promise<Raster['data'] | undefined> {
+  const count = (width: number, height: number): void => {
+    const key = `${width}x${height}`;
+    sizes.set(key, (sizes.get(key) ?? 0) + 1);
+  };
+  if (source.kind === 'scene') {
+    count(source.width, source.height);
+    return paintScene(source.seed, source.width, source.height).label;
+  }
+  if (source.kind !== 'files') return undefined;
+  const picture = await attempt(source.image, () => loadPicture(source.image), problems);
+  if (picture !== undefined) count(picture.width, picture.height);
+  const { label } = source;
+  if (label === undefined) {
+    problems.push({ severity: 'error', file: source.image, message: 'has no labels', fix: 'add a label file' });
+    return undefined;
+  }
+  const raster = await attempt(label, () => loadLabelMap(label), problems);
+  if (raster === undefined) return undefined;
+  if (picture !== undefined && (raster.width !== picture.width || raster.height !== picture.height)) {
+    problems.push({
+      severity: 'error',
+      file: label,
+      message: `is ${raster.width}x${raster.height}, its picture ${picture.width}x${picture.height}`,
+      fix: 'a picture and its labels have one size: scale labels with the nearest neighbour only',
+    });
+  }
+  const unknown = unknownValues(raster.data, dataset.labelMap);
+  if (unknown.length > 0) problems.push(unknownProblem(label, raster, unknown, dataset));
+  else if (looksBinary(raster) && dataset.labelMap[IGNORE] === IGNORE && dataset.classes.length <= 2) {
+    problems.push({
+      severity: 'warning',
+      file: label,
+      message: 'holds only 0 and 255, and 255 is ignored',
+      fix: BINARY_FIX,
+    });
+  }
+  return raster.data;
+}
+
+const BINARY_FIX = 'for a mask of 0 and 255 write `classes: {0: background, 255: object}` in data.yaml';
+
+function unknownProblem(file: string, raster: Raster, unknown: number[], dataset: PictureSet): DataProblem {
+  const shown = unknown.slice(0, 12).join(', ') + (unknown.length > 12 ? `, ... (${unknown.length} values)` : '');
+  const message = `label values ${shown} belong to none of the ${dataset.classes.length} classes`;
+  let fix = 'name them under `classes` or `ignore` in data.yaml';
+  if (looksBinary(raster)) fix = BINARY_FIX;
+  else if (raster.bitDepth === 16) fix = 'these look like instance ids: labels hold one class id a pixel';
+  else if (unknown.length > 12)
+    fix = 'so many values come of smoothed or JPEG-compressed masks: write the labels again without';
+  return { severity: 'error', file, message, fix };
+}
+
+function looksBinary({ data, bitDepth }: Raster): boolean {
+  return bitDepth === 8 && data.includes(IGNORE) && data.every((value) => value === 0 || value === IGNORE);
+}
