@@ -5,7 +5,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ArchitectureError, DataError } from '../base/errors.ts';
-import { decodeAutoDeepLab, parseArchitectureParameters } from '../decode/autoDeepLab.ts';
+import { decodeArchitecture, parseArchitectureParameters } from '../decode/parameters.ts';
 import { drawGenotype } from '../space/drawing.ts';
 import { formatGenotype } from '../space/genotype.ts';
 import { type Command, printJson, readSettings } from './command.ts';
@@ -20,11 +20,18 @@ const decodeSettings = {
       .int()
       .min(1)
       .default(20)
-      .meta({ expected: 'a whole number from 1', description: 'filters F written into the genotype' }),
+      .meta({ expected: 'a whole number from 1', description: 'filters written into the genotype' }),
     atrous: z
       .enum(['dense', 'separable'])
       .default('dense')
-      .meta({ expected: 'dense or separable', description: 'kind of the atrous convolutions' }),
+      .meta({ expected: 'dense or separable', description: 'kind of the atrous convolutions of auto-deeplab' }),
+    rank: z
+      .union([z.literal(2), z.literal(3)])
+      .default(2)
+      .meta({
+        expected: '2 or 3',
+        description: 'spatial axes of a network of auto-deeplab; logits of dints say theirs',
+      }),
     output: z
       .string()
       .min(1)
@@ -40,15 +47,14 @@ export const decodeCommand: Command = {
   settings: decodeSettings,
   async run(words) {
     const { config, flags } = readSettings(decodeSettings, words, ['json']);
-    const { params, filters, atrous, output } = config;
+    const { params, filters, atrous, rank, output } = config;
     if (!existsSync(params))
       throw new DataError(`${params}: no such file`, 'give a JSON file of logits, or the folder of a search');
     const file = statSync(params).isDirectory() ? join(params, 'architecture.json') : params;
-    const logits = parseArchitectureParameters(parseJson(file), file);
-    const genotype = decodeAutoDeepLab(logits, {
+    const genotype = decodeArchitecture(parseArchitectureParameters(parseJson(file), file), {
       filters,
       atrous,
-      rank: 2,
+      rank,
       provenance: { origin: `decoded from ${file}` },
     });
     if (output !== undefined) {

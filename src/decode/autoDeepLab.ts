@@ -1,9 +1,9 @@
 /**
  * @file Architecture parameters of Auto-DeepLab to a genotype: Viterbi over the moves, the strongest edges of the cell. @paper auto-deeplab section 4.3
  */
-import { ArchitectureError } from '../base/errors.ts';
 import { blocksOf } from '../space/cell.ts';
 import { type AutoDeepLabGenotype, createGenotype } from '../space/genotype.ts';
+import { type Fail, show } from '../space/genotypeFields.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 import { decodeCell } from './cell.ts';
@@ -51,18 +51,8 @@ export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOpt
   return createGenotype({ ...options, path: decodePath(logits.beta), cell: decodeCell(logits.alpha, blocks) });
 }
 
-/**
- * Logits from an untrusted value `{"method":"auto-deeplab","alpha":[edges][8],"beta":[layers][4][3]}`; `where` is named in errors.
- * @throws ArchitectureError for sizes that fit no space, values that are not finite, a number where there is no edge or null where there is one.
- */
-export function parseArchitectureParameters(value: unknown, where: string): ArchitectureLogits {
-  const fail = (problem: string, advice?: string): never => {
-    throw new ArchitectureError(`${where}: ${problem}`, advice);
-  };
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    fail('expected an object with method, alpha and beta');
-  const { method, alpha, beta } = value as Record<string, unknown>;
-  if (method !== 'auto-deeplab') fail(`method is ${show(method)}, expected "auto-deeplab"`);
+/** Logits from untrusted tables `alpha` `[edges][8]` and `beta` `[layers][4][3]`, null where there is no edge. */
+export function parseAutoDeepLabLogits({ alpha, beta }: Record<string, unknown>, fail: Fail): ArchitectureLogits {
   const rows = Array.isArray(alpha) ? alpha : fail('alpha is missing');
   if (blocksOf(rows.length) === undefined)
     fail(`alpha has ${rows.length} rows`, 'a cell of B blocks has B (B + 3) / 2 edges: 2, 5, 9, 14, 20, ...');
@@ -90,9 +80,4 @@ export function parseArchitectureParameters(value: unknown, where: string): Arch
     });
   });
   return { alpha: rows as number[][], beta: transitions as (number | null)[][][] };
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

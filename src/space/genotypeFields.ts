@@ -38,10 +38,9 @@ export function asRecord(value: unknown): Record<string, unknown> | undefined {
 export const isWhole = (value: unknown, low: number, high: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
 
-/** The value as in a JSON file, cut to fit a message. */
+/** The value as in a JSON file, cut to fit a message; numbers that no JSON holds by their names. */
 export function show(value: unknown): string {
-  if (typeof value === 'bigint' || typeof value === 'function' || value === undefined)
-    return String(value).slice(0, 60);
+  if (['number', 'bigint', 'function', 'undefined'].includes(typeof value)) return String(value).slice(0, 60);
   try {
     return JSON.stringify(value).slice(0, 60);
   } catch {

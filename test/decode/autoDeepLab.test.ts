@@ -7,9 +7,9 @@ import {
   decodeAutoDeepLab,
   decodePath,
   moveProbabilities,
-  parseArchitectureParameters,
 } from '../../src/decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
+import { parseArchitectureParameters } from '../../src/decode/parameters.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { type AutoDeepLabGenotype, createGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
@@ -168,14 +168,14 @@ describe('the file of architecture parameters', () => {
       fc.property(fc.integer({ min: 1, max: 14 }), fc.integer({ min: 1, max: 6 }), (layers, blocks) => {
         const logits = oneHot(randomGenotype({ layers, blocks, filters: 8 }, createRandom(layers)), 2);
         const file = JSON.parse(JSON.stringify({ method: 'auto-deeplab', ...logits }));
-        expect(parseArchitectureParameters(file, 'file')).toEqual(logits);
+        expect(parseArchitectureParameters(file, 'file')).toEqual({ method: 'auto-deeplab', ...logits });
       }),
     );
   });
 
   // biome-ignore lint/suspicious/noExplicitAny: broken on purpose
   const cases: [string, (file: any) => void, RegExp][] = [
-    ['another method', (f) => (f.method = 'dints'), /^p\.json: method is "dints", expected "auto-deeplab"/],
+    ['another method', (f) => (f.method = 'darts'), /^p\.json: method is "darts", expected "auto-deeplab" or "dints"/],
     ['no alpha', (f) => delete f.alpha, /alpha is missing/],
     ['19 rows', (f) => f.alpha.pop(), /alpha has 19 rows; a cell of B blocks has/],
     ['7 operators', (f) => f.alpha[4].pop(), /alpha\[4\] has no 8 numbers/],
@@ -208,7 +208,7 @@ describe('the file of architecture parameters', () => {
   it('refuses what is no object', () => {
     for (const value of [null, 3, [], 'x', undefined]) {
       expect(() => parseArchitectureParameters(value, 'p.json')).toThrow(
-        /p\.json: expected an object with method, alpha and beta/,
+        /p\.json: expected an object with method and its tables/,
       );
     }
   });

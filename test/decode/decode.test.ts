@@ -1,14 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import {
-  decodeAutoDeepLab,
-  decodePath,
-  moveProbabilities,
-  parseArchitectureParameters,
-} from '../../src/decode/autoDeepLab.ts';
+import { decodeAutoDeepLab, decodePath, moveProbabilities } from '../../src/decode/autoDeepLab.ts';
 import { decodeCell, strongestPredecessors } from '../../src/decode/cell.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
+import { parseArchitectureParameters } from '../../src/decode/parameters.ts';
 import { viterbi } from '../../src/decode/viterbi.ts';
 import { edgeIndex } from '../../src/space/cell.ts';
 import { type AutoDeepLabGenotype, randomGenotype } from '../../src/space/genotype.ts';
@@ -186,11 +182,12 @@ describe('decoding', () => {
       beta: emptyBeta(12, 0),
     };
     expect(parseArchitectureParameters(JSON.parse(JSON.stringify(good)), 'p.json')).toEqual({
+      method: 'auto-deeplab',
       alpha: good.alpha,
       beta: good.beta,
     });
     const spoilt = (change: object) => () => parseArchitectureParameters({ ...good, ...change }, 'p.json');
-    expect(spoilt({ method: 'dints' })).toThrow(/p\.json: method is "dints"/);
+    expect(spoilt({ method: 'darts' })).toThrow(/p\.json: method is "darts"/);
     expect(spoilt({ alpha: good.alpha.slice(1) })).toThrow(/alpha has 19 rows; a cell of B blocks has/);
     expect(spoilt({ alpha: [...good.alpha.slice(1), [1]] })).toThrow(/alpha\[19\] has no 8 numbers/);
     expect(spoilt({ beta: [[[0, 0, 0]]] })).toThrow(/beta\[0\] has no 4 levels/);
