@@ -82,6 +82,9 @@ export const slice = (x: Tensor, axis: number, start: number, end: number): Tens
 /** `x[..., index, ...]` along one axis, which disappears; a view. */
 export const select = (x: Tensor, axis: number, index: number): Tensor =>
   operator('aten::select.int').one(x, axis, index);
+/** Without the first element of every spatial axis; a view. */
+export const shift = (x: Tensor): Tensor =>
+  x.shape.slice(2).reduce((value, length, axis) => slice(value, axis + 2, 1, length), x);
 /** Zero padding; pairs from the last axis backwards, as in libtorch. Negative values crop. */
 export const pad = (x: Tensor, pairs: readonly number[]): Tensor => operator('aten::constant_pad_nd').one(x, pairs);
 export const toDType = (x: Tensor, dtype: DType): Tensor => operator('aten::to.dtype').one(x, dtype);

@@ -4,9 +4,10 @@
  */
 import { ArchitectureError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
-import { type Genotype, parseGenotype, requireMethod, summariseGenotype } from '../space/genotype.ts';
+import { type Genotype, parseGenotype, summariseGenotype } from '../space/genotype.ts';
 import { asRecord, isWhole, parseJson, show } from '../space/genotypeFields.ts';
 import { type AutoDeepLabOptions, buildAutoDeepLab } from './autoDeepLab.ts';
+import { buildDints } from './dints.ts';
 import type { NetworkGraph } from './graph.ts';
 import { findNetwork, NETWORKS, type NetworkName, type NetworkRow } from './networks.ts';
 
@@ -34,12 +35,23 @@ export const isGenotype = (architecture: Architecture): architecture is Genotype
 export function buildArchitecture(architecture: Architecture, options: BuildOptions): NetworkGraph {
   if (isGenotype(architecture)) {
     requireRank(architecture.method, [architecture.rank], options.rank ?? architecture.rank);
-    return buildAutoDeepLab(requireMethod(architecture, 'auto-deeplab'), options);
+    return buildGenotype(architecture, options);
   }
   const { network, options: chosen } = architecture;
   const { rank = 2 } = options;
   requireRank(network, NETWORKS[network].ranks, rank);
   return NETWORKS[network].build({ ...options, rank }, chosen);
+}
+
+function buildGenotype(genotype: Genotype, options: BuildOptions): NetworkGraph {
+  switch (genotype.method) {
+    case 'auto-deeplab':
+      return buildAutoDeepLab(genotype, options);
+    case 'dints':
+      return buildDints(genotype, options);
+    default:
+      return genotype satisfies never;
+  }
 }
 
 /**

@@ -8,13 +8,16 @@ export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
   readonly #rank: 2 | 3;
   readonly #normOver: 'batch' | 'instance';
+  readonly #sides: Pick<NetworkGraph, 'sideMultiple'>;
   /** Channels of every node so far. */
   readonly #channels: number[] = [];
   #stage = '';
 
-  constructor(rank: 2 | 3, options: { normOver?: 'batch' | 'instance' } = {}) {
+  constructor(rank: 2 | 3, options: { normOver?: 'batch' | 'instance'; sideMultiple?: number } = {}) {
+    const { normOver = 'batch', sideMultiple } = options;
     this.#rank = rank;
-    this.#normOver = options.normOver ?? 'batch';
+    this.#normOver = normOver;
+    this.#sides = sideMultiple === undefined ? {} : { sideMultiple };
   }
 
   /** All nodes added from now on belong to this stage. */
@@ -119,7 +122,7 @@ export class GraphBuilder {
   }
 
   finish(classes: number): NetworkGraph {
-    return { rank: this.#rank, classes, nodes: this.nodes };
+    return { rank: this.#rank, classes, nodes: this.nodes, ...this.#sides };
   }
 
   #add(name: string, inputs: readonly number[], operation: NodeOperation, channels?: number): number {

@@ -46,6 +46,8 @@ export type GraphNode = NodeOperation & {
 export interface NetworkGraph {
   readonly rank: 2 | 3;
   readonly classes: number;
+  /** Every side of the input must be a multiple of this; absent: any size will do. */
+  readonly sideMultiple?: number;
   readonly nodes: readonly GraphNode[];
 }
 
@@ -62,9 +64,20 @@ export function inferShapes(graph: NetworkGraph, size: readonly number[]): NodeS
       `a network of rank ${graph.rank} needs ${graph.rank} positive sizes, got [${size.join(', ')}]`,
     );
   }
+  requireSides(size, graph.sideMultiple);
   const shapes: NodeShape[] = [];
   for (const node of graph.nodes) shapes.push(shapeOf(node, shapes, size));
   return shapes;
+}
+
+/** @throws ShapeError that names the next valid sides when one is no multiple of `multiple`. */
+export function requireSides(size: readonly number[], multiple = 1): void {
+  if (size.every((length) => length % multiple === 0)) return;
+  const next = size.map((length) => multiple * Math.ceil(length / multiple));
+  throw new ShapeError(
+    `sides must be multiples of ${multiple}, got [${size.join(', ')}]`,
+    `the next valid ones are [${next.join(', ')}]`,
+  );
 }
 
 function shapeOf(node: GraphNode, shapes: readonly NodeShape[], size: readonly number[]): NodeShape {

@@ -8,7 +8,7 @@ import { dropPath } from '../nn/dropPath.ts';
 import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { type GraphNode, type NetworkGraph, resizeTarget } from './graph.ts';
+import { type GraphNode, type NetworkGraph, requireSides, resizeTarget } from './graph.ts';
 
 /** A network with weights. */
 export interface Network {
@@ -40,6 +40,7 @@ export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, opt
           `the network reads [batch, ${channels[0]}, ${graph.rank} sizes], got [${images.shape.join(', ')}]`,
         );
       }
+      requireSides(images.shape.slice(2), graph.sideMultiple);
       return run(graph, layers, readers, images, pass);
     },
   };
@@ -120,7 +121,7 @@ function createLayer(
     case 'resize':
       return ([x], _, sizes) => op.resize(x, resizeTarget(node, x.shape.slice(2), sizes));
     case 'shift':
-      return single((x) => x.shape.slice(2).reduce((value, length, axis) => op.slice(value, axis + 2, 1, length), x));
+      return single(op.shift);
     case 'add':
       return (terms) => terms.slice(1).reduce((total, term) => op.add(total, term), terms[0]);
     case 'concat':

@@ -3,8 +3,11 @@
  * ordinary networks.
  */
 import { createRandom } from '../base/random.ts';
+import { DINTS_LEVELS } from '../space/dintsTrellis.ts';
 import { type AutoDeepLabGenotype, createGenotype, type Genotype, randomGenotype } from '../space/genotype.ts';
 import { PUBLISHED_FILTERS, publishedGenotype } from '../space/published.ts';
+import { PUBLISHED_DINTS_FILTERS, publishedDints } from '../space/publishedDints.ts';
+import { randomDints } from '../space/randomDints.ts';
 import { NAMED_PATHS } from '../space/trellis.ts';
 import { type Architecture, parseNetwork } from './architecture.ts';
 import { findNetwork, NETWORKS } from './networks.ts';
@@ -25,17 +28,19 @@ export const GENOTYPES: Readonly<Record<string, () => Genotype>> = {
   'auto-deeplab-s': () => publishedGenotype(PUBLISHED_FILTERS.s),
   'auto-deeplab-m': () => publishedGenotype(PUBLISHED_FILTERS.m),
   'auto-deeplab-l': () => publishedGenotype(PUBLISHED_FILTERS.l),
+  'dints-cvpr2021': publishedDints,
   'deeplabv3-path': () => onPath('deeplabv3-path'),
   'conv-deconv-path': () => onPath('conv-deconv-path'),
   'stacked-hourglass-path': () => onPath('stacked-hourglass-path'),
 };
 
 /** Every name, for help and for errors. */
-export const architectureNames = (): string[] => [...Object.keys(GENOTYPES), ...Object.keys(NETWORKS), 'random'];
+export const architectureNames = (): string[] => [...Object.keys(GENOTYPES), ...Object.keys(NETWORKS), 'random', 'dints-random'];
 
 /**
  * The architecture of a name, or undefined. Options of an ordinary network follow it: `deeplabv3:outputStride=8`.
- * `random` and `random:<seed>[:<layers>x<blocks>]` are drawn uniformly.
+ * `random` and `random:<seed>[:<layers>x<blocks>]` are drawn uniformly from the space of Auto-DeepLab, `dints-random` and
+ * `dints-random:<seed>[:<layers>x<levels>]` from that of DiNTS in 3D.
  * @throws ArchitectureError when an option is unknown or has no such value.
  */
 export function findArchitecture(name: string): Architecture | undefined {
@@ -45,11 +50,12 @@ export function findArchitecture(name: string): Architecture | undefined {
     const entries = options.map((option) => option.split('=')).map(([key, value]) => [key, Number(value)]);
     return parseNetwork(first, Object.fromEntries(entries), name);
   }
-  const match = /^random(?::(\d+))?(?::(\d+)x(\d+))?$/.exec(name);
+  const match = /^(dints-)?random(?::(\d+))?(?::(\d+)x(\d+))?$/.exec(name);
   if (!match) return undefined;
-  const [, seed = '0', layers = '12', blocks = '5'] = match;
-  return randomGenotype(
-    { layers: Number(layers), blocks: Number(blocks), filters: 20 },
-    createRandom(Number(seed), 0x9e40),
-  );
+  const [, dints, seed = '0', layers = '12', size] = match;
+  const random = createRandom(Number(seed), 0x9e40);
+  if (dints === undefined)
+    return randomGenotype({ layers: Number(layers), blocks: Number(size ?? 5), filters: 20 }, random);
+  const levels = Number(size ?? DINTS_LEVELS);
+  return randomDints({ rank: 3, levels, layers: Number(layers), filters: PUBLISHED_DINTS_FILTERS }, random);
 }

@@ -90,12 +90,19 @@ export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer
   };
 }
 
-/** Instance norm with learned scale and shift. */
-export function instanceNorm(parameters: ParameterSet, options: NormOptions): Layer {
+/** Instance norm with learned scale and shift. A `factor` of one element scales the output by scaling these two: no pass over the data. */
+export function instanceNorm(
+  parameters: ParameterSet,
+  options: NormOptions,
+): (x: Tensor, pass: Pass, factor?: Tensor | null) => Tensor {
   const { channels, affine = true, epsilon = 1e-5 } = options;
   const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
   const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
-  return (x) => op.instanceNorm(x, weight, bias, epsilon);
+  const scaled = (parameter: Tensor | null, factor: Tensor) => parameter && op.multiply(parameter, factor);
+  return (x, _, factor) =>
+    factor
+      ? op.instanceNorm(x, scaled(weight, factor), scaled(bias, factor), epsilon)
+      : op.instanceNorm(x, weight, bias, epsilon);
 }
 
 export const relu: Layer = (x) => op.relu(x);

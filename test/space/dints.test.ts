@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import { DINTS_OPERATOR_NAMES } from '../../src/space/dintsOperators.ts';
 import {
   countPatternPairs,
   countTopologies,
@@ -14,23 +13,16 @@ import {
   layerEdgeCount,
   layerEdges,
   layerPatterns,
-  membersOf,
   nodeSetCount,
   patternCount,
   patternTransitions,
 } from '../../src/space/dintsTrellis.ts';
 import { drawGenotype } from '../../src/space/drawing.ts';
-import { createDintsGenotype, type DintsGenotype, formatGenotype, parseGenotype } from '../../src/space/genotype.ts';
+import { type DintsGenotype, formatGenotype, parseGenotype } from '../../src/space/genotype.ts';
+import { randomDints } from '../../src/space/randomDints.ts';
 
-const randomDints = (levels: number, layers: number, rank: 2 | 3, seed: number): DintsGenotype => {
-  const random = createRandom(seed);
-  const names = DINTS_OPERATOR_NAMES[rank];
-  const edges = layerEdges(levels);
-  const topology = randomTopology(levels, layers, random).map((pattern) =>
-    membersOf(pattern).map((e) => ({ ...edges[e], operator: names[random.integer(names.length)] })),
-  );
-  return createDintsGenotype({ rank, levels, filters: 32, topology });
-};
+const drawn = (levels: number, layers: number, rank: 2 | 3, seed: number): DintsGenotype =>
+  randomDints({ levels, layers, rank, filters: 32 }, createRandom(seed));
 
 const genotypes = fc
   .record({
@@ -39,7 +31,7 @@ const genotypes = fc
     rank: fc.constantFrom(2 as const, 3 as const),
     seed: fc.nat(),
   })
-  .map(({ levels, layers, rank, seed }) => randomDints(levels, layers, rank, seed));
+  .map(({ levels, layers, rank, seed }) => drawn(levels, layers, rank, seed));
 
 describe('the trellis of DiNTS', () => {
   it('has the numbers of the paper', () => {
@@ -80,9 +72,9 @@ describe('the trellis of DiNTS', () => {
     const total = Number(countTopologies(2, 2));
     const draws = 200 * total;
     for (let i = 0; i < draws; i++) {
-      const drawn = randomTopology(2, 2, random);
-      expect(isFeasible(2, drawn)).toBe(true);
-      seen.set(drawn.join(), (seen.get(drawn.join()) ?? 0) + 1);
+      const sequence = randomTopology(2, 2, random);
+      expect(isFeasible(2, sequence)).toBe(true);
+      seen.set(sequence.join(), (seen.get(sequence.join()) ?? 0) + 1);
     }
     expect(seen.size).toBe(total);
     // 200 expected of each, standard deviation 14.
@@ -154,7 +146,7 @@ describe('the genotype file of DiNTS', () => {
     ['an odd number of filters', { filters: 3 }, /expected an even number/],
     ['a cell', { cell: [] }, /unknown field "cell"/],
   ])('refuses %s', (_, change, message) => {
-    const file = { ...JSON.parse(formatGenotype(randomDints(4, 3, 3, 1))), ...change };
+    const file = { ...JSON.parse(formatGenotype(drawn(4, 3, 3, 1))), ...change };
     expect(() => parseGenotype(file, 'g.json')).toThrow(message);
   });
 });
