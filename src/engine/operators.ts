@@ -62,6 +62,8 @@ export const sumOver = (x: Tensor, axes: readonly number[], keep = false): Tenso
   operator('aten::sum.dim_IntList').one(x, axes, keep);
 export const meanOver = (x: Tensor, axes: readonly number[], keep = false): Tensor =>
   operator('aten::mean.dim').one(x, axes, keep);
+export const logSumExp = (x: Tensor, axes: readonly number[]): Tensor =>
+  operator('aten::logsumexp').one(x, axes, false);
 export const argmax = withNumber('aten::argmax');
 export const clamp = (x: Tensor, low: number | null, high: number | null): Tensor =>
   operator('aten::clamp').one(x, low, high);
