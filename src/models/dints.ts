@@ -27,7 +27,10 @@ export function buildDints(genotype: DintsGenotype, options: DintsOptions): Netw
   const { levels, topology } = genotype;
   // The stems and the ways down halve the channels of a level.
   if (filters % 2 !== 0)
-    throw new ArchitectureError(`filters is ${filters}, a network of dints needs an even number`, `take ${filters + 1}`);
+    throw new ArchitectureError(
+      `filters is ${filters}, a network of dints needs an even number`,
+      `take ${filters + 1}`,
+    );
   const build = new GraphBuilder(genotype.rank, { normOver: 'instance', sideMultiple: 2 ** (levels + 1) });
   const image = build.input(inputs);
   const place: Place = { build, channels: (level) => filters * 2 ** level, relu: reluOnce(build) };

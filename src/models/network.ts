@@ -7,6 +7,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { dropPath } from '../nn/dropPath.ts';
 import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
+import { withPaddedSides } from '../nn/padding.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { type GraphNode, type NetworkGraph, requireSides, resizeTarget } from './graph.ts';
 
@@ -14,7 +15,10 @@ import { type GraphNode, type NetworkGraph, requireSides, resizeTarget } from '.
 export interface Network {
   readonly graph: NetworkGraph;
   readonly parameters: ParameterSet;
-  /** Logits `[batch, classes, ...spatial]` at the size of the input `[batch, channels, ...spatial]`. */
+  /**
+   * Logits `[batch, classes, ...spatial]` at the size of the input `[batch, channels, ...spatial]`. Where the graph asks for multiples, other sides are a
+   * `ShapeError` in training and padded at inference.
+   */
   forward(images: Tensor, pass: Pass): Tensor;
 }
 
@@ -40,8 +44,10 @@ export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, opt
           `the network reads [batch, ${channels[0]}, ${graph.rank} sizes], got [${images.shape.join(', ')}]`,
         );
       }
+      const walk = (x: Tensor) => run(graph, layers, readers, x, pass);
+      if (!pass.training) return withPaddedSides(walk, images, graph.sideMultiple);
       requireSides(images.shape.slice(2), graph.sideMultiple);
-      return run(graph, layers, readers, images, pass);
+      return walk(images);
     },
   };
 }

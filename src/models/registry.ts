@@ -35,7 +35,12 @@ export const GENOTYPES: Readonly<Record<string, () => Genotype>> = {
 };
 
 /** Every name, for help and for errors. */
-export const architectureNames = (): string[] => [...Object.keys(GENOTYPES), ...Object.keys(NETWORKS), 'random', 'dints-random'];
+export const architectureNames = (): string[] => [
+  ...Object.keys(GENOTYPES),
+  ...Object.keys(NETWORKS),
+  'random',
+  'dints-random',
+];
 
 /**
  * The architecture of a name, or undefined. Options of an ordinary network follow it: `deeplabv3:outputStride=8`.

@@ -1,6 +1,8 @@
 /**
  * @file Settings of the commands as those of the loops: small translations, so that neither knows the other.
  */
+
+import { ConfigError } from '../base/errors.ts';
 import type { Augmentation } from '../data/augment.ts';
 import { checkDataSet } from '../data/check.ts';
 import { type ClassWeighting, classWeights } from '../data/classWeights.ts';
@@ -9,6 +11,7 @@ import { toDevice } from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { crossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
 import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
+import type { Method } from './method.ts';
 import type { TrainSettings } from './retrain.ts';
 import type { SearchSettings } from './search.ts';
 
@@ -29,8 +32,34 @@ export function augmentationOf(
   };
 }
 
-export function searchSettings(config: SearchConfig): SearchSettings {
-  return { ...config, augmentation: augmentationOf(config.augmentation, config.scale), reduction: config.scale };
+export function searchSettings(config: SearchConfig, rank: 2 | 3): SearchSettings {
+  return {
+    ...config,
+    crop: sidesOf(config.crop, rank),
+    augmentation: augmentationOf(config.augmentation, config.scale),
+    reduction: config.scale,
+  };
+}
+
+/** A crop as one side an axis. @throws ConfigError when it has another number of sides. */
+export function sidesOf(crop: number | readonly number[], rank: 2 | 3): readonly number[] {
+  if (typeof crop === 'number') return Array<number>(rank).fill(crop);
+  if (crop.length === rank) return crop;
+  const wanted = rank === 2 ? 'pictures take [height, width]' : 'volumes take [depth, height, width]';
+  throw new ConfigError(`crop: [${crop.join(', ')}] has ${crop.length} sides`, `${wanted}, or one number`);
+}
+
+/** @throws ConfigError that names the next valid side when a crop has one that a method cannot take. */
+export function checkSides(crop: readonly number[], { name, sides: { multiple, remainder } }: Method): void {
+  for (const side of crop) {
+    if (side > remainder && side % multiple === remainder) continue;
+    const next = multiple * Math.max(1, Math.ceil((side - remainder) / multiple)) + remainder;
+    const rule = remainder === 0 ? `multiples of ${multiple}` : `${multiple} m + ${remainder}`;
+    throw new ConfigError(
+      `crop: method=${name} takes sides that are ${rule}, came ${side}`,
+      `the next valid one is ${next}`,
+    );
+  }
 }
 
 export function trainSettings(config: TrainConfig): TrainSettings {
