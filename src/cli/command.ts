@@ -1,10 +1,17 @@
 /**
  * @file What the commands share: words to settings, a progress bar for a run, values for programs.
  */
-import type { z } from 'zod';
 import { formatBytes, formatDuration } from '../base/text.ts';
 import { casesTable, perClassTable } from '../metrics/tables.ts';
-import { type Layer, layerFor, parseConfig, type Settings, textKeys } from '../run/config.ts';
+import {
+  type ConfigOf,
+  type Layer,
+  layerFor,
+  parseConfig,
+  type Settings,
+  textKeys,
+  variantsOf,
+} from '../run/config.ts';
 import { loadConfigFile, type RunRequest } from '../run/openRun.ts';
 import type { DryRun } from '../train/dryRun.ts';
 import type { Scores } from '../train/evaluate.ts';
@@ -28,11 +35,11 @@ export interface Command {
 export const RUN_FLAGS = ['resume', 'dry-run', 'json'] as const;
 
 /** What the words of a command say, as trusted settings. `config=<file>` adds a layer below the command line. */
-export function readSettings<Schema extends z.ZodObject>(
-  settings: Settings<Schema>,
+export function readSettings<Of extends Settings>(
+  settings: Of,
   words: readonly string[],
   flags: readonly string[] = [],
-): { config: z.output<Schema>; flags: Record<string, boolean>; positionals: string[] } {
+): { config: ConfigOf<Of>; flags: Record<string, boolean>; positionals: string[] } {
   const { layers, flags: given, positionals } = readLayers(undefined, settings, words, flags);
   return { config: parseConfig(settings, layers), flags: given, positionals };
 }
@@ -43,11 +50,13 @@ function readLayers(
   words: readonly string[],
   flags: readonly string[],
 ) {
-  const parsed = parseArguments(words, { flags, texts: textKeys(settings.schema) });
+  const parsed = parseArguments(words, { flags, texts: textsOf(settings) });
   const { config: file, ...layer } = parsed.settings;
   const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, loadConfigFile(String(file))), layer];
   return { layers, flags: parsed.flags, positionals: parsed.positionals };
 }
+
+const textsOf = (settings: Settings) => Object.values(variantsOf(settings)).flatMap(({ schema }) => textKeys(schema));
 
 /** What the words of `search` or `train` ask for. */
 export function readRunRequest(

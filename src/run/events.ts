@@ -36,12 +36,15 @@ export type RunEventBody =
   | {
       readonly type: 'architecture';
       readonly epoch: number;
-      /** The architecture parameters by group, nested lists in the order of the search space. */
-      readonly alpha: unknown;
-      readonly beta: unknown;
+      /** Tables of logits, nested lists in the order of the search space: alpha and beta of Auto-DeepLab, edges and ops of DiNTS. */
+      readonly alpha?: unknown;
+      readonly beta?: unknown;
+      readonly edges?: unknown;
+      readonly ops?: unknown;
+      /** Mean entropies in nats by what they are of: operators, moves, patterns. */
       readonly entropies: Readonly<Record<string, number | null>>;
-      /** The most probable path of resolutions, one a layer. */
-      readonly path: readonly number[];
+      /** The most probable path of resolutions, one a layer; absent where an architecture has no single path. */
+      readonly path?: readonly number[];
       /** The genotype decoded now. */
       readonly genotype: unknown;
     }

@@ -109,7 +109,8 @@ function architectureSection({ events, genotypeDrawing }: ReportData): Markup | 
 
 /** When the most probable path changed. */
 function pathHistory(states: readonly EventOf<'architecture'>[]): Markup | undefined {
-  const changes = states.filter(({ path }, i) => i === 0 || path.join() !== states[i - 1].path.join());
+  const paths = states.flatMap(({ epoch, path }) => (path ? [{ epoch, path }] : []));
+  const changes = paths.filter(({ path }, i) => i === 0 || path.join() !== paths[i - 1].path.join());
   if (changes.length < 2) return undefined;
   const shown = changes.slice(-12);
   return html`<h3>Changes of the path</h3><div class="scroll"><table class="numbers">

@@ -6,8 +6,7 @@ import { memory } from '../engine/device.ts';
 import * as op from '../engine/operators.ts';
 import { crossEntropy } from '../nn/losses.ts';
 import { descend } from './descend.ts';
-import type { SearchNetwork } from './method.ts';
-import { createSearch, type SearchSettings, searchDescents } from './search.ts';
+import { type Search, searchDescents } from './searchSteps.ts';
 
 /** What a search step takes: seconds of the second of two steps, and the largest resident size of the process. */
 export interface MeasuredStep {
@@ -18,8 +17,7 @@ export interface MeasuredStep {
 
 /** Runs two search steps on random pictures. */
 export function measureSearchStep(
-  network: SearchNetwork,
-  settings: Pick<SearchSettings, 'weights' | 'architecture'>,
+  search: Search,
   options: {
     batch: number;
     crop: readonly number[];
@@ -30,7 +28,8 @@ export function measureSearchStep(
   },
 ): MeasuredStep {
   const { batch, crop, inputs, classes, device, generator } = options;
-  const { learn, adapt } = searchDescents(createSearch(network, settings), settings);
+  const { network } = search;
+  const { learn, adapt } = searchDescents(search);
   const loss = () => {
     const last = crop.length + 1;
     const channelsLast = op.randn([batch, ...crop, inputs], generator.id);
@@ -47,7 +46,7 @@ export function measureSearchStep(
   for (let i = 0; i < 2; i++) {
     seconds = {
       weightSeconds: secondsOf(() => descend(learn, 0, loss)),
-      architectureSeconds: secondsOf(() => descend(adapt, 0, loss)),
+      architectureSeconds: secondsOf(() => descend(adapt, 0, () => network.objective(loss(), 1))),
     };
   }
   return { ...seconds, peakBytes: memory().peakBytes };

@@ -11,17 +11,32 @@ import type { TrainConfig } from '../run/schemas.ts';
 import type { NetworkDescription } from './loadNetwork.ts';
 
 /** Settings that choose and prepare a data set. */
-type DataSettings = Pick<TrainConfig, 'data'> & Partial<Pick<TrainConfig, 'seed' | 'fold' | 'folds' | 'spacing'>>;
+type DataSettings = Pick<TrainConfig, 'data'> & Partial<Pick<TrainConfig, 'seed' | 'fold' | 'folds' | 'preparation'>>;
 
-/** The data set of a training; volumes in the fold and at the spacing that the settings ask for. */
-export async function openTrainingData({ data, seed, fold, folds, spacing }: DataSettings): Promise<DataSet> {
+/** The data set of a search or training; volumes in the fold and with the preparation that the settings ask for. */
+export async function openTrainingData({ data, seed, fold, folds, preparation = {} }: DataSettings): Promise<DataSet> {
   const dataset = await openDataSet(data, {
     ...(seed === undefined ? {} : { seed }),
     ...(fold === undefined ? {} : { fold }),
     ...(folds === undefined ? {} : { folds }),
   });
-  if (dataset.rank === 2 || spacing === undefined) return dataset;
-  return { ...dataset, preparation: { ...dataset.preparation, spacingMm: spacing } };
+  if (dataset.rank === 2) return dataset;
+  const { spacingMm, normalisation, cropForeground } = preparation;
+  if (normalisation && normalisation.length !== dataset.modalities.length) {
+    throw new ConfigError(
+      `preparation.normalisation has ${normalisation.length} entries for the modalities ${dataset.modalities.join(', ')}`,
+      'give one for each',
+    );
+  }
+  return {
+    ...dataset,
+    preparation: {
+      ...dataset.preparation,
+      ...(spacingMm ? { spacingMm } : {}),
+      ...(normalisation ? { normalisation } : {}),
+      ...(cropForeground === undefined ? {} : { cropForeground }),
+    },
+  };
 }
 
 /**

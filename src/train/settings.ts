@@ -14,6 +14,7 @@ import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/los
 import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/schemas.ts';
 import { type InferenceOptions, SINGLE_SCALE } from './inference.ts';
 import type { NetworkDescription } from './loadNetwork.ts';
+import type { Method } from './method.ts';
 import type { TrainSettings } from './retrain.ts';
 import type { SearchSettings } from './search.ts';
 
@@ -34,31 +35,64 @@ export function augmentationOf(
   };
 }
 
-export function searchSettings(config: SearchConfig): SearchSettings {
-  return { ...config, augmentation: augmentationOf(config.augmentation, config.scale), reduction: config.scale };
+export function searchSettings(config: SearchConfig, rank: 2 | 3): SearchSettings {
+  const crop = sidesOf(config.crop, rank);
+  return {
+    ...config,
+    ...volumeSettings(config, crop, rank),
+    crop,
+    augmentation: augmentationOf(config.augmentation, config.scale),
+    reduction: config.scale,
+  };
+}
+
+/** @throws ConfigError that names the next valid side when a crop has one that a method cannot take. */
+export function checkSides(crop: readonly number[], { name, sides: { multiple, remainder } }: Method): void {
+  for (const side of crop) {
+    if (side > remainder && side % multiple === remainder) continue;
+    const next = multiple * Math.max(1, Math.ceil((side - remainder) / multiple)) + remainder;
+    const rule = remainder === 0 ? `multiples of ${multiple}` : `${multiple} m + ${remainder}`;
+    throw new ConfigError(
+      `crop: method=${name} takes sides that are ${rule}, came ${side}`,
+      `the next valid one is ${next}`,
+    );
+  }
 }
 
 /** Crop where nothing is said: the paper's for pictures, that of DiNTS for volumes. */
 const STANDARD_CROP = { 2: 513, 3: 96 } as const;
 
 export function trainSettings(config: TrainConfig, rank: 2 | 3): TrainSettings {
-  const { epochs, steps, minutes, overlap } = config;
+  const { epochs, steps, minutes } = config;
   const crop = sidesOf(config.crop ?? STANDARD_CROP[rank], rank);
   return {
     ...config,
+    ...volumeSettings(config, crop, rank),
     crop,
     budget: minutes !== undefined ? { minutes } : steps !== undefined ? { steps } : { epochs: epochs ?? 100 },
     augmentation: augmentationOf(config.augmentation, config.scale, config.longSide),
     reduction: config.scale,
     frozenNorms: config.norms === 'frozen',
     average: config.ema,
-    patches: patchSettings(config),
-    ...(rank === 3 ? { inference: { ...SINGLE_SCALE, window: { window: crop, overlap } } } : {}),
   };
 }
 
+/** Patches of volumes, and windows as large as them for inference. */
+function volumeSettings(
+  config: Pick<TrainConfig, 'augmentation' | 'foregroundShare' | 'overlap'>,
+  window: readonly number[],
+  rank: 2 | 3,
+): { patches?: PatchSettings; inference?: InferenceOptions } {
+  if (rank === 2) return {};
+  const { overlap } = config;
+  return { patches: patchSettings(config), inference: { ...SINGLE_SCALE, window: { window, overlap } } };
+}
+
 /** Which patches of volumes are drawn and how they are changed. */
-function patchSettings({ augmentation, foregroundShare }: TrainConfig): PatchSettings {
+function patchSettings({
+  augmentation,
+  foregroundShare,
+}: Pick<TrainConfig, 'augmentation' | 'foregroundShare'>): PatchSettings {
   const { flip, rotation, zoom, intensity } = augmentation;
   const standard = intensity ? STANDARD_VOLUME_AUGMENTATION : NO_VOLUME_AUGMENTATION;
   const { probability } = STANDARD_VOLUME_AUGMENTATION.rotation;
