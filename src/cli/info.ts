@@ -17,8 +17,9 @@ import { trellisFacts } from '../supernet/network.ts';
 import { readArchitecture } from '../train/architecture.ts';
 import { loadDescription } from '../train/loadNetwork.ts';
 import { measureSearchStep } from '../train/measure.ts';
-import { METHODS } from '../train/methods.ts';
+import { methodOf } from '../train/methods.ts';
 import { prepareMachine } from '../train/runner.ts';
+import { createSearch } from '../train/searchSteps.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const whole = (value: number, description: string) =>
@@ -114,20 +115,18 @@ async function supernetInfo(config: InfoConfig, flags: Record<string, boolean>):
   const { layers, blocks, classes, atrous, filters = 8 } = config;
   const device = prepareMachine(config);
   const generator = new Generator(0);
-  const space = { layers, filters, blocks, atrous, cellWeights: 'perNode', betaNormalisation: 'outgoing' } as const;
-  const network = METHODS['auto-deeplab'].createSearchNetwork({ generator: generator.id, device }, space, {
-    inputs: 3,
-    classes,
-  });
+  const { batch, crop } = config;
+  const space = parseConfig(settings.search, [{ data: 'none', layers, filters, blocks, atrous, batch, crop }]);
+  const method = methodOf(space);
+  const data = { rank: 2, inputs: 3, classes, batch, size: [crop, crop] } as const;
+  const network = method.createSearchNetwork({ generator: generator.id, device }, data);
   const facts = {
     ...trellisFacts(layers),
     parameters: network.weights.count(),
     architectureParameters: { alpha: network.architecture[0].tensor.size, beta: trellisFacts(layers).edges },
   };
-  const { batch, crop } = config;
-  const defaults = parseConfig(settings.search, [{ data: 'none' }]);
   const measured = flags.measure
-    ? measureSearchStep(network, defaults, { batch, crop: [crop, crop], inputs: 3, classes, device, generator })
+    ? measureSearchStep(createSearch(method, network), { ...data, crop: data.size, device, generator })
     : null;
   if (flags.json) {
     printJson({

@@ -1,10 +1,9 @@
 /**
  * @file `espalier train`: trains an architecture from scratch and scores it.
  */
-import { perClassTable } from '../metrics/tables.ts';
 import { settings } from '../run/presets.ts';
 import { trainDryRun, trainRun } from '../train/trainRun.ts';
-import { type Command, printDryRun, printJson, readRunRequest, watchRun } from './command.ts';
+import { type Command, plainScores, printDryRun, printJson, readRunRequest, scoresTable, watchRun } from './command.ts';
 
 export const trainCommand: Command = {
   name: 'train',
@@ -18,11 +17,8 @@ export const trainCommand: Command = {
     const watcher = watchRun('train');
     const { scores, ...trained } = await trainRun(request, watcher);
     watcher.finish();
-    const { confusion: _, ...plain } = scores;
-    if (flags.json) printJson({ ...trained, ...plain });
+    if (flags.json) printJson({ ...trained, ...plainScores(scores) });
     else
-      process.stdout.write(
-        `${perClassTable(trained.classes, scores)}\nrun: ${trained.run}\nreport: ${trained.report}\n`,
-      );
+      process.stdout.write(`${scoresTable(trained.classes, scores)}\nrun: ${trained.run}\nreport: ${trained.report}\n`);
   },
 };

@@ -28,6 +28,7 @@ import type { CompareConfig, TrainConfig } from '../run/schemas.ts';
 import { readArchitecture } from './architecture.ts';
 import { fileName } from './artifacts.ts';
 import { type RunWatcher, SILENT } from './runner.ts';
+import { trainSettings } from './settings.ts';
 import { networkOptions, trainRun } from './trainRun.ts';
 
 /** A comparison and where it is. */
@@ -51,7 +52,7 @@ export async function compareRuns(
   const runs: ComparedRun[] = [];
   const folder = join(resolve(config.runs), 'compare', config.name);
   mkdirSync(folder, { recursive: true });
-  const conditions = { data: dataset.name, budget: config.budget, size: plans[0].training.crop };
+  const conditions = { data: dataset.name, budget: config.budget, size: sizeOf(plans[0].training, dataset) };
   writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...shared, ...config }));
   for (const [i, { architecture, training, path }] of plans.entries()) {
     const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
@@ -125,9 +126,11 @@ async function trainOnce(training: TrainConfig, path: string, watcher: RunWatche
   }
 }
 
+const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(training, rank).crop;
+
 function costOf(name: string, training: TrainConfig, dataset: DataSet) {
   const graph = buildArchitecture(readArchitecture(name), networkOptions(training, dataset));
-  const { parameters, multiplyAdds } = countNetwork(graph, training.crop);
+  const { parameters, multiplyAdds } = countNetwork(graph, sizeOf(training, dataset));
   return { parameters, multiplyAdds };
 }
 

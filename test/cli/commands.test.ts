@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodePng, encodePng } from '../../src/data/png.ts';
+import { decodePng } from '../../src/data/png.ts';
 import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
-import { paintScene } from '../../src/data/scenes.ts';
+import { writeSceneFolder } from '../helpers/scenes.ts';
 
 const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 let folder = '';
@@ -55,24 +55,7 @@ const TINY_TRAIN = [
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
-  for (const [split, count, seed] of [
-    ['train', 6, 1],
-    ['val', 2, 100],
-  ] as const) {
-    for (const kind of ['images', 'masks']) mkdirSync(join(folder, 'own', kind, split), { recursive: true });
-    for (let i = 0; i < count; i++) {
-      const { width, height, image, label } = paintScene(seed + i, 64, 48);
-      writeFileSync(
-        join(folder, 'own', 'images', split, `p${i}.png`),
-        encodePng({ width, height, channels: 3, data: image }),
-      );
-      writeFileSync(
-        join(folder, 'own', 'masks', split, `p${i}.png`),
-        encodePng({ width, height, channels: 1, data: label }),
-      );
-    }
-  }
-  writeFileSync(join(folder, 'own', 'data.yaml'), `classes: [${SCENE_CLASSES.map(({ name }) => name).join(', ')}]\n`);
+  writeSceneFolder(join(folder, 'own'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -106,6 +89,19 @@ describe("the loop on a folder of one's own", () => {
     }
     const decoded = JSON.parse(espalier('decode', 'params=runs/search/s', 'filters=2', '--json').out);
     expect([decoded.path, decoded.cell]).toEqual([searched.genotype.path, searched.genotype.cell]);
+
+    const logits = { method: 'dints', edges: [[1, -1, 2, -3]], ops: [Array(4).fill([0, 1])] };
+    writeFileSync(join(folder, 'logits.json'), JSON.stringify(logits));
+    expect(JSON.parse(espalier('decode', 'params=logits.json', 'filters=8', '--json').out)).toMatchObject({
+      method: 'dints',
+      rank: 2,
+      topology: [
+        [
+          { from: 0, to: 0, operator: 'conv3' },
+          { from: 0, to: 1, operator: 'conv3' },
+        ],
+      ],
+    });
 
     expect(espalier('train', 'arch=runs/search/s', 'data=own', ...TINY_TRAIN, '--dry-run').out).toMatch(
       /^dry run: \d+ weights; 6 steps of .*; nothing was written\n$/,
@@ -169,7 +165,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['serach'], 2, /unknown command "serach"; did you mean "search"/],
     [['search', 'data=own', 'epoch=3'], 2, /unknown setting "epoch"; did you mean "epochs"/],
     [['search', 'data=nowhere'], 1, /nowhere: no such folder or file/],
-    [['search', 'data=own', 'crop=20'], 2, /crop 20 is smaller than the coarsest stride allows; use 33, 65, 97/],
+    [['search', 'data=own', 'crop=20'], 2, /takes sides that are 32 m \+ 1, came 20; the next valid one is 33/],
     [['search', 'data=own', 'epochs=5', 'warmupEpochs=5'], 2, /the architecture would never be searched/],
     [
       ['search', 'data=own', 'batch=20', 'crop=33', 'epochs=3', 'warmupEpochs=1'],
@@ -179,7 +175,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['train', 'arch=auto-deeplab-x', 'data=own'], 1, /no architecture "auto-deeplab-x".*did you mean/],
     [['train', 'arch=own/data.yaml', 'data=own'], 1, /is no JSON/],
     [['evaluate', 'run=runs/train/none'], 1, /expected the folder of a run/],
-    [['predict', 'run=runs/train/none'], 2, /no picture to predict/],
+    [['predict', 'run=runs/train/none'], 2, /nothing to predict/],
     [['decode', 'params=none.json'], 1, /none\.json: no such file/],
     [['info'], 2, /info of what\?/],
   ])('%j', (words, code, message) => {
