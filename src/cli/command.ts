@@ -40,32 +40,25 @@ export function readSettings<Of extends Settings>(
   words: readonly string[],
   flags: readonly string[] = [],
 ): { config: ConfigOf<Of>; flags: Record<string, boolean>; positionals: string[] } {
-  const { layers, flags: given, positionals } = readLayers(undefined, settings, words, flags);
+  const { layers, flags: given, positionals } = readLayers(words, textsOf(settings), flags);
   return { config: parseConfig(settings, layers), flags: given, positionals };
 }
 
-function readLayers(
-  command: string | undefined,
-  settings: Settings,
+/**
+ * What the words say, not yet trusted, later layers over earlier ones.
+ * @param texts keys whose values stay texts
+ * @param command for files that speak to several commands
+ */
+export function readLayers(
   words: readonly string[],
+  texts: readonly string[],
   flags: readonly string[],
+  command?: string,
 ) {
-  const parsed = parseArguments(words, { flags, texts: textsOf(settings) });
+  const parsed = parseArguments(words, { flags, texts });
   const { config: file, ...layer } = parsed.settings;
   const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, loadConfigFile(String(file))), layer];
   return { layers, flags: parsed.flags, positionals: parsed.positionals };
-}
-
-/** The words of a command that passes settings on to others: one layer, the file of `config=<file>` below the command line. */
-export function readLayer(
-  settings: readonly Settings[],
-  words: readonly string[],
-  flags: readonly string[],
-): { layer: Layer; flags: Record<string, boolean> } {
-  const parsed = parseArguments(words, { flags, texts: settings.flatMap(textsOf) });
-  const { config: file, ...layer } = parsed.settings;
-  const below = file === undefined ? {} : loadConfigFile(String(file));
-  return { layer: { ...below, ...layer }, flags: parsed.flags };
 }
 
 const textsOf = (settings: Settings) => Object.values(variantsOf(settings)).flatMap(({ schema }) => textKeys(schema));
@@ -76,7 +69,7 @@ export function readRunRequest(
   settings: Settings,
   words: readonly string[],
 ): { request: RunRequest; flags: Record<string, boolean> } {
-  const { layers, flags } = readLayers(command, settings, words, RUN_FLAGS);
+  const { layers, flags } = readLayers(words, textsOf(settings), RUN_FLAGS, command);
   return { request: { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` }, flags };
 }
 
