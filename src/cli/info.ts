@@ -27,10 +27,10 @@ const whole = (value: number, description: string) =>
 
 const infoSettings = {
   schema: z.strictObject({
-    size: z
-      .tuple([z.int().min(1), z.int().min(1)])
-      .default([1025, 2049])
-      .meta({ expected: '[height, width]', description: 'picture for which multiply-adds are counted' }),
+    size: z.array(z.int().min(1)).min(2).max(3).optional().meta({
+      expected: '[height, width] or [depth, height, width]',
+      description: 'picture or volume for which multiply-adds are counted; 1025 x 2049 or 96 x 96 x 96 by default',
+    }),
     classes: whole(19, 'classes to tell apart'),
     filters: z
       .int()
@@ -54,7 +54,7 @@ type InfoConfig = z.output<typeof infoSettings.schema>;
 export const infoCommand: Command = {
   name: 'info',
   summary: 'parameters, multiply-adds and shape of an architecture',
-  usage: 'info <genotype|run|name|auto-deeplab> [size=[1025,2049]] [classes=19] [filters=F] [--measure] [--json]',
+  usage: 'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [filters=F] [--measure] [--json]',
   settings: infoSettings,
   async run(words) {
     const { config, flags, positionals } = readSettings(infoSettings, words, ['json', 'measure']);
@@ -70,7 +70,7 @@ export const infoCommand: Command = {
 };
 
 function networkInfo(name: string, config: InfoConfig, json: boolean): void {
-  const { size, classes, filters } = config;
+  const { classes, filters } = config;
   const isRun = existsSync(join(name, 'network.json'));
   const { architecture, options } = isRun
     ? loadDescription(openRunFolder(name))
@@ -79,6 +79,7 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
         options: { inputs: 3, classes, ...(filters === undefined ? {} : { filters }) },
       };
   const graph = buildArchitecture(architecture, options);
+  const size = config.size ?? DEFAULT_SIZE[graph.rank];
   const cost = countNetwork(graph, size);
   // Other filters make another network.
   const published = filters === undefined ? comparePublished(name, graph, size) : undefined;
@@ -100,6 +101,9 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
     `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes\n${costTable(cost, size)}\n${published ? `${published.remark}\n` : ''}`,
   );
 }
+
+/** The sizes that the papers count at. */
+const DEFAULT_SIZE = { 2: [1025, 2049], 3: [96, 96, 96] } as const;
 
 function costTable(cost: NetworkCost, size: readonly number[]): string {
   const row = (stage: string, parameters: number, multiplyAdds: number) =>

@@ -3,7 +3,7 @@
  */
 import { ShapeError } from '../base/errors.ts';
 import * as op from '../engine/operators.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import { dropPath } from '../nn/dropPath.ts';
 import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
@@ -141,9 +141,10 @@ function createLayer(
     case 'resize':
       return ([x], _, sizes) => op.resize(x, resizeTarget(node, x.shape.slice(2), sizes));
     case 'shift':
-      return single(op.shift);
+      // In scopes of their own: what is made on the way would hold memory until the pass ends.
+      return single((x) => scope(() => op.shift(x)));
     case 'add':
-      return (terms) => terms.slice(1).reduce((total, term) => op.add(total, term), terms[0]);
+      return (terms) => scope(() => terms.reduce(op.add));
     case 'concat':
       return (parts) => op.concat(parts, 1);
     case 'dropPath':
