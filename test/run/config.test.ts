@@ -140,7 +140,7 @@ describe('parseConfig', () => {
   });
 
   it('knows which keys are texts', () => {
-    expect(textKeys(settings.train.schema)).toEqual(['data', 'arch', 'preset', 'name', 'runs', 'device']);
+    expect(textKeys(settings.train.schema)).toEqual(['data', 'arch', 'preset', 'name', 'runs', 'device', 'from']);
   });
 
   it('meets any JSON with a config or a ConfigError', () => {
