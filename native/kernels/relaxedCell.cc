@@ -84,30 +84,70 @@ struct Cell {
   int64_t blocks, states;  // states that are read: the inputs and all blocks but the last
   bool dense;
   int64_t weightsOfState;
+  int64_t moves;  // into the node that the cell serves: as many inputs of the last layer, one of the layer before
 
   int64_t readers(int64_t state) const { return blocks - firstReader(state); }
   int64_t outChannels() const { return blocks * geometry.channels; }
 };
 
-Cell cellOf(const Tensor& last, const Tensor& beforeLast, at::TensorList weights, const Tensor& probabilities, int64_t blocks, bool dense) {
-  TORCH_CHECK(last.dim() == 4 && last.sizes() == beforeLast.sizes(), "the two inputs of a cell must have one shape [batch, channels, height, width]");
-  TORCH_CHECK(last.scalar_type() == at::kFloat || last.scalar_type() == at::kDouble, "the kernels take float32 and float64");
-  TORCH_CHECK(last.size(0) * last.size(2) * last.size(3) > 1, "a norm needs more than one value per channel");
+/// The order of a convolution's weights in a state: each pair has two, a dense convolution one.
+struct WeightPlace {
+  int64_t first;
+  bool pair;
+};
+
+WeightPlace placeOf(const Cell& cell, int64_t state, int convolution) {
+  const int64_t start = state * cell.weightsOfState;
+  if (convolution < 4) return {start + 2 * convolution, true};
+  return cell.dense ? WeightPlace{start + 8 + (convolution - 4), false} : WeightPlace{start + 2 * convolution, true};
+}
+
+/// What the operator is given.
+struct Inputs {
+  at::TensorList last;
+  const Tensor& beforeLast;
+  const Tensor& moves;
+  const Tensor& probabilities;
+  at::TensorList weights;
+  int64_t blocks;
+  bool dense;
+  double epsilon;
+};
+
+Cell cellOf(const Inputs& given) {
+  const Tensor& before = given.beforeLast;
+  const int64_t blocks = given.blocks;
+  TORCH_CHECK(before.dim() == 4, "the inputs of a cell must be [batch, channels, height, width]");
+  TORCH_CHECK(before.scalar_type() == at::kFloat || before.scalar_type() == at::kDouble, "the kernels take float32 and float64");
+  TORCH_CHECK(before.size(0) * before.size(2) * before.size(3) > 1, "a norm needs more than one value per channel");
   Cell cell;
-  cell.channels = last.size(1);
-  cell.geometry = {last.size(0), last.size(2), last.size(3), (cell.channels + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple};
+  cell.channels = before.size(1);
+  cell.geometry = {before.size(0), before.size(2), before.size(3), (cell.channels + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple};
   cell.blocks = blocks;
   cell.states = blocks + 1;
-  cell.dense = dense;
-  cell.weightsOfState = dense ? 10 : 12;
-  TORCH_CHECK(blocks > 0 && static_cast<int64_t>(weights.size()) == cell.states * cell.weightsOfState, "a cell of ", blocks, " blocks has ",
-              cell.states * cell.weightsOfState, " weights, got ", weights.size());
-  TORCH_CHECK(probabilities.dim() == 2 && probabilities.size(0) == edge(blocks, 0) && probabilities.size(1) == kColumns,
-              "expected probabilities [", edge(blocks, 0), ", ", static_cast<int64_t>(kColumns), "], got ", probabilities.sizes());
-  const auto sameType = [&](const Tensor& t) { TORCH_CHECK(t.scalar_type() == last.scalar_type(), "all tensors of a cell must have one type"); };
-  sameType(beforeLast);
-  sameType(probabilities);
-  for (const Tensor& weight : weights) sameType(weight);
+  cell.dense = given.dense;
+  cell.weightsOfState = given.dense ? 10 : 12;
+  cell.moves = static_cast<int64_t>(given.last.size());
+  TORCH_CHECK(blocks > 0 && static_cast<int64_t>(given.weights.size()) == cell.states * cell.weightsOfState, "a cell of ", blocks, " blocks has ",
+              cell.states * cell.weightsOfState, " weights, got ", given.weights.size());
+  const auto check = [&](const Tensor& tensor, at::IntArrayRef sizes, const char* what) {
+    TORCH_CHECK(tensor.scalar_type() == before.scalar_type(), "all tensors of a cell must have one type");
+    TORCH_CHECK(tensor.sizes() == sizes, what, ": expected ", sizes, ", got ", tensor.sizes());
+  };
+  TORCH_CHECK(cell.moves > 0, "a cell needs an input");
+  for (const Tensor& last : given.last) check(last, before.sizes(), "the inputs of a cell");
+  check(given.moves, {cell.moves}, "moves");
+  check(given.probabilities, {edge(blocks, 0), kColumns}, "probabilities");
+  for (int64_t state = 0; state < cell.states; state++) {
+    const int64_t lanes = cell.readers(state) * cell.channels;
+    for (int i = 0; i < kConvolutions; i++) {
+      const WeightPlace place = placeOf(cell, state, i);
+      const int64_t window = kWindows[i];
+      if (place.pair) check(given.weights[place.first], {lanes, 1, window, window}, "depthwise weight");
+      const int64_t inner = place.pair ? 1 : window;
+      check(given.weights[place.first + place.pair], {lanes, cell.channels, inner, inner}, place.pair ? "pointwise weight" : "dense weight");
+    }
+  }
   return cell;
 }
 
@@ -130,25 +170,36 @@ Tensor fromLanes(const Tensor& x, const Cell& cell) {
 
 // --- weights
 
-/// The order of a convolution's weights in a state: each pair has two, a dense convolution one.
-struct WeightPlace {
-  int64_t first;
-  bool pair;
-};
-
-WeightPlace placeOf(const Cell& cell, int64_t state, int convolution) {
-  const int64_t start = state * cell.weightsOfState;
-  if (convolution < 4) return {start + 2 * convolution, true};
-  return cell.dense ? WeightPlace{start + 8 + (convolution - 4), false} : WeightPlace{start + 2 * convolution, true};
-}
-
 /// `[outputs, inputs, ...window]` of all readers with zeros for the padded channels.
-Tensor padded(const Tensor& weight, const Cell& cell, int64_t readers) {
+Tensor padded(const Tensor& weight, const Cell& cell, int64_t readers, bool padInputs) {
   const int64_t padding = cell.geometry.channels - cell.channels;
   if (padding == 0) return weight;
-  const int64_t inputs = weight.size(1) == 1 && cell.channels != 1 ? 0 : padding;
+  const int64_t inputs = padInputs ? padding : 0;
   return at::constant_pad_nd(weight.reshape({readers, cell.channels, weight.size(1), -1}), {0, 0, 0, inputs, 0, padding})
       .reshape({readers * cell.geometry.channels, weight.size(1) + inputs, weight.size(2), weight.size(3)});
+}
+
+/// `[..., lanes]`: a weight `[outputs, inputs, ...window]` with its outputs last, which is no copy where it already lies so.
+Tensor outputsLast(const Tensor& weight) { return weight.permute({2, 3, 1, 0}).contiguous(); }
+
+/// `count` matrices `[rows, columns]`, transposed.
+template <class T>
+Tensor transposed(const Tensor& from, int64_t count, int64_t rows, int64_t columns) {
+  Tensor result = at::empty({count, columns, rows}, from.options());
+  const T* source = from.data_ptr<T>();
+  T* target = result.data_ptr<T>();
+  constexpr int64_t kBlock = 8;  // divides the padded channels
+  at::parallel_for(0, count * (columns / kBlock), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t matrix = i / (columns / kBlock), column = i % (columns / kBlock) * kBlock;
+      const T* in = source + matrix * rows * columns + column;
+      T* out = target + (matrix * columns + column) * rows;
+      for (int64_t row = 0; row < rows; row += kBlock)
+        for (int64_t c = 0; c < kBlock; c++)
+          for (int64_t r = 0; r < kBlock; r++) out[c * rows + row + r] = in[(row + r) * columns + c];
+    }
+  });
+  return result;
 }
 
 /// The weights of a state as the kernels read them; holds what it had to copy.
@@ -157,8 +208,8 @@ struct PackedWeights {
   std::vector<Tensor> held;
   ConvolutionWeights<T> of[kConvolutions];
 
-  const T* hold(const Tensor& tensor) {
-    held.push_back(tensor.contiguous());
+  const T* hold(Tensor tensor) {
+    held.push_back(std::move(tensor));
     return held.back().template data_ptr<T>();
   }
 
@@ -166,62 +217,53 @@ struct PackedWeights {
     const int64_t readers = cell.readers(state), channels = cell.geometry.channels, lanes = readers * channels;
     for (int i = 0; i < kConvolutions; i++) {
       const WeightPlace place = placeOf(cell, state, i);
-      const int64_t taps = kWindows[i] * kWindows[i];
-      if (place.pair) {
-        const Tensor depthwise = weights[place.first], pointwise = padded(weights[place.first + 1], cell, readers).view({readers, channels, channels});
-        of[i].depthwise = hold(paddedDepthwise(depthwise, cell, readers).view({lanes, taps}).t());
-        of[i].pointwise = hold(pointwise.transpose(1, 2));
-        if (forBackward) of[i].pointwiseTransposed = hold(pointwise);
-      } else {
-        const Tensor dense = padded(weights[place.first], cell, readers).reshape({lanes, channels, taps});
-        of[i].pointwise = hold(dense.permute({2, 1, 0}));
-        if (forBackward) of[i].pointwiseTransposed = hold(dense.permute({2, 0, 1}));
-      }
+      if (place.pair) of[i].depthwise = hold(outputsLast(padded(weights[place.first], cell, readers, false)));
+      const Tensor pointwise = outputsLast(padded(weights[place.first + place.pair], cell, readers, true));
+      of[i].pointwise = hold(pointwise);
+      if (!forBackward) continue;
+      const int64_t matrices = place.pair ? 1 : kWindows[i] * kWindows[i];
+      of[i].pointwiseTransposed = hold(transposed<T>(pointwise, matrices, channels, lanes));
     }
-  }
-
-  static Tensor paddedDepthwise(const Tensor& weight, const Cell& cell, int64_t readers) {
-    const int64_t padding = cell.geometry.channels - cell.channels, taps = weight.size(2) * weight.size(3);
-    const Tensor flat = weight.reshape({readers, cell.channels, taps});
-    return (padding ? at::constant_pad_nd(flat, {0, 0, 0, padding}) : flat).reshape({readers * cell.geometry.channels, taps});
   }
 };
 
-/// Room for the gradients of a state's weights in the kernels' layout, and the way back.
+/// Room for the gradients of a state's weights, in the layout of the kernels, and the way back.
 template <class T>
 struct WeightGradients {
   Tensor depthwise[kConvolutions], pointwise[kConvolutions];
 
-  WeightGradients(const Cell& cell, int64_t state, const std::vector<bool>& wanted, const at::TensorOptions& options, ConvolutionWeights<T>* weights) {
-    const int64_t readers = cell.readers(state), channels = cell.geometry.channels, lanes = readers * channels;
+  WeightGradients(const Cell& cell, int64_t state, const std::vector<bool>& wanted, const at::TensorOptions& options) {
+    const int64_t channels = cell.geometry.channels, lanes = cell.readers(state) * channels;
     for (int i = 0; i < kConvolutions; i++) {
       const WeightPlace place = placeOf(cell, state, i);
-      if (!wanted[place.first] && !(place.pair && wanted[place.first + 1])) continue;
-      const int64_t taps = kWindows[i] * kWindows[i];
-      if (place.pair) {
-        depthwise[i] = at::empty({taps, lanes}, options);
-        pointwise[i] = at::empty({readers, channels, channels}, options);
-        weights[i].depthwiseGradient = depthwise[i].data_ptr<T>();
-      } else {
-        pointwise[i] = at::empty({taps, channels, lanes}, options);
-      }
-      weights[i].pointwiseGradient = pointwise[i].data_ptr<T>();
+      if (!wanted[place.first] && !wanted[place.first + place.pair]) continue;
+      const int64_t window = kWindows[i];
+      if (place.pair) depthwise[i] = at::empty({window, window, 1, lanes}, options);
+      pointwise[i] = at::empty({place.pair ? 1 : window, place.pair ? 1 : window, channels, lanes}, options);
     }
   }
 
-  void giveBack(const Cell& cell, int64_t state, at::TensorList weights, std::vector<Tensor>& gradients) const {
-    const int64_t readers = cell.readers(state), channels = cell.geometry.channels, own = cell.channels;
+  void describe(ConvolutionWeights<T>* weights) const {
     for (int i = 0; i < kConvolutions; i++) {
-      if (!pointwise[i].defined()) continue;
-      const WeightPlace place = placeOf(cell, state, i);
-      const int64_t taps = kWindows[i] * kWindows[i];
-      const auto give = [&](int64_t index, const Tensor& gradient) { gradients[index] = gradient.reshape(weights[index].sizes()); };
-      if (place.pair) {
-        give(place.first, depthwise[i].view({taps, readers, channels}).slice(2, 0, own).permute({1, 2, 0}));
-        give(place.first + 1, pointwise[i].slice(1, 0, own).slice(2, 0, own).transpose(1, 2));
-      } else {
-        give(place.first, pointwise[i].view({taps, channels, readers, channels}).slice(1, 0, own).slice(3, 0, own).permute({2, 3, 1, 0}));
+      if (depthwise[i].defined()) weights[i].depthwiseGradient = depthwise[i].template data_ptr<T>();
+      if (pointwise[i].defined()) weights[i].pointwiseGradient = pointwise[i].template data_ptr<T>();
+    }
+  }
+
+  void giveBack(const Cell& cell, int64_t state, at::TensorList weights, Tensor* gradients) const {
+    const int64_t readers = cell.readers(state), channels = cell.geometry.channels, own = cell.channels;
+    const auto give = [&](int64_t index, const Tensor& gradient) {
+      const auto sizes = weights[index].sizes();
+      Tensor result = gradient;
+      if (channels != own) {
+        result = result.view({sizes[2], sizes[3], -1, readers, channels}).slice(2, 0, sizes[1]).slice(4, 0, own).reshape({sizes[2], sizes[3], sizes[1], sizes[0]});
       }
+      gradients[index] = result.permute({3, 2, 0, 1});
+    };
+    for (int i = 0; i < kConvolutions; i++) {
+      const WeightPlace place = placeOf(cell, state, i);
+      if (depthwise[i].defined()) give(place.first, depthwise[i]);
+      if (pointwise[i].defined()) give(place.first + place.pair, pointwise[i]);
     }
   }
 };
@@ -279,115 +321,154 @@ std::vector<T> probabilitiesOf(const Cell& cell, const Tensor& probabilities, in
   return rows;
 }
 
+constexpr int64_t kBeforeLast = 1;  // the state that all moves share
+
+struct Forward {
+  std::vector<Tensor> last;     // by move, lanes last
+  Tensor beforeLast;            // lanes last
+  std::vector<Tensor> outputs;  // by move, lanes last
+  std::vector<Tensor> records;  // by state and move, see `recordIndex`; empty when nothing is kept
+};
+
+/// How many times a state is computed.
+int64_t timesOf(const Cell& cell, int64_t state) { return state == kBeforeLast ? 1 : cell.moves; }
+size_t recordIndex(const Cell& cell, int64_t state, int64_t move) {
+  return static_cast<size_t>(state <= kBeforeLast ? state * cell.moves + move : (state - 1) * cell.moves + 1 + move);
+}
+
 /// What forward and backward have in common for a state: where it lies, its weights, its scratch memory.
 template <class T>
-StateJob<T> jobOf(const Cell& cell, int64_t state, const Tensor& last, const Tensor& beforeLast, const Tensor& output, const Tensor& arena, int threads, double epsilon) {
+StateJob<T> jobOf(const Cell& cell, int64_t state, int64_t move, const Forward& tensors, const PackedWeights<T>& weights, const std::vector<T>& probabilities,
+                  const Tensor& arena, int threads, double epsilon) {
   StateJob<T> job;
   job.geometry = cell.geometry;
   job.readers = cell.readers(state);
   const int64_t channels = cell.geometry.channels;
   if (state < 2) {
-    job.x = (state == 0 ? last : beforeLast).data_ptr<T>();
+    job.x = (state == kBeforeLast ? tensors.beforeLast : tensors.last[move]).template data_ptr<T>();
     job.xPixel = channels;
   } else {
-    job.x = output.data_ptr<T>() + (state - 2) * channels;
+    job.x = tensors.outputs[move].template data_ptr<T>() + (state - 2) * channels;
     job.xPixel = cell.outChannels();
   }
+  std::copy(std::begin(weights.of), std::end(weights.of), job.weights);
+  job.probabilities = probabilities.data();
   job.arena = aligned(arena);
   job.threads = threads;
   job.epsilon = epsilon;
   return job;
 }
 
-struct Forward {
-  Tensor last, beforeLast, output;  // lanes last
-  std::vector<Tensor> records;      // by state; empty when nothing is kept
-};
-
+/// Memory for records that nobody keeps: state 0 has the most readers, so what holds its record holds any.
 template <class T>
-Forward forwardCell(const Cell& cell, const Tensor& last, const Tensor& beforeLast, at::TensorList weights, const Tensor& probabilities, double epsilon, bool keep) {
-  Forward result{lanesLast(last, cell), lanesLast(beforeLast, cell), {}, {}};
-  const Geometry& g = cell.geometry;
-  result.output = at::empty({g.batch, g.height, g.width, cell.outChannels()}, last.options());
-  const int threads = at::get_num_threads();
-  const Tensor arena = createArena<T>(cell, threads, false), table = probabilities.contiguous();
-  Tensor scratch;
-  for (int64_t state = 0; state < cell.states; state++) {
-    StateJob<T> job = jobOf<T>(cell, state, result.last, result.beforeLast, result.output, arena, threads, epsilon);
-    const PackedWeights<T> packed(cell, weights, state, false);
-    std::copy(std::begin(packed.of), std::end(packed.of), job.weights);
-    const std::vector<T> rows = probabilitiesOf<T>(cell, table, state);
-    job.probabilities = rows.data();
-    // State 0 has the most readers: its record is large enough for all.
-    if (keep) result.records.push_back(createRecord(job.record, cell, state, last.options()));
-    else if (state == 0) scratch = createRecord(job.record, cell, state, last.options());
-    else layRecord(job.record, g, job.readers, scratch.data_ptr<T>());
-    job.out = result.output.data_ptr<T>() + firstReader(state) * g.channels;
-    job.outPixel = cell.outChannels();
-    job.add = state > 0;
-    kernels<T>().forward(job);
-  }
-  return result;
+Tensor createScratchRecord(const Cell& cell, const at::TensorOptions& options) {
+  StateRecord<T> largest;
+  return createRecord(largest, cell, 0, options);
 }
 
 template <class T>
-std::vector<Tensor> backwardCell(const Cell& cell, const Forward& saved, at::TensorList weights, const Tensor& probabilities, const Tensor& slope,
-                                 const std::vector<bool>& wanted, double epsilon) {
+Forward forwardCell(const Cell& cell, const Inputs& given, bool keep) {
   const Geometry& g = cell.geometry;
-  const auto options = saved.last.options();
-  const int threads = at::get_num_threads();
-  const Tensor arena = createArena<T>(cell, threads, true), table = probabilities.contiguous();
-  // The slopes of the blocks: those of the output, plus what later blocks send back.
-  Tensor slopes = at::empty({g.batch, g.height, g.width, cell.outChannels()}, options);
-  const Tensor given = slope.permute({0, 2, 3, 1});
-  if (g.channels == cell.channels) {
-    slopes.copy_(given);
-  } else {
-    slopes.zero_();
-    const std::vector<int64_t> split = {g.batch, g.height, g.width, cell.blocks, -1};
-    slopes.view(split).slice(4, 0, cell.channels).copy_(given.reshape(split));
+  const auto options = given.beforeLast.options();
+  Forward result;
+  result.beforeLast = lanesLast(given.beforeLast, cell);
+  for (const Tensor& last : given.last) {
+    result.last.push_back(lanesLast(last, cell));
+    result.outputs.push_back(at::empty({g.batch, g.height, g.width, cell.outChannels()}, options));
   }
-  Tensor inputSlopes[2] = {at::empty_like(saved.last), at::empty_like(saved.beforeLast)};
-  Tensor tableSlope = at::zeros_like(table);
-  std::vector<Tensor> weightSlopes(weights.size());
-  Tensor scratch;
-  for (int64_t state = cell.states - 1; state >= 0; state--) {
-    StateJob<T> job = jobOf<T>(cell, state, saved.last, saved.beforeLast, saved.output, arena, threads, epsilon);
-    const PackedWeights<T> packed(cell, weights, state, true);
-    std::copy(std::begin(packed.of), std::end(packed.of), job.weights);
-    const WeightGradients<T> gradients(cell, state, wanted, options, job.weights);
+  const int threads = at::get_num_threads();
+  const Tensor arena = createArena<T>(cell, threads, false), table = given.probabilities.contiguous();
+  const Tensor scratch = keep ? Tensor() : createScratchRecord<T>(cell, options);
+  if (keep) result.records.resize(recordIndex(cell, cell.states, 0));
+  const auto runState = [&](int64_t state) {
+    const PackedWeights<T> weights(cell, given.weights, state, false);
+    const std::vector<T> rows = probabilitiesOf<T>(cell, table, state);
+    for (int64_t move = 0; move < timesOf(cell, state); move++) {
+      StateJob<T> job = jobOf<T>(cell, state, move, result, weights, rows, arena, threads, given.epsilon);
+      if (keep) result.records[recordIndex(cell, state, move)] = createRecord(job.record, cell, state, options);
+      else layRecord(job.record, g, job.readers, scratch.template data_ptr<T>());
+      job.out = result.outputs[move].template data_ptr<T>() + firstReader(state) * g.channels;
+      job.outPixel = cell.outChannels();
+      job.add = state != kBeforeLast;
+      kernels<T>().forward(job);
+    }
+  };
+  runState(kBeforeLast);
+  for (int64_t move = 1; move < cell.moves; move++) result.outputs[move].copy_(result.outputs[0]);
+  runState(0);
+  for (int64_t state = 2; state < cell.states; state++) runState(state);
+  return result;
+}
+
+/// The outputs of all moves, weighted. @paper auto-deeplab eq. 6
+Tensor weightedSum(const Forward& result, const Tensor& moves) {
+  Tensor sum = result.outputs[0] * moves[0];
+  for (size_t move = 1; move < result.outputs.size(); move++) sum.addcmul_(result.outputs[move], moves[static_cast<int64_t>(move)]);
+  return sum;
+}
+
+/// A slope `[batch, blocks * channels, height, width]` with lanes last and zeros for the padded channels.
+Tensor slopeLanes(const Tensor& slope, const Cell& cell) {
+  const Geometry& g = cell.geometry;
+  const Tensor last = slope.permute({0, 2, 3, 1});
+  if (g.channels == cell.channels) return last.contiguous();
+  return at::constant_pad_nd(last.reshape({g.batch, g.height, g.width, cell.blocks, cell.channels}), {0, g.channels - cell.channels})
+      .view({g.batch, g.height, g.width, cell.outChannels()});
+}
+
+/// The gradients in the order of the inputs: last by move, before last, moves, probabilities, weights.
+template <class T>
+std::vector<Tensor> backwardCell(const Cell& cell, const Inputs& given, const Forward& saved, const Tensor& slope, const std::vector<bool>& weightWanted) {
+  const Geometry& g = cell.geometry;
+  const auto options = saved.beforeLast.options();
+  const int threads = at::get_num_threads();
+  const Tensor arena = createArena<T>(cell, threads, true), table = given.probabilities.contiguous();
+  const bool recompute = saved.records.empty();
+  const Tensor scratch = recompute ? createScratchRecord<T>(cell, options) : Tensor();
+  const Tensor nodeSlope = slopeLanes(slope, cell);
+  Tensor moveSlopes = at::empty({cell.moves}, options), tableSlope = at::zeros_like(table);
+  // The slopes of the blocks, by move: those of the output, plus what later blocks send back.
+  std::vector<Tensor> slopes, inputSlopes;
+  for (int64_t move = 0; move < cell.moves; move++) {
+    slopes.push_back(nodeSlope * given.moves[move]);
+    inputSlopes.push_back(at::empty_like(saved.last[move]));
+    moveSlopes[move] = (nodeSlope * saved.outputs[move]).sum();
+  }
+  Tensor beforeSlope = at::empty_like(saved.beforeLast);
+  std::vector<Tensor> weightSlopes(given.weights.size());
+  const auto runState = [&](int64_t state) {
+    const PackedWeights<T> weights(cell, given.weights, state, true);
+    const WeightGradients<T> gradients(cell, state, weightWanted, options);
     const std::vector<T> rows = probabilitiesOf<T>(cell, table, state);
     std::vector<T> rowSlopes(rows.size());
-    job.probabilities = rows.data();
-    job.probabilityGradient = rowSlopes.data();
-    job.recompute = saved.records.empty();
-    if (job.recompute) {
-      if (!scratch.defined()) {
-        StateRecord<T> largest;
-        scratch = createRecord(largest, cell, 0, options);
+    for (int64_t move = 0; move < timesOf(cell, state); move++) {
+      StateJob<T> job = jobOf<T>(cell, state, move, saved, weights, rows, arena, threads, given.epsilon);
+      gradients.describe(job.weights);
+      job.weightGradientAdd = move > 0;
+      job.probabilityGradient = rowSlopes.data();
+      job.recompute = recompute;
+      layRecord(job.record, g, job.readers, (recompute ? scratch : saved.records[recordIndex(cell, state, move)]).template data_ptr<T>());
+      job.slope = slopes[move].template data_ptr<T>() + firstReader(state) * g.channels;
+      job.slopePixel = cell.outChannels();
+      job.xGradientAdd = state >= 2;
+      job.xGradientPixel = state < 2 ? g.channels : cell.outChannels();
+      if (state >= 2) job.xGradient = slopes[move].template data_ptr<T>() + (state - 2) * g.channels;
+      else job.xGradient = (state == kBeforeLast ? beforeSlope : inputSlopes[move]).template data_ptr<T>();
+      kernels<T>().backward(job);
+      for (int64_t reader = 0; reader < job.readers; reader++) {
+        T* to = tableSlope.template data_ptr<T>() + edge(firstReader(state) + reader, state) * kColumns;
+        for (int column = 0; column < kColumns; column++) to[column] += rowSlopes[reader * kColumns + column];
       }
-      layRecord(job.record, g, job.readers, scratch.data_ptr<T>());
-    } else {
-      layRecord(job.record, g, job.readers, saved.records[state].template data_ptr<T>());
     }
-    job.slope = slopes.data_ptr<T>() + firstReader(state) * g.channels;
-    job.slopePixel = cell.outChannels();
-    if (state < 2) {
-      job.xGradient = inputSlopes[state].data_ptr<T>();
-      job.xGradientPixel = g.channels;
-    } else {
-      job.xGradient = slopes.data_ptr<T>() + (state - 2) * g.channels;
-      job.xGradientPixel = cell.outChannels();
-      job.xGradientAdd = true;
-    }
-    kernels<T>().backward(job);
-    gradients.giveBack(cell, state, weights, weightSlopes);
-    for (int64_t reader = 0; reader < job.readers; reader++) {
-      const T* from = rowSlopes.data() + reader * kColumns;
-      std::copy(from, from + kColumns, tableSlope.data_ptr<T>() + edge(firstReader(state) + reader, state) * kColumns);
-    }
-  }
-  std::vector<Tensor> result = {fromLanes(inputSlopes[0], cell), fromLanes(inputSlopes[1], cell), tableSlope};
+    gradients.giveBack(cell, state, given.weights, weightSlopes.data());
+  };
+  for (int64_t state = cell.states - 1; state >= 2; state--) runState(state);
+  runState(0);
+  for (int64_t move = 1; move < cell.moves; move++) slopes[0].add_(slopes[move]);
+  runState(kBeforeLast);
+  std::vector<Tensor> result;
+  for (const Tensor& inputSlope : inputSlopes) result.push_back(fromLanes(inputSlope, cell));
+  result.insert(result.end(), {fromLanes(beforeSlope, cell), moveSlopes, tableSlope});
   result.insert(result.end(), weightSlopes.begin(), weightSlopes.end());
   return result;
 }
@@ -399,63 +480,82 @@ auto withType(const Tensor& x, const Body& body) {
   return x.scalar_type() == at::kFloat ? body(float{}) : body(double{});
 }
 
-Forward run(const Tensor& last, const Tensor& beforeLast, const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool keep) {
-  const Cell cell = cellOf(last, beforeLast, weights, probabilities, blocks, dense);
-  return withType(last, [&](auto one) { return forwardCell<decltype(one)>(cell, last, beforeLast, weights, probabilities, epsilon, keep); });
+Forward run(const Cell& cell, const Inputs& given, bool keep) {
+  return withType(given.beforeLast, [&](auto one) { return forwardCell<decltype(one)>(cell, given, keep); });
 }
 
 class RelaxedCell : public torch::autograd::Function<RelaxedCell> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& last, const Tensor& beforeLast, const Tensor& probabilities,
-                        at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool keep) {
+  static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList last, const Tensor& beforeLast, const Tensor& moves,
+                        const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool keep) {
     at::AutoDispatchBelowADInplaceOrView below;
-    const Cell cell = cellOf(last, beforeLast, weights, probabilities, blocks, dense);
-    Forward result = run(last, beforeLast, probabilities, weights, blocks, dense, epsilon, keep);
-    torch::autograd::variable_list saved = {last, beforeLast, probabilities, result.last, result.beforeLast, result.output};
-    saved.insert(saved.end(), weights.begin(), weights.end());
-    saved.insert(saved.end(), result.records.begin(), result.records.end());
+    const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon};
+    const Cell cell = cellOf(given);
+    const Forward result = run(cell, given, keep);
+    torch::autograd::variable_list saved;
+    const auto save = [&](at::TensorList list) { saved.insert(saved.end(), list.begin(), list.end()); };
+    save(result.last);
+    save(result.outputs);
+    save({result.beforeLast, moves, probabilities});
+    save(weights);
+    save(result.records);
     context->save_for_backward(std::move(saved));
-    context->saved_data["blocks"] = blocks;
-    context->saved_data["dense"] = dense;
+    context->saved_data["settings"] = c10::List<int64_t>({cell.moves, blocks, dense, static_cast<int64_t>(weights.size()), cell.channels});
     context->saved_data["epsilon"] = epsilon;
-    context->saved_data["weights"] = static_cast<int64_t>(weights.size());
-    return fromLanes(result.output, cell);
+    return fromLanes(weightedSum(result, moves), cell);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list slopes) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::relaxed_cell cannot be differentiated twice");
-    const auto saved = context->get_saved_variables();
-    const int64_t count = context->saved_data["weights"].toInt();
-    constexpr int64_t kFirstWeight = 6, kInputs = 3;
-    const at::TensorList weights = at::TensorList(saved).slice(kFirstWeight, count);
-    const Cell cell = cellOf(saved[0], saved[1], weights, saved[2], context->saved_data["blocks"].toInt(), context->saved_data["dense"].toBool());
-    const Forward forward{saved[3], saved[4], saved[5], {saved.begin() + kFirstWeight + count, saved.end()}};
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const auto settings = context->saved_data["settings"].toIntVector();
+    const int64_t moves = settings[0], weightCount = settings[3], channels = settings[4];
+    auto at = saved.begin();
+    const auto take = [&](int64_t count) {
+      at += count;
+      return std::vector<Tensor>(at - count, at);
+    };
+    Forward forward;
+    forward.last = take(moves);
+    forward.outputs = take(moves);
+    const std::vector<Tensor> single = take(3), weights = take(weightCount);
+    forward.beforeLast = single[0];
+    forward.records = std::vector<Tensor>(at, saved.end());
+    // The inputs as they were given, without the padding.
+    std::vector<Tensor> last;
+    const auto asGiven = [&](const Tensor& lanes) { return lanes.permute({0, 3, 1, 2}).slice(1, 0, channels); };
+    for (const Tensor& lanes : forward.last) last.push_back(asGiven(lanes));
+    const Tensor beforeLast = asGiven(forward.beforeLast);
+    const Inputs given{last, beforeLast, single[1], single[2], weights, settings[1], settings[2] != 0, context->saved_data["epsilon"].toDouble()};
+    const int64_t firstWeight = moves + 3;
     std::vector<bool> wanted;
-    for (int64_t i = 0; i < count; i++) wanted.push_back(context->needs_input_grad(kInputs + i));
-    const double epsilon = context->saved_data["epsilon"].toDouble();
-    auto gradients = withType(saved[0], [&](auto one) {
-      return backwardCell<decltype(one)>(cell, forward, weights, saved[2], slopes[0], wanted, epsilon);
-    });
-    gradients.resize(kInputs + count + 4);  // nothing for what is not a tensor
+    for (int64_t i = 0; i < weightCount; i++) wanted.push_back(context->needs_input_grad(firstWeight + i));
+    const Cell cell = cellOf(given);
+    auto gradients = withType(beforeLast, [&](auto one) { return backwardCell<decltype(one)>(cell, given, forward, slopes[0], wanted); });
+    constexpr int64_t kPlainInputs = 4;  // blocks, dense, epsilon, keep
+    gradients.resize(gradients.size() + kPlainInputs);
     return gradients;
   }
 };
 
-Tensor relaxedCell(const Tensor& last, const Tensor& beforeLast, const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool keep) {
-  const Cell cell = cellOf(last, beforeLast, weights, probabilities, blocks, dense);
-  return fromLanes(run(last, beforeLast, probabilities, weights, blocks, dense, epsilon, false).output, cell);
+Tensor relaxedCell(at::TensorList last, const Tensor& beforeLast, const Tensor& moves, const Tensor& probabilities, at::TensorList weights, int64_t blocks,
+                   bool dense, double epsilon, bool) {
+  const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon};
+  const Cell cell = cellOf(given);
+  return fromLanes(weightedSum(run(cell, given, false), moves), cell);
 }
 
-Tensor relaxedCellWithGradients(const Tensor& last, const Tensor& beforeLast, const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense, double epsilon,
-                                bool keep) {
-  return RelaxedCell::apply(last, beforeLast, probabilities, weights, blocks, dense, epsilon, keep && at::GradMode::is_enabled());
+Tensor relaxedCellWithGradients(at::TensorList last, const Tensor& beforeLast, const Tensor& moves, const Tensor& probabilities, at::TensorList weights,
+                                int64_t blocks, bool dense, double epsilon, bool keep) {
+  return RelaxedCell::apply(last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, keep && at::GradMode::is_enabled());
 }
 
 }  // namespace
 
 TORCH_LIBRARY(espalier, library) {
   library.def(
-      "relaxed_cell(Tensor last, Tensor before_last, Tensor probabilities, Tensor[] weights, int blocks, bool dense, float epsilon, bool keep) -> Tensor");
+      "relaxed_cell(Tensor[] last, Tensor before_last, Tensor moves, Tensor probabilities, Tensor[] weights, int blocks, bool dense, float epsilon, "
+      "bool keep) -> Tensor");
   library.def("instruction_set(str wanted) -> str", instructionSet);
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("relaxed_cell", relaxedCell); }

@@ -19,9 +19,9 @@ constexpr int kLastOfBranch[kBranches] = {1, 3, 4, 5};
 template <class T>
 struct ConvolutionWeights {
   const T* depthwise = nullptr;            // [taps, lanes]; null: dense
-  const T* pointwise = nullptr;            // [readers, in, out]; dense: [taps, in, lanes]
+  const T* pointwise = nullptr;            // [in, lanes]; dense: [taps, in, lanes]
   const T* pointwiseTransposed = nullptr;  // [readers, out, in]; dense: [taps, lanes, in]; for backward alone
-  T* depthwiseGradient = nullptr;
+  T* depthwiseGradient = nullptr;  // both like the weights
   T* pointwiseGradient = nullptr;
 };
 
@@ -54,12 +54,13 @@ struct StateJob {
   T* out = nullptr;
   int64_t outPixel = 0;
   bool add = false;
-  // Backward: the gradient of `out`; adds to (or sets) the gradient of x; sets the others.
+  // Backward: the gradient of `out`; the gradients of x and of the weights are added to, or set.
   const T* slope = nullptr;
   int64_t slopePixel = 0;
   T* xGradient = nullptr;
   int64_t xGradientPixel = 0;
   bool xGradientAdd = false;
+  bool weightGradientAdd = false;
   T* probabilityGradient = nullptr;  // [readers, columns]
   bool recompute = false;            // `record.raw` is scratch: fill it again
   double epsilon = 0;

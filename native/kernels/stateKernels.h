@@ -213,13 +213,12 @@ void finishNorm(const Plan<T>& plan, const T* raw, int64_t lanes, double epsilon
   }
 }
 
-/// The pointwise convolutions of all readers on a row.
+/// The pointwise convolutions of all readers on a row; from one reader's weights to the next are `ofReader` elements, from one input to the next `ofInput`.
 template <class T>
-void pointwiseRow(const Plan<T>& plan, const T* row, const T* weight, T* out) {
+void pointwiseRow(const Plan<T>& plan, const T* row, const T* weight, int64_t ofReader, int64_t ofInput, T* out) {
   for (int64_t reader = 0; reader < plan.readers; reader++) {
     const int64_t at = reader * plan.channels;
-    multiply<T>({plan.geometry.width, plan.channels, row + at, plan.lanes, 1, weight + at * plan.channels, plan.channels, out + at, plan.lanes,
-                 false, plan.channels});
+    multiply<T>({plan.geometry.width, plan.channels, row + at, plan.lanes, 1, weight + reader * ofReader, ofInput, out + at, plan.lanes, false, plan.channels});
   }
 }
 
@@ -235,8 +234,13 @@ class NormalisedRows {
  public:
   NormalisedRows(const Plan<T>& plan, const T* raw, const T* mean, const T* inverse, int window, T* memory)
       : plan_(plan), raw_(raw), mean_(mean), inverse_(inverse), window_(window), size_((plan.geometry.width + 2 * kRim) * plan.lanes), memory_(memory) {
+    if (!raw) return;
     for (int64_t& row : held_) row = -1;
-    clear(memory_, (window + 1) * size_);
+    clear(memory_ + window * size_, size_);
+    for (int slot = 0; slot < window; slot++) {
+      clear(memory_ + slot * size_, kRim * plan.lanes);
+      clear(memory_ + (slot + 1) * size_ - kRim * plan.lanes, kRim * plan.lanes);
+    }
   }
 
   InputRows<T> around(int64_t row) {
@@ -294,7 +298,7 @@ void pairForward(const Plan<T>& plan, const StateJob<T>& job, int i, const T* be
           const InputRows<T> in =
               before ? normalised.around(row) : windowRows(plan, plan.input, plan.period, plan.period, row, K, kDilation[i]);
           depthwiseRow<K>(in, weights.depthwise, plan.lanes, plan.geometry.width, filtered);
-          pointwiseRow(plan, filtered, weights.pointwise, out);
+          pointwiseRow(plan, filtered, weights.pointwise, plan.channels, plan.lanes, out);
           sumRow(out, plan.lanes, plan.geometry.width, plan.lanes, plan.rowSums + row * 2 * plan.lanes, plan.lanes);
         }
       }
@@ -501,12 +505,12 @@ NormSlope<T> normSlope(const Plan<T>& plan, const StateJob<T>& job, int i, const
   return {slope, slopePixel, job.record.raw[i], job.record.mean[i], scale, scale + lanes, scale + 2 * lanes};
 }
 
-/// Adds the gradients that the chunks found, in order.
+/// Sums the gradients that the chunks found, in order.
 template <class T>
-void addChunks(const T* partial, int64_t chunks, int64_t stride, int64_t count, T* to) {
+void addChunks(const T* partial, int64_t chunks, int64_t stride, int64_t count, T* to, bool add) {
   parallel((count + 1023) / 1024, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin * 1024; i < smaller(count, end * 1024); i++) {
-      T sum = 0;
+      T sum = add ? to[i] : T(0);
       for (int64_t chunk = 0; chunk < chunks; chunk++) sum += partial[chunk * stride + i];
       to[i] = sum;
     }
@@ -535,22 +539,22 @@ void pairBackward(const Plan<T>& plan, const StateJob<T>& job, int i, const Norm
         for (int64_t row = plan.firstRow(chunk, plan.chunks); row < plan.firstRow(chunk + 1, plan.chunks); row++) {
           slope.row(plan, row, outSlope);
           T* const to = plan.slope + plan.paddedRow(row) * lanes;
-          pointwiseRow(plan, outSlope, weights.pointwiseTransposed, to);
+          pointwiseRow(plan, outSlope, weights.pointwiseTransposed, channels * channels, channels, to);
           if (!wanted) continue;
           const InputRows<T> in =
               before ? normalised.around(row) : windowRows(plan, plan.input, plan.period, plan.period, row, K, kDilation[i]);
           depthwiseRow<K>(in, weights.depthwise, lanes, width, filtered);
           for (int64_t reader = 0; reader < plan.readers; reader++) {
             const int64_t at = reader * channels;
-            multiply<T>({channels, channels, filtered + at, 1, lanes, outSlope + at, lanes, pointwise + at * channels, channels, true, width});
+            multiply<T>({channels, channels, filtered + at, 1, lanes, outSlope + at, lanes, pointwise + at, lanes, true, width});
           }
           depthwiseWeightGradient<K>(in, to, lanes, width, depthwise);
         }
       }
     });
     if (!wanted) return;
-    addChunks(plan.partial, plan.chunks, stride, pointwiseSize, weights.pointwiseGradient);
-    addChunks(plan.partial + pointwiseSize, plan.chunks, stride, K * K * lanes, weights.depthwiseGradient);
+    addChunks(plan.partial, plan.chunks, stride, pointwiseSize, weights.pointwiseGradient, job.weightGradientAdd);
+    addChunks(plan.partial + pointwiseSize, plan.chunks, stride, K * K * lanes, weights.depthwiseGradient, job.weightGradientAdd);
   });
 }
 
@@ -627,6 +631,7 @@ void denseBackward(const Plan<T>& plan, const StateJob<T>& job, int i, const Nor
   const Taps taps = tapsOf(plan, i, plan.period, 0);
   const int64_t chunks = plan.denseChunks(lanes), size = taps.count * channels * lanes;
   T* const partial = chunks == 1 ? job.weights[i].pointwiseGradient : plan.partial;
+  const bool addFirst = chunks == 1 && job.weightGradientAdd;
   parallel(chunks * taps.count, [&](int64_t begin, int64_t end, int) {
     for (int64_t task = begin; task < end; task++) {
       const int64_t chunk = task / taps.count, tap = task % taps.count;
@@ -641,11 +646,12 @@ void denseBackward(const Plan<T>& plan, const StateJob<T>& job, int i, const Nor
           inputAt[r] = plan.paddedRow(row + r) * plan.period + taps.data[tap];
           slopeAt[r] = plan.paddedRow(row + r) * lanes;
         }
-        multiply<T>({channels, lanes, plan.input, 1, plan.period, plan.slope, lanes, to, lanes, row != first, width, count, inputAt, slopeAt});
+        multiply<T>({channels, lanes, plan.input, 1, plan.period, plan.slope, lanes, to, lanes,
+                     row != first || addFirst, width, count, inputAt, slopeAt});
       }
     }
   });
-  if (chunks > 1) addChunks(plan.partial, chunks, size, size, job.weights[i].pointwiseGradient);
+  if (chunks > 1) addChunks(plan.partial, chunks, size, size, job.weights[i].pointwiseGradient, job.weightGradientAdd);
 }
 
 /// The slopes of both pools before their norms; the average's already divided by the pixels of its window.

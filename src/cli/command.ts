@@ -56,6 +56,18 @@ function readLayers(
   return { layers, flags: parsed.flags, positionals: parsed.positionals };
 }
 
+/** The words of a command that passes settings on to others: one layer, the file of `config=<file>` below the command line. */
+export function readLayer(
+  settings: readonly Settings[],
+  words: readonly string[],
+  flags: readonly string[],
+): { layer: Layer; flags: Record<string, boolean> } {
+  const parsed = parseArguments(words, { flags, texts: settings.flatMap(textsOf) });
+  const { config: file, ...layer } = parsed.settings;
+  const below = file === undefined ? {} : loadConfigFile(String(file));
+  return { layer: { ...below, ...layer }, flags: parsed.flags };
+}
+
 const textsOf = (settings: Settings) => Object.values(variantsOf(settings)).flatMap(({ schema }) => textKeys(schema));
 
 /** What the words of `search` or `train` ask for. */

@@ -1,8 +1,7 @@
 /**
  * @file `espalier evaluate`: scores the network of a run, class by class.
  */
-import { ConfigError } from '../base/errors.ts';
-import type { SplitName } from '../data/types.ts';
+import { samplesOf } from '../data/splits.ts';
 import { Generator } from '../engine/device.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { settings } from '../run/presets.ts';
@@ -26,11 +25,8 @@ export const evaluateCommand: Command = {
     const device = prepareMachine(config);
     const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
     const dataset = await openRunData(folder, description, config.data);
-    if (!Object.hasOwn(dataset.splits, config.split)) {
-      throw new ConfigError(`no split "${config.split}"`, `there are: ${Object.keys(dataset.splits).join(', ')}`);
-    }
-    const split = config.split as SplitName;
-    const bar = createProgress({ label: 'evaluate', total: dataset.splits[split].length });
+    const { split } = config;
+    const bar = createProgress({ label: 'evaluate', total: samplesOf(dataset, split).length });
     const scores = await scoreRun({
       folder,
       dataset,

@@ -7,6 +7,7 @@ import { ConfigError, EspalierError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
 import { describeConfig, variantsOf } from '../run/config.ts';
 import type { Command } from './command.ts';
+import { compareCommand } from './compare.ts';
 import { dataCommand } from './data.ts';
 import { decodeCommand } from './decode.ts';
 import { demoCommand } from './demo.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly Command[] = [
   decodeCommand,
   trainCommand,
   evaluateCommand,
+  compareCommand,
   predictCommand,
   infoCommand,
 ];

@@ -24,7 +24,7 @@ export const predictCommand: Command = {
   name: 'predict',
   summary: 'segment new pictures or volumes with the network of a run',
   usage:
-    'predict run=<run> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [--json]',
+    'predict run=<run> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [submission=true] [--json]',
   settings: settings.predict,
   async run(words) {
     const { config, flags, positionals } = readSettings(settings.predict, words, ['json']);
@@ -44,13 +44,17 @@ export const predictCommand: Command = {
 
 /** <name>.png with ids, <name>_colour.png, <name>_overlay.png. */
 async function predictPictures(network: OpenNetwork, files: readonly string[], output: string, config: PredictConfig) {
-  const { classes } = network;
+  const { classes, submissionValues } = network;
+  if (config.submission && !submissionValues)
+    throw new ConfigError(`${config.run} does not know the values of a submission`, 'train it again with this version');
+  const stored = (ids: Uint8Array) =>
+    config.submission && submissionValues ? ids.map((id) => submissionValues[id]) : ids;
   const inference = inferenceOptions(config, network);
   return withProgress(files, async (file) => {
     const { width, height, image, ids } = await segment(network, file, inference);
     const stem = join(output, fileName(basename(file, extname(file))));
     const paths = { picture: file, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
-    writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: ids }));
+    writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: stored(ids) }));
     writeAtomically(paths.colour, encodePng({ width, height, channels: 1, data: ids }, paletteOf(classes)));
     writeAtomically(
       paths.overlay,

@@ -91,14 +91,18 @@ export function checkClasses(dataset: DataSet, pixels: Float64Array, read: numbe
 export function createTally(classes: number) {
   const pixels = new Float64Array(classes);
   const where = new Float64Array(classes);
+  const values = new Set<number>();
   let ignored = 0;
   let all = 0;
   return {
     pixels,
+    /** Raw values that occur. */
+    values,
     add(labels: Raster['data'], labelMap: readonly number[]): void {
       const here = new Float64Array(256);
       let counted = 0;
       for (const value of labels) {
+        values.add(value);
         const id = labelMap[value] ?? NOT_ALLOWED;
         if (id === IGNORE || id === NOT_ALLOWED) continue;
         here[id]++;

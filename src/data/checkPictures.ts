@@ -35,7 +35,7 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
       onProgress?.(++done, total);
     }
   }
-  problems.push(...checkSplits(dataset), ...checkClasses(dataset, tally.pixels, chosen.train.length));
+  problems.push(...checkSplits(dataset), ...checkIds(dataset, tally, chosen.train.length));
   return {
     rank: 2,
     counts: countsOf(dataset, chosen),
@@ -98,11 +98,34 @@ async function checkSample(
 
 const BINARY_FIX = 'for a mask of 0 and 255 write `classes: {0: background, 255: object}` in data.yaml';
 
+const shiftedFix = (classes: number): string =>
+  `these look like ids from 1: name the values in data.yaml, \`classes: {1: ..., ${classes}: ...}\` with \`ignore: 0\` where 0 is no class`;
+
+/** Classes that never occur; where they were read off masks with ids from 1 there is one too many, and that is said instead. */
+function checkIds(
+  dataset: PictureSet,
+  { pixels, values }: { pixels: Float64Array; values: ReadonlySet<number> },
+  read: number,
+): DataProblem[] {
+  const readOff = dataset.layout === 'folder' && dataset.classes[0]?.name === 'class 0';
+  if (read === 0 || !readOff || values.has(0) || dataset.labelMap[0] !== 0) return checkClasses(dataset, pixels, read);
+  return [
+    {
+      severity: 'warning',
+      file: dataset.name,
+      message: `value 0 occurs in none of the ${read} train masks that were read`,
+      fix: shiftedFix(dataset.classes.length - 1),
+    },
+  ];
+}
+
 function unknownProblem(file: string, raster: Raster, unknown: number[], dataset: PictureSet): DataProblem {
   const shown = unknown.slice(0, 12).join(', ') + (unknown.length > 12 ? `, ... (${unknown.length} values)` : '');
   const message = `label values ${shown} belong to none of the ${dataset.classes.length} classes`;
   let fix = 'name them under `classes` or `ignore` in data.yaml';
+  const { length: count } = dataset.classes;
   if (looksBinary(raster)) fix = BINARY_FIX;
+  else if (unknown.length === 1 && unknown[0] === count && !raster.data.includes(0)) fix = shiftedFix(count);
   else if (raster.bitDepth === 16) fix = 'these look like instance ids: labels hold one class id a pixel';
   else if (unknown.length > 12)
     fix = 'so many values come of smoothed or JPEG-compressed masks: write the labels again without';

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { DataError } from '../base/errors.ts';
 import { decodePng, isPng, MAX_PIXELS } from './png.ts';
 import type { Raster } from './types.ts';
+import { paletteColour } from './visual.ts';
 
 /** A photograph, `[height, width, 3]`. */
 export interface RgbPicture {
@@ -28,10 +29,21 @@ export async function loadLabelMap(file: string): Promise<Raster> {
   if (raster.channels !== 1) {
     throw new DataError(
       `${file}: a label file of ${raster.channels} channels, one is expected`,
-      'it shows colours instead of class ids: write grey or indexed PNG whose value is the class',
+      isPalettePicture(raster)
+        ? 'it was saved with the VOC palette applied: copy the original, or save the indices without converting to RGB'
+        : 'it shows colours instead of class ids: write grey or indexed PNG whose value is the class',
     );
   }
   return raster;
+}
+
+/** Whether every colour is one of the VOC palette, as after a program that applies palettes. */
+function isPalettePicture({ channels, bitDepth, data }: Raster): boolean {
+  if (channels < 3 || bitDepth !== 8) return false;
+  const known = new Set(Array.from({ length: 256 }, (_, id) => paletteColour(id).join()));
+  const seen = new Set<string>();
+  for (let i = 0; i < data.length; i += channels) seen.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
+  return seen.size > 1 && [...seen].every((colour) => known.has(colour));
 }
 
 /** Any raster as 8-bit RGB; an index beyond the palette is an error. */

@@ -69,6 +69,10 @@ export interface DataSetBase {
   /** For each raw value 0..255 of a label file: a class id, `IGNORE` or `NOT_ALLOWED`. */
   labelMap: number[];
   splits: Record<SplitName, Sample[]>;
+  /** Further labelled samples by name, such as the coarse set of Cityscapes; they are trained on where that is asked for. */
+  extra?: Record<string, Sample[]>;
+  /** For each class the value that the benchmark of the data set wants in a submission; default: that of the label files. */
+  submissionValues?: number[];
   /** Files left without a partner, when the data set was opened with `allowUnpaired`; else empty or masks without a picture. */
   unpaired: string[];
 }

@@ -3,8 +3,8 @@
  */
 import { ArchitectureError } from '../base/errors.ts';
 import { requireGradient } from '../engine/autograd.ts';
-import { toDevice } from '../engine/operators.ts';
-import { keepForever, type Tensor } from '../engine/tensor.ts';
+import { contiguous, permute, toDevice } from '../engine/operators.ts';
+import { keepForever, scope, type Tensor } from '../engine/tensor.ts';
 import type { Initialiser } from './initialisers.ts';
 import { constant } from './initialisers.ts';
 
@@ -40,10 +40,21 @@ export class ParameterSet {
     return new ParameterSet(this.origin, `${this.#prefix}${name}.`, this);
   }
 
-  /** Registers a trained tensor; the name must be new. */
-  weight(name: string, shape: readonly number[], initialise: Initialiser, options: { decay?: boolean } = {}): Tensor {
+  /**
+   * Registers a trained tensor; the name must be new. With `outputsLast` its first axis is the innermost in memory, the order in which kernels that
+   * compute many outputs at once read it; neither shape nor values change.
+   */
+  weight(
+    name: string,
+    shape: readonly number[],
+    initialise: Initialiser,
+    options: { decay?: boolean; outputsLast?: boolean } = {},
+  ): Tensor {
     const path = this.#claim(name);
-    const tensor = keepForever(requireGradient(toDevice(initialise(shape, this.origin.generator), this.origin.device)));
+    const tensor = scope(() => {
+      const value = toDevice(initialise(shape, this.origin.generator), this.origin.device);
+      return keepForever(requireGradient(options.outputsLast ? outputsLast(value) : value));
+    });
     this.#parameters.set(path, { name: path, tensor, decay: options.decay ?? true });
     return tensor;
   }
@@ -86,4 +97,15 @@ export class ParameterSet {
       throw new ArchitectureError(`two tensors are called "${path}"`);
     return path;
   }
+}
+
+/** `[outputs, inputs, ...window]` in the memory order `[...window, inputs, outputs]`. */
+function outputsLast(weight: Tensor): Tensor {
+  const window = weight.shape.slice(2).map((_, axis) => axis);
+  const axes = weight.shape.length;
+  return permute(contiguous(permute(weight, [...window.map((axis) => axis + 2), 1, 0])), [
+    axes - 1,
+    axes - 2,
+    ...window,
+  ]);
 }

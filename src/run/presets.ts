@@ -2,7 +2,14 @@
  * @file Named sets of settings for every command: where to start. A preset holds only what differs from the defaults.
  */
 import type { Settings } from './config.ts';
-import { autoDeepLabSearchSchema, dintsSearchSchema, evaluateSchema, predictSchema, trainSchema } from './schemas.ts';
+import {
+  autoDeepLabSearchSchema,
+  compareSchema,
+  dintsSearchSchema,
+  evaluateSchema,
+  predictSchema,
+  trainSchema,
+} from './schemas.ts';
 
 /** What the trainings of Auto-DeepLab have in common. @paper auto-deeplab section 4.2 */
 const PAPER = {
@@ -160,6 +167,7 @@ export const settings = {
       'paper-ade20k': { ...PAPER, steps: 4_000_000, crop: 513, longSide: 513 },
     },
   },
+  compare: { schema: compareSchema },
   evaluate: { schema: evaluateSchema },
   predict: { schema: predictSchema },
 } as const satisfies Record<string, Settings>;

@@ -218,6 +218,11 @@ export const trainSchema = z.strictObject({
   arch: text('architecture file, run, or name in the registry'),
   ...run,
   ...machine,
+  trainOn: setting(
+    z.array(z.string().min(1)).min(1).default(['train']),
+    'a list of splits',
+    'splits to train on; Cityscapes with gtCoarse/ has also coarse',
+  ),
   epochs: optionalWhole('budget: passes over the pictures'),
   steps: optionalWhole('budget: steps of the optimiser'),
   minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
@@ -290,6 +295,40 @@ export const trainSchema = z.strictObject({
   ...loading,
 });
 
+/** Settings of `espalier compare`; all others are those of the trainings. */
+export const compareSchema = z.strictObject({
+  archs: setting(
+    z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((names) => names.split(',').map((name) => name.trim())),
+        z.array(z.string()),
+      ])
+      .pipe(
+        z
+          .array(z.string().min(1))
+          .min(1)
+          .refine((names) => new Set(names).size === names.length),
+      ),
+    'different architectures, separated by commas',
+    'what is compared: architecture files, runs, names in the registry',
+  ),
+  budget: setting(
+    z.string().regex(/^\d+(\.\d+)? ?(steps?|min|minutes?)$/),
+    'such as 400steps or 15min',
+    'what every training may use',
+  ),
+  seeds: whole(1, 2, 'trainings of each architecture, with seeds from 0'),
+  name: setting(
+    z.string().min(1).default('comparison'),
+    'a text',
+    'name of the comparison; the same name goes on with it',
+  ),
+  runs: run.runs,
+});
+
 const testTimeAugmentation = group({
   scales: setting(
     z.array(z.number().positive()).min(1).default([1]),
@@ -335,10 +374,15 @@ export const predictSchema = z.strictObject({
   window,
   overlap,
   overlay: share(0.5, 'opacity of the classes over the picture'),
+  submission: switched(
+    false,
+    'write ids as the benchmark of the data set wants them, not as the network counts its classes',
+  ),
 });
 
 /** Trusted settings, defaults filled in; `method` tells searches apart. */
 export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;
 export type PredictConfig = z.output<typeof predictSchema>;

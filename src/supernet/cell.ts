@@ -6,16 +6,24 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
-import { fusedCellOutput, isFusible } from './fusedCell.ts';
+import { fusedResolutionState, isFusible } from './fusedCell.ts';
 import type { EdgeWeights } from './mixedOp.ts';
 import { createStateOperators } from './stateOperators.ts';
 
 /** A cell with weights: two inputs of `channels` channels to `blocks * channels`. */
 export interface Cell {
   /**
-   * The blocks' outputs, concatenated. @paper auto-deeplab eq. 5
-   * @param probabilities of the operators
+   * The outputs for each last input, weighted by the probability of its move and summed: `cellOutput`, by the fastest way there is.
+   * @paper auto-deeplab eq. 6
+   * @param moves `[lasts]`
    */
+  resolutionState(
+    lasts: readonly Tensor[],
+    beforeLast: Tensor,
+    moves: Tensor,
+    probabilities: CellProbabilities,
+  ): Tensor;
+  /** The blocks' outputs, concatenated. @paper auto-deeplab eq. 5 */
   cellOutput(last: Tensor, beforeLast: Tensor, probabilities: CellProbabilities): Tensor;
   /** The weights of one edge, as views; `block` from 0. */
   edgeWeights(block: number, predecessor: number): EdgeWeights;
@@ -55,26 +63,46 @@ export function cellProbabilities(table: Tensor, blocks: number): CellProbabilit
 /** Creates the weights of one cell. */
 export function createCell(
   set: ParameterSet,
-  options: { rank: Rank; blocks: number; channels: number; atrous: 'dense' | 'separable' },
+  options: {
+    rank: Rank;
+    blocks: number;
+    channels: number;
+    atrous: 'dense' | 'separable';
+    /** Default: fast. */
+    memory?: 'fast' | 'small';
+    /** Default: true. */
+    fused?: boolean;
+  },
 ): Cell {
   const { rank, blocks, channels, atrous } = options;
   const states = Array.from({ length: blocks + 1 }, (_, state) =>
     createStateOperators(set.child(`state${state}`), { rank, channels, atrous, readers: readersOf(state, blocks) }),
   );
   const weights = states.flatMap((state) => state.weights);
-  return {
-    cellOutput(last, beforeLast, probabilities) {
-      if (isFusible(last)) return fusedCellOutput(last, beforeLast, probabilities.table, weights, { blocks, atrous });
-      const rows = probabilities.byState();
-      const values = [last, beforeLast];
-      const contributions: Tensor[] = [];
-      for (let block = 0; block < blocks; block++) {
-        for (let state = contributions.length; state < block + 2; state++) {
-          contributions.push(states[state].contributions(values[state], rows[state]));
-        }
-        values.push(blockOutput(block, contributions, channels));
+  const cellOutput: Cell['cellOutput'] = (last, beforeLast, probabilities) => {
+    const rows = probabilities.byState();
+    const values = [last, beforeLast];
+    const contributions: Tensor[] = [];
+    for (let block = 0; block < blocks; block++) {
+      for (let state = contributions.length; state < block + 2; state++) {
+        contributions.push(states[state].contributions(values[state], rows[state]));
       }
-      return op.concat(values.slice(2), 1);
+      values.push(blockOutput(block, contributions, channels));
+    }
+    return op.concat(values.slice(2), 1);
+  };
+  return {
+    cellOutput,
+    resolutionState(lasts, beforeLast, moves, probabilities) {
+      if (options.fused !== false && isFusible(beforeLast))
+        return fusedResolutionState(lasts, beforeLast, moves, probabilities.table, weights, {
+          blocks,
+          atrous,
+          memory: options.memory ?? 'fast',
+        });
+      return lasts
+        .map((last, i) => op.multiply(cellOutput(last, beforeLast, probabilities), op.select(moves, 0, i)))
+        .reduce(op.add);
     },
     edgeWeights: (block, predecessor) => states[predecessor].edgeWeights(block - firstReader(predecessor)),
   };

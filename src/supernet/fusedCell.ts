@@ -11,24 +11,27 @@ export const isFusible = (x: Tensor): boolean =>
   x.shape.length === 4 && x.device === 'cpu' && (x.dtype === 'float32' || x.dtype === 'float64');
 
 /**
- * The blocks' outputs, concatenated. @paper auto-deeplab eq. 5
- * @param probabilities `[edges, operators]`
+ * The outputs of a cell for each last input, weighted and summed. What all of them share is computed once. @paper auto-deeplab eq. 5-6
+ * @param moves weight of each last input, `[lasts]`
+ * @param probabilities of the operators, `[edges, operators]`
  * @param weights those of the state operators, state by state
  */
-export const fusedCellOutput = (
-  last: Tensor,
+export const fusedResolutionState = (
+  lasts: readonly Tensor[],
   beforeLast: Tensor,
+  moves: Tensor,
   probabilities: Tensor,
   weights: readonly Tensor[],
-  options: { blocks: number; atrous: 'dense' | 'separable' },
+  options: { blocks: number; atrous: 'dense' | 'separable'; memory: 'fast' | 'small' },
 ): Tensor =>
   operator('espalier::relaxed_cell').one(
-    last,
+    lasts,
     beforeLast,
+    moves,
     probabilities,
     weights,
     options.blocks,
     options.atrous === 'dense',
     SEARCH_EPSILON,
-    true,
+    options.memory === 'fast',
   );

@@ -13,7 +13,7 @@ import {
   createArchitectureParameters,
   oneHotOperators,
 } from './architecture.ts';
-import { type Cell, type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
+import { type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
 import { createSearchHead } from './head.ts';
 import { searchNormalise } from './mixedOp.ts';
 
@@ -28,6 +28,10 @@ export interface SupernetOptions {
   atrous: 'dense' | 'separable';
   /** One set of cell weights per node (serving up to three inputs), or one per edge. */
   cellWeights: 'perNode' | 'perEdge';
+  /** Whether cells run as one operator where the kernels take their input; false composes them always. Default: true. */
+  fused?: boolean;
+  /** Of fused cells: keep what the backward pass reads (fast), or compute it again (small). Default: fast. */
+  memory?: 'fast' | 'small';
   /** Default: outgoing, as in the paper. */
   betaNormalisation?: BetaNormalisation;
   /** Channels of the three stem convolutions, strides 2, 1, 2. Default: 2.5, 2.5 and 5 times the filters. */
@@ -115,9 +119,9 @@ function createNode(
   const channels = filters * 2 ** level;
   const incoming = trellisEdges(options.layers).filter((edge) => edge.layer === layer - 1 && edge.to === level);
   const shared = cellWeights === 'perNode' ? createCell(set.child('cell'), { ...options, channels }) : undefined;
-  const cells = incoming.map(
-    ({ from }): Cell => shared ?? createCell(set.child(`cell.from${from}`), { ...options, channels }),
-  );
+  const cells = shared
+    ? []
+    : incoming.map(({ from }) => createCell(set.child(`cell.from${from}`), { ...options, channels }));
   const inputs = incoming.map(({ from }) =>
     createInput(set.child(`last.from${from}`), rank, sources[layer].get(from) as number, channels, from, level),
   );
@@ -134,22 +138,21 @@ function createNode(
     layer,
     level,
     resolutionState(states, move, probabilities, pass) {
-      const early = states[layer - 1].get(earlier);
-      let before = early && beforeLast(early, pass);
-      let sum: Tensor | undefined;
-      incoming.forEach((edge, i) => {
+      const present = incoming.flatMap((edge, i) => {
         const state = states[layer].get(edge.from);
-        if (!state) return;
-        const last = inputs[i](state, pass);
-        before ??= op.zerosLike(last);
-        // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
-        const fitted = op.resize(last, before.shape.slice(2));
-        const cell = cells[i].cellOutput(fitted, before, probabilities);
-        const weight = move(edge.layer, edge.from, edge.move);
-        const output = weight ? op.multiply(cell, weight) : cell;
-        sum = sum === undefined ? output : op.add(sum, output);
+        return state ? [{ edge, i, last: inputs[i](state, pass) }] : [];
       });
-      return sum as Tensor;
+      const early = states[layer - 1].get(earlier);
+      const before = early ? beforeLast(early, pass) : op.zerosLike(present[0].last);
+      // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
+      const lasts = present.map(({ last }) => op.resize(last, before.shape.slice(2)));
+      const moves = present.map(
+        ({ edge }) => move(edge.layer, edge.from, edge.move) ?? op.ones([], before.dtype, before.device),
+      );
+      if (shared) return shared.resolutionState(lasts, before, op.stack(moves, 0), probabilities);
+      return present
+        .map(({ i }, p) => cells[i].resolutionState([lasts[p]], before, op.stack([moves[p]], 0), probabilities))
+        .reduce(op.add);
     },
   };
 }

@@ -35,9 +35,10 @@ export function createStateOperators(
   const ones = Array<number>(rank).fill(1);
   const wide = readers * channels;
   const initialise = fanInUniform(2);
+  const outputsLast = true;
   const createPair = (own: ParameterSet, kernel: number): SeparableWeights => ({
-    depthwise: own.weight('depthwise', [wide, 1, ...ones.map(() => kernel)], initialise),
-    pointwise: own.weight('pointwise', [wide, channels, ...ones], initialise),
+    depthwise: own.weight('depthwise', [wide, 1, ...ones.map(() => kernel)], initialise, { outputsLast }),
+    pointwise: own.weight('pointwise', [wide, channels, ...ones], initialise, { outputsLast }),
   });
   const weights = new Map<OperatorName, Grouped>();
   for (const name of OPERATOR_NAMES) {
@@ -49,7 +50,7 @@ export function createStateOperators(
         name,
         atrous === 'separable'
           ? [createPair(own.child(0), kernel)]
-          : own.weight('weight', [wide, channels, ...ones.map(() => kernel)], initialise),
+          : own.weight('weight', [wide, channels, ...ones.map(() => kernel)], initialise, { outputsLast }),
       );
     }
   }

@@ -28,6 +28,8 @@ export interface AutoDeepLabSettings {
     readonly clip: number;
   };
   readonly architecture: { readonly learningRate: number; readonly decay: number };
+  /** False composes the cells of libtorch's operators also where they could be fused; default true. */
+  readonly fused?: boolean;
 }
 
 /** The method with its settings. */

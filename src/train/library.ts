@@ -51,6 +51,8 @@ export function buildNetwork(
 /** A trained network ready to segment pictures or volumes. */
 export interface OpenNetwork {
   readonly classes: readonly SegmentationClass[];
+  /** For each class the value that a benchmark wants in a submission. */
+  readonly submissionValues?: readonly number[];
   readonly device: string;
   /** Logits `[batch, classes, ...size]` of images `[batch, channels, ...size]`: pictures in [-1, 1], volumes as `volumes.preparation` says. */
   readonly forward: Infer;
@@ -68,6 +70,7 @@ export function openNetwork(
   const { network, description } = loadNetwork(openRunFolder(run), checkpoint, new Generator(0), device);
   return {
     classes: description.classes,
+    submissionValues: description.submissionValues,
     device,
     forward: reduced(
       (images) => network.forward(images, { training: false }),

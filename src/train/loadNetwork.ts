@@ -21,6 +21,8 @@ export interface NetworkDescription {
   readonly architecture: Architecture;
   readonly options: BuildOptions;
   readonly classes: readonly SegmentationClass[];
+  /** For each class the value that a benchmark wants in a submission; runs made before there were any have none. */
+  readonly submissionValues?: readonly number[];
   /** Pictures are read at 1 / reduction of their size. */
   readonly reduction: number;
   /** Pictures are first brought to so many pixels on their longer side. */

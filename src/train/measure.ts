@@ -12,6 +12,9 @@ import { type Search, searchDescents } from './searchSteps.ts';
 export interface MeasuredStep {
   readonly weightSeconds: number;
   readonly architectureSeconds: number;
+  /** Of all threads together. */
+  readonly weightCpuSeconds: number;
+  readonly architectureCpuSeconds: number;
   readonly peakBytes: number;
 }
 
@@ -37,17 +40,24 @@ export function measureSearchStep(
     const labels = op.scale(op.rand([batch, ...crop], generator.id, 'float32', device), classes);
     return crossEntropy(network.forward(images, { training: true }), op.toDType(labels, 'int64'));
   };
-  const secondsOf = (work: () => void): number => {
+  const timed = (work: () => void): { seconds: number; cpuSeconds: number } => {
     const started = performance.now();
+    const before = process.cpuUsage();
     work();
-    return (performance.now() - started) / 1000;
+    const { user, system } = process.cpuUsage(before);
+    return { seconds: (performance.now() - started) / 1000, cpuSeconds: (user + system) / 1e6 };
   };
-  let seconds = { weightSeconds: 0, architectureSeconds: 0 };
-  for (let i = 0; i < 2; i++) {
-    seconds = {
-      weightSeconds: secondsOf(() => descend(learn, 0, loss)),
-      architectureSeconds: secondsOf(() => descend(adapt, 0, () => network.objective(loss(), 1))),
-    };
-  }
-  return { ...seconds, peakBytes: memory().peakBytes };
+  const step = () => ({
+    weights: timed(() => descend(learn, 0, loss)),
+    architecture: timed(() => descend(adapt, 0, () => network.objective(loss(), 1))),
+  });
+  step();
+  const { weights, architecture } = step();
+  return {
+    weightSeconds: weights.seconds,
+    architectureSeconds: architecture.seconds,
+    weightCpuSeconds: weights.cpuSeconds,
+    architectureCpuSeconds: architecture.cpuSeconds,
+    peakBytes: memory().peakBytes,
+  };
 }

@@ -1,7 +1,8 @@
 /**
  * @file Scores the network of a run on a split and leaves tables and sample pictures in the run folder.
  */
-import type { DataSet, SplitName } from '../data/types.ts';
+import { samplesOf } from '../data/splits.ts';
+import type { DataSet } from '../data/types.ts';
 import type { Network } from '../models/network.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { writeSample, writeScores, writeVolumeSample } from './artifacts.ts';
@@ -18,12 +19,12 @@ export async function scoreRun(job: {
   reduction: number;
   longSide?: number;
   device: string;
-  split?: SplitName;
+  split?: string;
   options?: EvaluateOptions;
   onProgress?: (done: number, total: number) => void;
 }): Promise<Scores> {
   const { folder, dataset, network, reduction, longSide, device, split = 'val', options, onProgress } = job;
-  const samples = dataset.splits[split];
+  const samples = samplesOf(dataset, split);
   const every = Math.max(1, Math.floor(samples.length / SAMPLES));
   const progress = (done: number, write: () => void): void => {
     if ((done - 1) % every === 0 && (done - 1) / every < SAMPLES) write();

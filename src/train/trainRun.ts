@@ -3,6 +3,7 @@
  */
 import { ConfigError, DataError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
+import { samplesOf, submissionValues } from '../data/splits.ts';
 import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { isGenotype } from '../models/architecture.ts';
@@ -163,12 +164,17 @@ export interface PreparedTraining {
 async function prepareTraining(config: TrainConfig, folder?: string): Promise<PreparedTraining> {
   const architecture = readArchitecture(folder ?? config.arch);
   const device = prepareMachine(config);
-  const dataset = await openTrainingData(config);
+  const opened = await openTrainingData(config);
+  const dataset = {
+    ...opened,
+    splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
+  };
   checkTrain(config, dataset);
   const description: NetworkDescription = {
     architecture,
     options: networkOptions(config, dataset),
     classes: dataset.classes,
+    submissionValues: submissionValues(dataset),
     reduction: config.scale,
     longSide: config.longSide,
     ...(dataset.rank === 3 ? { volumes: volumeDescription(config, dataset) } : {}),
@@ -277,7 +283,8 @@ function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet
     );
 }
 
-function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
+/** What the settings and the data decide about a network. */
+export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
   const { filters, stem, aspp, decoder, deepSupervision } = config;
   const { rank, classes } = dataset;
   return {

@@ -93,3 +93,66 @@ describe('classWeights', () => {
     expect(classWeights([0.4, 0], 'none')).toEqual([1, 1]);
   });
 });
+
+describe('labels that were written another way', () => {
+  /** What is said of masks `[2, 2]` with and without named classes. */
+  const problemsOf = async (masks: Uint8Array[], yaml?: string) => {
+    const root = mkdtempSync(join(tmpdir(), 'espalier-check-'));
+    try {
+      const picture = encodePng({ width: 2, height: 2, channels: 3, data: new Uint8Array(12) });
+      for (const folder of ['images/train', 'masks/train', 'images/val', 'masks/val'])
+        mkdirSync(join(root, folder), { recursive: true });
+      masks.forEach((mask, i) => {
+        for (const split of ['train', 'val']) {
+          writeFileSync(join(root, 'images', split, `${i}.png`), picture);
+          writeFileSync(join(root, 'masks', split, `${i}.png`), mask);
+        }
+      });
+      if (yaml) writeFileSync(join(root, 'data.yaml'), yaml);
+      return (await checkDataSet(await openDataSet(root, { allowUnpaired: true }))).problems;
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  };
+  const grey = (...data: number[]) => encodePng({ width: 2, height: 2, channels: 1, data: Uint8Array.from(data) });
+  const rgb = (...colours: number[][]) =>
+    encodePng({ width: 2, height: 2, channels: 3, data: Uint8Array.from(colours.flat()) });
+
+  it('ids from 1, with named classes and without', async () => {
+    const named = await problemsOf([grey(1, 2, 2, 3), grey(1, 1, 2, 3)], 'classes: [a, b, c]\n');
+    expect(named.find(({ severity }) => severity === 'error')).toMatchObject({
+      message: 'label values 3 belong to none of the 3 classes',
+      fix: expect.stringMatching(/ids from 1: name the values in data.yaml, `classes: \{1: ..., 3: ...\}`/),
+    });
+    const unnamed = await problemsOf([grey(1, 2, 2, 3), grey(1, 1, 2, 3)]);
+    expect(unnamed).toHaveLength(1);
+    expect(unnamed[0]).toMatchObject({
+      severity: 'warning',
+      message: 'value 0 occurs in none of the 2 train masks that were read',
+      fix: expect.stringMatching(/ids from 1/),
+    });
+    expect(await problemsOf([grey(0, 1, 1, 2)])).toEqual([]);
+    // The fix mends it.
+    expect(await problemsOf([grey(1, 2, 2, 3)], 'classes: {1: a, 2: b, 3: c}\nignore: 0\n')).toEqual([]);
+  });
+
+  it('0 and 255', async () => {
+    for (const yaml of [undefined, 'classes: [back, front]\n']) {
+      const problems = await problemsOf([grey(0, 255, 0, 255)], yaml);
+      expect(problems[0]).toMatchObject({ message: 'holds only 0 and 255, and 255 is ignored' });
+      expect(problems[0].fix).toContain('classes: {0: background, 255: object}');
+    }
+    expect(await problemsOf([grey(0, 255, 0, 255)], 'classes: {0: background, 255: object}\n')).toEqual([]);
+  });
+
+  it('the palette applied, and other colours', async () => {
+    const yaml = 'classes: [a, b, c]\n';
+    const [applied] = await problemsOf([rgb([0, 0, 0], [128, 0, 0], [0, 128, 0], [224, 224, 192])], yaml);
+    expect(applied).toMatchObject({ severity: 'error', fix: expect.stringMatching(/VOC palette applied/) });
+    const [colours] = await problemsOf([rgb([0, 0, 0], [1, 2, 3], [0, 128, 0], [0, 0, 0])], yaml);
+    expect(colours).toMatchObject({
+      severity: 'error',
+      fix: expect.stringMatching(/shows colours instead of class ids/),
+    });
+  });
+});

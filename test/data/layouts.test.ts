@@ -7,6 +7,7 @@ import { openDataSet } from '../../src/data/detect.ts';
 import { loadLabelMap } from '../../src/data/picture.ts';
 import { encodePng } from '../../src/data/png.ts';
 import { loadSample } from '../../src/data/sample.ts';
+import { samplesOf, splitNames, submissionValues } from '../../src/data/splits.ts';
 import { hasRealData, realData } from './realData.ts';
 
 describe.skipIf(!hasRealData)('camvid', () => {
@@ -122,5 +123,99 @@ describe('plain folder', () => {
     write('masks/val/b.png', mask(0, 9));
     const dataset = await openDataSet(root, { allowUnpaired: true });
     await expect(loadSample(dataset, dataset.splits.val[0])).rejects.toThrow(/b\.png: label values 9 belong to none/);
+  });
+});
+
+describe('layouts as others write them', () => {
+  let root = '';
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'espalier-layouts-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+  const write = (path: string, content: string | Uint8Array): void => {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  };
+  const picture = encodePng({ width: 2, height: 1, channels: 3, data: new Uint8Array(6) });
+  const mask = (...values: number[]) => encodePng({ width: 2, height: 1, channels: 1, data: Uint8Array.from(values) });
+  const countsOf = ({ splits }: Awaited<ReturnType<typeof openDataSet>>) => [splits.train.length, splits.val.length];
+
+  it.each([
+    ['images/train2017', 'annotations/train2017', 'images/val2017', 'annotations/val2017'],
+    ['images/train2017', 'stuffthingmaps/train2017', 'images/val2017', 'stuffthingmaps/val2017'],
+    ['images/train', 'labels/train', 'images/valid', 'labels/valid'],
+    ['images/training', 'masks/training', 'images/validation', 'masks/validation'],
+  ])('%s with %s', async (trainImages, trainMasks, valImages, valMasks) => {
+    for (const i of [1, 2]) {
+      write(`${trainImages}/${i}.png`, picture);
+      write(`${trainMasks}/${i}.png`, mask(0, 1));
+    }
+    write(`${valImages}/3.png`, picture);
+    write(`${valMasks}/3.png`, mask(0, 255));
+    const dataset = await openDataSet(root);
+    expect([dataset.layout, ...countsOf(dataset)]).toEqual(['folder', 2, 1]);
+    expect(dataset.classes).toHaveLength(2);
+  });
+
+  it('follows a YAML file of Ultralytics: path, train, val, names, nc, masks_dir', async () => {
+    for (const [split, name] of [
+      ['train', 'a'],
+      ['val', 'b'],
+    ]) {
+      write(`data/images/${split}/${name}.png`, picture);
+      write(`data/semantic/${split}/${name}.png`, mask(0, 1));
+    }
+    const yaml = (rest: string) =>
+      `path: data\ntrain: images/train\nval: images/val\ntest: images/test\nmasks_dir: semantic\n${rest}`;
+    write('street.yaml', yaml('nc: 2\nnames:\n  0: road\n  1: car\n'));
+    const dataset = await openDataSet(join(root, 'street.yaml'));
+    expect([dataset.classes.map(({ name }) => name), countsOf(dataset)]).toEqual([
+      ['road', 'car'],
+      [1, 1],
+    ]);
+    write('list.yaml', yaml('names: [road, car]\n'));
+    expect((await openDataSet(join(root, 'list.yaml'))).classes).toEqual(dataset.classes);
+    write('lie.yaml', yaml('nc: 3\nnames: [road, car]\n'));
+    await expect(openDataSet(join(root, 'lie.yaml'))).rejects.toThrow(/`nc` is 3, but 2 classes are named/);
+    write('twice.yaml', yaml('names: [road, car]\nclasses: [road, car]\n'));
+    await expect(openDataSet(join(root, 'twice.yaml'))).rejects.toThrow(/both `names` and `classes`/);
+  });
+
+  it('cityscapes: the coarse set is a split of its own, and ids go back to those of the benchmark', async () => {
+    const add = (kind: string, split: string, city: string, ...values: number[]) => {
+      write(`leftImg8bit/${split}/${city}/${city}_0_leftImg8bit.png`, picture);
+      write(`${kind}/${split}/${city}/${city}_0_${kind}_labelIds.png`, mask(...values));
+    };
+    add('gtFine', 'train', 'aachen', 7, 33);
+    add('gtFine', 'val', 'bonn', 0, 26);
+    expect(splitNames(await openDataSet(root))).toEqual(['train', 'val']);
+    add('gtCoarse', 'train_extra', 'erlangen', 8, 3);
+    const dataset = await openDataSet(root);
+    expect(splitNames(dataset)).toEqual(['train', 'val', 'coarse']);
+    expect(countsOf(dataset)).toEqual([1, 1]);
+    const [sample] = samplesOf(dataset, 'coarse');
+    expect(sample.id).toBe('train_extra/erlangen/erlangen_0');
+    expect([...(await loadSample(dataset, sample)).label]).toEqual([1, 255]);
+    expect(() => samplesOf(dataset, 'corse')).toThrow(/no split "corse"; did you mean "coarse"/);
+    const values = submissionValues(dataset);
+    const { label } = await loadSample(dataset, dataset.splits.train[0]);
+    expect([...label.map((id) => values[id])]).toEqual([7, 33]);
+  });
+
+  it('voc: the augmented list with its masks is trained on where it is there', async () => {
+    for (const id of ['one', 'two', 'three']) {
+      write(`JPEGImages/${id}.jpg`, picture);
+      write(`SegmentationClassAug/${id}.png`, mask(0, 20));
+    }
+    write('SegmentationClass/one.png', mask(0, 20));
+    write('SegmentationClass/three.png', mask(0, 255));
+    write('ImageSets/Segmentation/train.txt', 'one\n');
+    write('ImageSets/Segmentation/val.txt', 'three\n');
+    expect(countsOf(await openDataSet(root))).toEqual([1, 1]);
+    write('ImageSets/Segmentation/trainaug.txt', 'one\ntwo\n');
+    const dataset = await openDataSet(root);
+    expect(countsOf(dataset)).toEqual([2, 1]);
+    expect(dataset.splits.train[1].source).toMatchObject({ label: join(root, 'SegmentationClassAug', 'two.png') });
+    expect(submissionValues(dataset)).toEqual(Array.from({ length: 21 }, (_, id) => id));
   });
 });

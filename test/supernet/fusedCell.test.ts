@@ -6,7 +6,7 @@ import * as op from '../../src/engine/operators.ts';
 import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
-import { fusedCellOutput } from '../../src/supernet/fusedCell.ts';
+import { fusedResolutionState } from '../../src/supernet/fusedCell.ts';
 import { mixedOp } from '../../src/supernet/mixedOp.ts';
 
 const generator = new Generator(11);
@@ -22,6 +22,7 @@ function use(set: (typeof INSTRUCTION_SETS)[number] | 'best'): boolean {
 }
 
 interface Shape {
+  readonly lasts: number;
   readonly batch: number;
   readonly channels: number;
   readonly size: readonly [number, number];
@@ -30,7 +31,7 @@ interface Shape {
 }
 
 /** A cell's tensors, every one a leaf; weights in the order that the operator takes them, state by state. */
-function createLeaves({ batch, channels, size, blocks, atrous }: Shape, dtype: DType) {
+function createLeaves({ lasts, batch, channels, size, blocks, atrous }: Shape, dtype: DType) {
   const leaf = (shape: readonly number[], scale = 1) =>
     requireGradient(op.detach(op.scale(op.randn(shape, generator.id, dtype), scale)));
   const weights: Tensor[] = [];
@@ -45,14 +46,19 @@ function createLeaves({ batch, channels, size, blocks, atrous }: Shape, dtype: D
       else weights.push(leaf([wide, channels, kernel, kernel], channels ** -0.5 / kernel));
     }
   }
-  const inputs = [leaf([batch, channels, ...size]), leaf([batch, channels, ...size])] as const;
-  return { inputs, weights, logits: leaf([edgeCount(blocks), OPERATOR_NAMES.length]) };
+  return {
+    lasts: Array.from({ length: lasts }, () => leaf([batch, channels, ...size])),
+    beforeLast: leaf([batch, channels, ...size]),
+    moves: leaf([lasts]),
+    logits: leaf([edgeCount(blocks), OPERATOR_NAMES.length]),
+    weights,
+  };
 }
 
 type Leaves = ReturnType<typeof createLeaves>;
 
-/** The cell edge by edge, operator by operator. */
-function plainCell({ inputs, weights, logits }: Leaves, { channels, blocks, atrous }: Shape): Tensor {
+/** The cells edge by edge, operator by operator. */
+function plainCell({ lasts, beforeLast, moves, weights, logits }: Leaves, { channels, blocks, atrous }: Shape): Tensor {
   const probabilities = op.softmax(logits, 1);
   const perState = atrous === 'dense' ? 10 : 12;
   const edge = (x: Tensor, state: number, block: number) => {
@@ -73,31 +79,44 @@ function plainCell({ inputs, weights, logits }: Leaves, { channels, blocks, atro
       OPERATOR_NAMES.map((_, k) => op.select(row, 0, k)),
     );
   };
-  const values: Tensor[] = [...inputs];
-  for (let block = 0; block < blocks; block++)
-    values.push(values.map((value, state) => edge(value, state, block)).reduce(op.add));
-  return op.concat(values.slice(2), 1);
+  return lasts
+    .map((last, i) => {
+      const values = [last, beforeLast];
+      for (let block = 0; block < blocks; block++)
+        values.push(values.map((value, state) => edge(value, state, block)).reduce(op.add));
+      return op.multiply(op.concat(values.slice(2), 1), op.select(moves, 0, i));
+    })
+    .reduce(op.add);
 }
 
-const fusedCell = ({ inputs, weights, logits }: Leaves, shape: Shape): Tensor =>
-  fusedCellOutput(inputs[0], inputs[1], op.softmax(logits, 1), weights, shape);
+const fusedCell = (
+  { lasts, beforeLast, moves, weights, logits }: Leaves,
+  shape: Shape,
+  memory: 'fast' | 'small' = 'fast',
+): Tensor => fusedResolutionState(lasts, beforeLast, moves, op.softmax(logits, 1), weights, { ...shape, memory });
 
-const all = ({ inputs, weights, logits }: Leaves) => [...inputs, logits, ...weights];
+const all = ({ lasts, beforeLast, moves, logits, weights }: Leaves) => [
+  ...lasts,
+  beforeLast,
+  moves,
+  logits,
+  ...weights,
+];
 
 /** The largest difference, as a share of the largest value. */
 const difference = (a: Tensor, b: Tensor) =>
   Math.max(...op.abs(op.subtract(a, b)).numbers()) / Math.max(1e-3, ...op.abs(b).numbers());
 
 const SHAPES: readonly Shape[] = [
-  { batch: 2, channels: 1, size: [1, 1], blocks: 1, atrous: 'dense' },
-  { batch: 1, channels: 3, size: [7, 10], blocks: 2, atrous: 'separable' },
-  { batch: 1, channels: 8, size: [2, 13], blocks: 5, atrous: 'dense' },
-  { batch: 2, channels: 8, size: [9, 9], blocks: 3, atrous: 'separable' },
-  { batch: 1, channels: 16, size: [5, 17], blocks: 2, atrous: 'dense' },
-  { batch: 1, channels: 20, size: [6, 5], blocks: 2, atrous: 'dense' },
-  { batch: 3, channels: 32, size: [3, 4], blocks: 2, atrous: 'separable' },
-  { batch: 1, channels: 64, size: [4, 7], blocks: 1, atrous: 'dense' },
-  { batch: 2, channels: 2, size: [37, 3], blocks: 1, atrous: 'dense' },
+  { lasts: 1, batch: 2, channels: 1, size: [1, 1], blocks: 1, atrous: 'dense' },
+  { lasts: 2, batch: 1, channels: 3, size: [7, 10], blocks: 2, atrous: 'separable' },
+  { lasts: 1, batch: 1, channels: 8, size: [2, 13], blocks: 5, atrous: 'dense' },
+  { lasts: 3, batch: 2, channels: 8, size: [9, 9], blocks: 3, atrous: 'separable' },
+  { lasts: 2, batch: 1, channels: 16, size: [5, 17], blocks: 2, atrous: 'dense' },
+  { lasts: 1, batch: 1, channels: 20, size: [6, 5], blocks: 2, atrous: 'dense' },
+  { lasts: 1, batch: 3, channels: 32, size: [3, 4], blocks: 2, atrous: 'separable' },
+  { lasts: 3, batch: 1, channels: 64, size: [4, 7], blocks: 1, atrous: 'dense' },
+  { lasts: 1, batch: 2, channels: 2, size: [37, 3], blocks: 1, atrous: 'dense' },
 ];
 const named = SHAPES.map((shape) => [JSON.stringify(shape), shape] as const);
 
@@ -112,12 +131,15 @@ describe('the fused cell', () => {
     scope(() => {
       const leaves = createLeaves(shape, 'float64');
       const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id, 'float64');
-      const outputs = [fusedCell(leaves, shape), plainCell(leaves, shape)];
-      expect(difference(outputs[0], outputs[1])).toBeLessThan(1e-10);
-      const [fused, plain] = outputs.map((output) => gradients([output], all(leaves), { gradients: [slope] }));
-      fused.forEach((gradient, i) => {
-        expect(difference(gradient as Tensor, plain[i] as Tensor), `leaf ${i}`).toBeLessThan(1e-8);
-      });
+      const plain = plainCell(leaves, shape);
+      const plainGradients = gradients([plain], all(leaves), { gradients: [slope] });
+      for (const memory of ['fast', 'small'] as const) {
+        const fused = fusedCell(leaves, shape, memory);
+        expect(difference(fused, plain)).toBeLessThan(1e-10);
+        gradients([fused], all(leaves), { gradients: [slope] }).forEach((gradient, i) => {
+          expect(difference(gradient as Tensor, plainGradients[i] as Tensor), `leaf ${i}`).toBeLessThan(1e-8);
+        });
+      }
     });
   });
 
@@ -127,7 +149,9 @@ describe('the fused cell', () => {
       const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
       // The composition in float64 on the same numbers: both float32 ways differ from it by their own rounding.
       const precise: Leaves = {
-        inputs: [exact(leaves.inputs[0]), exact(leaves.inputs[1])],
+        lasts: leaves.lasts.map(exact),
+        beforeLast: exact(leaves.beforeLast),
+        moves: exact(leaves.moves),
         weights: leaves.weights.map(exact),
         logits: exact(leaves.logits),
       };
@@ -150,7 +174,7 @@ describe('the fused cell', () => {
     expect(() => operator('espalier::instruction_set').plain('mmx')).toThrow(/avx512, avx2, portable/);
   });
 
-  const SMALL: Shape = { batch: 1, channels: 2, size: [3, 4], blocks: 2, atrous: 'dense' };
+  const SMALL: Shape = { lasts: 1, batch: 1, channels: 2, size: [3, 4], blocks: 2, atrous: 'dense' };
 
   it('has the gradients of central differences', () => {
     scope(() => {
@@ -178,7 +202,12 @@ describe('the fused cell', () => {
     scope(() => {
       const leaves = createLeaves(SMALL, 'float64');
       const turned = (x: Tensor) => op.permute(op.contiguous(op.permute(x, [0, 1, 3, 2])), [0, 1, 3, 2]);
-      const other = { ...leaves, inputs: [turned(leaves.inputs[0]), op.channelsLast(leaves.inputs[1])] as const };
+      const other = {
+        ...leaves,
+        lasts: leaves.lasts.map(turned),
+        beforeLast: op.channelsLast(leaves.beforeLast),
+        weights: leaves.weights.map(op.channelsLast),
+      };
       expect(difference(fusedCell(other, SMALL), fusedCell(leaves, SMALL))).toBe(0);
     });
   });
@@ -189,9 +218,11 @@ describe('the fused cell', () => {
       const slope = op.randn([1, 4, 3, 4], generator.id, 'float64');
       const every = gradients([fusedCell(leaves, SMALL)], all(leaves), { gradients: [slope] }) as Tensor[];
       const [ofLogits] = gradients([fusedCell(leaves, SMALL)], [leaves.logits], { gradients: [slope] }) as Tensor[];
-      expect(difference(ofLogits, every[2])).toBe(0);
+      expect(difference(ofLogits, every[3])).toBe(0);
       const frozen = { ...leaves, weights: leaves.weights.map(op.detach), logits: op.detach(leaves.logits) };
-      const ofInputs = gradients([fusedCell(frozen, SMALL)], frozen.inputs, { gradients: [slope] }) as Tensor[];
+      const ofInputs = gradients([fusedCell(frozen, SMALL)], [...frozen.lasts, frozen.beforeLast], {
+        gradients: [slope],
+      }) as Tensor[];
       ofInputs.forEach((gradient, i) => {
         expect(difference(gradient, every[i])).toBe(0);
       });

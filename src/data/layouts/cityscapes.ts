@@ -1,10 +1,11 @@
 /**
  * @file Cityscapes: `leftImg8bit/{train,val}/<city>/` with `gtFine/{train,val}/<city>/`. Reads `_labelIds` (34 ids, 19 of them classes) or,
- * where a city has only those, `_labelTrainIds`; a data set must hold one of the two throughout.
+ * where a city has only those, `_labelTrainIds`; a data set must hold one of the two throughout. Where `gtCoarse/` is there, its pictures (those of
+ * `train_extra` if it has them) are the split `coarse`.
  */
 import { basename, join } from 'node:path';
 import { createLabelMap, type DataSet, IGNORE, type SegmentationClass } from '../types.ts';
-import { isFolder, type Layout, listPictures, type Naming, pairFolders, unpairedOf } from './layout.ts';
+import { isFolder, type Layout, listPictures, type Naming, type Pairing, pairFolders, unpairedOf } from './layout.ts';
 
 /** The 19 classes by train id, with their id in `_labelIds` files. */
 export const CITYSCAPES_CLASSES: readonly (SegmentationClass & { id: number })[] = [
@@ -40,22 +41,10 @@ export const cityscapes: Layout = {
   open: async (root, options) => {
     const masks = await listPictures(join(root, 'gtFine', 'train'));
     const byId = masks.some((file) => file.endsWith('_labelIds.png'));
-    const ending = byId ? '_gtFine_labelIds' : '_gtFine_labelTrainIds';
-    const naming: Naming = {
-      masksOf: (picture) => [picture.replace(/_leftImg8bit$/, '') + ending],
-      isMask: (name) => name.endsWith(ending),
-    };
-    const open = async (split: string) => {
-      const pairing = await pairFolders(
-        join(root, 'leftImg8bit', split),
-        join(root, 'gtFine', split),
-        `${split}/`,
-        naming,
-      );
-      for (const sample of pairing.samples) sample.id = sample.id.replace(/_leftImg8bit$/, '');
-      return pairing;
-    };
-    const [train, val] = [await open('train'), await open('val')];
+    const open = (split: string, kind: 'gtFine' | 'gtCoarse') =>
+      openSplit(root, split, kind, byId ? 'labelIds' : 'labelTrainIds');
+    const [train, val] = [await open('train', 'gtFine'), await open('val', 'gtFine')];
+    const coarse = (await isFolder(root, 'gtCoarse')) ? await open(await coarseSplit(root), 'gtCoarse') : undefined;
     return {
       name: basename(root),
       layout: 'cityscapes',
@@ -64,10 +53,27 @@ export const cityscapes: Layout = {
       ignore: IGNORE,
       labelMap: byId ? idMap() : createLabelMap(CITYSCAPES_CLASSES.length),
       splits: { train: train.samples, val: val.samples },
-      unpaired: unpairedOf([train, val], options),
+      ...(coarse ? { extra: { coarse: coarse.samples } } : {}),
+      submissionValues: CITYSCAPES_CLASSES.map(({ id }) => id),
+      unpaired: unpairedOf([train, val, ...(coarse ? [coarse] : [])], options),
     } satisfies DataSet;
   },
 };
+
+/** The official coarse set has pictures of its own; a copy may hold coarse labels of the training pictures only. */
+const coarseSplit = async (root: string): Promise<string> =>
+  (await isFolder(root, 'gtCoarse', 'train_extra')) ? 'train_extra' : 'train';
+
+async function openSplit(root: string, split: string, kind: string, labels: string): Promise<Pairing> {
+  const ending = `_${kind}_${labels}`;
+  const naming: Naming = {
+    masksOf: (picture) => [picture.replace(/_leftImg8bit$/, '') + ending],
+    isMask: (name) => name.endsWith(ending),
+  };
+  const pairing = await pairFolders(join(root, 'leftImg8bit', split), join(root, kind, split), `${split}/`, naming);
+  for (const sample of pairing.samples) sample.id = sample.id.replace(/_leftImg8bit$/, '');
+  return pairing;
+}
 
 /** From the ids of `_labelIds` files; what is no class of the benchmark is ignored, also 255, as which id -1 is stored. */
 function idMap(): number[] {

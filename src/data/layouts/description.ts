@@ -1,6 +1,7 @@
 /**
  * @file `data.yaml`: what a plain folder cannot say itself. Classes by name (a list, or a map from label value to name), colours,
- * values to ignore, and the folders of the splits.
+ * values to ignore, and the folders of the splits. The keys of Ultralytics' files are understood: `names` are classes, `nc` their number,
+ * `masks_dir` the folder of the masks.
  */
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
@@ -36,6 +37,12 @@ const schema = z.strictObject({
   train: split.optional(),
   val: split.optional(),
   masks: z.string().optional(),
+  names: z.union([z.array(z.string()).min(1), z.record(z.string().regex(/^\d+$/), z.string())]).optional(),
+  nc: z.int().min(1).optional(),
+  masks_dir: z.string().optional(),
+  // Of no meaning here.
+  test: z.unknown().optional(),
+  download: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
 });
 
@@ -60,8 +67,14 @@ export function parseDescription(text: string, file: string): Description {
   }
   const result = schema.safeParse(raw);
   if (!result.success) throw new DataError(`${file}: ${explain(result.error)}`);
-  const { classes, colours, ignore, train, val, masks, ...rest } = result.data;
-  const description: Description = { ...rest };
+  const { colours, ignore, train, val, names: named, nc, masks_dir: masksFolder, name, path, valShare } = result.data;
+  const { classes = named, masks = masksFolder } = result.data;
+  if (named !== undefined && result.data.classes !== undefined)
+    throw new DataError(`${file}: both \`names\` and \`classes\``, 'state one of them: they are the same');
+  const count = classes === undefined ? undefined : Object.keys(classes).length;
+  if (nc !== undefined && nc !== count)
+    throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
+  const description: Description = { name, path, valShare };
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train, masks, file);
   if (val !== undefined) description.val = foldersOf(val, masks, file);

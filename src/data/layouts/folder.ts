@@ -1,15 +1,22 @@
 /**
- * @file A plain folder: `images/{train,val}/` with `masks/{train,val}/`, or `images/` with `masks/` and a seeded 80/20 split. Classes
- * come from `data.yaml` (`description.ts`), or without one from the values that the masks hold.
+ * @file A plain folder: `images/{train,val}/` with `masks/{train,val}/`, or `images/` with `masks/` and a seeded 80/20 split. The folders may
+ * be called as in COCO (`train2017/`, `annotations/`) and elsewhere. Classes come from `data.yaml` (`description.ts`), or without one from the values that the masks hold.
  */
 import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { createRandom, shuffled } from '../../base/random.ts';
 import { loadLabelMap } from '../picture.ts';
-import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type Sample } from '../types.ts';
+import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type Sample, type SplitName } from '../types.ts';
 import { paletteColour } from '../visual.ts';
 import { type Description, loadDescription } from './description.ts';
 import { isFile, isFolder, type Layout, type OpenOptions, type Pairing, pairFolders, unpairedOf } from './layout.ts';
+
+/** Names of the folder of the masks, and of the splits below it and below `images/`. */
+const MASK_FOLDERS = ['masks', 'annotations', 'labels', 'stuffthingmaps'] as const;
+const SPLIT_FOLDERS = {
+  train: ['train', 'train2017', 'training'],
+  val: ['val', 'val2017', 'validation', 'valid'],
+} as const satisfies Record<SplitName, readonly string[]>;
 
 /** Without a `data.yaml` at most this many masks are read for their values. */
 const MASKS_READ = 400;
@@ -19,7 +26,8 @@ export const folder: Layout = {
   name: 'folder',
   looksFor: 'images/ and masks/, each with train/ and val/ or with the files; or a data.yaml',
   matches: async (root) =>
-    (await isFile(root, 'data.yaml')) || ((await isFolder(root, 'images')) && (await isFolder(root, 'masks'))),
+    (await isFile(root, 'data.yaml')) ||
+    ((await isFolder(root, 'images')) && (await firstFolder(root, MASK_FOLDERS)) !== undefined),
   open: async (root, options) =>
     openDescribed(
       root,
@@ -72,18 +80,29 @@ async function findSplits(
     return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
   }
   const images = join(root, description.train?.images ?? 'images');
-  const masks = join(root, description.train?.masks ?? 'masks');
-  if (await isFolder(images, 'train')) {
-    for (const path of [join(images, 'val'), join(masks, 'train'), join(masks, 'val')]) {
-      if (!(await isFolder(path)))
-        throw new DataError(`${path}: no such folder`, `${images} has train/, so it must exist`);
-    }
-    const train = await pairFolders(join(images, 'train'), join(masks, 'train'), 'train/');
-    const val = await pairFolders(join(images, 'val'), join(masks, 'val'), 'val/');
+  const masks = join(root, description.train?.masks ?? (await firstFolder(root, MASK_FOLDERS)) ?? MASK_FOLDERS[0]);
+  if ((await firstFolder(images, SPLIT_FOLDERS.train)) !== undefined) {
+    const [train, val] = [
+      await pairFolders(await splitFolder(images, 'train'), await splitFolder(masks, 'train'), 'train/'),
+      await pairFolders(await splitFolder(images, 'val'), await splitFolder(masks, 'val'), 'val/'),
+    ];
     return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
   }
   const all = await pairFolders(images, masks, '');
   return { pairings: [all], splits: splitSamples(all.samples, description.valShare ?? 0.2, options.seed ?? 0) };
+}
+
+async function firstFolder(root: string, names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) if (await isFolder(root, name)) return name;
+  return undefined;
+}
+
+/** The folder of a split. */
+async function splitFolder(parent: string, split: SplitName): Promise<string> {
+  const name = await firstFolder(parent, SPLIT_FOLDERS[split]);
+  if (name === undefined)
+    throw new DataError(`${join(parent, split)}: no such folder`, `pictures and masks have the same splits`);
+  return join(parent, name);
 }
 
 /** A random split: `valShare` of the samples, at least one of two or more, go to val. Each split keeps the order of the samples. */

@@ -1,0 +1,128 @@
+/**
+ * @file Trainings side by side: what each run came to, the table by architecture with the spread over seeds, as Markdown and CSV. Reads run folders and
+ * knows no network.
+ */
+import { type CsvValue, formatCsvRow } from './csv.ts';
+import type { RunStatus } from './events.ts';
+import type { RunFolder } from './folder.ts';
+import { type EventOf, loadReportData } from './reportData.ts';
+
+/** One training of a comparison. */
+export interface ComparedRun {
+  readonly architecture: string;
+  readonly seed: number;
+  readonly run: string;
+  readonly status: RunStatus | 'unfinished';
+  /** The best on the validation split, in [0, 1]; null where a run came to none. */
+  readonly miou: number | null;
+  /** Pixel accuracy of the same evaluation. */
+  readonly pixelAccuracy: number | null;
+  readonly parameters: number;
+  /** Of one picture of the comparison's size. */
+  readonly multiplyAdds: number;
+  readonly steps: number;
+  /** Seconds of wall-clock time, evaluation included. */
+  readonly seconds: number;
+}
+
+/** An architecture with all its seeds; means and deviations are over the runs that have a score. */
+export interface ComparedArchitecture {
+  readonly architecture: string;
+  readonly runs: readonly ComparedRun[];
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  readonly mean: number | null;
+  /** Sample standard deviation; null below two scores. */
+  readonly deviation: number | null;
+}
+
+/** What the log of a run says of its outcome. */
+export function readOutcome(
+  folder: RunFolder,
+): Pick<ComparedRun, 'status' | 'miou' | 'pixelAccuracy' | 'steps' | 'seconds'> {
+  const { status, events, seconds } = loadReportData(folder);
+  const stepsOf = new Map<number, number>();
+  let best: EventOf<'evaluation'> | undefined;
+  for (const event of events) {
+    if (event.type === 'step') stepsOf.set(event.epoch, event.step);
+    if (event.type === 'evaluation' && (event.miou ?? -1) > (best?.miou ?? -1)) best = event;
+  }
+  const steps = [...stepsOf.values()].reduce((total, count) => total + count, 0);
+  return { status, miou: best?.miou ?? null, pixelAccuracy: best?.pixelAccuracy ?? null, steps, seconds };
+}
+
+/** The runs by architecture, the best mean first, those without a score last. */
+export function groupRuns(runs: readonly ComparedRun[]): ComparedArchitecture[] {
+  const names = [...new Set(runs.map(({ architecture }) => architecture))];
+  return names
+    .map((architecture) => {
+      const own = runs.filter((run) => run.architecture === architecture);
+      const scores = own.flatMap(({ miou }) => (miou === null ? [] : [miou]));
+      const mean = scores.length === 0 ? null : scores.reduce((sum, value) => sum + value, 0) / scores.length;
+      const squares = scores.reduce((sum, value) => sum + (value - (mean as number)) ** 2, 0);
+      const [{ parameters, multiplyAdds }] = own;
+      const deviation = scores.length < 2 ? null : Math.sqrt(squares / (scores.length - 1));
+      return { architecture, runs: own, parameters, multiplyAdds, mean, deviation };
+    })
+    .sort((a, b) => (b.mean ?? -1) - (a.mean ?? -1));
+}
+
+/** One row a run. */
+export function formatComparisonCsv(runs: readonly ComparedRun[]): string {
+  const keys = [
+    'architecture',
+    'seed',
+    'status',
+    'miou',
+    'pixelAccuracy',
+    'parameters',
+    'multiplyAdds',
+    'steps',
+    'seconds',
+    'run',
+  ] as const satisfies readonly (keyof ComparedRun)[];
+  return [keys, ...runs.map((run) => keys.map((key): CsvValue => run[key]))]
+    .map((row) => `${formatCsvRow(row)}\n`)
+    .join('');
+}
+
+/** The table by architecture with a line on what was held equal. */
+export function formatComparisonMarkdown(
+  architectures: readonly ComparedArchitecture[],
+  conditions: { data: string; budget: string; size: readonly number[] },
+): string {
+  const { data, budget, size } = conditions;
+  const rows = architectures.map(({ architecture, runs, parameters, multiplyAdds, mean, deviation }) => {
+    const failed = runs.filter(({ miou }) => miou === null).map(({ seed, status }) => `seed ${seed} ${status}`);
+    return [
+      architecture,
+      mean === null ? '–' : `${percent(mean)}${deviation === null ? '' : ` ± ${percent(deviation)}`}`,
+      runs.map(({ miou }) => (miou === null ? '–' : percent(miou))).join(', '),
+      (parameters / 1e6).toFixed(2),
+      (multiplyAdds / 1e9).toFixed(2),
+      String(Math.round(mean === null ? 0 : meanOf(runs.map(({ steps }) => steps)))),
+      failed.join('; '),
+    ];
+  });
+  const head = [
+    'architecture',
+    'mIoU % (± standard deviation)',
+    'of each seed',
+    'parameters, M',
+    `multiply-adds at ${size.join(' x ')}, G`,
+    'steps',
+    'remarks',
+  ];
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [
+    `${data}, every architecture from scratch for ${budget} with the same settings; the best mIoU on the validation split.`,
+    '',
+    line(head),
+    line(head.map((_, i) => (i === 0 || i === head.length - 1 ? '---' : '---:'))),
+    ...rows.map(line),
+    '',
+  ].join('\n');
+}
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const percent = (share: number): string => (100 * share).toFixed(2);

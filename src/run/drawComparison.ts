@@ -1,0 +1,95 @@
+/**
+ * @file A comparison as a picture: mIoU against multiply-adds and against parameters, every seed a dot, every architecture a bar from its worst to
+ * its best with its mean. Pure; SVG text that stands for itself.
+ */
+import { escapeMarkup } from '../base/text.ts';
+import { roundTicks } from './chart.ts';
+import type { ComparedArchitecture } from './comparison.ts';
+
+const PANEL = { width: 430, height: 320, left: 56, right: 14, top: 30, bottom: 44 } as const;
+const LEGEND_LINE = 20;
+/** Colours that also people tell apart who see few; they repeat after eight. */
+const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#5b5b5b', '#8c6d1f'] as const;
+
+/** The picture; architectures without a score are named in the legend only. */
+export function drawComparison(architectures: readonly ComparedArchitecture[]): string {
+  const width = 2 * PANEL.width;
+  const height = PANEL.height + 14 + LEGEND_LINE * Math.ceil(architectures.length / 2);
+  const panels = [
+    panel(architectures, 'multiply-adds, G', ({ multiplyAdds }) => multiplyAdds / 1e9),
+    panel(architectures, 'parameters, M', ({ parameters }) => parameters / 1e6),
+  ];
+  const legend = architectures.map(({ architecture, mean }, i) => {
+    const [x, y] = [PANEL.left + (i % 2) * PANEL.width, PANEL.height + 16 + LEGEND_LINE * Math.floor(i / 2)];
+    const score = mean === null ? 'no score' : `${(100 * mean).toFixed(1)} %`;
+    return `${dot(x, y - 4, 5, colourOf(i))}${text(x + 12, y, `${architecture}, ${score}`, 'start')}`;
+  });
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="mIoU against multiply-adds and parameters">`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    ...panels.map((body, i) => `<g transform="translate(${i * PANEL.width} 0)">${body}</g>`),
+    ...legend,
+    '</svg>',
+    '',
+  ].join('\n');
+}
+
+function panel(
+  architectures: readonly ComparedArchitecture[],
+  label: string,
+  costOf: (architecture: ComparedArchitecture) => number,
+): string {
+  const scored = architectures.filter(({ mean }) => mean !== null);
+  const scoresOf = ({ runs }: ComparedArchitecture) => runs.flatMap(({ miou }) => (miou === null ? [] : [100 * miou]));
+  const scores = scored.flatMap(scoresOf);
+  const yTicks = roundTicks(...widened(scores), 5);
+  const xTicks = roundTicks(0, Math.max(1e-6, ...architectures.map(costOf)), 5);
+  const x = scaleOf(xTicks, PANEL.left, PANEL.width - PANEL.right);
+  const y = scaleOf(yTicks, PANEL.height - PANEL.bottom, PANEL.top);
+  const grid = yTicks.map(
+    (tick) =>
+      `<path d="M${PANEL.left} ${y(tick)}H${PANEL.width - PANEL.right}" stroke="#ddd"/>${text(PANEL.left - 7, y(tick) + 4, String(tick), 'end')}`,
+  );
+  const across = xTicks.map((tick) => text(x(tick), PANEL.height - PANEL.bottom + 18, String(tick), 'middle'));
+  const marks = architectures.map((architecture, i) => {
+    const { mean } = architecture;
+    if (mean === null) return '';
+    const [at, own] = [x(costOf(architecture)), scoresOf(architecture)];
+    const colour = colourOf(i);
+    return [
+      `<path d="M${at} ${y(Math.min(...own))}V${y(Math.max(...own))}" stroke="${colour}" stroke-width="2"/>`,
+      ...own.map((score) => dot(at, y(score), 2.5, colour)),
+      dot(at, y(100 * mean), 5, colour, architecture.architecture),
+    ].join('');
+  });
+  return [
+    text(PANEL.left, 18, 'mIoU, %', 'start'),
+    ...grid,
+    `<path d="M${PANEL.left} ${PANEL.height - PANEL.bottom}H${PANEL.width - PANEL.right}" stroke="#222"/>`,
+    ...across,
+    text((PANEL.left + PANEL.width) / 2, PANEL.height - 6, label, 'middle'),
+    ...marks,
+  ].join('');
+}
+
+/** The interval of the scores with a little room; 0 to 100 where there are none. */
+function widened(scores: readonly number[]): [number, number] {
+  if (scores.length === 0) return [0, 100];
+  const [low, high] = [Math.min(...scores), Math.max(...scores)];
+  const room = Math.max(0.5, 0.1 * (high - low));
+  return [Math.max(0, low - room), Math.min(100, high + room)];
+}
+
+/** From the interval of the ticks to pixels, in tenths. */
+function scaleOf(ticks: readonly number[], start: number, end: number): (value: number) => number {
+  const [low, high] = [ticks[0], ticks[ticks.length - 1]];
+  return (value) => Math.round(10 * (start + ((value - low) / (high - low)) * (end - start))) / 10;
+}
+
+const colourOf = (i: number): string => COLOURS[i % COLOURS.length];
+
+const dot = (x: number, y: number, radius: number, colour: string, title?: string): string =>
+  `<circle cx="${x}" cy="${y}" r="${radius}" fill="${colour}"${title === undefined ? '/>' : `><title>${escapeMarkup(title)}</title></circle>`}`;
+
+const text = (x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string =>
+  `<text x="${x}" y="${y}" text-anchor="${anchor}">${escapeMarkup(content)}</text>`;

@@ -1,0 +1,148 @@
+/**
+ * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped; what is
+ * done is not done again.
+ */
+import { existsSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { ConfigError, NumericError } from '../base/errors.ts';
+import { openDataSet } from '../data/detect.ts';
+import type { DataSet } from '../data/types.ts';
+import { buildArchitecture } from '../models/architecture.ts';
+import { countNetwork } from '../models/graph.ts';
+import {
+  type ComparedArchitecture,
+  type ComparedRun,
+  formatComparisonCsv,
+  formatComparisonMarkdown,
+  groupRuns,
+  readOutcome,
+} from '../run/comparison.ts';
+import { formatConfig, type Layer, parseConfig } from '../run/config.ts';
+import { drawComparison } from '../run/drawComparison.ts';
+import { writeAtomically } from '../run/files.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { loadConfigFile } from '../run/openRun.ts';
+import { settings } from '../run/presets.ts';
+import type { CompareConfig, TrainConfig } from '../run/schemas.ts';
+import { readArchitecture } from './architecture.ts';
+import { fileName } from './artifacts.ts';
+import { type RunWatcher, SILENT } from './runner.ts';
+import { trainSettings } from './settings.ts';
+import { networkOptions, trainRun } from './trainRun.ts';
+
+/** A comparison and where it is. */
+export interface Comparison {
+  /** Folder of the table and the picture. */
+  readonly folder: string;
+  readonly architectures: readonly ComparedArchitecture[];
+  /** comparison.md as text. */
+  readonly table: string;
+}
+
+/** Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings. */
+export async function compareRuns(
+  config: CompareConfig,
+  shared: Layer,
+  watcher: RunWatcher = SILENT,
+): Promise<Comparison> {
+  const plans = planRuns(config, shared);
+  const dataset = await openDataSet(plans[0].training.data, { seed: plans[0].training.seed });
+  const costs = new Map(config.archs.map((name, i) => [name, costOf(name, plans[i * config.seeds].training, dataset)]));
+  const runs: ComparedRun[] = [];
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  mkdirSync(folder, { recursive: true });
+  const conditions = { data: dataset.name, budget: config.budget, size: sizeOf(plans[0].training, dataset) };
+  writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...shared, ...config }));
+  for (const [i, { architecture, training, path }] of plans.entries()) {
+    const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
+    await trainOnce(training, path, {
+      progress: (share, note) => watcher.progress((i + share) / plans.length, `${told}  ${note}`),
+      line: (text) => watcher.line(`${told}: ${text}`),
+    });
+    const cost = costs.get(architecture) as NonNullable<ReturnType<typeof costs.get>>;
+    runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
+    // After every run, so that there is something to look at before the last.
+    writeComparison(folder, runs, conditions);
+  }
+  return { folder, ...writeComparison(folder, runs, conditions) };
+}
+
+interface Plan {
+  readonly architecture: string;
+  readonly training: TrainConfig;
+  /** The run folder, which may not exist yet. */
+  readonly path: string;
+}
+
+/** Every run with its settings, architecture by architecture, all of them checked before the first one starts. */
+function planRuns({ archs, seeds, budget, name, runs }: CompareConfig, shared: Layer): Plan[] {
+  for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
+    if (shared[key] !== undefined)
+      throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
+  return archs.flatMap((architecture) =>
+    Array.from({ length: seeds }, (_, seed) => {
+      const own = { arch: architecture, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
+      const training = parseConfig(settings.train, [shared, parseBudget(budget), own]);
+      const path = join(resolve(runs), 'train', own.name);
+      if (existsSync(join(path, 'config.yaml'))) requireSame(path, training);
+      return { architecture, training, path };
+    }),
+  );
+}
+
+/** `400steps` or `15min` as settings of a training. */
+function parseBudget(text: string): Layer {
+  const amount = Number.parseFloat(text);
+  return text.includes('step') ? { steps: Math.ceil(amount) } : { minutes: amount };
+}
+
+/** Settings that change nothing about what is learnt. */
+const INDIFFERENT = ['runs', 'threads', 'workers', 'checkpointMinutes', 'device'];
+
+function requireSame(path: string, wanted: TrainConfig): void {
+  const stored = parseConfig(settings.train, [loadConfigFile(join(path, 'config.yaml'))]);
+  for (const key of Object.keys({ ...wanted, ...stored }) as (keyof TrainConfig)[]) {
+    if (!INDIFFERENT.includes(key) && !isDeepStrictEqual(wanted[key], stored[key]))
+      throw new ConfigError(
+        `${path} was trained with another ${key}: ${JSON.stringify(stored[key])}, wanted ${JSON.stringify(wanted[key])}`,
+        'give the comparison another name',
+      );
+  }
+}
+
+/** Trains a run, goes on with it, or leaves it as it is when it has ended. A diverged run is a result. */
+async function trainOnce(training: TrainConfig, path: string, watcher: RunWatcher): Promise<void> {
+  const resume = existsSync(join(path, 'config.yaml'));
+  if (resume && ['done', 'diverged'].includes(readOutcome(openRunFolder(path)).status)) {
+    watcher.line('is done');
+    return;
+  }
+  try {
+    await trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, watcher);
+  } catch (error) {
+    if (!(error instanceof NumericError)) throw error;
+    watcher.line(error.message);
+  }
+}
+
+const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(training, rank).crop;
+
+function costOf(name: string, training: TrainConfig, dataset: DataSet) {
+  const graph = buildArchitecture(readArchitecture(name), networkOptions(training, dataset));
+  const { parameters, multiplyAdds } = countNetwork(graph, sizeOf(training, dataset));
+  return { parameters, multiplyAdds };
+}
+
+function writeComparison(
+  folder: string,
+  runs: readonly ComparedRun[],
+  conditions: { data: string; budget: string; size: readonly number[] },
+): Omit<Comparison, 'folder'> {
+  const architectures = groupRuns(runs);
+  const table = formatComparisonMarkdown(architectures, conditions);
+  writeAtomically(join(folder, 'comparison.md'), table);
+  writeAtomically(join(folder, 'comparison.csv'), formatComparisonCsv(runs));
+  writeAtomically(join(folder, 'comparison.svg'), drawComparison(architectures));
+  return { architectures, table };
+}

@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodePng, encodePng } from '../../src/data/png.ts';
+import { paintScene } from '../../src/data/scenes.ts';
+import { writeAtomically } from '../../src/run/files.ts';
+
+const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
+const TINY = [
+  'data=scenes:48x33',
+  'preset=demo',
+  'batch=2',
+  'crop=33',
+  'filters=2',
+  'aspp.filters=4',
+  'decoder.filters=4',
+  'workers=0',
+  'threads=1',
+];
+
+describe('ordinary networks on the command line', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'espalier-compare-cli-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const espalier = (...words: string[]) =>
+    execFileSync(process.execPath, [main, ...words], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+
+  it('are compared, and their runs evaluate, predict, count and pass their weights on', () => {
+    const { architectures } = JSON.parse(
+      espalier('compare', 'archs=deeplabv3,deeplabv3:outputStride=8', 'budget=2steps', 'seeds=1', ...TINY, '--json'),
+    );
+    expect(architectures).toHaveLength(2);
+    const text = espalier('compare', 'config=runs/compare/comparison/compare.yaml');
+    expect(text).toMatch(/\| deeplabv3:outputStride=8 \|/);
+
+    const run = 'runs/train/comparison-deeplabv3_outputStride_8-0';
+    expect(existsSync(join(folder, run, 'genotype.json'))).toBe(false);
+    expect(JSON.parse(readFileSync(join(folder, run, 'network.json'), 'utf8')).architecture).toEqual({
+      network: 'deeplabv3',
+      options: { outputStride: 8 },
+    });
+    const info = JSON.parse(espalier('info', run, 'size=[33, 33]', '--json'));
+    expect(info.parameters).toBe(architectures[0].parameters);
+    const evaluated = JSON.parse(espalier('evaluate', `run=${run}`, '--json'));
+    const best = architectures.find(({ runs }: { runs: { run: string }[] }) => runs[0].run.endsWith(run)).runs[0].miou;
+    expect(evaluated.miou).toBeCloseTo(best, 6);
+    const { width, height, image } = paintScene(5, 48, 33);
+    writeAtomically(join(folder, 'scene.png'), encodePng({ width, height, channels: 3, data: image }));
+    expect(JSON.parse(espalier('predict', `run=${run}`, 'scene.png', '--json')).pictures).toHaveLength(1);
+
+    espalier('train', `arch=${run}`, `from=${run}`, 'norms=frozen', 'name=next', 'steps=1', 'accumulate=2', ...TINY);
+    const events = readFileSync(join(folder, 'runs/train/next/events.jsonl'), 'utf8');
+    expect(events).toContain(`weights start from ${run}`);
+  });
+
+  it('write the values of the label files for a submission', () => {
+    const { width, height, image, label } = paintScene(5, 48, 33);
+    const values = Uint8Array.from(label, (id) => (id === 255 ? 255 : 10 * (id + 1)));
+    for (const split of ['train', 'val']) {
+      for (const kind of ['images', 'masks']) mkdirSync(join(folder, 'own', kind, split), { recursive: true });
+      for (const name of ['a', 'b']) {
+        writeAtomically(
+          join(folder, 'own', 'images', split, `${name}.png`),
+          encodePng({ width, height, channels: 3, data: image }),
+        );
+        writeAtomically(
+          join(folder, 'own', 'masks', split, `${name}.png`),
+          encodePng({ width, height, channels: 1, data: values }),
+        );
+      }
+    }
+    const classes = Array.from({ length: 12 }, (_, id) => `${10 * (id + 1)}: class ${id}`);
+    writeFileSync(join(folder, 'own', 'data.yaml'), `classes: {${classes.join(', ')}}\n`);
+    espalier('train', 'arch=random:1:2x1', 'name=values', 'steps=1', 'trainOn=[train, val]', ...TINY, 'data=own');
+    const idsOf = (...words: string[]) => {
+      const { pictures } = JSON.parse(
+        espalier('predict', 'run=runs/train/values', 'own/images/val/a.png', '--json', ...words),
+      );
+      return decodePng(readFileSync(join(folder, pictures[0].ids)), 'ids').data;
+    };
+    const plain = idsOf();
+    expect([...idsOf('submission=true')]).toEqual([...plain].map((id) => 10 * (id + 1)));
+  });
+});
