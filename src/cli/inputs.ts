@@ -65,6 +65,6 @@ function listed(word: string, isWanted: (name: string) => boolean, what: string)
 
 const within = (folder: string, isWanted: (name: string) => boolean): string[] =>
   readdirSync(folder)
-    .filter(isWanted)
+    .filter((name) => isWanted(name) && !name.startsWith('.'))
     .sort()
     .map((name) => join(folder, name));

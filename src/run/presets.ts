@@ -84,6 +84,19 @@ export const settings = {
               augmentation: { scale: [0.5, 1] },
               evaluateSamples: 16,
             },
+            // Some hundred small volumes such as those of the hippocampus, meant for 40 minutes on two cores: patches that hold most of a
+            // volume, a quarter of the published width, logits that move in some hundred steps.
+            'volumes-small': {
+              epochs: 30,
+              warmupEpochs: 10,
+              batch: 2,
+              crop: [32, 64, 32],
+              layers: 8,
+              width: 0.25,
+              architecture: { learningRate: 0.02 },
+              augmentation: { flip: false },
+              evaluateSamples: 8,
+            },
           },
         },
       },
@@ -130,6 +143,21 @@ export const settings = {
         classWeights: 'sqrt',
         augmentation: { scale: [0.75, 1.5], colour: 0.2 },
         evaluateEvery: 5,
+      },
+      // Some hundred small volumes such as those of the hippocampus, meant for an hour on two cores with its evaluations: patches that hold
+      // most of a volume, a narrow network, averaged weights. Nothing is mirrored: where front and back are classes, that would swap them.
+      'volumes-small': {
+        minutes: 50,
+        batch: 4,
+        crop: [32, 64, 32],
+        filters: 16,
+        optimizer: 'adamw',
+        learningRate: 0.002,
+        decay: 0.01,
+        warmupSteps: 100,
+        ema: 0.995,
+        augmentation: { flip: false },
+        evaluateEvery: 10,
       },
       // The published training on each data set; the architecture is auto-deeplab-s, -m or -l. Batches of 16 are computed in parts, which fit
       // into 24 GiB; norms then see the pictures of a part.
