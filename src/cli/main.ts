@@ -10,6 +10,7 @@ import { dataCommand } from './data.ts';
 import { decodeCommand } from './decode.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { infoCommand } from './info.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly Command[] = [
   trainCommand,
   evaluateCommand,
   predictCommand,
+  exportCommand,
   infoCommand,
 ];
 

@@ -2,7 +2,7 @@
  * @file Named sets of settings for every command: where to start. A preset holds only what differs from the defaults.
  */
 import type { Settings } from './config.ts';
-import { evaluateSchema, predictSchema, searchSchema, trainSchema } from './schemas.ts';
+import { evaluateSchema, exportSchema, predictSchema, searchSchema, trainSchema } from './schemas.ts';
 
 /** What the trainings of Auto-DeepLab have in common. @paper auto-deeplab section 4.2 */
 const PAPER = {
@@ -111,4 +111,5 @@ export const settings = {
   },
   evaluate: { schema: evaluateSchema },
   predict: { schema: predictSchema },
+  export: { schema: exportSchema },
 } as const satisfies Record<string, Settings>;

@@ -24,6 +24,7 @@ const needed: Record<keyof typeof settings, Layer> = {
   train: { data: 'd', arch: 'a' },
   evaluate: { run: 'r' },
   predict: { run: 'r' },
+  export: { run: 'r' },
 };
 const commands = Object.entries(settings).map(
   ([command, value]) => [command, value as Settings<z.ZodObject>, needed[command as keyof typeof settings]] as const,
