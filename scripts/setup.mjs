@@ -153,12 +153,10 @@ function buildAddon() {
 }
 
 function compileTypeScript() {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   try {
-    execFileSync(
-      process.execPath,
-      [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
-      { cwd: root, stdio: 'inherit' },
-    );
+    for (const project of ['tsconfig.build.json', 'tsconfig.browser.json'])
+      execFileSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
   } catch {
     stop('the TypeScript sources do not compile', 'npm run build');
   }

@@ -11,7 +11,10 @@ export {
   ShapeError,
 } from './base/errors.ts';
 export { openDataSet } from './data/detect.ts';
+export { decodePicture, loadPicture } from './data/picture.ts';
+export { encodePng } from './data/png.ts';
 export type { DataSet, SegmentationClass } from './data/types.ts';
+export { overlayLabels, paletteOf } from './data/visual.ts';
 export { gradients, noGrad } from './engine/autograd.ts';
 export { Generator, memory, threads } from './engine/device.ts';
 export * as ops from './engine/operators.ts';
@@ -20,9 +23,12 @@ export type { Architecture, OrdinaryNetwork } from './models/architecture.ts';
 export { buildArchitecture, isGenotype } from './models/architecture.ts';
 export { countNetwork, type NetworkCost } from './models/graph.ts';
 export type { Network } from './models/network.ts';
+export { openModel } from './portable/node.ts';
+export type { ClassMap, Segmenter } from './portable/segmenter.ts';
 export { drawGenotype } from './space/drawing.ts';
 export { formatGenotype, type Genotype, parseGenotype } from './space/genotype.ts';
 export { readArchitecture } from './train/architecture.ts';
+export { type ExportOutcome, exportNetwork } from './train/exportRun.ts';
 export { buildNetwork, openNetwork, search, segment, segmentVolume, train } from './train/library.ts';
 export type { RunWatcher } from './train/runner.ts';
 export type { SearchOutcome } from './train/searchRun.ts';

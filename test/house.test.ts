@@ -15,7 +15,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   objective: ['base', 'engine', 'nn', 'space'],
   supernet: ['base', 'engine', 'nn', 'space'],
   models: ['base', 'engine', 'nn', 'space'],
-  export: ['base', 'engine', 'nn', 'space', 'models', 'run'],
+  portable: ['base', 'data'],
+  browser: ['base', 'data', 'portable'],
+  export: ['base', 'engine', 'nn', 'space', 'data', 'models', 'run', 'portable'],
   train: [
     'base',
     'engine',
@@ -29,6 +31,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'supernet',
     'models',
     'export',
+    'portable',
   ],
   server: ['base', 'run'],
   cli: [
@@ -46,6 +49,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'export',
     'train',
     'server',
+    'portable',
   ],
 };
 

@@ -12,6 +12,7 @@ import { dataCommand } from './data.ts';
 import { decodeCommand } from './decode.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { infoCommand } from './info.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
@@ -26,6 +27,7 @@ const COMMANDS: readonly Command[] = [
   evaluateCommand,
   compareCommand,
   predictCommand,
+  exportCommand,
   infoCommand,
 ];
 

@@ -1,10 +1,10 @@
 /**
- * @file What a network sees, as pictures for people: classes over the photograph, and image, label, prediction and error side by side.
+ * @file What a network sees, as pictures for people: image, label, prediction and error side by side; drawings as pixels.
  */
 import { ShapeError } from '../base/errors.ts';
 import { encodePng } from './png.ts';
 import { type Colour, IGNORE, type SegmentationClass } from './types.ts';
-import { colourLabels, paletteOf } from './visual.ts';
+import { colourLabels } from './visual.ts';
 
 /** Colours of the error panel. Blue and orange differ for every kind of colour vision; where nothing counts it is grey. */
 const WRONG: Colour = [230, 97, 1];
@@ -23,34 +23,6 @@ export interface PredictedPicture {
   /** Class ids, `[height, width]`. */
   readonly prediction: Uint8Array;
   readonly classes: readonly SegmentationClass[];
-}
-
-/**
- * The colours of the classes over a picture; pixels of `IGNORE` show the picture alone.
- * @param image `[height, width, 3]` RGB.
- * @param label class ids and `IGNORE`, `[height, width]`.
- * @param opacity 0 is the picture, 1 the colours.
- * @returns `[height, width, 3]` RGB.
- * @throws ShapeError when the two have not the same size.
- */
-export function overlayLabels(
-  image: Uint8Array,
-  label: Uint8Array,
-  classes: readonly SegmentationClass[],
-  opacity: number,
-): Uint8Array {
-  requirePixels('picture', image.length, label.length * 3);
-  const palette = paletteOf(classes);
-  const out = new Uint8Array(image);
-  for (let i = 0; i < label.length; i++) {
-    if (label[i] === IGNORE) continue;
-    const colour = palette[label[i]];
-    for (let c = 0; c < 3; c++) {
-      const k = 3 * i + c;
-      out[k] = Math.round(image[k] + (colour[c] - image[k]) * opacity);
-    }
-  }
-  return out;
 }
 
 /** Where a prediction is right (blue) and wrong (orange), over the picture in grey; pixels of `IGNORE` are plain grey. `[height, width, 3]`. */

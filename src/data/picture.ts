@@ -17,7 +17,11 @@ export interface RgbPicture {
 
 /** Loads a photograph as RGB: palettes applied, grey repeated, 16 bits rounded to 8, alpha dropped, turned upright by its EXIF tag. */
 export async function loadPicture(file: string): Promise<RgbPicture> {
-  const bytes = await readBytes(file);
+  return decodePicture(await readBytes(file), file);
+}
+
+/** As `loadPicture`, from the bytes of a file; `file` is named in errors. */
+export async function decodePicture(bytes: Uint8Array, file: string): Promise<RgbPicture> {
   return isPng(bytes) ? toRgb(decodePng(bytes, file), file) : decodeWithSharp(bytes, file);
 }
 

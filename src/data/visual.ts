@@ -1,6 +1,7 @@
 /**
  * @file Colours for classes that have none, and label maps as pictures. For people only: no network sees these.
  */
+import { ShapeError } from '../base/errors.ts';
 import { type Colour, IGNORE, type SegmentationClass } from './types.ts';
 
 /** The colour of class `id` in the palette of PASCAL VOC: the bits of the id spread over the high bits of red, green and blue. */
@@ -24,5 +25,37 @@ export function colourLabels(label: Uint8Array, classes: readonly SegmentationCl
   const palette = paletteOf(classes);
   const out = new Uint8Array(label.length * 3);
   for (let i = 0; i < label.length; i++) out.set(palette[label[i]], i * 3);
+  return out;
+}
+
+/**
+ * The colours of the classes over a picture; pixels of `IGNORE` and of classes that are hidden show the picture alone.
+ * @param image `[height, width, 3]` RGB, or `[height, width, 4]` RGBA whose alpha stays.
+ * @param label class ids and `IGNORE`, `[height, width]`.
+ * @param opacity 0 is the picture, 1 the colours.
+ * @returns a picture like `image`.
+ * @throws ShapeError when the two have not the same size.
+ */
+export function overlayLabels<Pixels extends Uint8Array | Uint8ClampedArray>(
+  image: Pixels,
+  label: Uint8Array,
+  classes: readonly SegmentationClass[],
+  opacity: number,
+  isShown: (id: number) => boolean = () => true,
+): Pixels {
+  const channels = image.length / label.length;
+  if (channels !== 3 && channels !== 4)
+    throw new ShapeError(`expected a picture of ${label.length} pixels, came ${image.length} samples`);
+  const palette = paletteOf(classes);
+  const shown = palette.map((_, id) => id !== IGNORE && isShown(id));
+  const out = image.slice() as Pixels;
+  for (let i = 0; i < label.length; i++) {
+    if (!shown[label[i]]) continue;
+    const colour = palette[label[i]];
+    for (let c = 0; c < 3; c++) {
+      const k = channels * i + c;
+      out[k] = Math.round(image[k] + (colour[c] - image[k]) * opacity);
+    }
+  }
   return out;
 }

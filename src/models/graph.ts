@@ -116,6 +116,18 @@ function shapeOf(node: GraphNode, shapes: readonly NodeShape[], size: readonly n
   }
 }
 
+/** Channels of every node's output; they do not depend on the size of the input. */
+export function channelsOf(graph: NetworkGraph): number[] {
+  const channels: number[] = [];
+  for (const node of graph.nodes) {
+    if (node.kind === 'input') channels.push(node.channels);
+    else if (node.kind === 'convolution') channels.push(node.outputs);
+    else if (node.kind === 'concat') channels.push(node.inputs.reduce((total, input) => total + channels[input], 0));
+    else channels.push(channels[node.inputs[0]]);
+  }
+  return channels;
+}
+
 /** The size a resize node gives. */
 export function resizeTarget(
   node: Extract<GraphNode, { kind: 'resize' }>,

@@ -9,7 +9,7 @@ import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
 import { withPaddedSides } from '../nn/padding.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { type GraphNode, type NetworkGraph, requireSides, resizeTarget } from './graph.ts';
+import { channelsOf, type GraphNode, type NetworkGraph, requireSides, resizeTarget } from './graph.ts';
 
 /** A network with weights. */
 export interface Network {
@@ -162,15 +162,4 @@ function countReaders(graph: NetworkGraph, wanted: readonly number[]): number[] 
     if (readers[i] > 0) for (const input of graph.nodes[i].inputs) readers[input]++;
   }
   return readers;
-}
-
-function channelsOf(graph: NetworkGraph): number[] {
-  const channels: number[] = [];
-  for (const node of graph.nodes) {
-    if (node.kind === 'input') channels.push(node.channels);
-    else if (node.kind === 'convolution') channels.push(node.outputs);
-    else if (node.kind === 'concat') channels.push(node.inputs.reduce((total, input) => total + channels[input], 0));
-    else channels.push(channels[node.inputs[0]]);
-  }
-  return channels;
 }

@@ -32,6 +32,8 @@ export interface RunFolder {
   readonly perCaseCsv: string;
   readonly samples: string;
   readonly report: string;
+  /** The weights of an exported network, in place of checkpoints. */
+  readonly exported: string;
 }
 
 /**
@@ -72,7 +74,8 @@ export function createRunFolder(root: string, command: string, name?: string, no
 export function openRunFolder(path: string): RunFolder {
   const folder = describe(resolve(path));
   if (!isFolder(folder.path)) throw new DataError(`${path}: expected the folder of a run, came nothing there`);
-  if (!existsSync(folder.config) && !existsSync(folder.events)) {
+  // A network that was exported for a model hub is a run without a history.
+  if (![folder.config, folder.events, folder.exported].some((file) => existsSync(file))) {
     throw new DataError(
       `${path}: expected the folder of a run with config.yaml, came one without`,
       'name runs/<command>/<name>',
@@ -109,6 +112,7 @@ function describe(path: string): RunFolder {
     perCaseCsv: join(path, 'per_case.csv'),
     samples: join(path, 'samples'),
     report: join(path, 'report.html'),
+    exported: join(path, 'model.safetensors'),
   };
 }
 

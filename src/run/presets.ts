@@ -7,6 +7,7 @@ import {
   compareSchema,
   dintsSearchSchema,
   evaluateSchema,
+  exportSchema,
   predictSchema,
   trainSchema,
 } from './schemas.ts';
@@ -170,4 +171,5 @@ export const settings = {
   compare: { schema: compareSchema },
   evaluate: { schema: evaluateSchema },
   predict: { schema: predictSchema },
+  export: { schema: exportSchema },
 } as const satisfies Record<string, Settings>;

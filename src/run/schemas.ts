@@ -368,7 +368,7 @@ export const evaluateSchema = z.strictObject({
 export const predictSchema = z.strictObject({
   run: text('run to predict with'),
   checkpoint,
-  output: optionalText('folder for the pictures; predictions/ in the run by default'),
+  output: optionalText('folder for the pictures; predictions/ in the run, or beside the model, by default'),
   ...machine,
   tta: testTimeAugmentation,
   window,
@@ -380,9 +380,37 @@ export const predictSchema = z.strictObject({
   ),
 });
 
+/** Settings of `espalier export`. */
+export const exportSchema = z.strictObject({
+  run: text('run to export'),
+  format: choice(
+    ['onnx', 'safetensors'],
+    'onnx',
+    'onnx: one file to run anywhere; safetensors: a folder for a model hub, with weights, model card and ONNX',
+  ),
+  output: optionalText('file (onnx) or folder (safetensors); in export/ of the run by default'),
+  checkpoint,
+  size: setting(
+    z.union([z.literal('dynamic'), z.array(z.int().min(1)).min(2).max(3)]).default('dynamic'),
+    'dynamic, [height, width] or [depth, height, width]',
+    'size of the input; dynamic takes any',
+  ),
+  batch: setting(
+    z.union([z.literal('dynamic'), z.int().min(1)]).default('dynamic'),
+    'dynamic or a whole number from 1',
+    'pictures at a time; dynamic takes any number',
+  ),
+  precision: choice(['float32', 'float16'], 'float32', 'precision of the weights and the computation'),
+  normalise: switched(false, 'bytes [batch, height, width, 3] go in, instead of [batch, 3, height, width] in [-1, 1]'),
+  result: choice(['logits', 'softmax', 'argmax'], 'logits', 'what comes out: scores, probabilities or class ids'),
+  license: setting(z.string().min(1).default('unknown'), 'a text', 'license of the weights, for the model card'),
+  threads: machine.threads,
+});
+
 /** Trusted settings, defaults filled in; `method` tells searches apart. */
 export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
 export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;
 export type PredictConfig = z.output<typeof predictSchema>;
+export type ExportConfig = z.output<typeof exportSchema>;

@@ -5,7 +5,7 @@
 import { ConfigError } from '../base/errors.ts';
 import { normalisePicture } from '../data/augment.ts';
 import type { NiftiHeader } from '../data/nifti/header.ts';
-import { loadPicture } from '../data/picture.ts';
+import { loadPicture, type RgbPicture } from '../data/picture.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import { toEvaluationVolume } from '../data/volumes/evaluation.ts';
 import { loadImage } from '../data/volumes/load.ts';
@@ -91,13 +91,13 @@ export interface Segmentation {
   readonly ids: Uint8Array;
 }
 
-/** The classes of a picture file (PNG or JPEG). */
+/** The classes of a picture, or of a picture file (PNG or JPEG). */
 export async function segment(
   { forward, device }: OpenNetwork,
-  file: string,
+  picture: string | RgbPicture,
   options: InferenceOptions = SINGLE_SCALE,
 ): Promise<Segmentation> {
-  const { width, height, data } = await loadPicture(file);
+  const { width, height, data } = typeof picture === 'string' ? await loadPicture(picture) : picture;
   const images = new Float32Array(data.length);
   normalisePicture(data, images);
   const pixels = { images, labels: new Uint8Array(width * height), batch: 1, size: [height, width], channels: 3 };

@@ -1,7 +1,7 @@
 /**
  * @file The network of a run: what it is made of (`network.json`), its weights, and the classes it tells apart.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
@@ -13,6 +13,7 @@ import { ParameterSet } from '../nn/parameters.ts';
 import { loadCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
+import { readSafetensors } from '../run/safetensors.ts';
 import { restoreTensors } from './state.ts';
 import { AVERAGE, WEIGHTS } from './trainState.ts';
 
@@ -59,8 +60,12 @@ export function createDescribed(
 }
 
 export function saveDescription(folder: RunFolder, description: NetworkDescription): void {
-  writeAtomically(folder.network, `${JSON.stringify(description, null, 1)}\n`);
+  writeAtomically(folder.network, formatDescription(description));
 }
+
+/** The text of `network.json`. */
+export const formatDescription = (description: NetworkDescription): string =>
+  `${JSON.stringify(description, null, 1)}\n`;
 
 export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): NetworkDescription {
   let value: NetworkDescription & { genotype?: unknown };
@@ -93,6 +98,10 @@ export function loadNetwork(
 
 /** The stored tensors of a run and the prefix of those that are evaluated. */
 function loadWeights(folder: RunFolder, which: 'best' | 'last') {
+  if (existsSync(folder.exported)) {
+    const { tensors } = readSafetensors(readFileSync(folder.exported), folder.exported);
+    return { tensors, prefix: '' };
+  }
   const { tensors } = loadCheckpoint(folder[which]);
   const averaged = Object.keys(tensors).some((name) => name.startsWith(AVERAGE));
   return { tensors, prefix: averaged ? AVERAGE : WEIGHTS };

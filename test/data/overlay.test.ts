@@ -1,10 +1,10 @@
 /** @file Pictures for people: exact colours at the ends, each panel in its place, sizes checked. */
 import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../src/base/errors.ts';
-import { drawErrors, overlayLabels, rasteriseDrawing, samplePicture } from '../../src/data/overlay.ts';
+import { drawErrors, rasteriseDrawing, samplePicture } from '../../src/data/overlay.ts';
 import { decodePng } from '../../src/data/png.ts';
 import { IGNORE, type SegmentationClass } from '../../src/data/types.ts';
-import { colourLabels } from '../../src/data/visual.ts';
+import { colourLabels, overlayLabels } from '../../src/data/visual.ts';
 
 const classes: SegmentationClass[] = [
   { name: 'road', colour: [200, 0, 100] },

@@ -26,6 +26,7 @@ const needed: Record<keyof typeof settings, Layer> = {
   evaluate: { run: 'r' },
   compare: { archs: 'a,b', budget: '4steps' },
   predict: { run: 'r' },
+  export: { run: 'r' },
 };
 const commands = Object.entries(settings).map(
   ([command, value]) => [command, value as Settings<z.ZodObject>, needed[command as keyof typeof settings]] as const,

@@ -1,0 +1,44 @@
+/**
+ * @file `espalier export`: the network of a run as a file that runs elsewhere, or as a folder for a model hub.
+ */
+import { formatBytes } from '../base/text.ts';
+import { settings } from '../run/presets.ts';
+import type { ExportConfig } from '../run/schemas.ts';
+import { exportFolder } from '../train/exportFolder.ts';
+import { describeParity, type ExportOutcome, exportOnnx } from '../train/exportRun.ts';
+import { type Command, printJson, readSettings } from './command.ts';
+
+export const exportCommand: Command = {
+  name: 'export',
+  summary: 'write the network of a run as ONNX, checked against the engine, or as a folder for a model hub',
+  usage:
+    'export run=<run> [format=onnx|safetensors] [size=[513,513]] [precision=float16] [normalise=true] [result=argmax] [output=<file|folder>] [--json]',
+  settings: settings.export,
+  async run(words) {
+    const { config, flags } = readSettings(settings.export, words, ['json']);
+    await FORMATS[config.format](config, flags.json);
+  },
+};
+
+const FORMATS: Record<ExportConfig['format'], (config: ExportConfig, json: boolean) => Promise<void>> = {
+  async onnx(config, json) {
+    const outcome = await exportOnnx(config);
+    if (json) printJson(outcome);
+    else process.stdout.write(describeOnnx(outcome));
+  },
+  async safetensors(config, json) {
+    const outcome = await exportFolder(config);
+    const { folder, files, onnx } = outcome;
+    if (json) printJson(outcome);
+    else process.stdout.write(`${folder}: ${files.join(', ')}\n${describeOnnx(onnx)}`);
+  },
+};
+
+function describeOnnx({ file, bytes, metadata, parity, samples }: ExportOutcome): string {
+  const { size, precision, result } = metadata;
+  const sizes = size === 'dynamic' ? 'any size' : `size ${size.join(' x ')}`;
+  return (
+    `${file}: ${formatBytes(bytes)}, ${sizes}, ${precision}, ${result}\n` +
+    `parity with the engine on ${samples.join(', ')}: ${describeParity(parity, metadata)}\n`
+  );
+}

@@ -1,0 +1,44 @@
+/**
+ * @file `espalier predict <model.onnx> <pictures>`: an exported model in place of a run. Needs onnxruntime-node, not libtorch.
+ */
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { ConfigError } from '../base/errors.ts';
+import { loadPicture } from '../data/picture.ts';
+import { openModel } from '../portable/node.ts';
+import { predictSchema } from '../run/schemas.ts';
+import { readSettings } from './command.ts';
+import { findPictures } from './inputs.ts';
+import { predictPictures, tellPredictions } from './predictions.ts';
+
+const { output, overlay, threads } = predictSchema.shape;
+const modelSettings = { schema: z.strictObject({ output, overlay, threads }) };
+
+/** Whether the words name a model that was exported. */
+export const namesModel = (words: readonly string[]): boolean => words.some(isModel);
+
+const isModel = (word: string): boolean => /^[^=]*\.onnx$/i.test(word);
+
+export async function predictWithModel(words: readonly string[]): Promise<void> {
+  const { config, flags, positionals } = readSettings(modelSettings, words, ['json']);
+  const [model, ...more] = positionals.filter(isModel);
+  if (more.length > 0) throw new ConfigError(`expected one model, came ${model} and ${more.join(' and ')}`);
+  const files = findPictures(positionals.filter((word) => !isModel(word)));
+  const { metadata, segment, release } = await openModel(model, config);
+  const { classes } = metadata;
+  const output = config.output ?? join(dirname(model), 'predictions');
+  mkdirSync(output, { recursive: true });
+  const written = await predictPictures({
+    files,
+    classes,
+    output,
+    overlay: config.overlay,
+    async segment(file) {
+      const picture = await loadPicture(file);
+      return { ...(await segment(picture)), image: picture.data };
+    },
+  });
+  tellPredictions({ source: { model }, classes, what: 'pictures', written, output, json: flags.json });
+  await release();
+}

@@ -1,0 +1,139 @@
+/**
+ * @file The model card of a network: a README that a model hub reads (its front matter) and that people read (the rest).
+ * The fields of the front matter are those of https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
+ */
+import { stringify } from 'yaml';
+import type { NetworkCost } from '../models/graph.ts';
+
+/** What a card tells. */
+export interface CardFacts {
+  readonly name: string;
+  /** As the hub writes it: `apache-2.0`, `cc-by-4.0`, ... or `unknown`. */
+  readonly license: string;
+  /** The search method that found it, or the name of an ordinary network. */
+  readonly method: string;
+  /** Whether it is a genotype, which has a file and a drawing. */
+  readonly isFound: boolean;
+  /** The architecture in a few words. */
+  readonly summary: string;
+  /** Spatial axes. */
+  readonly rank: 2 | 3;
+  readonly classes: readonly string[];
+  /** Name of the data it was trained on. */
+  readonly dataset: string;
+  /** On the validation split, with the mean last; undefined where it was never scored. */
+  readonly scores: readonly ClassScore[] | undefined;
+  /** For one input of `size`. */
+  readonly cost: Pick<NetworkCost, 'parameters' | 'multiplyAdds'>;
+  readonly size: readonly number[];
+  /** Inputs are read at 1 / reduction of their size. */
+  readonly reduction: number;
+  /** The command that trained it. */
+  readonly command: string | undefined;
+  readonly version: string;
+}
+
+/** Scores of a class, in [0, 1]; undefined where the class does not occur. */
+export interface ClassScore {
+  readonly name: string;
+  readonly iou: number | undefined;
+  readonly accuracy: number | undefined;
+}
+
+/** Files of the folder that the card speaks of. */
+export const CARD_FILES = {
+  card: 'README.md',
+  weights: 'model.safetensors',
+  onnx: 'model.onnx',
+  network: 'network.json',
+  genotype: 'genotype.json',
+  drawing: 'genotype.svg',
+} as const;
+
+/** The text of the README. */
+export function writeCard(facts: CardFacts): string {
+  const { name, classes, dataset, scores, method, isFound, summary, cost, size, reduction, command, rank, version } =
+    facts;
+  const [what, unit] = rank === 2 ? ['pictures', 'pixel'] : ['volumes', 'voxel'];
+  const parts = [
+    `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---`,
+    `# ${name}`,
+    `Semantic segmentation of ${what} into ${classes.length} classes: ${classes.map(inline).join(', ')}. The network (${method}) was trained on ${inline(dataset)} with espalier ${version}.`,
+    '## Architecture',
+    ...(isFound ? [`![The architecture](${CARD_FILES.drawing})`] : []),
+    `${summary}. ${cost.parameters.toLocaleString('en')} parameters, ${(cost.multiplyAdds / 1e9).toFixed(2)} G multiply-adds at ${size.join(' x ')}${reduction === 1 ? '' : `; inputs are read at 1 / ${reduction} of their size`}.`,
+    '## Scores',
+    scores ? scoreTable(scores) : 'It was not scored.',
+    '## Use',
+    usage(rank),
+    `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. Every ${unit} gets the class of the largest score.`,
+    ...(command ? ['## Training', `\`\`\`\n${command}\n\`\`\``] : []),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function frontMatter({ name, license, method, isFound, dataset, scores, rank }: CardFacts): Record<string, unknown> {
+  const mean = scores?.at(-1);
+  const metrics = [
+    { type: 'mean_iou', value: mean?.iou },
+    { type: 'mean_accuracy', value: mean?.accuracy },
+  ].filter(({ value }) => value !== undefined);
+  const task = { type: 'image-segmentation' };
+  return {
+    license,
+    library_name: 'espalier',
+    pipeline_tag: task.type,
+    tags: [
+      'semantic-segmentation',
+      ...(isFound ? ['neural-architecture-search'] : []),
+      method,
+      'onnx',
+      ...(rank === 3 ? ['medical'] : []),
+    ],
+    metrics: ['mean_iou'],
+    ...(metrics.length > 0
+      ? {
+          'model-index': [
+            { name, results: [{ task, dataset: { name: dataset, type: 'image-segmentation' }, metrics }] },
+          ],
+        }
+      : {}),
+  };
+}
+
+function scoreTable(scores: readonly ClassScore[]): string {
+  const percent = (share: number | undefined) => (share === undefined ? '–' : (100 * share).toFixed(2));
+  const rows = scores.map(({ name, iou, accuracy }) => `| ${inline(name)} | ${percent(iou)} | ${percent(accuracy)} |`);
+  return ['On the validation split:', '', '| class | IoU % | accuracy % |', '|---|--:|--:|', ...rows].join('\n');
+}
+
+function usage(rank: 2 | 3): string {
+  if (rank === 3) return 'With the espalier package: `espalier predict run=<this folder> volume.nii.gz`.';
+  return [
+    'On the command line, without libtorch:',
+    '',
+    '```',
+    `npx espalier predict ${CARD_FILES.onnx} picture.png`,
+    '```',
+    '',
+    'In a browser:',
+    '',
+    '```js',
+    "import { loadSegmenter } from 'espalier/browser';",
+    '',
+    `const segmenter = await loadSegmenter('${CARD_FILES.onnx}');`,
+    'const { ids, overlay } = await segmenter.segment(picture); // the class of every pixel',
+    '```',
+    '',
+    'With libtorch, also to evaluate it or to train the architecture again:',
+    '',
+    '```',
+    'espalier predict run=<this folder> picture.png',
+    'espalier evaluate run=<this folder> data=<folder>',
+    'espalier train arch=<this folder> data=<folder>',
+    '```',
+  ].join('\n');
+}
+
+/** A text inside a line or a table of Markdown. */
+const inline = (text: string): string => text.replace(/\s+/g, ' ').replace(/[\\|*_`[\]<>#]/g, '\\$&');

@@ -1,0 +1,202 @@
+/**
+ * @file A network as an ONNX model: its graph node by node, what goes before and after it, and what the model says about itself.
+ * Reads the graph data and stored weights; knows neither the engine nor where a network comes from.
+ */
+import { ConfigError } from '../../base/errors.ts';
+import type { SegmentationClass } from '../../data/types.ts';
+import type { Preparation } from '../../data/volumes/preparation.ts';
+import { channelsOf, inferShapes, type NetworkGraph } from '../../models/graph.ts';
+import { formatMetadata, type ModelMetadata, type ModelResult, type Preprocessing } from '../../portable/metadata.ts';
+import type { StoredTensor } from '../../run/safetensors.ts';
+import { OnnxBuilder, type SpatialSize } from './builder.ts';
+import { foldedNorms, readersOf } from './fold.ts';
+import { lowerNode } from './nodeRows.ts';
+import { encodeModel, type OnnxDtype, type OnnxModel, type OnnxValue } from './proto.ts';
+import { readSize } from './readSize.ts';
+import { readWeights } from './weights.ts';
+
+/** Operators of ONNX 1.12; the first with everything that is used here is 15 (sizes of a part of the axes). */
+export const OPSET = 17;
+/** Version of the file format that belongs to it. */
+const IR_VERSION = 8;
+
+/** What is exported. */
+export interface ExportedNetwork {
+  readonly graph: NetworkGraph;
+  /** Weights and running statistics by the paths of the nodes. */
+  readonly tensors: Readonly<Record<string, StoredTensor>>;
+  readonly classes: readonly SegmentationClass[];
+  /** Pictures are read at 1 / reduction of their size; the model does that itself. */
+  readonly reduction: number;
+  /** Before that they are brought to so many pixels on their longer side. */
+  readonly longSide?: number;
+  /** How volumes are made ready for it. */
+  readonly preparation?: Preparation;
+  /** What the network was built from, as JSON text. */
+  readonly architecture?: string;
+}
+
+/** How it is exported. */
+export interface OnnxOptions {
+  /** The spatial size of the input; `dynamic` takes any. */
+  readonly size: readonly number[] | 'dynamic';
+  /** Samples at a time; `dynamic` takes any number. */
+  readonly batch: number | 'dynamic';
+  /** Of weights and computation; float32 goes in and comes out. */
+  readonly precision: 'float32' | 'float16';
+  /** Bytes `[batch, height, width, 3]` go in, and the model brings them to [-1, 1]; else it is given `[batch, 3, height, width]` in [-1, 1]. */
+  readonly normalise: boolean;
+  readonly result: ModelResult;
+  /** Version of espalier, for the metadata. */
+  readonly version: string;
+}
+
+/** Names of the input and the output of every model. */
+export const INPUT = 'image';
+export const OUTPUTS: Readonly<Record<ModelResult, string>> = {
+  logits: 'logits',
+  softmax: 'probabilities',
+  argmax: 'classes',
+};
+
+/** The bytes of the model. @throws ConfigError or ShapeError for options that do not fit the network. */
+export const writeOnnx = (network: ExportedNetwork, options: OnnxOptions): Uint8Array =>
+  encodeModel(buildOnnx(network, options));
+
+/** The model as data. */
+export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxModel {
+  const { graph, tensors } = network;
+  const { size, precision } = options;
+  checkOptions(graph, options);
+  const write = new OnnxBuilder(options.batch);
+  const image = readImage(write, options);
+  const whole = (): SpatialSize => (size === 'dynamic' ? write.shape(image, 2) : size);
+  const isReduced = network.reduction !== 1 || network.longSide !== undefined;
+  const readAt: SpatialSize = isReduced ? readSize(write, whole(), network) : size;
+  const read = isReduced ? write.resize('reduced', image, channelsIn(graph), readAt) : image;
+  const values = [precision === 'float16' ? write.cast(read, 'float16') : read];
+  const readers = readersOf(graph);
+  const lowering = {
+    write,
+    rank: graph.rank,
+    weights: readWeights(tensors),
+    precision,
+    nodes: graph.nodes,
+    channels: channelsOf(graph),
+    shapes: typeof readAt === 'string' ? undefined : inferShapes(graph, readAt),
+    folded: foldedNorms(graph, readers),
+    values,
+  };
+  const last = graph.nodes.length - 1;
+  for (const [i, node] of graph.nodes.entries()) {
+    // What only the training reads is left out.
+    if (i < last && readers[i].length === 0) continue;
+    const inputs = node.kind === 'input' ? [values[0]] : node.inputs.map((input) => values[input]);
+    values[i] = lowerNode(node, inputs, lowering, i);
+  }
+  const logits = values[last];
+  const exact = precision === 'float16' ? write.cast(logits, 'float32') : logits;
+  writeOutput(write, isReduced ? write.resize('enlarged', exact, graph.classes, whole()) : exact, options.result);
+  return {
+    irVersion: IR_VERSION,
+    opset: OPSET,
+    producerVersion: options.version,
+    name: 'segmentation',
+    nodes: write.nodes,
+    tensors: write.tensors,
+    inputs: [inputOf(graph, options)],
+    outputs: [outputOf(graph, options)],
+    metadata: formatMetadata(metadataOf(network, options)),
+  };
+}
+
+function checkOptions(graph: NetworkGraph, { size, normalise, result }: OnnxOptions): void {
+  if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3))
+    throw new ConfigError(
+      'normalise=true is for pictures of 3 channels',
+      'leave it out: volumes have no range of bytes',
+    );
+  if (result === 'argmax' && graph.classes > 256)
+    throw new ConfigError(`result=argmax writes bytes, ${graph.classes} classes do not fit`, 'take result=logits');
+  // Throws where the size does not fit.
+  if (size !== 'dynamic') inferShapes(graph, size);
+}
+
+/** From bytes with the channels last to [-1, 1] with the channels first, or as it comes. */
+function readImage(write: OnnxBuilder, { normalise }: OnnxOptions): string {
+  if (!normalise) return INPUT;
+  const planes = write.node('Transpose', 'planes', [write.cast(INPUT, 'float32')], { perm: { ints: [0, 3, 1, 2] } });
+  const scalar = (name: string, value: number) => write.tensor(name, 'float32', [], Float32Array.of(value));
+  const { divisor, offset } = BYTES;
+  return write.node('Sub', 'normalised', [
+    write.node('Div', 'divided', [planes, scalar('divisor', divisor)]),
+    scalar('offset', offset),
+  ]);
+}
+
+/** 0..255 to [-1, 1]. */
+const BYTES = { divisor: 127.5, offset: 1 } as const;
+
+function writeOutput(write: OnnxBuilder, logits: string, result: ModelResult): void {
+  const nodes: Record<ModelResult, () => void> = {
+    logits: () => write.node('Identity', OUTPUTS.logits, [logits]),
+    softmax: () => write.node('Softmax', OUTPUTS.softmax, [logits], { axis: { int: 1 } }),
+    argmax: () => {
+      const ids = write.node('ArgMax', 'ids', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
+      write.node('Cast', OUTPUTS.argmax, [ids], { to: { int: 2 } });
+    },
+  };
+  nodes[result]();
+}
+
+const channelsIn = ({ nodes: [first] }: NetworkGraph): number => (first.kind === 'input' ? first.channels : 0);
+
+const AXES = ['depth', 'height', 'width'];
+
+const shapeOf = (graph: NetworkGraph, { batch, size }: OnnxOptions) => ({
+  samples: batch === 'dynamic' ? 'batch' : batch,
+  spatial: size === 'dynamic' ? AXES.slice(-graph.rank) : size,
+});
+
+function inputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
+  const { samples, spatial } = shapeOf(graph, options);
+  const channels = channelsIn(graph);
+  return options.normalise
+    ? { name: INPUT, dtype: 'uint8', shape: [samples, ...spatial, channels] }
+    : { name: INPUT, dtype: 'float32', shape: [samples, channels, ...spatial] };
+}
+
+function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
+  const { samples, spatial } = shapeOf(graph, options);
+  const name = OUTPUTS[options.result];
+  const dtype: OnnxDtype = options.result === 'argmax' ? 'uint8' : 'float32';
+  return { name, dtype, shape: [samples, ...(options.result === 'argmax' ? [] : [graph.classes]), ...spatial] };
+}
+
+function metadataOf(
+  { graph, classes, architecture, preparation }: ExportedNetwork,
+  options: OnnxOptions,
+): ModelMetadata {
+  const { size, result, precision, version, normalise } = options;
+  const channels = channelsIn(graph);
+  const { sideMultiple } = graph;
+  const preprocessing: Preprocessing = normalise
+    ? { layout: 'channelsLast', dtype: 'uint8', channels, divisor: 1, offset: 0 }
+    : {
+        layout: 'channelsFirst',
+        dtype: 'float32',
+        channels,
+        ...(graph.rank === 2 ? BYTES : { divisor: 1, offset: 0 }),
+      };
+  return {
+    classes,
+    preprocessing,
+    result,
+    size,
+    precision,
+    version,
+    ...(preparation === undefined ? {} : { preparation }),
+    ...(sideMultiple === undefined ? {} : { sideMultiple }),
+    ...(architecture === undefined ? {} : { architecture }),
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * @file Pictures as inputs of a model and scores as class maps: plain arrays, the same numbers in Node and in a browser.
+ */
+import { ShapeError } from '../base/errors.ts';
+import type { Preprocessing } from './metadata.ts';
+
+/** A picture of bytes, rows of interleaved samples: RGB, or RGBA whose alpha is ignored. An `ImageData` is one. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint8ClampedArray;
+}
+
+/** Samples of a pixel: 3 or 4. */
+export function channelsOfPicture({ width, height, data }: Picture): 3 | 4 {
+  const channels = data.length / (width * height);
+  if (channels !== 3 && channels !== 4)
+    throw new ShapeError(`expected a picture of 3 or 4 samples a pixel, came ${data.length} for ${width}x${height}`);
+  return channels;
+}
+
+/** The input of a model for one picture. */
+export function toInput(
+  picture: Picture,
+  { layout, dtype, divisor, offset }: Preprocessing,
+): Float32Array | Uint8Array {
+  const { width, height, data } = picture;
+  const channels = channelsOfPicture(picture);
+  const pixels = width * height;
+  const input = new (dtype === 'uint8' ? Uint8Array : Float32Array)(3 * pixels);
+  const [perPixel, perChannel] = layout === 'channelsLast' ? [3, 1] : [1, pixels];
+  for (let i = 0; i < pixels; i++) {
+    for (let c = 0; c < 3; c++) input[i * perPixel + c * perChannel] = data[i * channels + c] / divisor - offset;
+  }
+  return input;
+}
+
+/** The class of largest score at every pixel; the first where several are. `scores` is `[classes, height, width]`. */
+export function largestScores(scores: Float32Array, classes: number): Uint8Array {
+  const pixels = scores.length / classes;
+  const best = scores.slice(0, pixels);
+  const ids = new Uint8Array(pixels);
+  for (let id = 1; id < classes; id++) {
+    const start = id * pixels;
+    for (let i = 0; i < pixels; i++) {
+      if (scores[start + i] <= best[i]) continue;
+      best[i] = scores[start + i];
+      ids[i] = id;
+    }
+  }
+  return ids;
+}
+
+/** A picture at another size, bilinear with the centres of the corner pixels aligned, as the networks resize. RGB. */
+export function resizePicture(picture: Picture, [height, width]: readonly number[]): Picture {
+  const channels = channelsOfPicture(picture);
+  const { data } = picture;
+  const [rows, columns] = [alignedPlaces(picture.height, height), alignedPlaces(picture.width, width)];
+  const out = new Uint8Array(width * height * 3);
+  const at = (y: number, x: number, c: number) => data[(y * picture.width + x) * channels + c];
+  rows.forEach(([top, bottom, fy], y) => {
+    columns.forEach(([left, right, fx], x) => {
+      for (let c = 0; c < 3; c++) {
+        const upper = at(top, left, c) * (1 - fx) + at(top, right, c) * fx;
+        const lower = at(bottom, left, c) * (1 - fx) + at(bottom, right, c) * fx;
+        out[(y * width + x) * 3 + c] = Math.round(upper * (1 - fy) + lower * fy);
+      }
+    });
+  });
+  return { width, height, data: out };
+}
+
+/** A class map at another size: the nearest pixel. Sizes are `[height, width]`. */
+export function resizeIds(ids: Uint8Array, from: readonly number[], to: readonly number[]): Uint8Array {
+  const [rows, columns] = [0, 1].map((axis) =>
+    alignedPlaces(from[axis], to[axis]).map(([low, high, fraction]) => (fraction < 0.5 ? low : high)),
+  );
+  const out = new Uint8Array(to[0] * to[1]);
+  rows.forEach((row, y) => {
+    columns.forEach((column, x) => {
+      out[y * to[1] + x] = ids[row * from[1] + column];
+    });
+  });
+  return out;
+}
+
+/** For each place of an axis of length `to`, the two neighbours on one of length `from` and how far it is between them. */
+function alignedPlaces(from: number, to: number): [low: number, high: number, fraction: number][] {
+  const step = to > 1 ? (from - 1) / (to - 1) : 0;
+  return Array.from({ length: to }, (_, i) => {
+    const low = Math.min(from - 1, Math.floor(i * step));
+    return [low, Math.min(from - 1, low + 1), i * step - low];
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * @file An exported model that segments pictures: metadata, preprocessing, the session of an ONNX runtime, the class map.
+ * Knows no libtorch, no Node and no browser: the runtime comes as an argument.
+ */
+import { DataError } from '../base/errors.ts';
+import type { ModelMetadata } from './metadata.ts';
+import { readModelMetadata } from './modelFile.ts';
+import { largestScores, type Picture, resizeIds, resizePicture, toInput } from './pixels.ts';
+
+/** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
+export interface OnnxRuntime<Options> {
+  readonly InferenceSession: { create(model: Uint8Array, options?: Options): Promise<OnnxSession> };
+  readonly Tensor: new (
+    type: 'float32' | 'uint8',
+    data: Float32Array | Uint8Array,
+    shape: readonly number[],
+    // biome-ignore lint/suspicious/noExplicitAny: the two runtimes give their own tensor types.
+  ) => any;
+}
+
+/** A loaded model. */
+export interface OnnxSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  run(feeds: Record<string, any>): Promise<Record<string, any>>;
+  release(): Promise<void>;
+}
+
+/** The class of every pixel of a picture, at the picture's size. */
+export interface ClassMap {
+  readonly width: number;
+  readonly height: number;
+  /** `[height, width]`, ids into the classes of the model. */
+  readonly ids: Uint8Array;
+}
+
+/** A model ready to segment pictures. */
+export interface Segmenter {
+  readonly metadata: ModelMetadata;
+  segment(picture: Picture): Promise<ClassMap>;
+  /** Frees the model. */
+  release(): Promise<void>;
+}
+
+/**
+ * Loads a model from its bytes; `file` is named in errors.
+ * @throws DataError when it is no model of pictures that espalier wrote.
+ */
+export async function createSegmenter<Options>(
+  runtime: OnnxRuntime<Options>,
+  bytes: Uint8Array,
+  file: string,
+  options: Options,
+): Promise<Segmenter> {
+  const metadata = readModelMetadata(bytes, file);
+  const { size, sideMultiple = 1, preprocessing, result, classes } = metadata;
+  if (preprocessing.channels !== 3 || (size !== 'dynamic' && size.length !== 2))
+    throw new DataError(
+      `${file}: is no model of pictures of 3 channels`,
+      'volumes need their run: espalier predict run=',
+    );
+  const session = await runtime.InferenceSession.create(bytes, options);
+  const [input, output] = [session.inputNames[0], session.outputNames[0]];
+  return {
+    metadata,
+    async segment(picture) {
+      const { width, height } = picture;
+      // A size that the model does not take is brought to the nearest that it does, and the classes back.
+      const space = size === 'dynamic' ? [height, width].map((side) => nearestMultiple(side, sideMultiple)) : size;
+      const isFitting = space[0] === height && space[1] === width;
+      const read = isFitting ? picture : resizePicture(picture, space);
+      const shape = preprocessing.layout === 'channelsLast' ? [1, ...space, 3] : [1, 3, ...space];
+      const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, toInput(read, preprocessing), shape) };
+      const { data } = (await session.run(feeds))[output] as { data: Float32Array | Uint8Array };
+      const ids = result === 'argmax' ? Uint8Array.from(data) : largestScores(data as Float32Array, classes.length);
+      return { width, height, ids: isFitting ? ids : resizeIds(ids, space, [height, width]) };
+    },
+    release: () => session.release(),
+  };
+}
+
+const nearestMultiple = (side: number, multiple: number): number => multiple * Math.max(1, Math.round(side / multiple));

@@ -1,0 +1,210 @@
+/** @file The browser entry and its example page: bundled small, and in Chromium, where there is one, against the engine. Needs dist/, which the set-up makes. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { Browser, Page } from 'playwright-core';
+import { build } from 'vite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRandom } from '../../src/base/random.ts';
+import { normalisePicture } from '../../src/data/augment.ts';
+import { encodePng } from '../../src/data/png.ts';
+import { paintScene } from '../../src/data/scenes.ts';
+import { overlayLabels } from '../../src/data/visual.ts';
+import { scope, type Tensor } from '../../src/engine/tensor.ts';
+import type { OnnxOptions } from '../../src/export/onnx/model.ts';
+import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
+import { type Picture, resizeIds, resizePicture } from '../../src/portable/pixels.ts';
+import { randomGenotype } from '../../src/space/genotype.ts';
+import { classMap, toTensors } from '../../src/train/batch.ts';
+import { infer, reduced } from '../../src/train/inference.ts';
+import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
+import { balanceClasses, livelyNetwork } from '../helpers/networks.ts';
+import { exported, onnxBytes } from '../helpers/onnx.ts';
+
+/** What the tests use of it in the page; its own types need those of a browser. */
+interface BrowserEntry {
+  loadSegmenter(
+    model: Uint8Array,
+    options: { providers: string[] },
+  ): Promise<{
+    classes: { name: string }[];
+    segment(
+      source: Blob,
+      options: { opacity: number },
+    ): Promise<{
+      ids: Uint8Array;
+      width: number;
+      height: number;
+      milliseconds: number;
+      overlay: { data: Uint8ClampedArray };
+    }>;
+    release(): Promise<void>;
+  }>;
+}
+
+/** What comes back from the page. */
+interface PageResult {
+  ids: number[];
+  width: number;
+  height: number;
+  milliseconds: number;
+  /** RGBA. */
+  overlay: number[];
+  names: string[];
+}
+
+const root = resolve(import.meta.dirname, '..', '..');
+const REDUCTION = 2;
+const genotype = randomGenotype({ layers: 3, blocks: 2, filters: 4 }, createRandom(11));
+const network = livelyNetwork(
+  buildAutoDeepLab(genotype, {
+    inputs: 3,
+    classes: 4,
+    filters: 4,
+    stem: [4, 4, 8],
+    head: { aspp: 8, decoder: 8, lowLevel: 4 },
+  }),
+);
+const { classes } = exported(network);
+const scene = paintScene(7, 150, 101);
+const picture = { width: scene.width, height: scene.height, data: scene.image };
+balanceClasses(network, tensorOf(picture));
+
+function tensorOf({ width, height, data }: Picture): Tensor {
+  const images = new Float32Array(data.length);
+  normalisePicture(Uint8Array.from(data), images);
+  const labels = new Uint8Array(width * height);
+  return toTensors({ images, labels, batch: 1, size: [height, width], channels: 3 }, 'cpu').images;
+}
+
+/** The class map of the engine. */
+function engineIds(source: Picture): Uint8Array {
+  const forward = reduced((x) => network.forward(x, { training: false }), REDUCTION);
+  return scope(() => classMap(infer(forward, tensorOf(source))));
+}
+
+const onDisk = encodePng({ ...picture, channels: 3 });
+const agreement = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).filter((value, i) => value === b[i]).length / b.length;
+
+it('bundles into less than 30 kB, gzipped, without a line of Node', async () => {
+  const result = await build({
+    root,
+    logLevel: 'error',
+    configFile: false,
+    build: {
+      write: false,
+      lib: { entry: join(root, 'dist', 'browser', 'index.js'), formats: ['es'] },
+      rollupOptions: { external: [/^onnxruntime-web/] },
+    },
+  });
+  const [{ output }] = result as { output: { type: string; code?: string }[] }[];
+  const code = output.map((chunk) => chunk.code ?? '').join('');
+  expect(code).toContain('onnxruntime-web/webgpu');
+  expect(code).not.toMatch(/node:|\brequire\(|process\./);
+  expect(gzipSync(code).length).toBeLessThan(30_000);
+});
+
+describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or CHROMIUM=<path>)', () => {
+  const faults: string[] = [];
+  let folder = '';
+  let browser: Browser;
+  let page: Page;
+  let server: Server;
+  let model = '';
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'espalier-browser-'));
+    model = join(folder, 'model.onnx');
+    writeFileSync(model, onnxBytes(network, {}, REDUCTION));
+    writeFileSync(join(folder, 'scene.png'), onDisk);
+    const { servePage } = (await import(join(root, 'examples', 'browser', 'server.mjs'))) as {
+      servePage(model: string): Promise<{ server: Server; url: string }>;
+    };
+    const served = await servePage(model);
+    server = served.server;
+    browser = await launchChromium();
+    page = await browser.newPage();
+    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    page.on('pageerror', (error) => faults.push(error.message));
+    await page.goto(served.url);
+    // The transformer of the tests would rewrite an import() inside evaluate().
+    await page.addScriptTag({ type: 'module', content: "globalThis.espalier = await import('espalier/browser');" });
+    await page.waitForFunction('globalThis.espalier !== undefined');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** The class map that `espalier/browser` gives in the page. */
+  const inPage = async (bytes: Uint8Array): Promise<PageResult> => {
+    // As texts: an array would cross over number by number.
+    const text = await page.evaluate(
+      async ([modelBytes, pictureBytes]) => {
+        const { loadSegmenter } = (globalThis as unknown as { espalier: BrowserEntry }).espalier;
+        const segmenter = await loadSegmenter(Uint8Array.from(JSON.parse(modelBytes)), { providers: ['wasm'] });
+        const result = await segmenter.segment(new Blob([Uint8Array.from(JSON.parse(pictureBytes))]), { opacity: 0.3 });
+        const { ids, width, height, milliseconds, overlay } = result;
+        await segmenter.release();
+        const names = segmenter.classes.map(({ name }) => name);
+        return JSON.stringify({ ids: [...ids], width, height, milliseconds, overlay: [...overlay.data], names });
+      },
+      [JSON.stringify([...bytes]), JSON.stringify([...onDisk])],
+    );
+    return JSON.parse(text) as PageResult;
+  };
+
+  it('gives the class map and the overlay of the engine', async () => {
+    const result = await inPage(onnxBytes(network, {}, REDUCTION));
+    const ids = engineIds(picture);
+    expect(new Set(ids).size).toBe(classes.length);
+    expect([result.width, result.height]).toEqual([150, 101]);
+    expect(result.names).toEqual(classes.map(({ name }) => name));
+    expect(result.milliseconds).toBeGreaterThan(0);
+    expect(agreement(result.ids, ids)).toBeGreaterThanOrEqual(0.999);
+    const rgb = result.overlay.filter((_, i) => i % 4 < 3);
+    const own = overlayLabels(scene.image, Uint8Array.from(result.ids), classes, 0.3);
+    expect(agreement(rgb, own)).toBe(1);
+  });
+
+  it.each<[string, Partial<OnnxOptions>]>([
+    ['bytes in, class ids out', { normalise: true, result: 'argmax' }],
+    ['half precision', { precision: 'float16' }],
+  ])('%s', async (_, options) => {
+    const { ids } = await inPage(onnxBytes(network, options, REDUCTION));
+    expect(agreement(ids, engineIds(picture))).toBeGreaterThanOrEqual('precision' in options ? 0.99 : 0.999);
+  });
+
+  it('brings a picture to the size of the model, and its classes back', async () => {
+    const size = [65, 97];
+    const { ids, width, height } = await inPage(onnxBytes(network, { size, batch: 1 }, REDUCTION));
+    const small = engineIds(resizePicture(picture, size));
+    expect([width, height]).toEqual([150, 101]);
+    expect(agreement(ids, resizeIds(small, size, [101, 150]))).toBeGreaterThanOrEqual(0.999);
+  });
+
+  it('the page segments a dropped picture, says how long it took, and hides classes', async () => {
+    await page.waitForFunction('document.getElementById("status").textContent.startsWith("Ready")');
+    await page.setInputFiles('#file', join(folder, 'scene.png'));
+    await page.waitForFunction('/ms/.test(document.getElementById("status").textContent)');
+    expect(await page.textContent('#status')).toMatch(/^scene\.png: 150 x 101, \d+ ms \((wasm|webgpu)\)$/);
+    const pixels = async () =>
+      JSON.parse(
+        await page.evaluate(
+          'JSON.stringify([...document.getElementById("picture").getContext("2d").getImageData(0, 0, 150, 101).data])',
+        ),
+      ) as number[];
+    const rgb = (data: number[]) => data.filter((_, i) => i % 4 < 3);
+    const shown = overlayLabels(scene.image, engineIds(picture), classes, 0.5);
+    expect(agreement(rgb(await pixels()), shown)).toBeGreaterThanOrEqual(0.999);
+    const boxes = await page.$$('#classes input');
+    expect(boxes).toHaveLength(classes.length);
+    for (const box of boxes) await box.uncheck();
+    expect(rgb(await pixels())).toEqual([...scene.image]);
+    expect(faults).toEqual([]);
+  });
+});
