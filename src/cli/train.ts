@@ -4,7 +4,7 @@
 import { perClassTable } from '../metrics/tables.ts';
 import { settings } from '../run/presets.ts';
 import { trainDryRun, trainRun } from '../train/trainRun.ts';
-import { type Command, printDryRun, printJson, readRunRequest, watchRun } from './command.ts';
+import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
 
 export const trainCommand: Command = {
   name: 'train',
@@ -16,8 +16,9 @@ export const trainCommand: Command = {
     const { request, flags } = readRunRequest('train', settings.train, words);
     if (flags.dryRun) return printDryRun(await trainDryRun(request), flags.json);
     const watcher = watchRun('train');
-    const { scores, ...trained } = await trainRun(request, watcher);
-    watcher.finish();
+    const { scores, ...trained } = await stoppable((signal) => trainRun(request, watcher, signal)).finally(
+      watcher.finish,
+    );
     const { confusion: _, ...plain } = scores;
     if (flags.json) printJson({ ...trained, ...plain });
     else

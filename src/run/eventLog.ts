@@ -5,19 +5,27 @@
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DataError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import type { RunEvent, RunEventBody } from './events.ts';
+import { onDisk } from './files.ts';
 
 /** An open log; one writer at a time. */
 export interface EventLog {
-  /** Writes the event with the next `seq` and the time of the clock, and returns it. */
+  /**
+   * Writes the event with the next `seq` and the time of the clock, and returns it.
+   *
+   * @throws DataError when the disk is full; the log is then as before.
+   */
   append(event: RunEventBody): RunEvent;
   close(): void;
 }
 
 /** Opens the log to append, creating it when it is missing; `seq` goes on where the file ends. */
 export function openEventLog(path: string, clock: () => Date = () => new Date()): EventLog {
-  mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(path, 'a+');
+  const file = onDisk(path, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, 'a+');
+  });
   let seq: number;
   try {
     const { line, end } = lastLine(file);
@@ -31,7 +39,7 @@ export function openEventLog(path: string, clock: () => Date = () => new Date())
   return {
     append(body) {
       const event = { seq, time: clock().toISOString(), ...body } as RunEvent;
-      writeWhole(file, Buffer.from(`${JSON.stringify(event)}\n`));
+      onDisk(path, () => appendWhole(file, Buffer.from(`${JSON.stringify(event)}\n`)));
       seq++;
       return event;
     },
@@ -74,7 +82,7 @@ export function readEventsFrom(path: string, offset: number): { events: RunEvent
 function parseEvent(line: string, where: string): RunEvent {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseJson(line);
   } catch {
     throw new DataError(`${where}: expected a JSON event, came ${JSON.stringify(line.slice(0, 60))}`);
   }
@@ -115,6 +123,13 @@ function readRange(file: number, start: number, end: number): Buffer {
   return bytes.subarray(0, filled);
 }
 
-function writeWhole(file: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+/** Appends all of the bytes or, on a full disk, none: half a line would run into the next one. */
+function appendWhole(file: number, bytes: Buffer): void {
+  const { size } = fstatSync(file);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  } catch (error) {
+    ftruncateSync(file, size);
+    throw error;
+  }
 }

@@ -13,6 +13,7 @@ import {
 } from '../metrics/confusion.ts';
 import { classMap, toTensors } from './batch.ts';
 import { type Infer, type InferenceOptions, infer, SINGLE_SCALE } from './inference.ts';
+import { stopPoint } from './stop.ts';
 
 /** Scores and the matrix they follow from. */
 export interface Scores extends SegmentationScores {
@@ -36,7 +37,12 @@ export async function evaluate(
   dataset: SampleFormat & Pick<DataSet, 'ignore'>,
   samples: readonly Sample[],
   device: string,
-  options: { inference?: InferenceOptions; onPicture?: (picture: ScoredPicture, done: number) => void } = {},
+  options: {
+    inference?: InferenceOptions;
+    onPicture?: (picture: ScoredPicture, done: number) => void;
+    /** Ends the scoring after the picture in progress, with a `StoppedError`. */
+    signal?: AbortSignal;
+  } = {},
 ): Promise<Scores> {
   const confusion = createConfusion(dataset.classes.length);
   let done = 0;
@@ -58,6 +64,7 @@ export async function evaluate(
       },
       done,
     );
+    await stopPoint(options.signal);
   }
   return { ...segmentationScores(confusion), confusion };
 }

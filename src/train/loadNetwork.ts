@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -52,7 +53,7 @@ export function saveDescription(folder: RunFolder, description: NetworkDescripti
 export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): NetworkDescription {
   let value: NetworkDescription & { genotype?: unknown };
   try {
-    value = JSON.parse(readFileSync(file, 'utf8')) as NetworkDescription;
+    value = parseJson(readFileSync(file, 'utf8')) as NetworkDescription;
   } catch (error) {
     throw new DataError(
       `${file}: cannot be read (${(error as Error).message})`,

@@ -16,6 +16,7 @@ import { splitBatch, toTensors } from './batch.ts';
 import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchDivergence } from './descend.ts';
 import { evaluate, type Scores } from './evaluate.ts';
 import { reduced } from './inference.ts';
+import { stopPoint } from './stop.ts';
 
 /** Settings of the loop. */
 export interface TrainSettings {
@@ -55,7 +56,7 @@ export interface TrainProgress {
   /** Steps that are done. */
   step: number;
   /** The epoch that has begun. */
-  current: { steps: number; loss: MeanLoss };
+  current: { steps: number; loss: MeanLoss; learningRate: number };
   /** Seconds of training so far. */
   seconds: number;
   bestMiou: number;
@@ -69,7 +70,7 @@ export const startOfTraining = (): TrainProgress => ({
   bestMiou: -1,
 });
 
-const startOfEpoch = () => ({ steps: 0, loss: noLoss() });
+const startOfEpoch = () => ({ steps: 0, loss: noLoss(), learningRate: 0 });
 
 /** Everything a training works on. */
 export interface Training {
@@ -147,10 +148,12 @@ export async function runTraining(
     loss: (logits: Tensor, labels: Tensor) => Tensor;
     recorder: TrainRecorder;
     stop?: () => boolean;
+    /** Ends the training after the step in progress, with a `StoppedError`. */
+    signal?: AbortSignal;
   },
 ): Promise<void> {
   const { network, averaged, progress } = training;
-  const { dataset, settings, device, loss, recorder } = job;
+  const { dataset, settings, device, loss, recorder, signal } = job;
   const descent = trainingDescent(training, settings.clip);
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings });
   const steps = loader.stepsPerEpoch;
@@ -160,41 +163,45 @@ export async function runTraining(
   const checkLoss = watchDivergence('the training');
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
-  let learningRate = rate();
   try {
-    while (share() < 1) {
+    // A checkpoint of the last step leaves an epoch that is yet to be evaluated.
+    while (share() < 1 || progress.current.steps > 0) {
       const { epoch, current } = progress;
       let clock = performance.now();
       for await (const batch of loader.batches(epoch, current.steps)) {
         const done = share();
         if (done >= 1) break;
-        learningRate = rate();
+        const learningRate = rate();
         const plan = { ...settings, ignore: dataset.ignore };
         const value = descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
         checkLoss(value);
         progress.step++;
         current.steps++;
+        current.learningRate = learningRate;
         addLoss(current.loss, value);
         if (averaged)
           averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
         progress.seconds += (performance.now() - clock) / 1000;
         clock = performance.now();
         recorder.step?.({ epoch, step: current.steps, steps, loss: value, learningRate, done: share() });
+        await stopPoint(signal);
       }
-      progress.epoch++;
-      progress.current = startOfEpoch();
-      const evaluated = share() >= 1 || progress.epoch % settings.evaluateEvery === 0;
+      const evaluated = share() >= 1 || (epoch + 1) % settings.evaluateEvery === 0;
       const scores = evaluated
         ? await evaluate(
             reduced((images) => inference.forward(images, { training: false }), settings.reduction, settings.longSide),
             dataset,
             dataset.splits.val,
             device,
+            { signal },
           )
         : null;
+      progress.epoch++;
+      progress.current = startOfEpoch();
       // Also the first one, whatever it is.
       const best = scores !== null && !(scores.miou <= progress.bestMiou);
       if (best) progress.bestMiou = scores.miou;
+      const { learningRate } = current;
       await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best }, progress);
       if (job.stop?.()) break;
     }

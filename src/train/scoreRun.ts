@@ -22,8 +22,9 @@ export async function scoreRun(job: {
   split?: string;
   inference?: InferenceOptions;
   onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
 }): Promise<Scores> {
-  const { folder, dataset, network, reduction, longSide, device, split = 'val', inference, onProgress } = job;
+  const { folder, dataset, network, reduction, longSide, device, split = 'val', inference, onProgress, signal } = job;
   const samples = samplesOf(dataset, split);
   const every = Math.max(1, Math.floor(samples.length / SAMPLES));
   const scores = await evaluate(
@@ -33,6 +34,7 @@ export async function scoreRun(job: {
     device,
     {
       ...(inference ? { inference } : {}),
+      signal,
       onPicture(picture, done) {
         if ((done - 1) % every === 0 && (done - 1) / every < SAMPLES) writeSample(folder, dataset.classes, picture);
         onProgress?.(done, samples.length);

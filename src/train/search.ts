@@ -14,6 +14,7 @@ import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchD
 import { evaluate, type Scores } from './evaluate.ts';
 import { reduced } from './inference.ts';
 import type { ArchitectureState, SearchNetwork } from './method.ts';
+import { stopPoint } from './stop.ts';
 
 /** Settings of the loop; the space has its own. */
 export interface SearchSettings {
@@ -152,10 +153,12 @@ export async function runSearch(
     recorder: SearchRecorder;
     /** Asked after every epoch: true ends the search there. */
     stop?: () => boolean;
+    /** Ends the search after the step in progress, with a `StoppedError`. */
+    signal?: AbortSignal;
   },
 ): Promise<void> {
   const { network, progress } = search;
-  const { dataset, settings, device, loss, recorder } = job;
+  const { dataset, settings, device, loss, recorder, signal } = job;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
     createLoader({ dataset, samples, ...settings, seed: settings.seed * 2 + stream });
@@ -188,10 +191,9 @@ export async function runSearch(
         addLoss(current.weightLoss, weightLoss);
         if (architectureLoss !== null) addLoss(current.architectureLoss, architectureLoss);
         recorder.step?.({ epoch, step: current.steps, steps, loss: weightLoss, architectureLoss, learningRate });
+        await stopPoint(signal);
       }
       await others?.return?.();
-      progress.epoch++;
-      progress.current = startOfEpoch();
       const snapshot = network.snapshot();
       const scored = dataset.splits.val.slice(0, settings.evaluateSamples);
       const scores =
@@ -201,8 +203,11 @@ export async function runSearch(
               dataset,
               scored,
               device,
+              { signal },
             )
           : null;
+      progress.epoch++;
+      progress.current = startOfEpoch();
       await recorder.epoch(
         {
           ...job.describe(snapshot),

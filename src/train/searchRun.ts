@@ -6,11 +6,9 @@ import { formatDuration } from '../base/text.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
-import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
-import type { EventLog } from '../run/eventLog.ts';
+import { saveCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
-import type { RunFolder } from '../run/folder.ts';
-import { openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { type OpenRun, openRun, planRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
@@ -19,7 +17,15 @@ import { type Genotype, requireMethod, summariseGenotype } from '../space/genoty
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { METHODS } from './methods.ts';
-import { everyMinutes, prepareMachine, type RunWatcher, SILENT, statusOf, versions } from './runner.ts';
+import {
+  endWithError,
+  everyMinutes,
+  prepareMachine,
+  type RunWatcher,
+  SILENT,
+  tellNotices,
+  versions,
+} from './runner.ts';
 import { createSearch, runSearch, type Search, type SearchEpoch, type SearchRecorder } from './search.ts';
 import { restoreSearch, type SearchState, storeSearch } from './searchState.ts';
 import { createLoss, searchSettings } from './settings.ts';
@@ -34,17 +40,29 @@ export interface SearchOutcome {
   readonly peakBytes: number;
 }
 
-/** Searches as the settings say; see `espalier search --help`. */
-export async function searchRun(request: RunRequest, watcher: RunWatcher = SILENT): Promise<SearchOutcome> {
+/**
+ * Searches as the settings say; see `espalier search --help`. An aborted `signal` ends it after the step in progress.
+ * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
+ */
+export async function searchRun(
+  request: RunRequest,
+  watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
+): Promise<SearchOutcome> {
   const plan = planRun('search', settings.search, request);
   const { config } = plan;
   const prepared = await prepareSearch(config);
   const { search, dataset, device, describe } = prepared;
-  if (plan.folder) restoreSearch(search, loadCheckpoint<SearchState>(plan.folder.last));
-  const { folder, log } = openRun('search', plan);
+  const run = openRun<SearchState>('search', plan);
+  const { folder, log, checkpoint } = run;
   const { progress, network } = search;
+  const save = () => {
+    saveCheckpoint(folder.last, storeSearch(search));
+    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  };
   const started = performance.now();
   try {
+    if (checkpoint) restoreSearch(search, checkpoint);
     log.append({
       type: 'start',
       command: request.command ?? 'espalier search',
@@ -52,6 +70,7 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
       versions: versions(),
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
+    tellNotices(run, watcher);
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
@@ -61,7 +80,8 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
       device,
       loss: await createLoss(dataset, config, device),
       describe,
-      recorder: createRecorder({ folder, log, watcher, config, search, resumed: plan.folder !== null }),
+      recorder: createRecorder({ run, watcher, config, search, save }),
+      signal,
     });
     const { genotype } = describe(network.snapshot());
     const seconds = (performance.now() - started) / 1000;
@@ -73,11 +93,9 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
     const report = writeReport(folder);
     return { run: folder.path, genotype, report, seconds, peakBytes: memory().peakBytes };
   } catch (error) {
-    log.append({ type: 'end', status: statusOf(error), message: (error as Error).message });
-    writeReport(folder);
-    throw error;
+    throw endWithError('search', run, error, save);
   } finally {
-    log.close();
+    run.close();
   }
 }
 
@@ -109,20 +127,16 @@ async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
 }
 
 /** Writes what happens to the log, the tables and the checkpoint, and tells the watcher. */
-function createRecorder(run: {
-  folder: RunFolder;
-  log: EventLog;
+function createRecorder(job: {
+  run: OpenRun<SearchState>;
   watcher: RunWatcher;
   config: SearchConfig;
   search: Search;
-  resumed: boolean;
+  save: () => void;
 }): SearchRecorder {
-  const { folder, log, watcher, config, search, resumed } = run;
-  const results = openResults(folder.results, resumed ? search.progress.epoch - 1 : undefined);
-  const save = () => {
-    saveCheckpoint(folder.last, storeSearch(search));
-    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: search.progress.epoch });
-  };
+  const { run, watcher, config, search, save } = job;
+  const { folder, log } = run;
+  const results = openResults(folder.results, search.progress.epoch - 1);
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, steps, loss, learningRate }) {

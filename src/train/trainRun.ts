@@ -1,6 +1,8 @@
 /**
  * @file A training in a run folder: settings to a network, the loop, its scores, and everything it leaves behind. What `espalier train` and the library call.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
 import { openDataSet } from '../data/detect.ts';
@@ -11,10 +13,9 @@ import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
 import type { Network } from '../models/network.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
-import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
-import type { EventLog } from '../run/eventLog.ts';
-import { openRunFolder, type RunFolder } from '../run/folder.ts';
-import { openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { saveCheckpoint } from '../run/checkpoint.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { type OpenRun, openRun, planRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
@@ -31,7 +32,15 @@ import {
   transferWeights,
 } from './loadNetwork.ts';
 import { runTraining, startOfTraining, type Training, type TrainRecorder } from './retrain.ts';
-import { everyMinutes, prepareMachine, type RunWatcher, SILENT, statusOf, versions } from './runner.ts';
+import {
+  endWithError,
+  everyMinutes,
+  prepareMachine,
+  type RunWatcher,
+  SILENT,
+  tellNotices,
+  versions,
+} from './runner.ts';
 import { scoreRun } from './scoreRun.ts';
 import { createLoss, trainSettings } from './settings.ts';
 import { restoreTraining, storeTraining, type TrainState } from './trainState.ts';
@@ -52,19 +61,31 @@ export interface TrainOutcome {
   readonly peakBytes: number;
 }
 
-/** Trains as the settings say; see `espalier train --help`. */
-export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT): Promise<TrainOutcome> {
+/**
+ * Trains as the settings say; see `espalier train --help`. An aborted `signal` ends it after the step in progress.
+ * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
+ */
+export async function trainRun(
+  request: RunRequest,
+  watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
+): Promise<TrainOutcome> {
   const plan = planRun('train', settings.train, request);
   const { config } = plan;
   const { training, description, dataset, device, note } = await prepareTraining(config, plan.folder?.path);
   requireFullBatch(config, dataset);
-  if (plan.folder) restoreTraining(training, loadCheckpoint<TrainState>(plan.folder.last));
-  const { folder, log } = openRun('train', plan);
+  const run = openRun<TrainState>('train', plan);
+  const { folder, log, checkpoint } = run;
   const { progress, network } = training;
+  const save = () => {
+    saveCheckpoint(folder.last, storeTraining(training));
+    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  };
   const { parameters, multiplyAdds } = countNetwork(network.graph, config.crop);
   const classes = dataset.classes.map(({ name }) => name);
   const started = performance.now();
   try {
+    if (checkpoint) restoreTraining(training, checkpoint);
     if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
     saveDescription(folder, description);
     log.append({
@@ -74,7 +95,8 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       versions: versions(),
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
-    if (note !== undefined && !plan.folder) {
+    tellNotices(run, watcher);
+    if (note !== undefined && !checkpoint) {
       log.append({ type: 'note', message: note });
       watcher.line(note);
     }
@@ -86,7 +108,8 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       settings: trainSettings(config),
       device,
       loss: await createLoss(dataset, config, device),
-      recorder: createRecorder({ folder, log, watcher, config, training, classes, resumed: plan.folder !== null }),
+      recorder: createRecorder({ run, watcher, config, training, classes, save }),
+      signal,
     });
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
     const scores = await scoreRun({
@@ -96,6 +119,7 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       reduction: config.scale,
       longSide: config.longSide,
       device,
+      signal,
     });
     const duration = formatDuration((performance.now() - started) / 1000);
     log.append({ type: 'end', status: 'done', message: `best mIoU ${progress.bestMiou.toFixed(4)} after ${duration}` });
@@ -113,11 +137,9 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       peakBytes: memory().peakBytes,
     };
   } catch (error) {
-    log.append({ type: 'end', status: statusOf(error), message: (error as Error).message });
-    writeReport(folder);
-    throw error;
+    throw endWithError('train', run, error, save);
   } finally {
-    log.close();
+    run.close();
   }
 }
 
@@ -137,9 +159,11 @@ export interface PreparedTraining {
   readonly note?: string;
 }
 
-/** A run that goes on takes the architecture that its folder holds. */
+/** A run that goes on takes the architecture that its folder holds, if it came so far. */
 async function prepareTraining(config: TrainConfig, folder?: string): Promise<PreparedTraining> {
-  const architecture = readArchitecture(folder ?? config.arch);
+  const architecture = readArchitecture(
+    folder !== undefined && existsSync(join(folder, 'network.json')) ? folder : config.arch,
+  );
   const device = prepareMachine(config);
   const opened = await openDataSet(config.data, { seed: config.seed });
   const dataset = {
@@ -168,22 +192,18 @@ function startFrom(from: string, network: Network): string {
 }
 
 /** Writes what happens to the log, the tables and the checkpoints, and tells the watcher. */
-function createRecorder(run: {
-  folder: RunFolder;
-  log: EventLog;
+function createRecorder(job: {
+  run: OpenRun<TrainState>;
   watcher: RunWatcher;
   config: TrainConfig;
   training: Training;
   classes: readonly string[];
-  resumed: boolean;
+  save: () => void;
 }): TrainRecorder {
-  const { folder, log, watcher, config, training, classes, resumed } = run;
+  const { run, watcher, config, training, classes, save } = job;
+  const { folder, log } = run;
   const { progress } = training;
-  const results = openResults(folder.results, resumed ? progress.epoch - 1 : undefined);
-  const save = () => {
-    saveCheckpoint(folder.last, storeTraining(training));
-    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
-  };
+  const results = openResults(folder.results, progress.epoch - 1);
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, loss, learningRate, done }) {
