@@ -3,7 +3,7 @@
  */
 import { blocksOf } from '../space/cell.ts';
 import { type AutoDeepLabGenotype, createGenotype } from '../space/genotype.ts';
-import { type Fail, show } from '../space/genotypeFields.ts';
+import { type Fail } from '../space/genotypeFields.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 import { decodeCell } from './cell.ts';

@@ -6,7 +6,7 @@ import { DINTS_OPERATOR_NAMES, rankOfOperators } from '../space/dintsOperators.t
 import { isFeasible } from '../space/dintsTopologies.ts';
 import { layerEdges, levelsOf, membersOf, nodeSetCount, patternTransitions } from '../space/dintsTrellis.ts';
 import { createDintsGenotype, type DintsGenotype } from '../space/genotype.ts';
-import { type Fail, show } from '../space/genotypeFields.ts';
+import { type Fail } from '../space/genotypeFields.ts';
 import { logSoftmax } from './softmax.ts';
 import { viterbi } from './viterbi.ts';
 

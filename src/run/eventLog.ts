@@ -6,6 +6,7 @@ import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, wri
 import { dirname } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { faultOf } from './eventFields.ts';
 import type { RunEvent, RunEventBody } from './events.ts';
 import { onDisk } from './files.ts';
 
@@ -69,16 +70,24 @@ export function readEventsFrom(path: string, offset: number): { events: RunEvent
   }
   try {
     const bytes = readRange(file, offset, fstatSync(file).size);
-    const end = bytes.lastIndexOf(0x0a) + 1;
-    const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
-    const where = (index: number) => `${path}, ${offset === 0 ? '' : `after byte ${offset}, `}line ${index + 1}`;
-    return { events: lines.map((line, index) => parseEvent(line, where(index))), offset: offset + end };
+    const where = (line: number) => `${path}, ${offset === 0 ? '' : `after byte ${offset}, `}line ${line}`;
+    const { events, end } = parseEvents(bytes, where);
+    return { events, offset: offset + end };
   } finally {
     closeSync(file);
   }
 }
 
-/** Checks what every event has; the rest is trusted, so that a newer log can still be read. */
+/**
+ * The events of whole lines and the bytes that they take; `where` names the place of a line in errors.
+ * @throws DataError when a whole line is not an event.
+ */
+export function parseEvents(bytes: Buffer, where: (line: number) => string): { events: RunEvent[]; end: number } {
+  const end = bytes.lastIndexOf(0x0a) + 1;
+  const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+  return { events: lines.map((line, index) => parseEvent(line, where(index + 1))), end };
+}
+
 function parseEvent(line: string, where: string): RunEvent {
   let value: unknown;
   try {
@@ -94,6 +103,8 @@ function parseEvent(line: string, where: string): RunEvent {
     Number.isSafeInteger(event.seq) &&
     typeof event.time === 'string';
   if (!valid) throw new DataError(`${where}: expected an event with type, seq and time, came ${line.slice(0, 60)}`);
+  const fault = faultOf(event as Record<string, unknown>);
+  if (fault !== undefined) throw new DataError(`${where}: ${fault}, came ${line.slice(0, 60)}`);
   return event as RunEvent;
 }
 

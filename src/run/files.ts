@@ -106,6 +106,8 @@ const REASONS: Record<string, readonly [reason: string, advice: string]> = {
   EROFS: ['the disk is read-only', FORBIDDEN],
   EACCES: ['it may not be written to', FORBIDDEN],
   EPERM: ['it may not be written to', FORBIDDEN],
+  // What Node says of a folder that is to be made on a read-only disk.
+  ENOENT: ['a folder of the path is missing or the disk is read-only', FORBIDDEN],
   ENOTDIR: ['a part of the path is a file', FORBIDDEN],
 };
 

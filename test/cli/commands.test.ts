@@ -1,13 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodePng, encodePng } from '../../src/data/png.ts';
+import { decodePng } from '../../src/data/png.ts';
 import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
-import { paintScene } from '../../src/data/scenes.ts';
+import { writePictureFolder } from '../helpers/pictureFolder.ts';
+import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 
 const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 let folder = '';
@@ -27,52 +28,9 @@ function espalier(...words: string[]): { out: string; error: string; code: numbe
   }
 }
 
-const TINY_SEARCH = [
-  'preset=demo',
-  'epochs=2',
-  'warmupEpochs=1',
-  'batch=2',
-  'crop=33',
-  'layers=2',
-  'filters=2',
-  'blocks=1',
-  'evaluateSamples=1',
-  'workers=0',
-];
-const TINY_TRAIN = [
-  'preset=demo',
-  'epochs=2',
-  'batch=2',
-  'crop=33',
-  'filters=2',
-  'stem=[4, 4, 8]',
-  'aspp.filters=8',
-  'decoder.filters=8',
-  'decoder.lowLevel=4',
-  'workers=0',
-  'evaluateEvery=1',
-];
-
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
-  for (const [split, count, seed] of [
-    ['train', 6, 1],
-    ['val', 2, 100],
-  ] as const) {
-    for (const kind of ['images', 'masks']) mkdirSync(join(folder, 'own', kind, split), { recursive: true });
-    for (let i = 0; i < count; i++) {
-      const { width, height, image, label } = paintScene(seed + i, 64, 48);
-      writeFileSync(
-        join(folder, 'own', 'images', split, `p${i}.png`),
-        encodePng({ width, height, channels: 3, data: image }),
-      );
-      writeFileSync(
-        join(folder, 'own', 'masks', split, `p${i}.png`),
-        encodePng({ width, height, channels: 1, data: label }),
-      );
-    }
-  }
-  writeFileSync(join(folder, 'own', 'data.yaml'), `classes: [${SCENE_CLASSES.map(({ name }) => name).join(', ')}]\n`);
+  writePictureFolder(join(folder, 'own'), { train: 6, val: 2 });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
