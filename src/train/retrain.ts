@@ -13,8 +13,9 @@ import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
 import { splitBatch, toTensors } from './batch.ts';
-import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchDivergence } from './descend.ts';
+import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss } from './descend.ts';
 import { evaluate, type Scores } from './evaluate.ts';
+import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
 import { reduced } from './inference.ts';
 import { stopPoint } from './stop.ts';
 
@@ -60,6 +61,7 @@ export interface TrainProgress {
   /** Seconds of training so far. */
   seconds: number;
   bestMiou: number;
+  health: Health;
 }
 
 export const startOfTraining = (): TrainProgress => ({
@@ -68,6 +70,7 @@ export const startOfTraining = (): TrainProgress => ({
   current: startOfEpoch(),
   seconds: 0,
   bestMiou: -1,
+  health: startOfHealth(),
 });
 
 const startOfEpoch = () => ({ steps: 0, loss: noLoss(), learningRate: 0 });
@@ -160,7 +163,6 @@ export async function runTraining(
   const share = () => shareDone(settings.budget, progress, steps);
   const schedule = poly(settings.learningRate, settings.power);
   const inference = averaged ?? network;
-  const checkLoss = watchDivergence('the training');
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
   try {
@@ -174,12 +176,14 @@ export async function runTraining(
         const learningRate = rate();
         const plan = { ...settings, ignore: dataset.ignore };
         const value = descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
-        checkLoss(value);
+        const skipped = !Number.isFinite(value);
+        if (skipped) mendStatistics(network.parameters);
+        checkLoss('the training', progress.health, value);
         progress.step++;
         current.steps++;
         current.learningRate = learningRate;
         addLoss(current.loss, value);
-        if (averaged)
+        if (averaged && !skipped)
           averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
         progress.seconds += (performance.now() - clock) / 1000;
         clock = performance.now();

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, relative } from 'node:path';
 import { NumericError, StoppedError } from '../base/errors.ts';
 import { chooseDevice, engineFacts, threads } from '../engine/device.ts';
+import type { EventLog } from '../run/eventLog.ts';
 import type { RunStatus } from '../run/events.ts';
 import type { RunFolder } from '../run/folder.ts';
 import type { OpenRun } from '../run/openRun.ts';
@@ -42,6 +43,12 @@ export function tellNotices({ notices, log }: OpenRun<unknown>, watcher: RunWatc
     log.append({ type: 'warning', message });
     watcher.line(`note: ${message}`);
   }
+}
+
+/** Says what looks wrong, once now and once for the log. */
+export function tellWarning(message: string, log: EventLog, watcher: RunWatcher): void {
+  log.append({ type: 'warning', message });
+  watcher.line(`warning: ${message}`);
 }
 
 /**

@@ -10,8 +10,9 @@ import type { Tensor } from '../engine/tensor.ts';
 import { adam, type Optimiser, sgd } from '../nn/optimisers.ts';
 import { cosine, type Schedule } from '../nn/schedules.ts';
 import { toTensors } from './batch.ts';
-import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchDivergence } from './descend.ts';
+import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss } from './descend.ts';
 import { evaluate, type Scores } from './evaluate.ts';
+import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
 import { reduced } from './inference.ts';
 import type { ArchitectureState, SearchNetwork } from './method.ts';
 import { stopPoint } from './stop.ts';
@@ -51,9 +52,15 @@ export interface SearchProgress {
   step: number;
   /** The epoch that has begun. */
   current: { steps: number; weightLoss: MeanLoss; architectureLoss: MeanLoss };
+  health: Health;
 }
 
-export const startOfSearch = (): SearchProgress => ({ epoch: 0, step: 0, current: startOfEpoch() });
+export const startOfSearch = (): SearchProgress => ({
+  epoch: 0,
+  step: 0,
+  current: startOfEpoch(),
+  health: startOfHealth(),
+});
 
 const startOfEpoch = () => ({ steps: 0, weightLoss: noLoss(), architectureLoss: noLoss() });
 
@@ -168,7 +175,10 @@ export async function runSearch(
   const schedule: Schedule = cosine(settings.weights.learningRate, settings.weights.minimumLearningRate);
   const { learn, adapt } = searchDescents(search, settings);
   const lossOf = (batch: Batch) => searchLoss(network, batch, device, loss);
-  const checkLoss = watchDivergence('the search');
+  const check = (value: number) => {
+    if (!Number.isFinite(value)) mendStatistics(network.weights);
+    checkLoss('the search', progress.health, value);
+  };
   try {
     while (progress.epoch < settings.epochs) {
       const { epoch, current } = progress;
@@ -179,12 +189,12 @@ export async function runSearch(
         if (current.steps === steps) break;
         const learningRate = learningRateAt(current.steps);
         const weightLoss = descend(learn, learningRate, () => lossOf(batch));
-        checkLoss(weightLoss);
+        check(weightLoss);
         let architectureLoss: number | null = null;
         if (others) {
           const { value: other } = await others.next();
           architectureLoss = descend(adapt, settings.architecture.learningRate, () => lossOf(other));
-          checkLoss(architectureLoss);
+          check(architectureLoss);
         }
         progress.step++;
         current.steps++;

@@ -16,6 +16,7 @@ import type { SearchConfig } from '../run/schemas.ts';
 import { type Genotype, requireMethod, summariseGenotype } from '../space/genotype.ts';
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
+import { isSound, slowWarning } from './health.ts';
 import { METHODS } from './methods.ts';
 import {
   endWithError,
@@ -24,6 +25,7 @@ import {
   type RunWatcher,
   SILENT,
   tellNotices,
+  tellWarning,
   versions,
 } from './runner.ts';
 import { createSearch, runSearch, type Search, type SearchEpoch, type SearchRecorder } from './search.ts';
@@ -137,6 +139,7 @@ function createRecorder(job: {
   const { run, watcher, config, search, save } = job;
   const { folder, log } = run;
   const results = openResults(folder.results, search.progress.epoch - 1);
+  const warn = (message: string) => tellWarning(message, log, watcher);
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, steps, loss, learningRate }) {
@@ -145,7 +148,7 @@ function createRecorder(job: {
         `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`,
       );
       log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate });
-      clock.ask();
+      if (isSound(search.progress.health)) clock.ask();
     },
     epoch(event) {
       const { epoch, skipShare } = event;
@@ -162,12 +165,13 @@ function createRecorder(job: {
       watcher.line(
         `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${miou}  entropy ${event.operatorEntropy.toFixed(3)}/${event.moveEntropy.toFixed(3)}  ${summariseGenotype(genotype)}`,
       );
-      if (skipShare > 0.5) {
-        const message = `${Math.round(100 * skipShare)} % of the decoded operators are skips: the search may be collapsing; stop earlier or lower architecture.learningRate`;
-        log.append({ type: 'warning', message });
-        watcher.line(`warning: ${message}`);
-      }
-      save();
+      const slow = slowWarning(search.progress.health, epoch, event.weightLoss);
+      if (slow) warn(slow);
+      if (skipShare > 0.5)
+        warn(
+          `${Math.round(100 * skipShare)} % of the decoded operators are skips: the search may be collapsing; stop earlier or lower architecture.learningRate`,
+        );
+      if (isSound(search.progress.health)) save();
       clock.saved();
     },
   };

@@ -9,6 +9,7 @@ import { openDataSet } from '../data/detect.ts';
 import { samplesOf, submissionValues } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
+import { countPredicted } from '../metrics/confusion.ts';
 import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
 import type { Network } from '../models/network.ts';
@@ -24,6 +25,7 @@ import { readArchitecture } from './architecture.ts';
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunTraining } from './dryRun.ts';
 import type { Scores } from './evaluate.ts';
+import { isSound, slowWarning } from './health.ts';
 import {
   createDescribed,
   loadNetwork,
@@ -39,6 +41,7 @@ import {
   type RunWatcher,
   SILENT,
   tellNotices,
+  tellWarning,
   versions,
 } from './runner.ts';
 import { scoreRun } from './scoreRun.ts';
@@ -121,6 +124,7 @@ export async function trainRun(
       device,
       signal,
     });
+    if (countPredicted(scores.confusion) === 1 && classes.length > 1) tellWarning(ONE_CLASS, log, watcher);
     const duration = formatDuration((performance.now() - started) / 1000);
     log.append({ type: 'end', status: 'done', message: `best mIoU ${progress.bestMiou.toFixed(4)} after ${duration}` });
     const report = writeReport(folder);
@@ -142,6 +146,9 @@ export async function trainRun(
     run.close();
   }
 }
+
+const ONE_CLASS =
+  'the network gives every pixel the same class: it has not learned; lower the learning rate to a tenth, or train longer';
 
 /** Builds everything, takes one step, and says what it costs; writes nothing. */
 export async function trainDryRun(request: RunRequest): Promise<DryRun> {
@@ -209,7 +216,7 @@ function createRecorder(job: {
     step({ epoch, step, loss, learningRate, done }) {
       watcher.progress(Math.min(1, done), `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
       log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate });
-      clock.ask();
+      if (isSound(progress.health)) clock.ask();
     },
     epoch({ epoch, loss, learningRate, scores, best }) {
       const metrics = { loss, learningRate, miou: scores?.miou ?? null, pixelAccuracy: scores?.pixelAccuracy ?? null };
@@ -223,8 +230,10 @@ function createRecorder(job: {
           `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  mIoU ${miou.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
         );
       }
+      const slow = slowWarning(progress.health, epoch, loss);
+      if (slow) tellWarning(slow, log, watcher);
       if (best) saveCheckpoint(folder.best, storeTraining(training));
-      save();
+      if (isSound(progress.health)) save();
       clock.saved();
     },
   };
