@@ -2,20 +2,17 @@
  * @file The rules for losses that go wrong: when a run counts as diverged, when it is warned about, and what a skipped step leaves behind.
  *
  * Steps without a finite loss or gradient are skipped (`descend.ts`); {@link DIVERGED_AFTER} in a row end the run. So do
- * {@link EXPLODED_AFTER} steps in a row whose loss is above {@link EXPLODED_FACTOR} times the mean of the first {@link REFERENCE_STEPS}.
+ * {@link EXPLODED_AFTER} steps in a row whose loss is above {@link EXPLODED_FACTOR} times the first one.
  */
 import { NumericError } from '../base/errors.ts';
 import { noGrad } from '../engine/autograd.ts';
 import * as op from '../engine/operators.ts';
 import { scope } from '../engine/tensor.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { addLoss, type MeanLoss, meanLoss, noLoss } from './descend.ts';
 
 /** Steps in a row without a finite loss after which a run counts as diverged. */
 export const DIVERGED_AFTER = 10;
-/** Steps at the start whose mean loss the later ones are compared with. */
-export const REFERENCE_STEPS = 10;
-/** A loss so many times the first ones is higher than any guess: all classes alike cost the logarithm of their number. */
+/** A loss so many times the first one is higher than any guess: all classes alike cost the logarithm of their number, as fresh weights do. */
 export const EXPLODED_FACTOR = 3;
 /** Steps in a row with such a loss after which a run counts as diverged. */
 export const EXPLODED_AFTER = 20;
@@ -26,11 +23,11 @@ export interface Health {
   lost: number;
   /** Steps in a row with an exploded loss. */
   high: number;
-  /** The first finite losses. */
-  first: MeanLoss;
+  /** The first finite loss; null before it. Not a mean: a step that is far too large shows in the second. */
+  first: number | null;
 }
 
-export const startOfHealth = (): Health => ({ lost: 0, high: 0, first: noLoss() });
+export const startOfHealth = (): Health => ({ lost: 0, high: 0, first: null });
 
 /**
  * Takes the loss of a step.
@@ -42,28 +39,21 @@ export function checkLoss(what: string, health: Health, loss: number): void {
   if (health.lost >= DIVERGED_AFTER)
     throw diverged(what, `${DIVERGED_AFTER} steps in a row without a finite loss or gradient`);
   if (!finite) return;
-  if (health.first.steps < REFERENCE_STEPS) {
-    addLoss(health.first, loss);
-    return;
-  }
-  const reference = meanLoss(health.first);
-  health.high = loss > EXPLODED_FACTOR * reference ? health.high + 1 : 0;
+  health.first ??= loss;
+  health.high = loss > EXPLODED_FACTOR * health.first ? health.high + 1 : 0;
   if (health.high >= EXPLODED_AFTER) {
-    const first = `${reference.toPrecision(3)} in the first ${REFERENCE_STEPS}`;
-    throw diverged(
-      what,
-      `a loss of ${loss.toPrecision(3)} after ${EXPLODED_AFTER} such steps in a row, against ${first}`,
-    );
+    const times = `${EXPLODED_AFTER} steps in a row above ${EXPLODED_FACTOR} times the first loss`;
+    throw diverged(what, `${times}, which was ${health.first.toPrecision(3)}; the last is ${loss.toPrecision(3)}`);
   }
 }
 
 /** Whether the last loss was as it should be: in between, nothing is worth keeping. */
 export const isSound = ({ lost, high }: Health): boolean => lost === 0 && high === 0;
 
-/** What to say after an epoch, not the first, whose loss is no better than the first steps of the run; undefined where it is better. */
+/** What to say after an epoch, not the first, whose loss is no better than that of the first step; undefined where it is better. */
 export function slowWarning({ first }: Health, epoch: number, loss: number): string | undefined {
-  if (epoch < 1 || first.steps < REFERENCE_STEPS || loss < meanLoss(first)) return undefined;
-  return `the loss does not fall: ${loss.toPrecision(3)} in this epoch, ${meanLoss(first).toPrecision(3)} in the first ${REFERENCE_STEPS} steps; ${ADVICE}`;
+  if (epoch < 1 || first === null || loss < first) return undefined;
+  return `the loss does not fall: ${loss.toPrecision(3)} in this epoch, ${first.toPrecision(3)} in the first step; ${ADVICE}`;
 }
 
 /** Puts the entries of running statistics that a skipped step made not finite back to where they began: mean 0, variance 1. */
