@@ -8,7 +8,8 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { engineFacts, search, train } from '../dist/index.js';
+import { engineFacts } from '../dist/engine/device.js';
+import { search, train } from '../dist/index.js';
 
 const { minutes = '20' } = Object.fromEntries(process.argv.slice(2).map((word) => word.split('=')));
 const deadline = performance.now() + Number(minutes) * 60_000;

@@ -98,7 +98,7 @@ it('warns after an epoch whose loss is no better than at the start', () => {
 it('mends running statistics, and nothing else', () => {
   const genotype = randomGenotype({ layers: 2, blocks: 1, filters: 2 }, createRandom(2));
   const options = { inputs: 3, classes: 3, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } } as const;
-  const { parameters } = createDescribed({ genotype, options }, new Generator(1), 'cpu');
+  const { parameters } = createDescribed({ architecture: genotype, options }, new Generator(1), 'cpu');
   const before = new Map([...parameters.entries()].map(([name, tensor]) => [name, tensor.numbers()]));
   const statistics = [...parameters.entries()].filter(([name]) => /runningMean|runningVariance/.test(name));
   expect(statistics.length).toBeGreaterThan(4);
