@@ -24,7 +24,7 @@ export type { Network } from './models/network.ts';
 export { drawGenotype } from './space/drawing.ts';
 export { formatGenotype, type Genotype, parseGenotype } from './space/genotype.ts';
 export { readArchitecture } from './train/architecture.ts';
-export { buildNetwork, openNetwork, search, segment, train } from './train/library.ts';
+export { buildNetwork, openNetwork, search, segment, segmentVolume, train } from './train/library.ts';
 export type { RunWatcher } from './train/runner.ts';
 export type { SearchOutcome } from './train/searchRun.ts';
 export type { TrainOutcome } from './train/trainRun.ts';

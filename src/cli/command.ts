@@ -2,12 +2,21 @@
  * @file What the commands share: words to settings, a progress bar for a run, values for programs.
  */
 import { constants } from 'node:os';
-import type { z } from 'zod';
 import { StoppedError } from '../base/errors.ts';
 import { formatBytes, formatDuration } from '../base/text.ts';
-import { type Layer, layerFor, parseConfig, type Settings, textKeys } from '../run/config.ts';
+import { casesTable, perClassTable } from '../metrics/tables.ts';
+import {
+  type ConfigOf,
+  type Layer,
+  layerFor,
+  parseConfig,
+  type Settings,
+  textKeys,
+  variantsOf,
+} from '../run/config.ts';
 import { loadConfigFile, type RunRequest } from '../run/openRun.ts';
 import type { DryRun } from '../train/dryRun.ts';
+import type { Scores } from '../train/evaluate.ts';
 import type { RunWatcher } from '../train/runner.ts';
 import { parseArguments } from './arguments.ts';
 import { createProgress } from './progress.ts';
@@ -28,38 +37,33 @@ export interface Command {
 export const RUN_FLAGS = ['resume', 'dry-run', 'json'] as const;
 
 /** What the words of a command say, as trusted settings. `config=<file>` adds a layer below the command line. */
-export function readSettings<Schema extends z.ZodObject>(
-  settings: Settings<Schema>,
+export function readSettings<Of extends Settings>(
+  settings: Of,
   words: readonly string[],
   flags: readonly string[] = [],
-): { config: z.output<Schema>; flags: Record<string, boolean>; positionals: string[] } {
-  const { layers, flags: given, positionals } = readLayers(undefined, settings, words, flags);
+): { config: ConfigOf<Of>; flags: Record<string, boolean>; positionals: string[] } {
+  const { layers, flags: given, positionals } = readLayers(words, textsOf(settings), flags);
   return { config: parseConfig(settings, layers), flags: given, positionals };
 }
 
-function readLayers(
-  command: string | undefined,
-  settings: Settings,
+/**
+ * What the words say, not yet trusted, later layers over earlier ones.
+ * @param texts keys whose values stay texts
+ * @param command for files that speak to several commands
+ */
+export function readLayers(
   words: readonly string[],
+  texts: readonly string[],
   flags: readonly string[],
+  command?: string,
 ) {
-  const parsed = parseArguments(words, { flags, texts: textKeys(settings.schema) });
+  const parsed = parseArguments(words, { flags, texts });
   const { config: file, ...layer } = parsed.settings;
   const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, loadConfigFile(String(file))), layer];
   return { layers, flags: parsed.flags, positionals: parsed.positionals };
 }
 
-/** The words of a command that passes settings on to others: one layer, the file of `config=<file>` below the command line. */
-export function readLayer(
-  settings: readonly Settings[],
-  words: readonly string[],
-  flags: readonly string[],
-): { layer: Layer; flags: Record<string, boolean> } {
-  const parsed = parseArguments(words, { flags, texts: settings.flatMap(({ schema }) => textKeys(schema)) });
-  const { config: file, ...layer } = parsed.settings;
-  const below = file === undefined ? {} : loadConfigFile(String(file));
-  return { layer: { ...below, ...layer }, flags: parsed.flags };
-}
+const textsOf = (settings: Settings) => Object.values(variantsOf(settings)).flatMap(({ schema }) => textKeys(schema));
 
 /** What the words of `search` or `train` ask for. */
 export function readRunRequest(
@@ -67,9 +71,16 @@ export function readRunRequest(
   settings: Settings,
   words: readonly string[],
 ): { request: RunRequest; flags: Record<string, boolean> } {
-  const { layers, flags } = readLayers(command, settings, words, RUN_FLAGS);
+  const { layers, flags } = readLayers(words, textsOf(settings), RUN_FLAGS, command);
   return { request: { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` }, flags };
 }
+
+/** Scores as a table: of volumes their means over cases, of pictures those of the whole split. */
+export const scoresTable = (names: readonly string[], scores: Scores): string =>
+  scores.volumes ? casesTable(names, scores.volumes.summary) : perClassTable(names, scores);
+
+/** Scores for programs: without the matrix they follow from. */
+export const plainScores = ({ confusion: _, ...plain }: Scores): Omit<Scores, 'confusion'> => plain;
 
 /** Prints a value for programs. */
 export function printJson(value: unknown): void {

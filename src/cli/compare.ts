@@ -1,10 +1,10 @@
 /**
  * @file `espalier compare`: architectures trained under one budget, in one table and one picture.
  */
-import { parseConfig } from '../run/config.ts';
+import { parseConfig, textKeys } from '../run/config.ts';
 import { settings } from '../run/presets.ts';
 import { compareRuns } from '../train/compareRuns.ts';
-import { type Command, printJson, readLayer, watchRun } from './command.ts';
+import { type Command, printJson, readLayers, watchRun } from './command.ts';
 
 export const compareCommand: Command = {
   name: 'compare',
@@ -13,16 +13,15 @@ export const compareCommand: Command = {
     'compare data=<folder|yaml> archs=<file|run|name>,... budget=<400steps|15min> [seeds=2] [preset=small] [key=value of train ...] [--json]',
   settings: settings.compare,
   async run(words) {
-    const { layer, flags } = readLayer([settings.compare, settings.train], words, ['json']);
+    const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
+    const { layers, flags } = readLayers(words, texts, ['json']);
     const own = Object.keys(settings.compare.schema.shape);
+    /** Of every layer what is the comparison's own, or what goes on to the trainings. */
     const pick = (wanted: boolean) =>
-      Object.fromEntries(Object.entries(layer).filter(([key]) => own.includes(key) === wanted));
+      layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([key]) => own.includes(key) === wanted)));
     const watcher = watchRun('compare');
-    const { folder, architectures, table } = await compareRuns(
-      parseConfig(settings.compare, [pick(true)]),
-      pick(false),
-      watcher,
-    );
+    const config = parseConfig(settings.compare, pick(true));
+    const { folder, architectures, table } = await compareRuns(config, pick(false), watcher);
     watcher.finish();
     if (flags.json) printJson({ folder, architectures });
     else process.stdout.write(`${table}\n${folder}/comparison.{md,csv,svg}\n`);

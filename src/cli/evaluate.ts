@@ -1,20 +1,17 @@
 /**
  * @file `espalier evaluate`: scores the network of a run, class by class.
  */
-import { ConfigError } from '../base/errors.ts';
-import { openDataSet } from '../data/detect.ts';
 import { samplesOf } from '../data/splits.ts';
 import { Generator } from '../engine/device.ts';
-import { perClassTable } from '../metrics/tables.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { loadConfigFile } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { loadNetwork } from '../train/loadNetwork.ts';
+import { openRunData } from '../train/openData.ts';
 import { prepareMachine } from '../train/runner.ts';
 import { scoreRun } from '../train/scoreRun.ts';
 import { inferenceOptions } from '../train/settings.ts';
-import { type Command, printJson, readSettings } from './command.ts';
+import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
 import { createProgress } from './progress.ts';
 
 export const evaluateCommand: Command = {
@@ -27,13 +24,7 @@ export const evaluateCommand: Command = {
     const folder = openRunFolder(config.run);
     const device = prepareMachine(config);
     const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
-    const dataset = await openDataSet(config.data ?? String(loadConfigFile(folder.config).data), { seed: config.seed });
-    if (dataset.classes.length !== description.classes.length) {
-      throw new ConfigError(
-        `${dataset.name} has ${dataset.classes.length} classes, the network tells ${description.classes.length} apart`,
-        'give the data set it was trained on',
-      );
-    }
+    const dataset = await openRunData(folder, description, config.data);
     const { split } = config;
     const bar = createProgress({ label: 'evaluate', total: samplesOf(dataset, split).length });
     const scores = await scoreRun({
@@ -44,14 +35,17 @@ export const evaluateCommand: Command = {
       longSide: description.longSide,
       device,
       split,
-      inference: inferenceOptions(config, 2),
+      options: {
+        largestComponents: description.volumes?.largestComponents ?? [],
+        inference: inferenceOptions(config, description),
+        toleranceMm: config.toleranceMm,
+      },
       onProgress: (done) => bar.update(done),
     });
     bar.finish();
     const report = writeReport(folder);
     const names = dataset.classes.map(({ name }) => name);
-    const { confusion: _, ...plain } = scores;
-    if (flags.json) printJson({ run: folder.path, split, classes: names, ...plain });
-    else process.stdout.write(`${perClassTable(names, scores)}\nreport: ${report}\n`);
+    if (flags.json) printJson({ run: folder.path, split, classes: names, ...plainScores(scores) });
+    else process.stdout.write(`${scoresTable(names, scores)}\nreport: ${report}\n`);
   },
 };

@@ -17,8 +17,9 @@ import { trellisFacts } from '../supernet/network.ts';
 import { readArchitecture } from '../train/architecture.ts';
 import { loadDescription } from '../train/loadNetwork.ts';
 import { measureSearchStep } from '../train/measure.ts';
-import { METHODS } from '../train/methods.ts';
+import { methodOf } from '../train/methods.ts';
 import { prepareMachine } from '../train/runner.ts';
+import { createSearch } from '../train/searchSteps.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const whole = (value: number, description: string) =>
@@ -26,10 +27,10 @@ const whole = (value: number, description: string) =>
 
 const infoSettings = {
   schema: z.strictObject({
-    size: z
-      .tuple([z.int().min(1), z.int().min(1)])
-      .default([1025, 2049])
-      .meta({ expected: '[height, width]', description: 'picture for which multiply-adds are counted' }),
+    size: z.array(z.int().min(1)).min(2).max(3).optional().meta({
+      expected: '[height, width] or [depth, height, width]',
+      description: 'picture or volume for which multiply-adds are counted; 1025 x 2049 or 96 x 96 x 96 by default',
+    }),
     classes: whole(19, 'classes to tell apart'),
     filters: z
       .int()
@@ -53,7 +54,7 @@ type InfoConfig = z.output<typeof infoSettings.schema>;
 export const infoCommand: Command = {
   name: 'info',
   summary: 'parameters, multiply-adds and shape of an architecture',
-  usage: 'info <genotype|run|name|auto-deeplab> [size=[1025,2049]] [classes=19] [filters=F] [--measure] [--json]',
+  usage: 'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [filters=F] [--measure] [--json]',
   settings: infoSettings,
   async run(words) {
     const { config, flags, positionals } = readSettings(infoSettings, words, ['json', 'measure']);
@@ -69,7 +70,7 @@ export const infoCommand: Command = {
 };
 
 function networkInfo(name: string, config: InfoConfig, json: boolean): void {
-  const { size, classes, filters } = config;
+  const { classes, filters } = config;
   const isRun = existsSync(join(name, 'network.json'));
   const { architecture, options } = isRun
     ? loadDescription(openRunFolder(name))
@@ -78,6 +79,7 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
         options: { inputs: 3, classes, ...(filters === undefined ? {} : { filters }) },
       };
   const graph = buildArchitecture(architecture, options);
+  const size = config.size ?? DEFAULT_SIZE[graph.rank];
   const cost = countNetwork(graph, size);
   // Other filters make another network.
   const published = filters === undefined ? comparePublished(name, graph, size) : undefined;
@@ -100,6 +102,9 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
   );
 }
 
+/** The sizes that the papers count at. */
+const DEFAULT_SIZE = { 2: [1025, 2049], 3: [96, 96, 96] } as const;
+
 function costTable(cost: NetworkCost, size: readonly number[]): string {
   const row = (stage: string, parameters: number, multiplyAdds: number) =>
     `${stage.padEnd(12)}${parameters.toLocaleString('en').padStart(14)}${(multiplyAdds / 1e9).toFixed(2).padStart(12)}`;
@@ -114,20 +119,18 @@ async function supernetInfo(config: InfoConfig, flags: Record<string, boolean>):
   const { layers, blocks, classes, atrous, filters = 8 } = config;
   const device = prepareMachine(config);
   const generator = new Generator(0);
-  const space = { layers, filters, blocks, atrous, cellWeights: 'perNode', betaNormalisation: 'outgoing' } as const;
-  const network = METHODS['auto-deeplab'].createSearchNetwork({ generator: generator.id, device }, space, {
-    inputs: 3,
-    classes,
-  });
+  const { batch, crop } = config;
+  const space = parseConfig(settings.search, [{ data: 'none', layers, filters, blocks, atrous, batch, crop }]);
+  const method = methodOf(space);
+  const data = { rank: 2, inputs: 3, classes, batch, size: [crop, crop] } as const;
+  const network = method.createSearchNetwork({ generator: generator.id, device }, data);
   const facts = {
     ...trellisFacts(layers),
     parameters: network.weights.count(),
     architectureParameters: { alpha: network.architecture[0].tensor.size, beta: trellisFacts(layers).edges },
   };
-  const { batch, crop } = config;
-  const defaults = parseConfig(settings.search, [{ data: 'none' }]);
   const measured = flags.measure
-    ? measureSearchStep(network, defaults, { batch, crop: [crop, crop], inputs: 3, classes, device, generator })
+    ? measureSearchStep(createSearch(method, network), { ...data, crop: data.size, device, generator })
     : null;
   if (flags.json) {
     printJson({

@@ -2,9 +2,10 @@
 /**
  * @file The command line: finds the command, runs it, and turns what goes wrong into one line and an exit code.
  */
+import type { z } from 'zod';
 import { ConfigError, EspalierError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
-import { describeConfig } from '../run/config.ts';
+import { describeConfig, variantsOf } from '../run/config.ts';
 import type { Command } from './command.ts';
 import { compareCommand } from './compare.ts';
 import { dataCommand } from './data.ts';
@@ -41,14 +42,21 @@ function help(): string {
 }
 
 function commandHelp({ summary, usage, settings }: Command): string {
-  const rows = settings ? describeConfig(settings.schema) : [];
+  const sections = Object.entries(settings ? variantsOf(settings) : {}).map(([name, { schema, presets = {} }]) => [
+    ...(name === '' ? [] : ['', `${settings?.variants?.key}=${name}`]),
+    ...settingLines(schema),
+    ...(Object.keys(presets).length > 0 ? ['', `presets: ${Object.keys(presets).join(', ')}`] : []),
+  ]);
+  return [summary, '', `  espalier ${usage}`, '', ...sections.flat()].join('\n');
+}
+
+function settingLines(schema: z.ZodObject): string[] {
+  const rows = describeConfig(schema);
   const width = Math.max(0, ...rows.map(({ key }) => key.length));
-  const lines = rows.map(
+  return rows.map(
     ({ key, description, expected, default: value }) =>
       `  ${key.padEnd(width)}  ${description} (${expected}${value === undefined ? '' : `; default ${JSON.stringify(value)}`})`,
   );
-  const presets = settings?.presets ? ['', `presets: ${Object.keys(settings.presets).join(', ')}`] : [];
-  return [summary, '', `  espalier ${usage}`, '', ...lines, ...presets].join('\n');
 }
 
 async function main(words: readonly string[]): Promise<void> {

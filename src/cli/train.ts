@@ -1,10 +1,18 @@
 /**
  * @file `espalier train`: trains an architecture from scratch and scores it.
  */
-import { perClassTable } from '../metrics/tables.ts';
 import { settings } from '../run/presets.ts';
 import { trainDryRun, trainRun } from '../train/trainRun.ts';
-import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
+import {
+  type Command,
+  plainScores,
+  printDryRun,
+  printJson,
+  readRunRequest,
+  scoresTable,
+  stoppable,
+  watchRun,
+} from './command.ts';
 
 export const trainCommand: Command = {
   name: 'train',
@@ -19,11 +27,8 @@ export const trainCommand: Command = {
     const { scores, ...trained } = await stoppable((signal) => trainRun(request, watcher, signal)).finally(
       watcher.finish,
     );
-    const { confusion: _, ...plain } = scores;
-    if (flags.json) printJson({ ...trained, ...plain });
+    if (flags.json) printJson({ ...trained, ...plainScores(scores) });
     else
-      process.stdout.write(
-        `${perClassTable(trained.classes, scores)}\nrun: ${trained.run}\nreport: ${trained.report}\n`,
-      );
+      process.stdout.write(`${scoresTable(trained.classes, scores)}\nrun: ${trained.run}\nreport: ${trained.report}\n`);
   },
 };

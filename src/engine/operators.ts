@@ -146,16 +146,15 @@ export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | nu
   operator('aten::instance_norm').one(x, weight, bias, null, null, true, 0.1, epsilon, false);
 
 /** Average of a window; padding does not count. */
-export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor =>
-  operator(x.shape.length === 5 ? 'aten::avg_pool3d' : 'aten::avg_pool2d').one(
-    x,
-    kernel,
-    stride,
-    padding,
-    false,
-    false,
-    null,
-  );
+export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor => {
+  const pool = operator(x.shape.length === 5 ? 'aten::avg_pool3d' : 'aten::avg_pool2d');
+  // Volumes smaller than the window are refused, whatever the padding: there the sums are divided by hand.
+  if (x.shape.length < 5 || x.shape.slice(2).every((length) => length >= kernel))
+    return pool.one(x, kernel, stride, padding, false, false, null);
+  const padded = (y: Tensor) => pad(y, Array<number>(2 * (x.shape.length - 2)).fill(padding));
+  const sums = (y: Tensor) => pool.one(padded(y), kernel, stride, 0, false, false, 1);
+  return divide(sums(x), sums(ones([1, 1, ...x.shape.slice(2)], x.dtype, x.device)));
+};
 export const maxPool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor =>
   operator(x.shape.length === 5 ? 'aten::max_pool3d' : 'aten::max_pool2d').one(x, kernel, stride, padding, 1, false);
 /** Mean over space, kept as size 1. */

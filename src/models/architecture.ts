@@ -37,19 +37,23 @@ export const isGenotype = (architecture: Architecture): architecture is Genotype
 export function buildArchitecture(architecture: Architecture, options: BuildOptions): NetworkGraph {
   if (isGenotype(architecture)) {
     requireRank(architecture.method, [architecture.rank], options.rank ?? architecture.rank);
-    switch (architecture.method) {
-      case 'auto-deeplab':
-        return buildAutoDeepLab(architecture, options);
-      case 'dints':
-        return buildDints(architecture, options);
-      default:
-        return architecture satisfies never;
-    }
+    return buildGenotype(architecture, options);
   }
   const { network, options: chosen } = architecture;
   const { rank = 2 } = options;
   requireRank(network, NETWORKS[network].ranks, rank);
   return NETWORKS[network].build({ ...options, rank }, chosen);
+}
+
+function buildGenotype(genotype: Genotype, options: BuildOptions): NetworkGraph {
+  switch (genotype.method) {
+    case 'auto-deeplab':
+      return buildAutoDeepLab(genotype, options);
+    case 'dints':
+      return buildDints(genotype, options);
+    default:
+      return genotype satisfies never;
+  }
 }
 
 /**

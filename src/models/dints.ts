@@ -2,6 +2,7 @@
  * @file Builds the discrete network of a DiNTS genotype: a stem into every level, the edges that are on, a stem out of every level. @paper dints section 2
  * Weights have the names of those of the supernet, so that either can be filled from the other.
  */
+import { ArchitectureError } from '../base/errors.ts';
 import { DINTS_OPERATORS } from '../space/dintsOperators.ts';
 import type { DintsEdge } from '../space/dintsTrellis.ts';
 import type { DintsGenotype } from '../space/genotype.ts';
@@ -17,10 +18,19 @@ export interface DintsOptions {
   filters?: number;
 }
 
-/** The network of `genotype`; its last node gives logits at the input's size, whose sides are multiples of 2^(levels + 1). */
+/**
+ * The network of `genotype`; its last node gives logits at the input's size, whose sides are multiples of 2^(levels + 1).
+ * @throws ArchitectureError for an odd number of filters.
+ */
 export function buildDints(genotype: DintsGenotype, options: DintsOptions): NetworkGraph {
   const { inputs, classes, filters = genotype.filters } = options;
   const { levels, topology } = genotype;
+  // The stems and the ways down halve the channels of a level.
+  if (filters % 2 !== 0)
+    throw new ArchitectureError(
+      `filters is ${filters}, a network of dints needs an even number`,
+      `take ${filters + 1}`,
+    );
   const build = new GraphBuilder(genotype.rank, { normOver: 'instance', sideMultiple: 2 ** (levels + 1) });
   const image = build.input(inputs);
   const place: Place = { build, channels: (level) => filters * 2 ** level, relu: reluOnce(build) };

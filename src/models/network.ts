@@ -3,10 +3,11 @@
  */
 import { ShapeError } from '../base/errors.ts';
 import * as op from '../engine/operators.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import { dropPath } from '../nn/dropPath.ts';
 import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
+import { withPaddedSides } from '../nn/padding.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { type GraphNode, type NetworkGraph, requireSides, resizeTarget } from './graph.ts';
 
@@ -14,9 +15,12 @@ import { type GraphNode, type NetworkGraph, requireSides, resizeTarget } from '.
 export interface Network {
   readonly graph: NetworkGraph;
   readonly parameters: ParameterSet;
-  /** Logits `[batch, classes, ...spatial]` at the size of the input `[batch, channels, ...spatial]`. */
+  /**
+   * Logits `[batch, classes, ...spatial]` at the size of the input `[batch, channels, ...spatial]`. Where the graph asks for multiples, other sides are a
+   * `ShapeError` in training and padded at inference.
+   */
   forward(images: Tensor, pass: Pass): Tensor;
-  /** The logits of `forward`, then those of the auxiliary nodes of the graph at their own sizes, finest first. */
+  /** The logits of `forward`, unpadded, then those of the auxiliary nodes of the graph at their own sizes, finest first. */
   forwardAll(images: Tensor, pass: Pass): Tensor[];
 }
 
@@ -41,14 +45,21 @@ export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, opt
         `the network reads [batch, ${channels[0]}, ${graph.rank} sizes], got [${images.shape.join(', ')}]`,
       );
     }
-    requireSides(images.shape.slice(2), graph.sideMultiple);
     return walk(graph, layers, counts, images, pass, wanted);
   };
   return {
     graph,
     parameters,
-    forward: (images, pass) => run(images, pass, readers.logits, logits)[0],
-    forwardAll: (images, pass) => run(images, pass, readers.all, all),
+    forward(images, pass) {
+      const only = (x: Tensor) => run(x, pass, readers.logits, logits)[0];
+      if (!pass.training) return withPaddedSides(only, images, graph.sideMultiple);
+      requireSides(images.shape.slice(2), graph.sideMultiple);
+      return only(images);
+    },
+    forwardAll(images, pass) {
+      requireSides(images.shape.slice(2), graph.sideMultiple);
+      return run(images, pass, readers.all, all);
+    },
   };
 }
 
@@ -130,9 +141,10 @@ function createLayer(
     case 'resize':
       return ([x], _, sizes) => op.resize(x, resizeTarget(node, x.shape.slice(2), sizes));
     case 'shift':
-      return single(op.shift);
+      // In scopes of their own: what is made on the way would hold memory until the pass ends.
+      return single((x) => scope(() => op.shift(x)));
     case 'add':
-      return (terms) => terms.slice(1).reduce((total, term) => op.add(total, term), terms[0]);
+      return (terms) => scope(() => terms.reduce(op.add));
     case 'concat':
       return (parts) => op.concat(parts, 1);
     case 'dropPath':

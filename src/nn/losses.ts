@@ -91,6 +91,7 @@ export function deepSupervision(
   outputs: readonly Tensor[],
   labels: Tensor,
 ): Tensor {
+  if (outputs.length === 1) return loss(outputs[0], labels);
   const weights = outputs.map((_, level) => 2 ** -level);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return scope(() =>

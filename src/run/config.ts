@@ -19,20 +19,27 @@ export interface Settings<Schema extends z.ZodObject = z.ZodObject> {
   readonly base?: Layer;
   /** Keys of which exactly one holds: a layer that sets one takes the others of earlier layers away. */
   readonly exclusive?: readonly string[];
+  /** Other settings that hold instead of these when the setting `key` names them; `key` is in every schema, this one's is its default. */
+  readonly variants?: { readonly key: string; readonly others: Readonly<Record<string, Settings>> };
 }
+
+/** What settings are parsed to: that of one variant. */
+export type ConfigOf<Of extends Settings> =
+  | z.output<Of['schema']>
+  | (Of extends { variants: { others: Record<string, infer Other extends Settings> } }
+      ? z.output<Other['schema']>
+      : never);
 
 /**
  * Merges the layers, later ones first, over the preset they name and the defaults, and checks the result. Keys may be dotted; lists replace
  * lists; null takes a key back to its default.
  *
- * @throws ConfigError for an unknown key, a value of the wrong kind or out of range, an unknown preset.
+ * @throws ConfigError for an unknown key, a key of another variant, a value of the wrong kind or out of range, an unknown preset.
  */
-export function parseConfig<Schema extends z.ZodObject>(
-  settings: Settings<Schema>,
-  layers: readonly Layer[],
-): z.output<Schema> {
-  const keys = configKeys(settings.schema);
+export function parseConfig<Of extends Settings>(all: Of, layers: readonly Layer[]): ConfigOf<Of> {
   const expanded = layers.map((layer) => expandKeys(layer));
+  const settings = chosenVariant(all, expanded);
+  const keys = configKeys(settings.schema);
   const preset = findPreset(settings, expanded);
   const layered: Record<string, unknown> = {};
   for (const layer of [settings.base ?? {}, preset, ...expanded]) {
@@ -43,13 +50,21 @@ export function parseConfig<Schema extends z.ZodObject>(
     mergeInto(layered, layer);
   }
   const merged = withoutNulls(layered);
+  refuseOtherVariants(merged, all, settings);
   refuseUnknown(merged, settings.schema, [], keys);
   if (settings.exclusive && !settings.exclusive.some((key) => key in merged)) {
     throw new ConfigError(`expected one of ${settings.exclusive.join(', ')}, came none`);
   }
   const result = settings.schema.safeParse(merged);
   if (!result.success) throw configErrorOf(result.error.issues[0], settings.schema, merged);
-  return result.data;
+  return result.data as ConfigOf<Of>;
+}
+
+/** The settings and all their variants, by the value of the key that chooses; a single one under an empty name. */
+export function variantsOf(settings: Settings): Readonly<Record<string, Settings>> {
+  if (!settings.variants) return { '': settings };
+  const { key, others } = settings.variants;
+  return { [String(unwrapDefault(settings.schema, key))]: settings, ...others };
 }
 
 /** Every dotted key of a schema, in its order. */
@@ -117,6 +132,39 @@ export function layerFor(command: string | undefined, layer: Layer): Layer {
   return result;
 }
 
+/** The variant that the last layer which says so asks for; an unknown one is left to the check of the key. */
+function chosenVariant(settings: Settings, layers: readonly Layer[]): Settings {
+  const { variants } = settings;
+  if (!variants) return settings;
+  const wanted = layers.findLast((layer) => layer[variants.key] !== undefined && layer[variants.key] !== null);
+  const name = wanted?.[variants.key];
+  return typeof name === 'string' && Object.hasOwn(variants.others, name) ? variants.others[name] : settings;
+}
+
+/** A key that only other variants have is no mistake of spelling: the error says whose it is. */
+function refuseOtherVariants(values: Layer, all: Settings, chosen: Settings): void {
+  if (!all.variants) return;
+  const { key } = all.variants;
+  const own = new Set(configKeys(chosen.schema));
+  for (const [name, { schema }] of Object.entries(variantsOf(all))) {
+    const others = configKeys(schema).filter((other) => !own.has(other));
+    const found = others.find((other) => other.split('.').reduce<unknown>(fieldOf, values) !== undefined);
+    if (found === undefined) continue;
+    const current = String(unwrapDefault(chosen.schema, key));
+    throw new ConfigError(
+      `"${found}" is a setting of ${key}=${name}, not of ${key}=${current}`,
+      `leave it out or set ${key}=${name}`,
+    );
+  }
+}
+
+const fieldOf = (group: unknown, key: string): unknown => (isGroup(group) ? group[key] : undefined);
+
+const unwrapDefault = (schema: z.ZodObject, key: string): unknown => {
+  const leaf = schema.shape[key];
+  return leaf instanceof z.ZodDefault ? leaf.parse(undefined) : undefined;
+};
+
 function findPreset(settings: Settings, layers: readonly Layer[]): Layer {
   const name = layers.findLast((layer) => layer.preset !== undefined)?.preset;
   if (name === undefined || name === null) return {};
@@ -172,7 +220,7 @@ function configErrorOf(issue: z.core.$ZodIssue, schema: z.ZodObject, values: Lay
   // The issue may point into a list; the setting is its longest prefix in the schema.
   const found = settingsOf(schema).find(({ key }) => `${path.join('.')}.`.startsWith(`${key}.`));
   if (!found) return new ConfigError(`${path.join('.')}: ${issue.message}`);
-  const value = found.key.split('.').reduce<unknown>((group, key) => (isGroup(group) ? group[key] : undefined), values);
+  const value = found.key.split('.').reduce<unknown>(fieldOf, values);
   if (value === undefined) {
     return new ConfigError(`${found.key}: expected ${expectedOf(found.leaf)}, came nothing`, `add ${found.key}=...`);
   }

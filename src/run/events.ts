@@ -36,12 +36,15 @@ export type RunEventBody =
   | {
       readonly type: 'architecture';
       readonly epoch: number;
-      /** The architecture parameters by group, nested lists in the order of the search space. */
-      readonly alpha: unknown;
-      readonly beta: unknown;
+      /** Tables of logits, nested lists in the order of the search space: alpha and beta of Auto-DeepLab, edges and ops of DiNTS. */
+      readonly alpha?: unknown;
+      readonly beta?: unknown;
+      readonly edges?: unknown;
+      readonly ops?: unknown;
+      /** Mean entropies in nats by what they are of: operators, moves, patterns. */
       readonly entropies: Readonly<Record<string, number | null>>;
-      /** The most probable path of resolutions, one a layer. */
-      readonly path: readonly number[];
+      /** The most probable path of resolutions, one a layer; absent where an architecture has no single path. */
+      readonly path?: readonly number[];
       /** The genotype decoded now. */
       readonly genotype: unknown;
     }
@@ -53,6 +56,14 @@ export type RunEventBody =
       readonly pixelAccuracy: number | null;
       readonly meanAccuracy: number | null;
       readonly iou: readonly (number | null)[];
+      /** Of volumes, over their foreground: means over cases, then over classes. */
+      readonly volumes?: {
+        readonly dice: number | null;
+        readonly surfaceDice: number | null;
+        readonly hausdorff95Mm: number | null;
+        /** Of classes 1, 2, ... */
+        readonly diceByClass: readonly (number | null)[];
+      };
       readonly classNames?: readonly string[];
     }
   | { readonly type: 'warning'; readonly message: string }

@@ -31,6 +31,8 @@ export interface RunFolder {
   readonly confusionCsv: string;
   readonly confusionPicture: string;
   readonly perClassCsv: string;
+  /** Of volumes: one row a case and class. */
+  readonly perCaseCsv: string;
   readonly samples: string;
   readonly report: string;
 }
@@ -112,6 +114,7 @@ function describe(path: string): RunFolder {
     confusionCsv: join(path, 'confusion_matrix.csv'),
     confusionPicture: join(path, 'confusion_matrix.png'),
     perClassCsv: join(path, 'per_class.csv'),
+    perCaseCsv: join(path, 'per_case.csv'),
     samples: join(path, 'samples'),
     report: join(path, 'report.html'),
   };

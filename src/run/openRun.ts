@@ -3,10 +3,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { z } from 'zod';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { type Checkpoint, hasCheckpoint, loadCheckpoint } from './checkpoint.ts';
-import { formatConfig, type Layer, parseConfig, parseConfigText, type Settings } from './config.ts';
+import { type ConfigOf, formatConfig, type Layer, parseConfig, parseConfigText, type Settings } from './config.ts';
 import { type EventLog, openEventLog } from './eventLog.ts';
 import { setAside, writeAtomically } from './files.ts';
 import { createRunFolder, listRunFolders, openRunFolder, type RunFolder } from './folder.ts';
@@ -29,11 +28,11 @@ export interface PlannedRun<Config> {
 }
 
 /** The settings that hold, before anything is written. */
-export function planRun<Schema extends z.ZodObject>(
+export function planRun<Of extends Settings>(
   command: string,
-  settings: Settings<Schema>,
+  settings: Of,
   { layers, resume }: RunRequest,
-): PlannedRun<z.output<Schema>> {
+): PlannedRun<ConfigOf<Of>> {
   if (!resume) return { config: parseConfig(settings, layers), folder: null };
   const { name, runs = 'runs' } = Object.assign({}, ...layers) as { name?: string; runs?: string };
   const folder = findRun(command, runs, name);

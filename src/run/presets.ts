@@ -2,7 +2,14 @@
  * @file Named sets of settings for every command: where to start. A preset holds only what differs from the defaults.
  */
 import type { Settings } from './config.ts';
-import { compareSchema, evaluateSchema, predictSchema, searchSchema, trainSchema } from './schemas.ts';
+import {
+  autoDeepLabSearchSchema,
+  compareSchema,
+  dintsSearchSchema,
+  evaluateSchema,
+  predictSchema,
+  trainSchema,
+} from './schemas.ts';
 
 /** What the trainings of Auto-DeepLab have in common. @paper auto-deeplab section 4.2 */
 const PAPER = {
@@ -22,7 +29,7 @@ const PAPER = {
 /** What each command can be set to. */
 export const settings = {
   search: {
-    schema: searchSchema,
+    schema: autoDeepLabSearchSchema,
     presets: {
       // A minute or two on two cores: embedded scenes, a short trellis.
       demo: {
@@ -57,6 +64,29 @@ export const settings = {
       },
       // Auto-DeepLab, section 4.1: Cityscapes at half resolution.
       paper: { epochs: 40, warmupEpochs: 20, batch: 2, crop: 321, scale: 2, layers: 12, filters: 8, blocks: 5 },
+    },
+    variants: {
+      key: 'method',
+      others: {
+        dints: {
+          schema: dintsSearchSchema,
+          presets: {
+            // A minute or two on two cores: embedded scenes, few layers and levels, and logits that move in some dozen steps.
+            demo: {
+              epochs: 5,
+              warmupEpochs: 1,
+              batch: 8,
+              crop: 64,
+              layers: 4,
+              levels: 3,
+              width: 0.125,
+              architecture: { learningRate: 0.05 },
+              augmentation: { scale: [0.5, 1] },
+              evaluateSamples: 16,
+            },
+          },
+        },
+      },
     },
   },
   train: {

@@ -57,6 +57,9 @@ function summarySection(data: ReportData): Markup | undefined {
   );
   const evaluation = data.events.findLast((event) => event.type === 'evaluation');
   const tiles: [name: string, value: string, detail?: string][] = [];
+  const dice = Math.max(...epochs.map(({ metrics }) => metrics.dice ?? -1));
+  const diceEpoch = epochs.find(({ metrics }) => metrics.dice === dice);
+  if (diceEpoch) tiles.push(['best mean Dice', inPercent(dice), whenOf(diceEpoch.epoch, 'val')]);
   if (best) tiles.push(['best mIoU', inPercent(best.miou), whenOf(best.epoch, best.split)]);
   if (evaluation) {
     const when = whenOf(evaluation.epoch, evaluation.split);
@@ -66,7 +69,7 @@ function summarySection(data: ReportData): Markup | undefined {
   }
   if (lastEpoch) {
     tiles.push(['epochs done', `${lastEpoch.epoch + 1}${typeof planned === 'number' ? ` of ${planned}` : ''}`]);
-    const told = new Set(evaluation ? ['miou', 'pixelAccuracy', 'meanAccuracy'] : ['miou']);
+    const told = new Set(evaluation ? ['miou', 'dice', 'pixelAccuracy', 'meanAccuracy'] : ['miou', 'dice']);
     for (const [key, value] of Object.entries(lastEpoch.metrics))
       if (!told.has(key) && value !== null) tiles.push([words(key), short(value), `epoch ${lastEpoch.epoch + 1}`]);
   }
@@ -106,7 +109,8 @@ function architectureSection({ events, genotypeDrawing }: ReportData): Markup | 
 
 /** When the most probable path changed. */
 function pathHistory(states: readonly EventOf<'architecture'>[]): Markup | undefined {
-  const changes = states.filter(({ path }, i) => i === 0 || path.join() !== states[i - 1].path.join());
+  const paths = states.flatMap(({ epoch, path }) => (path ? [{ epoch, path }] : []));
+  const changes = paths.filter(({ path }, i) => i === 0 || path.join() !== paths[i - 1].path.join());
   if (changes.length < 2) return undefined;
   const shown = changes.slice(-12);
   return html`<h3>Changes of the path</h3><div class="scroll"><table class="numbers">

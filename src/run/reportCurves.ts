@@ -34,6 +34,7 @@ export function curvesSection(data: ReportData): Markup | undefined {
       series: [...stepSeries(data, ({ loss }) => loss, true), ...metricSeries(epochs, /loss$/i, ', epoch mean')],
     },
     { title: 'mIoU, %', xLabel: 'epoch', series: scoreSeries(data), include: [0] },
+    { title: 'mean Dice of the foreground', xLabel: 'epoch', series: metricSeries(epochs, /^dice$/), include: [0, 1] },
     {
       title: 'learning rate',
       xLabel: 'epoch',

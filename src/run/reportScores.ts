@@ -8,21 +8,51 @@ import { dataUri, type Hole, html, type Markup } from './reportHtml.ts';
 const MOST_CLASSES = 40;
 const MOST_CONFUSIONS = 10;
 
-/** IoU and accuracy by class, the means last; those of the last evaluation where there is no table. */
+/** How a column of per_class.csv is shown: under which head, and as what. */
+const COLUMNS: Readonly<Record<string, { head: string; show: (value: string, body: readonly string[]) => string }>> = {
+  iou: { head: 'IoU %', show: (value) => percent(value) },
+  accuracy: { head: 'accuracy %', show: (value) => percent(value) },
+  support: { head: 'pixels %', show: (value, body) => percent(shareOf(value, body)) },
+  dice: { head: 'Dice %', show: (value) => percent(value) },
+  surface_dice: { head: 'surface Dice %', show: (value) => percent(value) },
+  hausdorff95_mm: { head: 'HD95 mm', show: (value) => (value === '' ? '–' : Number(value).toFixed(2)) },
+  cases: { head: 'cases', show: (value) => value },
+};
+/** Columns that have no mean. */
+const COUNTS = ['support', 'cases'];
+
+/** Scores by class with a bar for the first of them, the means last; those of the last evaluation where there is no table. */
 export function perClassSection(data: ReportData): Markup | undefined {
-  const rows = data.perClass?.slice(1) ?? rowsOfEvaluation(data);
-  if (rows === undefined) return undefined;
+  const [header, ...rows] = data.perClass ?? [['class', 'iou'], ...(rowsOfEvaluation(data) ?? [])];
+  if (rows.length === 0) return undefined;
+  const keys = header.slice(1).filter((key) => Object.hasOwn(COLUMNS, key));
   const body = data.perClass ? rows.slice(0, -1) : rows;
   const mean = data.perClass ? rows.at(-1) : undefined;
-  const pixels = body.reduce((sum, [, , , support]) => sum + (Number(support) || 0), 0);
-  const line = ([name = '', iou = '', accuracy = '', support = '']: readonly string[], last: boolean) => html`<tr>
-<th scope="row">${name}</th><td class="bar"><i style="width:${width(iou)}%"></i></td><td>${percent(iou)}</td>
-<td>${percent(accuracy)}</td><td>${last || pixels === 0 ? '' : percent(String(Number(support) / pixels))}</td></tr>`;
+  const cellOf = (row: readonly string[], key: string): string => row[header.indexOf(key)] ?? '';
+  const cell = (row: readonly string[], key: string): string => {
+    if (row === mean && COUNTS.includes(key)) return '';
+    return COLUMNS[key].show(
+      cellOf(row, key),
+      body.map((other) => cellOf(other, key)),
+    );
+  };
+  const line = (row: readonly string[]) => html`<tr>
+<th scope="row">${row[0] ?? ''}</th><td class="bar"><i style="width:${width(row[1] ?? '')}%"></i></td>${keys.map((key) => html`<td>${cell(row, key)}</td>`)}</tr>`;
+  const notes = [
+    keys.includes('accuracy') ? 'Accuracy is the share of the labelled pixels that were found' : '',
+    keys.includes('dice') ? 'Scores are means over the cases in which the class is' : '',
+    '– stands where there is nothing to measure.',
+  ];
   return html`<section><h2>Classes</h2><div class="scroll"><table class="numbers">
-<thead><tr><th scope="col">class</th><th></th><th scope="col">IoU %</th><th scope="col">accuracy %</th><th scope="col">pixels %</th></tr></thead>
-<tbody>${body.map((row) => line(row, false))}</tbody>${mean && html`<tfoot>${line(mean, true)}</tfoot>`}</table></div>
-<p class="quiet">Accuracy is the share of the labelled pixels that were found; – stands where there is nothing to measure.</p></section>`;
+<thead><tr><th scope="col">class</th><th></th>${keys.map((key) => html`<th scope="col">${COLUMNS[key].head}</th>`)}</tr></thead>
+<tbody>${body.map(line)}</tbody>${mean && html`<tfoot>${line(mean)}</tfoot>`}</table></div>
+<p class="quiet">${notes.filter((note) => note !== '').join('; ')}</p></section>`;
 }
+
+const shareOf = (value: string, all: readonly string[]): string => {
+  const total = all.reduce((sum, one) => sum + (Number(one) || 0), 0);
+  return total === 0 ? '' : String(Number(value) / total);
+};
 
 /** The matrix by rows in per cent, and the confusions that cost most pixels. */
 export function confusionSection({ confusion, confusionPicture }: ReportData): Markup | undefined {

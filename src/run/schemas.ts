@@ -33,20 +33,7 @@ const choice = <const Names extends readonly [string, ...string[]]>(
     description,
   );
 
-const pair = z.tuple([z.int().min(1), z.int().min(1)]);
-const cropSize = z.union([
-  pair,
-  z
-    .int()
-    .min(1)
-    .transform((size): [number, number] => [size, size]),
-]);
-const crop = (size: number) =>
-  setting(
-    cropSize.default([size, size]),
-    'a whole number or [height, width]',
-    'crop in pixels; one number is a square',
-  );
+const sides = z.union([z.int().min(1), z.array(z.int().min(1)).min(2).max(3)]);
 const group = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
 
 const machine = {
@@ -80,8 +67,18 @@ const augmentation = group({
     'range of the random resize',
   ),
   step: notNegative(0.25, 'grid of the random resize; 0 draws any scale'),
-  flip: switched(true, 'random horizontal flip'),
+  flip: switched(true, 'random horizontal flip; volumes are mirrored along every axis'),
   colour: share(0, 'strength of random brightness, contrast and saturation'),
+  rotation: notNegative(0.3, 'of volumes: largest turn about each axis, in radians'),
+  zoom: setting(
+    z
+      .tuple([z.number().positive(), z.number().positive()])
+      .refine(([low, high]) => low <= high)
+      .default([0.8, 1.2]),
+    'two numbers [smallest, largest] above 0',
+    'of volumes: range of the random enlargement',
+  ),
+  intensity: switched(true, 'of volumes: random noise, smoothing, scale, shift and gamma'),
 });
 const classWeights = choice(
   ['none', 'sqrt', 'median'],
@@ -94,23 +91,86 @@ const scale = setting(
   'reduction of the pictures: 2 halves height and width',
 );
 
-/** Settings of `espalier search`. Defaults are the paper's, section 4.1, where it states them. */
-export const searchSchema = z.strictObject({
-  data: text('folder or YAML file of the data set'),
-  method: choice(['auto-deeplab'], 'auto-deeplab', 'search method'),
-  ...run,
-  ...machine,
-  epochs: whole(1, 40, 'passes over the first half of the pictures'),
-  warmupEpochs: whole(0, 20, 'epochs before the architecture moves'),
-  batch: whole(1, 2, 'pictures a step'),
-  crop: crop(321),
+const overlap = setting(
+  z.number().min(0).lt(1).default(0.5),
+  'a number from 0 below 1',
+  'share of a window that its neighbour sees too',
+);
+
+const normalisation = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('window'),
+    window: z.tuple([z.number(), z.number()]),
+    mean: z.number(),
+    deviation: z.number().positive(),
+  }),
+  z.strictObject({ kind: z.literal('zscore'), percentiles: z.tuple([z.number(), z.number()]) }),
+  z.strictObject({ kind: z.literal('none') }),
+]);
+/** What only volumes need; `espalier data check` proposes a preparation. */
+const volumes = {
+  foregroundShare: share(2 / 3, 'of volumes: share of the patches that are centred on a class other than background'),
+  preparation: group({
+    spacingMm: setting(
+      z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
+      'three numbers above 0, [depth, height, width]',
+      "of volumes: millimetres from voxel to voxel that they are resampled to; by default each one's own",
+    ),
+    normalisation: setting(
+      z.array(normalisation).min(1).optional(),
+      'a list, one of {kind: window|zscore|none, ...} for each modality',
+      'of volumes: how intensities become numbers about zero; by default a window for CT and z-scores for others',
+    ),
+    cropForeground: setting(
+      z.boolean().optional(),
+      'true or false',
+      'of volumes: cut away the outer slices that hold nothing; by default true',
+    ),
+  }),
+  fold: whole(0, 0, 'of volumes without a split: which fold is validated on, from 0'),
+  folds: whole(2, 5, 'of volumes without a split: number of folds'),
+  overlap,
+};
+
+/** What every method can be set to; `defaults` are the method's own. */
+const searchKeys = (defaults: { epochs: number; crop: number }) => ({
+  epochs: whole(1, defaults.epochs, 'passes over the first half of the samples'),
+  warmupEpochs: whole(0, defaults.epochs / 2, 'epochs before the architecture moves'),
+  batch: whole(1, 2, 'samples a step'),
+  crop: setting(
+    sides.default(defaults.crop),
+    'a whole number, [height, width] or [depth, height, width]',
+    'crop or patch; one number is a square or a cube',
+  ),
   scale,
   splitFraction: setting(
     z.number().gt(0).lt(1).default(0.5),
     'a number between 0 and 1',
-    'share of the pictures that train weights; the rest trains the architecture',
+    'share of the samples that train weights; the rest trains the architecture',
   ),
   layers: whole(2, 12, 'layers of the trellis (L)'),
+  classWeights,
+  augmentation,
+  ...volumes,
+  evaluateSamples: whole(0, 100, 'validation samples scored after an epoch; 0 scores none'),
+  ...loading,
+});
+const searchStart = <const Name extends string>(method: Name) => ({
+  data: text('folder or YAML file of the data set'),
+  method: setting(z.literal(method).default(method as never), 'auto-deeplab or dints', 'search method'),
+  ...run,
+  ...machine,
+});
+const weightDescent = (decay: number) => ({
+  momentum: share(0.9, 'momentum of the weights'),
+  decay: notNegative(decay, 'weight decay of the weights'),
+  clip: notNegative(5, 'largest norm of the gradient of the weights; 0 does not clip'),
+});
+
+/** Settings of `espalier search method=auto-deeplab`. Defaults are the paper's, section 4.1, where it states them. */
+export const autoDeepLabSearchSchema = z.strictObject({
+  ...searchStart('auto-deeplab'),
+  ...searchKeys({ epochs: 40, crop: 321 }),
   filters: whole(1, 8, 'filter multiplier (F)'),
   blocks: whole(1, 5, 'blocks of a cell (B)'),
   stemFilters: optionalWhole('channels of the stem; the method decides by default'),
@@ -124,18 +184,32 @@ export const searchSchema = z.strictObject({
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
     minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),
-    momentum: share(0.9, 'momentum of the weights'),
-    decay: notNegative(3e-4, 'weight decay of the weights'),
-    clip: notNegative(5, 'largest norm of the gradient of the weights; 0 does not clip'),
+    ...weightDescent(3e-4),
   }),
   architecture: group({
     learningRate: positive(0.003, 'learning rate of the architecture (Adam)'),
     decay: notNegative(0.001, 'weight decay of the architecture'),
   }),
-  classWeights,
-  augmentation,
-  evaluateSamples: whole(0, 100, 'validation pictures scored after an epoch; 0 scores none'),
-  ...loading,
+});
+
+/** Settings of `espalier search method=dints`. Defaults are the paper's, sections 3 and 4, where it states them. */
+export const dintsSearchSchema = z.strictObject({
+  ...searchStart('dints'),
+  ...searchKeys({ epochs: 40, crop: 96 }),
+  levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
+  width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
+  budget: group({
+    memory: setting(
+      z.number().positive().default(1),
+      'a share up to 1, or bytes above 1',
+      'memory wanted for the edges: a share of that of the largest architecture, or bytes at batch and crop',
+    ),
+  }),
+  weights: group({
+    learningRate: positive(0.025, 'learning rate of the weights (SGD), halved at 40 and 80 % after the warm-up'),
+    ...weightDescent(4e-5),
+  }),
+  architecture: group({ learningRate: positive(0.001, 'learning rate of the architecture (Adam)') }),
 });
 
 /** Settings of `espalier train`. Defaults are the paper's, section 4.2, where it states them. */
@@ -159,7 +233,11 @@ export const trainSchema = z.strictObject({
     'float32',
     'what is computed with in training; weights, losses and inference stay float32',
   ),
-  crop: crop(513),
+  crop: setting(
+    sides.optional(),
+    'a whole number, [height, width] or [depth, height, width]',
+    'crop or patch; one number is a square or a cube; by default 513 for pictures and 96 for volumes',
+  ),
   scale,
   longSide: optionalWhole('pixels of the longer side that every picture is brought to before anything else'),
   filters: optionalWhole(
@@ -178,6 +256,12 @@ export const trainSchema = z.strictObject({
     'a number above 0 up to 1',
     'scheduled drop path: probability to keep a path at the end; 1 is off',
   ),
+  loss: choice(
+    ['auto', 'cross-entropy', 'dice-cross-entropy'],
+    'auto',
+    'loss; auto takes cross-entropy for pictures and Dice + cross-entropy for volumes',
+  ),
+  deepSupervision: switched(false, 'a loss also on logits at coarser levels, of networks that have them (unet)'),
   classWeights,
   ohem: share(0, 'share of the hardest pixels that count; 0 counts all'),
   ema: setting(z.number().min(0).lt(1).default(0), 'a number from 0 below 1', 'decay of averaged weights; 0 is off'),
@@ -200,6 +284,13 @@ export const trainSchema = z.strictObject({
     ),
   }),
   augmentation,
+  ...volumes,
+  toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
+  postprocess: choice(
+    ['none', 'largest-component'],
+    'none',
+    'of volumes: keep only the largest connected component of every class whose validation Dice it raises',
+  ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
   ...loading,
 });
@@ -253,14 +344,9 @@ const testTimeAugmentation = group({
 });
 const checkpoint = choice(['best', 'last'], 'best', 'which weights of the run');
 const window = setting(
-  z.union([z.int().min(1), z.array(z.int().min(1)).min(2).max(3)]).optional(),
+  sides.optional(),
   'a whole number or a list, one for each axis',
   'sides of the sliding window; by default pictures are read as a whole and volumes by the crop of the training',
-);
-const overlap = setting(
-  z.number().min(0).lt(1).default(0.5),
-  'a number from 0 below 1',
-  'share of a window that its neighbour sees too',
 );
 
 /** Settings of `espalier evaluate`. */
@@ -274,6 +360,7 @@ export const evaluateSchema = z.strictObject({
   tta: testTimeAugmentation,
   window,
   overlap,
+  toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
   workers: loading.workers,
 });
 
@@ -293,8 +380,8 @@ export const predictSchema = z.strictObject({
   ),
 });
 
-/** Trusted settings, defaults filled in; crops are `[height, width]`. */
-export type SearchConfig = z.output<typeof searchSchema>;
+/** Trusted settings, defaults filled in; `method` tells searches apart. */
+export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
 export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;

@@ -166,7 +166,7 @@ export function parseGenotype(content: unknown, where: string): Genotype {
 
 /** A genotype of Auto-DeepLab drawn uniformly: path, predecessors (two distinct ones a block) and operators (never zero). */
 export function randomGenotype(
-  options: { layers: number; blocks: number; filters: number; atrous?: 'dense' | 'separable' },
+  options: { layers: number; blocks: number; filters: number; atrous?: 'dense' | 'separable'; rank?: 2 | 3 },
   random: Random,
 ): AutoDeepLabGenotype {
   const names = DECODED_OPERATOR_NAMES;
@@ -177,7 +177,7 @@ export function randomGenotype(
     return [draw(Math.min(first, second)), draw(Math.max(first, second))];
   });
   return createGenotype({
-    rank: 2,
+    rank: options.rank ?? 2,
     filters: options.filters,
     atrous: options.atrous ?? 'dense',
     path: randomPath(options.layers, random),

@@ -6,8 +6,9 @@ import * as op from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { normal } from '../nn/initialisers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
-import { edgeCount } from '../space/cell.ts';
-import { OPERATOR_NAMES } from '../space/operators.ts';
+import { edgeCount, edgeIndex } from '../space/cell.ts';
+import type { AutoDeepLabGenotype } from '../space/genotype.ts';
+import { OPERATOR_NAMES, type OperatorName } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 
 /** Raw logits as plain numbers: what is logged, stored and decoded. */
@@ -76,6 +77,15 @@ export function createArchitectureParameters(
       };
     },
   };
+}
+
+/** Probabilities of 1 for the operators that a genotype keeps, and for zero on every other edge, `[edges, operators]`. */
+export function oneHotOperators({ blocks, cell }: AutoDeepLabGenotype, device = 'cpu'): Tensor {
+  const chosen: OperatorName[] = Array(edgeCount(blocks)).fill('zero');
+  for (const { block, inputs } of cell)
+    for (const { from, operator } of inputs) chosen[edgeIndex(block - 1, from)] = operator;
+  const rows = chosen.flatMap((name) => OPERATOR_NAMES.map((other) => (other === name ? 1 : 0)));
+  return op.toDevice(fromArray(rows, [chosen.length, OPERATOR_NAMES.length]), device);
 }
 
 const MOVES = 3;

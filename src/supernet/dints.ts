@@ -5,6 +5,7 @@
 import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { convolution, instanceNorm, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
+import { withPaddedSides } from '../nn/padding.ts';
 import { ParameterSet } from '../nn/parameters.ts';
 import { DINTS_OPERATOR_NAMES } from '../space/dintsOperators.ts';
 import { type LayerEdge, layerEdges } from '../space/dintsTrellis.ts';
@@ -29,7 +30,7 @@ export interface DintsSupernet {
   readonly parameters: ParameterSet;
   readonly architecture: DintsArchitecture;
   /**
-   * Logits `[batch, classes, ...spatial]` at the size of the input, whose sides are multiples of 2^(levels + 1).
+   * Logits `[batch, classes, ...spatial]` at the size of the input; sides that are no multiples of 2^(levels + 1) are padded.
    * With a genotype the edges that it keeps count fully and all others are not computed: its discrete network on these weights.
    */
   forward(images: Tensor, pass: Pass, genotype?: DintsGenotype): Tensor;
@@ -52,26 +53,29 @@ export function createDintsSupernet(origin: ParameterSet['origin'], options: Din
   return {
     parameters,
     architecture,
-    forward(images, pass, genotype) {
-      const plan = genotype ? planOf(genotype, edges) : relaxedPlan(architecture, options, edges);
-      const read = new Set(plan[0].map(({ edge }) => edges[edge].from));
-      let nodes = stemsIn.map((stem, level) => (read.has(level) ? stem(images, pass) : undefined));
-      plan.forEach((moves, layer) => {
-        const values = nodes.map((node) => node && nodeValue(node));
-        const sums: (Tensor | undefined)[] = nodes.map(() => undefined);
-        for (const { edge, mixture } of moves) {
-          const { from, to } = edges[edge];
-          const input = values[from];
-          if (!input) continue;
-          const term = grid[layer][edge](input, mixture, pass);
-          const sum = sums[to];
-          sums[to] = sum === undefined ? term : op.add(sum, term);
-        }
-        nodes = sums;
-      });
-      return stemOut(nodes, pass);
-    },
+    forward: (images, pass, genotype) =>
+      withPaddedSides((padded) => run(padded, pass, genotype), images, 2 ** (levels + 1)),
   };
+
+  function run(images: Tensor, pass: Pass, genotype?: DintsGenotype): Tensor {
+    const plan = genotype ? planOf(genotype, edges) : relaxedPlan(architecture, options, edges);
+    const read = new Set(plan[0].map(({ edge }) => edges[edge].from));
+    let nodes = stemsIn.map((stem, level) => (read.has(level) ? stem(images, pass) : undefined));
+    plan.forEach((moves, layer) => {
+      const values = nodes.map((node) => node && nodeValue(node));
+      const sums: (Tensor | undefined)[] = nodes.map(() => undefined);
+      for (const { edge, mixture } of moves) {
+        const { from, to } = edges[edge];
+        const input = values[from];
+        if (!input) continue;
+        const term = grid[layer][edge](input, mixture, pass);
+        const sum = sums[to];
+        sums[to] = sum === undefined ? term : op.add(sum, term);
+      }
+      nodes = sums;
+    });
+    return stemOut(nodes, pass);
+  }
 }
 
 /** What is computed: by layer the edges, each with its operators. */

@@ -3,7 +3,7 @@
  * Weights have the names of those of the discrete network in `models/dints.ts`.
  */
 import * as op from '../engine/operators.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import { convolution, instanceNorm, type Layer, type Pass, type Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS, type DintsOperator } from '../space/dintsOperators.ts';
@@ -49,13 +49,18 @@ export function createEdge(
     }),
   );
   return (input, mixture, pass) => {
-    const moved = move(input, pass);
-    const terms = mixture.map(({ operator, weight }) => {
-      const compute = operators.get(operator);
-      if (compute) return compute(moved.rectified(), weight, pass);
-      return weight === null ? moved.value : op.multiply(moved.value, weight);
+    // Made outside the scope, since other edges read it too.
+    if (to > from || (to === from && mixture.some(({ operator }) => operators.has(operator)))) input.rectified();
+    // Autograd holds what it needs: the rest of what is made on the way is freed here.
+    return scope(() => {
+      const moved = move(input, pass);
+      const terms = mixture.map(({ operator, weight }) => {
+        const compute = operators.get(operator);
+        if (compute) return compute(moved.rectified(), weight, pass);
+        return weight === null ? moved.value : op.multiply(moved.value, weight);
+      });
+      return terms.reduce(op.add);
     });
-    return terms.reduce(op.add);
   };
 }
 

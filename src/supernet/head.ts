@@ -9,7 +9,7 @@ import type { ParameterSet } from '../nn/parameters.ts';
 import { LEVELS } from '../space/trellis.ts';
 import { searchNormalise } from './mixedOp.ts';
 
-/** Maps the states of the last layer by level to logits of spatial `size`. */
+/** Maps the states of the last layer by level to logits of spatial `size`; levels without a state are left out. */
 export type SearchHead = (states: ReadonlyMap<number, Tensor>, size: readonly number[], pass: Pass) => Tensor;
 
 /** Creates one head per stride: 1x1, 3x3 at rate 96 / stride, image pooling; concatenated, 1x1 to classes. */
@@ -45,7 +45,7 @@ export function createSearchHead(
     };
   });
   return (states, size, pass) => {
-    const logits = levels.map((level) => op.resize(heads[level](states.get(level) as Tensor, pass), size));
+    const logits = [...states].map(([level, state]) => op.resize(heads[level](state, pass), size));
     return logits.reduce(op.add);
   };
 }

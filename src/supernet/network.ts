@@ -5,8 +5,14 @@ import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import { ParameterSet } from '../nn/parameters.ts';
+import type { AutoDeepLabGenotype } from '../space/genotype.ts';
 import { LEVELS, trellisEdges, trellisNodes } from '../space/trellis.ts';
-import { type ArchitectureParameters, type BetaNormalisation, createArchitectureParameters } from './architecture.ts';
+import {
+  type ArchitectureParameters,
+  type BetaNormalisation,
+  createArchitectureParameters,
+  oneHotOperators,
+} from './architecture.ts';
 import { type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
 import { createSearchHead } from './head.ts';
 import { searchNormalise } from './mixedOp.ts';
@@ -36,8 +42,11 @@ export interface SupernetOptions {
 export interface Supernet {
   readonly parameters: ParameterSet;
   readonly architecture: ArchitectureParameters;
-  /** Logits `[batch, classes, ...spatial]` at the size of the input. */
-  forward(images: Tensor, pass: Pass): Tensor;
+  /**
+   * Logits `[batch, classes, ...spatial]` at the size of the input. With a genotype only its path and its operators count, each fully, and only the
+   * head at the path's end; where the layer before the last has no state of the level, the cell reads zeros as it does relaxed.
+   */
+  forward(images: Tensor, pass: Pass, genotype?: AutoDeepLabGenotype): Tensor;
 }
 
 /** Creates weights and architecture parameters; the two live in sets of their own, so that no optimiser takes both. */
@@ -55,15 +64,17 @@ export function createSupernet(origin: ParameterSet['origin'], options: Supernet
   return {
     parameters,
     architecture,
-    forward(images, pass) {
-      const edgeProbabilities = cellProbabilities(architecture.operatorProbabilities(), blocks);
-      const moves = architecture.moveProbabilities();
+    forward(images, pass, genotype) {
+      const operators = genotype ? oneHotOperators(genotype, images.device) : architecture.operatorProbabilities();
+      const edgeProbabilities = cellProbabilities(operators, blocks);
+      const moves = genotype ? undefined : architecture.moveProbabilities();
       const move = (transition: number, from: number, kind: number) =>
-        op.select(op.select(op.select(moves, 0, transition), 0, from), 0, kind);
+        moves && op.select(op.select(op.select(moves, 0, transition), 0, from), 0, kind);
       const [halfSize, quarterSize] = stem(images, pass);
       // states[layer + 1][level]: layer -1 is the stem at stride 2 (as level -1), layer 0 the stem at stride 4.
       const states: Map<number, Tensor>[] = [new Map([[-1, halfSize]]), new Map([[0, quarterSize]])];
       for (const node of nodes) {
+        if (genotype && genotype.path[node.layer - 1] !== node.level) continue;
         while (states.length < node.layer + 2) states.push(new Map());
         states[node.layer + 1].set(node.level, node.resolutionState(states, move, edgeProbabilities, pass));
       }
@@ -90,7 +101,8 @@ interface TrellisNode {
   /** The state at a resolution: the cells of all incoming moves, weighted by their probabilities. @paper auto-deeplab eq. 6 */
   resolutionState(
     states: readonly Map<number, Tensor>[],
-    move: (transition: number, from: number, kind: number) => Tensor,
+    /** Undefined stands for 1. */
+    move: (transition: number, from: number, kind: number) => Tensor | undefined,
     probabilities: CellProbabilities,
     pass: Pass,
   ): Tensor;
@@ -126,15 +138,20 @@ function createNode(
     layer,
     level,
     resolutionState(states, move, probabilities, pass) {
-      const before = beforeLast(states[layer - 1].get(earlier) as Tensor, pass);
+      const present = incoming.flatMap((edge, i) => {
+        const state = states[layer].get(edge.from);
+        return state ? [{ edge, i, last: inputs[i](state, pass) }] : [];
+      });
+      const early = states[layer - 1].get(earlier);
+      const before = early ? beforeLast(early, pass) : op.zerosLike(present[0].last);
       // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
-      const lasts = incoming.map((edge, i) =>
-        op.resize(inputs[i](states[layer].get(edge.from) as Tensor, pass), before.shape.slice(2)),
+      const lasts = present.map(({ last }) => op.resize(last, before.shape.slice(2)));
+      const moves = present.map(
+        ({ edge }) => move(edge.layer, edge.from, edge.move) ?? op.ones([], before.dtype, before.device),
       );
-      const moves = incoming.map((edge) => move(edge.layer, edge.from, edge.move));
       if (shared) return shared.resolutionState(lasts, before, op.stack(moves, 0), probabilities);
-      return lasts
-        .map((last, i) => cells[i].resolutionState([last], before, op.stack([moves[i]], 0), probabilities))
+      return present
+        .map(({ i }, p) => cells[i].resolutionState([lasts[p]], before, op.stack([moves[p]], 0), probabilities))
         .reduce(op.add);
     },
   };

@@ -3,14 +3,16 @@
  */
 import { join } from 'node:path';
 import { rasteriseDrawing, samplePicture } from '../data/overlay.ts';
+import { planesPicture } from '../data/planes.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import { drawConfusion } from '../metrics/drawConfusion.ts';
-import { confusionCsv, perClassCsv } from '../metrics/tables.ts';
+import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../metrics/tables.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { drawGenotype } from '../space/drawing.ts';
 import { formatGenotype, type Genotype } from '../space/genotype.ts';
 import type { ScoredPicture, Scores } from './evaluate.ts';
+import type { ScoredVolume } from './evaluateVolumes.ts';
 
 /** genotype.json and genotype.svg. */
 export function writeGenotype(folder: RunFolder, genotype: Genotype): void {
@@ -18,14 +20,16 @@ export function writeGenotype(folder: RunFolder, genotype: Genotype): void {
   writeAtomically(folder.genotypeDrawing, drawGenotype(genotype));
 }
 
-/** per_class.csv, confusion_matrix.csv and confusion_matrix.png. */
+/** per_class.csv, confusion_matrix.csv and confusion_matrix.png; of volumes also per_case.csv. */
 export async function writeScores(
   folder: RunFolder,
   classes: readonly SegmentationClass[],
   scores: Scores,
 ): Promise<void> {
   const names = classes.map(({ name }) => name);
-  writeAtomically(folder.perClassCsv, perClassCsv(names, scores));
+  const { volumes } = scores;
+  writeAtomically(folder.perClassCsv, volumes ? perClassCasesCsv(names, volumes.summary) : perClassCsv(names, scores));
+  if (volumes) writeAtomically(folder.perCaseCsv, perCaseCsv(names, volumes.cases));
   writeAtomically(folder.confusionCsv, confusionCsv(names, scores.confusion));
   writeAtomically(folder.confusionPicture, await rasteriseDrawing(drawConfusion(names, scores.confusion)));
 }
@@ -34,6 +38,17 @@ export async function writeScores(
 export function writeSample(folder: RunFolder, classes: readonly SegmentationClass[], picture: ScoredPicture): string {
   const path = join(folder.samples, `${fileName(picture.id)}.png`);
   writeAtomically(path, samplePicture({ ...picture, image: toBytes(picture.image), classes }));
+  return path;
+}
+
+/** samples/<id>.png: three slices of a volume. Returns the path. */
+export function writeVolumeSample(
+  folder: RunFolder,
+  classes: readonly SegmentationClass[],
+  volume: ScoredVolume,
+): string {
+  const path = join(folder.samples, `${fileName(volume.id)}.png`);
+  writeAtomically(path, planesPicture({ ...volume, classes }));
   return path;
 }
 

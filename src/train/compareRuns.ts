@@ -28,6 +28,7 @@ import type { CompareConfig, TrainConfig } from '../run/schemas.ts';
 import { readArchitecture } from './architecture.ts';
 import { fileName } from './artifacts.ts';
 import { type RunWatcher, SILENT } from './runner.ts';
+import { trainSettings } from './settings.ts';
 import { networkOptions, trainRun } from './trainRun.ts';
 
 /** A comparison and where it is. */
@@ -39,10 +40,10 @@ export interface Comparison {
   readonly table: string;
 }
 
-/** Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings. */
+/** Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones. */
 export async function compareRuns(
   config: CompareConfig,
-  shared: Layer,
+  shared: readonly Layer[],
   watcher: RunWatcher = SILENT,
 ): Promise<Comparison> {
   const plans = planRuns(config, shared);
@@ -51,8 +52,9 @@ export async function compareRuns(
   const runs: ComparedRun[] = [];
   const folder = join(resolve(config.runs), 'compare', config.name);
   mkdirSync(folder, { recursive: true });
-  const conditions = { data: dataset.name, budget: config.budget, size: plans[0].training.crop };
-  writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...shared, ...config }));
+  const conditions = { data: dataset.name, budget: config.budget, size: sizeOf(plans[0].training, dataset) };
+  const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
+  writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...resolved, ...config }));
   for (const [i, { architecture, training, path }] of plans.entries()) {
     const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
     await trainOnce(training, path, {
@@ -75,14 +77,14 @@ interface Plan {
 }
 
 /** Every run with its settings, architecture by architecture, all of them checked before the first one starts. */
-function planRuns({ archs, seeds, budget, name, runs }: CompareConfig, shared: Layer): Plan[] {
+function planRuns({ archs, seeds, budget, name, runs }: CompareConfig, shared: readonly Layer[]): Plan[] {
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
-    if (shared[key] !== undefined)
+    if (shared.some((layer) => layer[key] !== undefined))
       throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
   return archs.flatMap((architecture) =>
     Array.from({ length: seeds }, (_, seed) => {
       const own = { arch: architecture, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
-      const training = parseConfig(settings.train, [shared, parseBudget(budget), own]);
+      const training = parseConfig(settings.train, [...shared, parseBudget(budget), own]);
       const path = join(resolve(runs), 'train', own.name);
       if (existsSync(join(path, 'config.yaml'))) requireSame(path, training);
       return { architecture, training, path };
@@ -125,9 +127,11 @@ async function trainOnce(training: TrainConfig, path: string, watcher: RunWatche
   }
 }
 
+const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(training, rank).crop;
+
 function costOf(name: string, training: TrainConfig, dataset: DataSet) {
   const graph = buildArchitecture(readArchitecture(name), networkOptions(training, dataset));
-  const { parameters, multiplyAdds } = countNetwork(graph, training.crop);
+  const { parameters, multiplyAdds } = countNetwork(graph, sizeOf(training, dataset));
   return { parameters, multiplyAdds };
 }
 

@@ -7,8 +7,8 @@ import { memory } from '../engine/device.ts';
 import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
 import { descend } from './descend.ts';
 import { trainingDescent, trainingLosses } from './retrain.ts';
-import { searchDescents, searchLoss, splitHalves } from './search.ts';
 import type { PreparedSearch } from './searchRun.ts';
+import { searchDescents, searchLoss, splitHalves } from './searchSteps.ts';
 import { createLoss, searchSettings, trainSettings } from './settings.ts';
 import type { PreparedTraining } from './trainRun.ts';
 
@@ -29,15 +29,17 @@ export interface DryRun {
 /** @see DryRun */
 export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfig): Promise<DryRun> {
   const { search, dataset, device } = prepared;
-  const settings = searchSettings(config);
+  const settings = searchSettings(config, dataset.rank);
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, config.seed, config.splitFraction);
   const smaller = weightHalf.length < architectureHalf.length ? weightHalf : architectureHalf;
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, smaller);
   const loss = await createLoss(dataset, config, device);
-  const { learn, adapt } = searchDescents(search, settings);
+  const { learn, adapt } = searchDescents(search);
   // A learning rate of 0: what is measured is not changed.
   const weightSeconds = secondsOf(() => descend(learn, 0, () => searchLoss(search.network, batch, device, loss)));
-  const adaptSeconds = secondsOf(() => descend(adapt, 0, () => searchLoss(search.network, batch, device, loss)));
+  const adaptSeconds = secondsOf(() =>
+    descend(adapt, 0, () => search.network.objective(searchLoss(search.network, batch, device, loss), 1)),
+  );
   const { epochs, warmupEpochs } = config;
   return {
     weights: search.network.weights.count(),
@@ -51,7 +53,7 @@ export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfi
 /** @see DryRun */
 export async function dryRunTraining(prepared: PreparedTraining, config: TrainConfig): Promise<DryRun> {
   const { training, dataset, device } = prepared;
-  const settings = trainSettings(config);
+  const settings = trainSettings(config, dataset.rank);
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);
   const loss = await createLoss(dataset, config, device);
   const descent = trainingDescent(training, config.clip);

@@ -30,15 +30,15 @@ export interface Health {
 export const startOfHealth = (): Health => ({ lost: 0, high: 0, first: null });
 
 /**
- * Takes the loss of a step.
+ * Takes the loss of a step. One that holds more than the loss of the weights (entropies, a budget) is not `compared` with the first.
  * @throws NumericError by the rules above.
  */
-export function checkLoss(what: string, health: Health, loss: number): void {
+export function checkLoss(what: string, health: Health, loss: number, compared = true): void {
   const finite = Number.isFinite(loss);
   health.lost = finite ? 0 : health.lost + 1;
   if (health.lost >= DIVERGED_AFTER)
     throw diverged(what, `${DIVERGED_AFTER} steps in a row without a finite loss or gradient`);
-  if (!finite) return;
+  if (!finite || !compared) return;
   health.first ??= loss;
   health.high = loss > EXPLODED_FACTOR * health.first ? health.high + 1 : 0;
   if (health.high >= EXPLODED_AFTER) {

@@ -5,7 +5,8 @@ import { ConfigError } from '../base/errors.ts';
 import { noGrad } from '../engine/autograd.ts';
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
-import { slidingWindow, type WindowOptions } from './slidingWindow.ts';
+import { classMap } from './batch.ts';
+import { slidingBands, slidingWindow, type WindowOptions, windowsOf } from './slidingWindow.ts';
 
 /** A network at inference: logits `[batch, classes, ...spatial]` at the size of its input. */
 export type Infer = (images: Tensor) => Tensor;
@@ -62,6 +63,40 @@ export function infer(network: Infer, images: Tensor, options: InferenceOptions 
       });
     }),
   );
+}
+
+/**
+ * The class of every pixel or voxel of one input `[1, channels, ...spatial]`, as bytes. The input is moved to the device; with windows only
+ * these are, and no more than a band of probabilities is ever in memory.
+ */
+export function predictClasses(
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions = SINGLE_SCALE,
+): Uint8Array {
+  const { scales, mirror, window } = options;
+  if (!window || scales.length > 1 || scales[0] !== 1)
+    return scope(() => classMap(infer(network, op.toDevice(images, device), options)));
+  const [rows, ...rest] = images.shape.slice(2);
+  const row = rest.reduce((product, side) => product * side, 1);
+  const ids = new Uint8Array(rows * row);
+  const view = mirrored(network, mirror);
+  scope(() =>
+    slidingBands(
+      (x) => view(op.toDevice(x, device)),
+      windowsOf(images),
+      window,
+      (first, probabilities) => {
+        ids.set(
+          scope(() => classMap(probabilities)),
+          first * row,
+        );
+        probabilities.free();
+      },
+    ),
+  );
+  return ids;
 }
 
 /** The network's softmax, mean over the views mirrored along every set of the axes and turned back. */

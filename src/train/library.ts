@@ -1,18 +1,24 @@
 /**
  * @file The loop for programs: the same settings as on the command line, as objects.
  */
+
+import { ConfigError } from '../base/errors.ts';
 import { normalisePicture } from '../data/augment.ts';
+import type { NiftiHeader } from '../data/nifti/header.ts';
 import { loadPicture } from '../data/picture.ts';
 import type { SegmentationClass } from '../data/types.ts';
+import { toEvaluationVolume } from '../data/volumes/evaluation.ts';
+import { loadImage } from '../data/volumes/load.ts';
 import { Generator } from '../engine/device.ts';
 import { scope } from '../engine/tensor.ts';
 import type { Architecture, BuildOptions } from '../models/architecture.ts';
 import type { Network } from '../models/network.ts';
 import type { Layer } from '../run/config.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { classMap, toTensors } from './batch.ts';
-import { type Infer, type InferenceOptions, infer, reduced, SINGLE_SCALE } from './inference.ts';
-import { createDescribed, loadNetwork } from './loadNetwork.ts';
+import { toTensors } from './batch.ts';
+import { predictVolume, type ScoredVolume, toScored } from './evaluateVolumes.ts';
+import { type Infer, type InferenceOptions, predictClasses, reduced, SINGLE_SCALE } from './inference.ts';
+import { createDescribed, loadNetwork, type VolumeDescription } from './loadNetwork.ts';
 import { prepareMachine, type RunWatcher } from './runner.ts';
 import { type SearchOutcome, searchRun } from './searchRun.ts';
 import { type TrainOutcome, trainRun } from './trainRun.ts';
@@ -44,14 +50,16 @@ export function buildNetwork(
   return createDescribed({ architecture, options: { ...rest, inputs } }, new Generator(seed), device);
 }
 
-/** A trained network ready to segment pictures. */
+/** A trained network ready to segment pictures or volumes. */
 export interface OpenNetwork {
   readonly classes: readonly SegmentationClass[];
   /** For each class the value that a benchmark wants in a submission. */
   readonly submissionValues?: readonly number[];
   readonly device: string;
-  /** Logits `[batch, classes, height, width]` of images `[batch, 3, height, width]` in [-1, 1]. */
+  /** Logits `[batch, classes, ...size]` of images `[batch, channels, ...size]`: pictures in [-1, 1], volumes as `volumes.preparation` says. */
   readonly forward: Infer;
+  /** Present where the network reads volumes. */
+  readonly volumes?: VolumeDescription;
 }
 
 /** The network of a run of `train`. Throws a `DataError` where there is none. */
@@ -71,6 +79,7 @@ export function openNetwork(
       description.reduction,
       description.longSide,
     ),
+    ...(description.volumes ? { volumes: description.volumes } : {}),
   };
 }
 
@@ -94,6 +103,35 @@ export async function segment(
   const images = new Float32Array(data.length);
   normalisePicture(data, images);
   const pixels = { images, labels: new Uint8Array(width * height), batch: 1, size: [height, width], channels: 3 };
-  const ids = scope(() => classMap(infer(forward, toTensors(pixels, device).images, options)));
+  const ids = scope(() => predictClasses(forward, toTensors(pixels, 'cpu').images, device, options));
   return { width, height, image: data, ids };
+}
+
+/** A volume with the class of every voxel. */
+export interface VolumeSegmentation {
+  /** On the grid of the file, `[depth, height, width]`, ids into `classes` of the network. */
+  readonly ids: Uint8Array;
+  /** Header of the file; `labelHeader` makes it that of a class map. */
+  readonly header: NiftiHeader;
+  /** What the network saw and said, in RAS+, for pictures. */
+  readonly view: ScoredVolume;
+}
+
+/**
+ * The classes of a volume: one NIfTI file or folder of DICOM slices with every channel, or one a channel.
+ * `options` default to windows as large as the patches of the training.
+ * @throws ConfigError when the network reads pictures; DataError naming the file.
+ */
+export async function segmentVolume(
+  { forward, device, volumes }: OpenNetwork,
+  files: readonly string[],
+  options?: InferenceOptions,
+): Promise<VolumeSegmentation> {
+  if (!volumes) throw new ConfigError(`${files[0]}: a volume, but the network reads pictures`, 'give it pictures');
+  const { modalities, preparation, window, largestComponents } = volumes;
+  const { image, header } = await loadImage(files, modalities);
+  const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
+  const inference = options ?? { ...SINGLE_SCALE, window: { window } };
+  const { prepared, restored } = predictVolume(forward, volume, { inference, device, largestComponents });
+  return { ids: restored, header, view: toScored(volume, prepared) };
 }

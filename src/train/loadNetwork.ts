@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import type { SegmentationClass } from '../data/types.ts';
+import type { Preparation } from '../data/volumes/preparation.ts';
 import type { Generator } from '../engine/device.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
@@ -27,6 +28,18 @@ export interface NetworkDescription {
   readonly reduction: number;
   /** Pictures are first brought to so many pixels on their longer side. */
   readonly longSide?: number;
+  /** Absent for pictures. */
+  readonly volumes?: VolumeDescription;
+}
+
+/** What a network for volumes expects of them, and what is done to its predictions. */
+export interface VolumeDescription {
+  readonly modalities: readonly string[];
+  readonly preparation: Preparation;
+  /** The patch of the training, which is the window of inference. */
+  readonly window: readonly number[];
+  /** Classes of which only the largest connected component is kept. */
+  readonly largestComponents: readonly number[];
 }
 
 /** What decides the graph. */

@@ -6,8 +6,7 @@ import { memory } from '../engine/device.ts';
 import * as op from '../engine/operators.ts';
 import { crossEntropy } from '../nn/losses.ts';
 import { descend } from './descend.ts';
-import type { SearchNetwork } from './method.ts';
-import { createSearch, type SearchSettings, searchDescents } from './search.ts';
+import { type Search, searchDescents } from './searchSteps.ts';
 
 /** What a search step takes: seconds of the second of two steps, and the largest resident size of the process. */
 export interface MeasuredStep {
@@ -21,8 +20,7 @@ export interface MeasuredStep {
 
 /** Runs two search steps on random pictures. */
 export function measureSearchStep(
-  network: SearchNetwork,
-  settings: Pick<SearchSettings, 'weights' | 'architecture'>,
+  search: Search,
   options: {
     batch: number;
     crop: readonly number[];
@@ -33,7 +31,8 @@ export function measureSearchStep(
   },
 ): MeasuredStep {
   const { batch, crop, inputs, classes, device, generator } = options;
-  const { learn, adapt } = searchDescents(createSearch(network, settings), settings);
+  const { network } = search;
+  const { learn, adapt } = searchDescents(search);
   const loss = () => {
     const last = crop.length + 1;
     const channelsLast = op.randn([batch, ...crop, inputs], generator.id);
@@ -50,7 +49,7 @@ export function measureSearchStep(
   };
   const step = () => ({
     weights: timed(() => descend(learn, 0, loss)),
-    architecture: timed(() => descend(adapt, 0, loss)),
+    architecture: timed(() => descend(adapt, 0, () => network.objective(loss(), 1))),
   });
   step();
   const { weights, architecture } = step();

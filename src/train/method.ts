@@ -1,9 +1,12 @@
 /**
- * @file A method of architecture search as one value: its supernet, its decoder, its builder. The loops know only this type.
+ * @file A method of architecture search as one value: its supernet, its objective, its optimisers, its decoder. The loops know only this type; what a
+ * genotype is built to is told apart by the genotype (`buildGraph`), since it outlives its search.
  */
 import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
+import type { Optimiser } from '../nn/optimisers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
+import type { Schedule } from '../nn/schedules.ts';
 import type { Genotype } from '../space/genotype.ts';
 
 /** What the search loop trains. */
@@ -11,8 +14,10 @@ export interface SearchNetwork {
   readonly weights: ParameterSet;
   /** The architecture logits, for an optimiser of their own. */
   readonly architecture: readonly Parameter[];
-  /** Logits `[batch, classes, ...spatial]` at the size of the input. */
-  forward(images: Tensor, pass: Pass): Tensor;
+  /** Logits `[batch, classes, ...spatial]` at the size of the input; with a genotype only what that one keeps is computed, and counts fully. */
+  forward(images: Tensor, pass: Pass, genotype?: Genotype): Tensor;
+  /** What the architecture descends: the loss of its outputs and, growing with `ramp` in [0, 1], what the method asks beside it. */
+  objective(outputLoss: Tensor, ramp: number): Tensor;
   /** The logits of the architecture as plain numbers. */
   snapshot(): unknown;
 }
@@ -20,22 +25,40 @@ export interface SearchNetwork {
 /** What the architecture looks like at the end of an epoch. */
 export interface ArchitectureState {
   readonly genotype: Genotype;
-  /** Mean entropy of the operator distributions, nats. */
-  readonly operatorEntropy: number;
-  /** Mean entropy of the moves between resolutions, nats. */
-  readonly moveEntropy: number;
-  /** Share of skips among the operators that decoding keeps, in [0, 1]. */
-  readonly skipShare: number;
+  /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** What the user should know, such as a search that collapses. */
+  readonly warnings: readonly string[];
 }
 
-/** A method; `Settings` are the keys of its space. */
-export interface Method<Settings> {
-  readonly name: string;
-  createSearchNetwork(
-    origin: ParameterSet['origin'],
-    settings: Settings,
-    data: { inputs: number; classes: number },
-  ): SearchNetwork;
-  /** Decodes a snapshot and measures how decided it is. */
-  describe(snapshot: unknown, settings: Settings): ArchitectureState;
+/** An optimiser with its learning rate by the share of the search that is done. */
+export interface Optimisation {
+  readonly optimiser: Optimiser;
+  readonly rate: Schedule;
+  /** Largest joint norm of the gradients; 0 for no limit. */
+  readonly clip: number;
+}
+
+/** What a search network is made for. */
+export interface SearchData {
+  readonly rank: 2 | 3;
+  /** Channels of an image. */
+  readonly inputs: number;
+  readonly classes: number;
+  /** Samples a step. */
+  readonly batch: number;
+  /** Sides of a crop. */
+  readonly size: readonly number[];
+}
+
+/** A method with the settings of its space. */
+export interface Method {
+  readonly name: Genotype['method'];
+  /** Sides of a crop are `multiple m + remainder`, m from 1. */
+  readonly sides: { readonly multiple: number; readonly remainder: number };
+  createSearchNetwork(origin: ParameterSet['origin'], data: SearchData): SearchNetwork;
+  /** One optimiser for the weights and one for the architecture, each over its own parameters. */
+  optimise(network: SearchNetwork): { readonly weights: Optimisation; readonly architecture: Optimisation };
+  /** Decodes a snapshot and measures it. */
+  describe(snapshot: unknown, data: SearchData): ArchitectureState;
 }

@@ -5,18 +5,20 @@
 import type { Augmentation } from '../data/augment.ts';
 import { type Batch, createLoader } from '../data/loader.ts';
 import type { DataSet } from '../data/types.ts';
+import type { PatchSettings } from '../data/volumes/patches.ts';
 import type { Generator } from '../engine/device.ts';
 import { scale, sum, toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
+import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
 import { splitBatch, toTensors } from './batch.ts';
 import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss } from './descend.ts';
-import { evaluate, type Scores } from './evaluate.ts';
+import { evaluate, mainScore, type Scores } from './evaluate.ts';
 import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
-import { reduced } from './inference.ts';
+import { type InferenceOptions, reduced } from './inference.ts';
 import { stopPoint } from './stop.ts';
 
 /** Settings of the loop. */
@@ -28,7 +30,10 @@ export interface TrainSettings {
   readonly crop: readonly number[];
   readonly seed: number;
   readonly workers: number;
+  /** Of pictures. */
   readonly augmentation: Augmentation;
+  /** Of volumes. */
+  readonly patches?: PatchSettings;
   readonly learningRate: number;
   readonly power: number;
   readonly warmupSteps: number;
@@ -48,6 +53,10 @@ export interface TrainSettings {
   readonly precision: 'float32' | 'bfloat16';
   /** Whether norms keep the statistics that they have. */
   readonly frozenNorms: boolean;
+  /** How inputs are read for evaluation; default: as a whole. */
+  readonly inference?: InferenceOptions;
+  /** Of the normalised surface Dice of volumes. */
+  readonly toleranceMm?: number;
 }
 
 /** Where a training stands. */
@@ -60,7 +69,8 @@ export interface TrainProgress {
   current: { steps: number; loss: MeanLoss; learningRate: number };
   /** Seconds of training so far. */
   seconds: number;
-  bestMiou: number;
+  /** The main score of the best weights so far. */
+  best: number;
   health: Health;
 }
 
@@ -69,7 +79,7 @@ export const startOfTraining = (): TrainProgress => ({
   step: 0,
   current: startOfEpoch(),
   seconds: 0,
-  bestMiou: -1,
+  best: -1,
   health: startOfHealth(),
 });
 
@@ -91,7 +101,7 @@ export interface TrainEpoch {
   readonly loss: number;
   readonly learningRate: number;
   readonly scores: Scores | null;
-  /** Whether this is the best mIoU so far. */
+  /** Whether its main score is the best so far. */
   readonly best: boolean;
 }
 
@@ -126,11 +136,12 @@ export function trainingLosses(
   return parts.map((part) => () => {
     const { images, labels } = toTensors(part, device);
     const pass = { training: true, progress, generator: generator.id, frozenNorms };
-    const logits = toDType(network.forward(toDType(images, precision), pass), 'float32');
-    if (parts.length === 1) return loss(logits, labels);
+    // Logits at coarser levels, where the network gives them, take part in the loss.
+    const outputs = network.forwardAll(toDType(images, precision), pass).map((logits) => toDType(logits, 'float32'));
+    if (parts.length === 1) return deepSupervision(loss, outputs, labels);
     const share = counting(part.labels) / all;
     // A mean over no pixels is no number.
-    return scale(share > 0 ? loss(logits, labels) : sum(scale(logits, 0)), share);
+    return scale(share > 0 ? deepSupervision(loss, outputs, labels) : sum(scale(outputs[0], 0)), share);
   });
 }
 
@@ -197,14 +208,14 @@ export async function runTraining(
             dataset,
             dataset.splits.val,
             device,
-            { signal },
+            { ...settings, signal },
           )
         : null;
       progress.epoch++;
       progress.current = startOfEpoch();
       // Also the first one, whatever it is.
-      const best = scores !== null && !(scores.miou <= progress.bestMiou);
-      if (best) progress.bestMiou = scores.miou;
+      const best = scores !== null && !(mainScore(scores).value <= progress.best);
+      if (best) progress.best = mainScore(scores).value;
       const { learningRate } = current;
       await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best }, progress);
       if (job.stop?.()) break;

@@ -5,11 +5,11 @@ import { samplesOf } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import type { Network } from '../models/network.ts';
 import type { RunFolder } from '../run/folder.ts';
-import { writeSample, writeScores } from './artifacts.ts';
-import { evaluate, type Scores } from './evaluate.ts';
-import { type InferenceOptions, reduced } from './inference.ts';
+import { writeSample, writeScores, writeVolumeSample } from './artifacts.ts';
+import { type EvaluateOptions, evaluate, type Scores } from './evaluate.ts';
+import { reduced } from './inference.ts';
 
-/** Pictures that are kept as samples. */
+/** Samples that are kept as pictures. */
 const SAMPLES = 8;
 
 export async function scoreRun(job: {
@@ -20,25 +20,25 @@ export async function scoreRun(job: {
   longSide?: number;
   device: string;
   split?: string;
-  inference?: InferenceOptions;
+  options?: EvaluateOptions;
   onProgress?: (done: number, total: number) => void;
-  signal?: AbortSignal;
 }): Promise<Scores> {
-  const { folder, dataset, network, reduction, longSide, device, split = 'val', inference, onProgress, signal } = job;
+  const { folder, dataset, network, reduction, longSide, device, split = 'val', options, onProgress } = job;
   const samples = samplesOf(dataset, split);
   const every = Math.max(1, Math.floor(samples.length / SAMPLES));
+  const progress = (done: number, write: () => void): void => {
+    if ((done - 1) % every === 0 && (done - 1) / every < SAMPLES) write();
+    onProgress?.(done, samples.length);
+  };
   const scores = await evaluate(
     reduced((images) => network.forward(images, { training: false }), reduction, longSide),
     dataset,
     samples,
     device,
     {
-      ...(inference ? { inference } : {}),
-      signal,
-      onPicture(picture, done) {
-        if ((done - 1) % every === 0 && (done - 1) / every < SAMPLES) writeSample(folder, dataset.classes, picture);
-        onProgress?.(done, samples.length);
-      },
+      ...options,
+      onPicture: (picture, done) => progress(done, () => writeSample(folder, dataset.classes, picture)),
+      onVolume: (volume, done) => progress(done, () => writeVolumeSample(folder, dataset.classes, volume)),
     },
   );
   await writeScores(folder, dataset.classes, scores);

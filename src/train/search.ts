@@ -2,22 +2,28 @@
  * @file Bilevel search: weights learn on one half of the training set, the architecture on the other, in turn. @paper auto-deeplab section 4.2
  * Knows no method by name and no file: what happens is told to a `Recorder`.
  */
-import { createRandom, shuffled } from '../base/random.ts';
 import type { Augmentation } from '../data/augment.ts';
 import { type Batch, createLoader, type Loader } from '../data/loader.ts';
 import type { DataSet, Sample } from '../data/types.ts';
+import type { PatchSettings } from '../data/volumes/patches.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { adam, type Optimiser, sgd } from '../nn/optimisers.ts';
-import { cosine, type Schedule } from '../nn/schedules.ts';
-import { toTensors } from './batch.ts';
-import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss } from './descend.ts';
-import { evaluate, type Scores } from './evaluate.ts';
-import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
-import { reduced } from './inference.ts';
-import type { ArchitectureState, SearchNetwork } from './method.ts';
+import type { Genotype } from '../space/genotype.ts';
+import { addLoss, descend, meanLoss } from './descend.ts';
+import { evaluate, mainScore, type Scores } from './evaluate.ts';
+import { checkLoss, mendStatistics } from './health.ts';
+import { type InferenceOptions, reduced } from './inference.ts';
+import type { ArchitectureState } from './method.ts';
+import {
+  type Search,
+  type SearchProgress,
+  searchDescents,
+  searchLoss,
+  splitHalves,
+  startOfEpoch,
+} from './searchSteps.ts';
 import { stopPoint } from './stop.ts';
 
-/** Settings of the loop; the space has its own. */
+/** Settings of the loop; the method has its own. */
 export interface SearchSettings {
   readonly epochs: number;
   /** Epochs in which the architecture is frozen. */
@@ -27,42 +33,19 @@ export interface SearchSettings {
   readonly crop: readonly number[];
   readonly seed: number;
   readonly workers: number;
+  /** Of pictures. */
   readonly augmentation: Augmentation;
-  readonly weights: {
-    learningRate: number;
-    minimumLearningRate: number;
-    momentum: number;
-    decay: number;
-    clip: number;
-  };
-  readonly architecture: { learningRate: number; decay: number };
-  /** Pictures of the validation split to score after an epoch; 0 scores none. */
+  /** Of volumes. */
+  readonly patches?: PatchSettings;
+  /** How inputs are read for evaluation; default: as a whole. */
+  readonly inference?: InferenceOptions;
+  /** Samples of the validation split to score after an epoch; 0 scores none. */
   readonly evaluateSamples: number;
-  /** Share of the training pictures that train the weights. */
+  /** Share of the training samples that train the weights. */
   readonly splitFraction: number;
-  /** Pictures are searched on at 1 / reduction of their size. */
+  /** Images are searched on at 1 / reduction of their size. */
   readonly reduction: number;
 }
-
-/** Where a search stands; with the tensors of `state` it can go on. */
-export interface SearchProgress {
-  /** Epochs that are done. */
-  epoch: number;
-  /** Steps that are done. */
-  step: number;
-  /** The epoch that has begun. */
-  current: { steps: number; weightLoss: MeanLoss; architectureLoss: MeanLoss };
-  health: Health;
-}
-
-export const startOfSearch = (): SearchProgress => ({
-  epoch: 0,
-  step: 0,
-  current: startOfEpoch(),
-  health: startOfHealth(),
-});
-
-const startOfEpoch = () => ({ steps: 0, weightLoss: noLoss(), architectureLoss: noLoss() });
 
 /** What an epoch of search found out. */
 export interface SearchEpoch extends ArchitectureState {
@@ -73,6 +56,8 @@ export interface SearchEpoch extends ArchitectureState {
   readonly learningRate: number;
   readonly snapshot: unknown;
   readonly scores: Scores | null;
+  /** Main score of the supernet minus that of the genotype on the same weights; null while the architecture is frozen. */
+  readonly discretisationGap: number | null;
 }
 
 /** Is told what happens; the run folder, the progress bar and tests are recorders. May store the search whenever it is told. */
@@ -88,63 +73,6 @@ export interface SearchRecorder {
   }): void;
   /** After each epoch; awaited, so that it can write a checkpoint. */
   epoch(event: SearchEpoch, progress: SearchProgress): Promise<void> | void;
-}
-
-/** Everything a search works on. */
-export interface Search {
-  readonly network: SearchNetwork;
-  readonly weightOptimiser: Optimiser;
-  readonly architectureOptimiser: Optimiser;
-  readonly progress: SearchProgress;
-}
-
-/** The optimisers of a search, each over its own parameters. */
-export function createSearch(
-  network: SearchNetwork,
-  settings: Pick<SearchSettings, 'weights' | 'architecture'>,
-): Search {
-  return {
-    network,
-    weightOptimiser: sgd(network.weights.parameters(), settings.weights),
-    architectureOptimiser: adam(network.architecture, { ...settings.architecture, decoupled: false }),
-    progress: startOfSearch(),
-  };
-}
-
-/** The training samples in two disjoint halves, drawn from the seed. @paper auto-deeplab section 4.2 */
-export function splitHalves(
-  samples: readonly Sample[],
-  seed: number,
-  fraction = 0.5,
-): { weightHalf: Sample[]; architectureHalf: Sample[] } {
-  const order = shuffled(samples, createRandom(seed, 0x5917));
-  const middle = Math.ceil(order.length * fraction);
-  return { weightHalf: order.slice(0, middle), architectureHalf: order.slice(middle) };
-}
-
-/** The two steps that take turns: weights with the architecture frozen, and the other way round. */
-export function searchDescents(
-  search: Search,
-  settings: Pick<SearchSettings, 'weights'>,
-): { learn: Descent; adapt: Descent } {
-  const { network, weightOptimiser, architectureOptimiser } = search;
-  const weights = network.weights.parameters();
-  const { architecture } = network;
-  return {
-    learn: { trained: weights, frozen: architecture, optimiser: weightOptimiser, clip: settings.weights.clip },
-    adapt: { trained: architecture, frozen: weights, optimiser: architectureOptimiser, clip: 0 },
-  };
-}
-
-/** Loss of the supernet on a batch. */
-export function searchLoss(
-  network: SearchNetwork,
-  batch: Batch,
-  device: string,
-  loss: (logits: Tensor, labels: Tensor) => Tensor,
-): Tensor {
-  const { images, labels } = toTensors(batch, device);
-  return loss(network.forward(images, { training: true }), labels);
 }
 
 /** Runs the search from where `search.progress` stands to the last epoch. */
@@ -166,35 +94,39 @@ export async function runSearch(
 ): Promise<void> {
   const { network, progress } = search;
   const { dataset, settings, device, loss, recorder, signal } = job;
+  const { epochs, warmupEpochs } = settings;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
     createLoader({ dataset, samples, ...settings, seed: settings.seed * 2 + stream });
   const weightData = load(weightHalf, 0);
   const architectureData = load(architectureHalf, 1);
   const steps = Math.min(weightData.stepsPerEpoch, architectureData.stepsPerEpoch);
-  const schedule: Schedule = cosine(settings.weights.learningRate, settings.weights.minimumLearningRate);
-  const { learn, adapt } = searchDescents(search, settings);
+  const { learn, adapt } = searchDescents(search);
   const lossOf = (batch: Batch) => searchLoss(network, batch, device, loss);
-  const check = (value: number) => {
+  const check = (value: number, compared = true) => {
     if (!Number.isFinite(value)) mendStatistics(network.weights);
-    checkLoss('the search', progress.health, value);
+    checkLoss('the search', progress.health, value, compared);
   };
   try {
-    while (progress.epoch < settings.epochs) {
+    while (progress.epoch < epochs) {
       const { epoch, current } = progress;
-      const active = epoch >= settings.warmupEpochs;
+      const active = epoch >= warmupEpochs;
       const others = active ? architectureData.batches(epoch, current.steps)[Symbol.asyncIterator]() : undefined;
-      const learningRateAt = (done: number) => schedule((epoch + done / steps) / settings.epochs);
+      const epochsAt = (step: number) => epoch + step / steps;
       for await (const batch of weightData.batches(epoch, current.steps)) {
         if (current.steps === steps) break;
-        const learningRate = learningRateAt(current.steps);
+        const done = epochsAt(current.steps) / epochs;
+        const learningRate = search.weights.rate(done);
         const weightLoss = descend(learn, learningRate, () => lossOf(batch));
         check(weightLoss);
         let architectureLoss: number | null = null;
         if (others) {
           const { value: other } = await others.next();
-          architectureLoss = descend(adapt, settings.architecture.learningRate, () => lossOf(other));
-          check(architectureLoss);
+          const ramp = (epochsAt(current.steps) - warmupEpochs) / (epochs - warmupEpochs);
+          architectureLoss = descend(adapt, search.architecture.rate(done), () =>
+            network.objective(lossOf(other), ramp),
+          );
+          check(architectureLoss, false);
         }
         progress.step++;
         current.steps++;
@@ -205,28 +137,21 @@ export async function runSearch(
       }
       await others?.return?.();
       const snapshot = network.snapshot();
-      const scored = dataset.splits.val.slice(0, settings.evaluateSamples);
-      const scores =
-        scored.length > 0
-          ? await evaluate(
-              reduced((images) => network.forward(images, { training: false }), settings.reduction),
-              dataset,
-              scored,
-              device,
-              { signal },
-            )
-          : null;
+      const state = job.describe(snapshot);
+      const scores = await score(search, job);
+      const discrete = active ? await score(search, job, state.genotype) : null;
       progress.epoch++;
       progress.current = startOfEpoch();
       await recorder.epoch(
         {
-          ...job.describe(snapshot),
+          ...state,
           epoch,
           weightLoss: meanLoss(current.weightLoss),
           architectureLoss: active ? meanLoss(current.architectureLoss) : null,
-          learningRate: learningRateAt(steps - 1),
+          learningRate: search.weights.rate(epochsAt(steps - 1) / epochs),
           snapshot,
           scores,
+          discretisationGap: scores && discrete && mainScore(scores).value - mainScore(discrete).value,
         },
         progress,
       );
@@ -235,4 +160,21 @@ export async function runSearch(
   } finally {
     await Promise.all([weightData.close(), architectureData.close()]);
   }
+}
+
+/** Scores of the supernet, or of a genotype inside it, on the first validation samples; null when none is to be scored. */
+async function score(
+  { network }: Search,
+  {
+    dataset,
+    settings,
+    device,
+    signal,
+  }: { dataset: DataSet; settings: SearchSettings; device: string; signal?: AbortSignal },
+  genotype?: Genotype,
+): Promise<Scores | null> {
+  const samples = dataset.splits.val.slice(0, settings.evaluateSamples);
+  if (samples.length === 0) return null;
+  const infer = reduced((images) => network.forward(images, { training: false }, genotype), settings.reduction);
+  return evaluate(infer, dataset, samples, device, { ...settings, signal });
 }

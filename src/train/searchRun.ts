@@ -3,8 +3,7 @@
  */
 import { ConfigError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
-import { openDataSet } from '../data/detect.ts';
-import type { DataSet } from '../data/types.ts';
+import { channelsOf, type DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
@@ -13,11 +12,14 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
-import { type Genotype, requireMethod, summariseGenotype } from '../space/genotype.ts';
+import { type Genotype, summariseGenotype } from '../space/genotype.ts';
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
+import { mainScore } from './evaluate.ts';
 import { isSound, slowWarning } from './health.ts';
-import { METHODS } from './methods.ts';
+import type { ArchitectureState, SearchData } from './method.ts';
+import { methodOf } from './methods.ts';
+import { openTrainingData } from './openData.ts';
 import {
   endWithError,
   everyMinutes,
@@ -28,9 +30,10 @@ import {
   tellWarning,
   versions,
 } from './runner.ts';
-import { createSearch, runSearch, type Search, type SearchEpoch, type SearchRecorder } from './search.ts';
+import { runSearch, type SearchEpoch, type SearchRecorder } from './search.ts';
 import { restoreSearch, type SearchState, storeSearch } from './searchState.ts';
-import { createLoss, searchSettings } from './settings.ts';
+import { createSearch, type Search } from './searchSteps.ts';
+import { checkSides, createLoss, searchSettings } from './settings.ts';
 
 /** What a search found, and where it is. */
 export interface SearchOutcome {
@@ -78,7 +81,7 @@ export async function searchRun(
     );
     await runSearch(search, {
       dataset,
-      settings: searchSettings(config),
+      settings: searchSettings(config, dataset.rank),
       device,
       loss: await createLoss(dataset, config, device),
       describe,
@@ -112,20 +115,25 @@ export interface PreparedSearch {
   readonly search: Search;
   readonly dataset: DataSet;
   readonly device: string;
-  readonly describe: (snapshot: unknown) => ReturnType<(typeof METHODS)[keyof typeof METHODS]['describe']>;
+  readonly describe: (snapshot: unknown) => ArchitectureState;
 }
 
 async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
   const device = prepareMachine(config);
-  const dataset = await openDataSet(config.data, { seed: config.seed });
+  const dataset = await openTrainingData(config);
   checkSearch(config, dataset);
-  const method = METHODS[config.method];
-  const network = method.createSearchNetwork({ generator: new Generator(config.seed).id, device }, config, {
-    inputs: 3,
-    classes: dataset.classes.length,
-  });
-  const search = createSearch(network, searchSettings(config));
-  return { search, dataset, device, describe: (snapshot) => method.describe(snapshot, config) };
+  const { crop: size, batch } = searchSettings(config, dataset.rank);
+  const method = methodOf(config);
+  checkSides(size, method);
+  const { rank, classes } = dataset;
+  const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
+  const network = method.createSearchNetwork({ generator: new Generator(config.seed).id, device }, data);
+  return {
+    search: createSearch(method, network),
+    dataset,
+    device,
+    describe: (snapshot) => method.describe(snapshot, data),
+  };
 }
 
 /** Writes what happens to the log, the tables and the checkpoint, and tells the watcher. */
@@ -139,7 +147,6 @@ function createRecorder(job: {
   const { run, watcher, config, search, save } = job;
   const { folder, log } = run;
   const results = openResults(folder.results, search.progress.epoch - 1);
-  const warn = (message: string) => tellWarning(message, log, watcher);
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, steps, loss, learningRate }) {
@@ -151,26 +158,21 @@ function createRecorder(job: {
       if (isSound(search.progress.health)) clock.ask();
     },
     epoch(event) {
-      const { epoch, skipShare } = event;
-      const genotype = requireMethod(event.genotype, 'auto-deeplab');
+      const { epoch, genotype, warnings } = event;
       const metrics = metricsOf(event);
-      const { alpha, beta } = event.snapshot as { alpha: unknown; beta: unknown };
-      const entropies = { operators: event.operatorEntropy, moves: event.moveEntropy };
       log.append({ type: 'epoch', phase: 'search', epoch, metrics });
-      log.append({ type: 'architecture', epoch, alpha, beta, entropies, path: genotype.path, genotype });
-      results.append({ epoch, ...metrics, path: genotype.path.join(' ') });
+      log.append({ type: 'architecture', epoch, ...architectureOf(event) });
+      results.append({ epoch, ...metrics, architecture: summariseGenotype(genotype) });
       writeGenotype(folder, genotype);
       writeAtomically(folder.architecture, `${JSON.stringify(event.snapshot)}\n`);
-      const miou = event.scores ? `  mIoU ${event.scores.miou.toFixed(3)}` : '';
+      const main = event.scores && mainScore(event.scores);
+      const score = main ? `  ${main.name} ${main.value.toFixed(3)}` : '';
+      const entropies = Object.values(entropiesOf(event)).map((nats) => nats.toFixed(3));
       watcher.line(
-        `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${miou}  entropy ${event.operatorEntropy.toFixed(3)}/${event.moveEntropy.toFixed(3)}  ${summariseGenotype(genotype)}`,
+        `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${score}  entropy ${entropies.join('/')}  ${summariseGenotype(genotype)}`,
       );
       const slow = slowWarning(search.progress.health, epoch, event.weightLoss);
-      if (slow) warn(slow);
-      if (skipShare > 0.5)
-        warn(
-          `${Math.round(100 * skipShare)} % of the decoded operators are skips: the search may be collapsing; stop earlier or lower architecture.learningRate`,
-        );
+      for (const message of slow ? [slow, ...warnings] : warnings) tellWarning(message, log, watcher);
       if (isSound(search.progress.health)) save();
       clock.saved();
     },
@@ -181,19 +183,34 @@ const metricsOf = ({
   weightLoss,
   architectureLoss,
   learningRate,
-  operatorEntropy,
-  moveEntropy,
-  skipShare,
+  metrics,
   scores,
-}: SearchEpoch) => ({
+  discretisationGap,
+}: SearchEpoch): Record<string, number | null> => ({
   weightLoss,
   architectureLoss,
   learningRate,
-  operatorEntropy,
-  moveEntropy,
-  skipShare,
+  ...metrics,
   miou: scores?.miou ?? null,
+  ...(scores?.volumes ? { dice: scores.volumes.summary.mean.dice } : {}),
+  discretisationGap,
 });
+
+/** The entropies among the metrics, by what they are of: `operators`, `moves`, `patterns`. */
+const entropiesOf = ({ metrics }: SearchEpoch): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(metrics)
+      .filter(([name]) => name.endsWith('Entropy'))
+      .map(([name, nats]) => [`${name.slice(0, -'Entropy'.length)}s`, nats]),
+  );
+
+/** The tables of logits by their names, and the path where the architecture has one. */
+function architectureOf(event: SearchEpoch) {
+  const { genotype } = event;
+  const { method: _, ...tables } = event.snapshot as { method: string };
+  const path = genotype.method === 'auto-deeplab' ? { path: genotype.path } : {};
+  return { ...tables, ...path, entropies: entropiesOf(event), genotype };
+}
 
 function checkSearch(config: SearchConfig, dataset: DataSet): void {
   if (config.warmupEpochs >= config.epochs) {
@@ -202,17 +219,10 @@ function checkSearch(config: SearchConfig, dataset: DataSet): void {
       'lower warmupEpochs or raise epochs',
     );
   }
-  for (const side of config.crop) {
-    if (side < 33)
-      throw new ConfigError(
-        `crop ${side} is smaller than the coarsest stride allows`,
-        'use 33, 65, 97, ... (32 m + 1)',
-      );
-  }
   const half = Math.floor(dataset.splits.train.length / 2);
   if (half < config.batch)
     throw new ConfigError(
-      `each half of the ${dataset.splits.train.length} training pictures is smaller than the batch of ${config.batch}`,
-      'lower batch or add pictures',
+      `each half of the ${dataset.splits.train.length} training samples is smaller than the batch of ${config.batch}`,
+      'lower batch or add samples',
     );
 }

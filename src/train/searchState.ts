@@ -2,7 +2,7 @@
  * @file Everything a search needs to go on: weights, architecture and both optimisers, as a checkpoint.
  */
 import type { Checkpoint } from '../run/checkpoint.ts';
-import type { Search, SearchProgress } from './search.ts';
+import type { Search, SearchProgress } from './searchSteps.ts';
 import { restoreTensors, storeTensors } from './state.ts';
 
 /** What the tensors do not say. */
@@ -12,21 +12,21 @@ export interface SearchState {
 }
 
 /** The groups of tensors of a search, by the prefix of their names. */
-const groupsOf = ({ network, weightOptimiser, architectureOptimiser }: Search) => ({
+const groupsOf = ({ network, weights, architecture }: Search) => ({
   'weights.': network.weights.entries(),
   'architecture.': new Map(network.architecture.map(({ name, tensor }) => [name, tensor])),
-  'optimiser.weights.': weightOptimiser.state(),
-  'optimiser.architecture.': architectureOptimiser.state(),
+  'optimiser.weights.': weights.optimiser.state(),
+  'optimiser.architecture.': architecture.optimiser.state(),
 });
 
 export function storeSearch(search: Search): Checkpoint<SearchState> {
-  const { progress, weightOptimiser, architectureOptimiser } = search;
+  const { progress, weights, architecture } = search;
   const groups = Object.entries(groupsOf(search)).map(([prefix, tensors]) => storeTensors(tensors, prefix));
   return {
     tensors: Object.assign({}, ...groups),
     state: {
       progress: { ...progress },
-      steps: { weights: weightOptimiser.steps, architecture: architectureOptimiser.steps },
+      steps: { weights: weights.optimiser.steps, architecture: architecture.optimiser.steps },
     },
   };
 }
@@ -34,7 +34,7 @@ export function storeSearch(search: Search): Checkpoint<SearchState> {
 /** @throws DataError when the checkpoint is of another network. */
 export function restoreSearch(search: Search, { tensors, state }: Checkpoint<SearchState>): void {
   for (const [prefix, group] of Object.entries(groupsOf(search))) restoreTensors(group, tensors, prefix);
-  search.weightOptimiser.steps = state.steps.weights;
-  search.architectureOptimiser.steps = state.steps.architecture;
+  search.weights.optimiser.steps = state.steps.weights;
+  search.architecture.optimiser.steps = state.steps.architecture;
   Object.assign(search.progress, state.progress);
 }

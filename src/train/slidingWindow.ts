@@ -27,18 +27,20 @@ export interface WindowSource {
   read(start: readonly number[], size: readonly number[]): Tensor;
 }
 
+/** A tensor `[batch, channels, ...spatial]` as a source. */
+export const windowsOf = (images: Tensor): WindowSource => ({
+  size: images.shape.slice(2),
+  read: (start, size) => size.reduce((x, side, i) => op.slice(x, i + 2, start[i], start[i] + side), images),
+});
+
 /** Probabilities `[batch, classes, ...window]` of `[batch, channels, ...window]`. */
 export type WindowNetwork = (images: Tensor) => Tensor;
 
 /** Probabilities `[batch, classes, ...spatial]` of images `[batch, channels, ...spatial]`. Where one window holds all they are the network's own. */
 export function slidingWindow(network: WindowNetwork, images: Tensor, options: WindowOptions): Tensor {
-  const source: WindowSource = {
-    size: images.shape.slice(2),
-    read: (start, size) => size.reduce((x, side, i) => op.slice(x, i + 2, start[i], start[i] + side), images),
-  };
   return scope(() => {
     const bands: Tensor[] = [];
-    slidingBands(network, source, options, (_, probabilities) => bands.push(probabilities));
+    slidingBands(network, windowsOf(images), options, (_, probabilities) => bands.push(probabilities));
     return bands.length === 1 ? bands[0] : op.concat(bands, 2);
   });
 }

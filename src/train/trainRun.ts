@@ -5,9 +5,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
-import { openDataSet } from '../data/detect.ts';
 import { samplesOf, submissionValues } from '../data/splits.ts';
-import type { DataSet } from '../data/types.ts';
+import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { countPredicted } from '../metrics/confusion.ts';
 import { isGenotype } from '../models/architecture.ts';
@@ -24,16 +23,20 @@ import type { TrainConfig } from '../run/schemas.ts';
 import { readArchitecture } from './architecture.ts';
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunTraining } from './dryRun.ts';
-import type { Scores } from './evaluate.ts';
+import { mainScore, type Scores } from './evaluate.ts';
+import { chooseLargestComponents } from './evaluateVolumes.ts';
 import { isSound, slowWarning } from './health.ts';
+import { reduced, SINGLE_SCALE } from './inference.ts';
 import {
   createDescribed,
   loadNetwork,
   type NetworkDescription,
   saveDescription,
   transferWeights,
+  type VolumeDescription,
 } from './loadNetwork.ts';
-import { runTraining, startOfTraining, type Training, type TrainRecorder } from './retrain.ts';
+import { openTrainingData } from './openData.ts';
+import { runTraining, startOfTraining, type Training, type TrainRecorder, type TrainSettings } from './retrain.ts';
 import {
   endWithError,
   everyMinutes,
@@ -77,14 +80,17 @@ export async function trainRun(
   const { config } = plan;
   const { training, description, dataset, device, note } = await prepareTraining(config, plan.folder?.path);
   requireFullBatch(config, dataset);
+  const { progress, network } = training;
+  const loopSettings = trainSettings(config, dataset.rank);
+  const { parameters, multiplyAdds } = countNetwork(network.graph, loopSettings.crop);
+  const loss = await createLoss(dataset, config, device);
+  // Whatever does not fit has been refused by now: nothing is left behind.
   const run = openRun<TrainState>('train', plan);
   const { folder, log, checkpoint } = run;
-  const { progress, network } = training;
   const save = () => {
     saveCheckpoint(folder.last, storeTraining(training));
     log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
   };
-  const { parameters, multiplyAdds } = countNetwork(network.graph, config.crop);
   const classes = dataset.classes.map(({ name }) => name);
   const started = performance.now();
   try {
@@ -108,13 +114,19 @@ export async function trainRun(
     );
     await runTraining(training, {
       dataset,
-      settings: trainSettings(config),
+      settings: loopSettings,
       device,
-      loss: await createLoss(dataset, config, device),
-      recorder: createRecorder({ run, watcher, config, training, classes, save }),
+      loss,
+      recorder: createRecorder({ run, watcher, config, training, classes, rank: dataset.rank, save }),
       signal,
     });
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
+    const largestComponents = await choosePostprocessing(best, description, dataset, loopSettings, config, device);
+    if (largestComponents.length > 0) {
+      saveDescription(folder, { ...description, volumes: { ...description.volumes!, largestComponents } });
+      const names = largestComponents.map((id) => classes[id]).join(', ');
+      watcher.line(`predictions keep the largest connected component of ${names}`);
+    }
     const scores = await scoreRun({
       folder,
       dataset,
@@ -122,11 +134,12 @@ export async function trainRun(
       reduction: config.scale,
       longSide: config.longSide,
       device,
-      signal,
+      options: { ...loopSettings, largestComponents, signal },
     });
     if (countPredicted(scores.confusion) === 1 && classes.length > 1) tellWarning(ONE_CLASS, log, watcher);
+    const { name, value } = mainScore(scores);
     const duration = formatDuration((performance.now() - started) / 1000);
-    log.append({ type: 'end', status: 'done', message: `best mIoU ${progress.bestMiou.toFixed(4)} after ${duration}` });
+    log.append({ type: 'end', status: 'done', message: `best ${name} ${value.toFixed(4)} after ${duration}` });
     const report = writeReport(folder);
     const { epoch: epochs, step: steps, seconds } = progress;
     return {
@@ -172,7 +185,7 @@ async function prepareTraining(config: TrainConfig, folder?: string): Promise<Pr
     folder !== undefined && existsSync(join(folder, 'network.json')) ? folder : config.arch,
   );
   const device = prepareMachine(config);
-  const opened = await openDataSet(config.data, { seed: config.seed });
+  const opened = await openTrainingData(config);
   const dataset = {
     ...opened,
     splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
@@ -185,10 +198,34 @@ async function prepareTraining(config: TrainConfig, folder?: string): Promise<Pr
     submissionValues: submissionValues(dataset),
     reduction: config.scale,
     longSide: config.longSide,
+    ...(dataset.rank === 3 ? { volumes: volumeDescription(config, dataset) } : {}),
   };
   const training = createTraining(description, config, device);
+  if (config.deepSupervision && !training.network.graph.auxiliary)
+    throw new ConfigError(
+      'deepSupervision: this network gives logits at one level only',
+      'leave it out, or take arch=unet',
+    );
   const note = config.from === undefined ? undefined : startFrom(config.from, training.network);
   return { training, description, dataset, device, note };
+}
+
+function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {
+  return { modalities, preparation, window: trainSettings(config, 3).crop, largestComponents: [] };
+}
+
+/** Classes whose largest component is kept, judged on the validation split. */
+async function choosePostprocessing(
+  network: Network,
+  { reduction }: NetworkDescription,
+  dataset: DataSet,
+  { inference = SINGLE_SCALE }: TrainSettings,
+  { postprocess }: TrainConfig,
+  device: string,
+): Promise<number[]> {
+  if (dataset.rank === 2 || postprocess === 'none') return [];
+  const forward = reduced((images) => network.forward(images, { training: false }), reduction);
+  return chooseLargestComponents(forward, dataset, dataset.splits.val, { inference, device });
 }
 
 /** Takes the weights of another run; says which it did not take. */
@@ -205,9 +242,10 @@ function createRecorder(job: {
   config: TrainConfig;
   training: Training;
   classes: readonly string[];
+  rank: 2 | 3;
   save: () => void;
 }): TrainRecorder {
-  const { run, watcher, config, training, classes, save } = job;
+  const { run, watcher, config, training, classes, rank, save } = job;
   const { folder, log } = run;
   const { progress } = training;
   const results = openResults(folder.results, progress.epoch - 1);
@@ -219,15 +257,24 @@ function createRecorder(job: {
       if (isSound(progress.health)) clock.ask();
     },
     epoch({ epoch, loss, learningRate, scores, best }) {
-      const metrics = { loss, learningRate, miou: scores?.miou ?? null, pixelAccuracy: scores?.pixelAccuracy ?? null };
+      const volumes = scores?.volumes?.summary;
+      const metrics = {
+        loss,
+        learningRate,
+        miou: scores?.miou ?? null,
+        pixelAccuracy: scores?.pixelAccuracy ?? null,
+        ...(rank === 3 ? { dice: volumes?.mean.dice ?? null } : {}),
+      };
       log.append({ type: 'epoch', phase: 'train', epoch, metrics });
       results.append({ epoch, ...metrics });
       if (scores) {
         const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
         const evaluation = { epoch, split: 'val', miou, pixelAccuracy, meanAccuracy, iou, classNames: classes };
-        log.append({ type: 'evaluation', ...evaluation });
+        const ofVolumes = volumes && { ...volumes.mean, diceByClass: volumes.classes.map(({ dice }) => dice) };
+        log.append({ type: 'evaluation', ...evaluation, ...(ofVolumes ? { volumes: ofVolumes } : {}) });
+        const { name, value } = mainScore(scores);
         watcher.line(
-          `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  mIoU ${miou.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
+          `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
         );
       }
       const slow = slowWarning(progress.health, epoch, loss);
@@ -243,7 +290,7 @@ function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
   if (config.norms === 'frozen' && config.from === undefined)
     throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
   if (splits.val.length === 0)
-    throw new DataError(`${name} has no validation pictures`, 'add a val split: training is judged on it');
+    throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
 }
 
 /** A dry run may do without. */
@@ -256,12 +303,14 @@ function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet
 }
 
 /** What the settings and the data decide about a network. */
-export function networkOptions(config: TrainConfig, { rank, classes }: DataSet): NetworkDescription['options'] {
-  const { filters, stem, aspp, decoder } = config;
+export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
+  const { filters, stem, aspp, decoder, deepSupervision } = config;
+  const { rank, classes } = dataset;
   return {
     rank,
-    inputs: 3,
+    inputs: channelsOf(dataset),
     classes: classes.length,
+    ...(deepSupervision ? { deepSupervision } : {}),
     stem,
     ...(filters === undefined ? {} : { filters }),
     head: {

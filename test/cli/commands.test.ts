@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/data/png.ts';
 import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
-import { writePictureFolder } from '../helpers/pictureFolder.ts';
+import { writeSceneFolder } from '../helpers/scenes.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 
 const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
@@ -30,7 +30,7 @@ function espalier(...words: string[]): { out: string; error: string; code: numbe
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
-  writePictureFolder(join(folder, 'own'), { train: 6, val: 2 });
+  writeSceneFolder(join(folder, 'own'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -64,6 +64,19 @@ describe("the loop on a folder of one's own", () => {
     }
     const decoded = JSON.parse(espalier('decode', 'params=runs/search/s', 'filters=2', '--json').out);
     expect([decoded.path, decoded.cell]).toEqual([searched.genotype.path, searched.genotype.cell]);
+
+    const logits = { method: 'dints', edges: [[1, -1, 2, -3]], ops: [Array(4).fill([0, 1])] };
+    writeFileSync(join(folder, 'logits.json'), JSON.stringify(logits));
+    expect(JSON.parse(espalier('decode', 'params=logits.json', 'filters=8', '--json').out)).toMatchObject({
+      method: 'dints',
+      rank: 2,
+      topology: [
+        [
+          { from: 0, to: 0, operator: 'conv3' },
+          { from: 0, to: 1, operator: 'conv3' },
+        ],
+      ],
+    });
 
     expect(espalier('train', 'arch=runs/search/s', 'data=own', ...TINY_TRAIN, '--dry-run').out).toMatch(
       /^dry run: \d+ weights; 6 steps of .*; nothing was written\n$/,
@@ -127,7 +140,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['serach'], 2, /unknown command "serach"; did you mean "search"/],
     [['search', 'data=own', 'epoch=3'], 2, /unknown setting "epoch"; did you mean "epochs"/],
     [['search', 'data=nowhere'], 1, /nowhere: no such folder or file/],
-    [['search', 'data=own', 'crop=20'], 2, /crop 20 is smaller than the coarsest stride allows; use 33, 65, 97/],
+    [['search', 'data=own', 'crop=20'], 2, /takes sides that are 32 m \+ 1, came 20; the next valid one is 33/],
     [['search', 'data=own', 'epochs=5', 'warmupEpochs=5'], 2, /the architecture would never be searched/],
     [
       ['search', 'data=own', 'batch=20', 'crop=33', 'epochs=3', 'warmupEpochs=1'],
@@ -137,7 +150,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['train', 'arch=auto-deeplab-x', 'data=own'], 1, /no architecture "auto-deeplab-x".*did you mean/],
     [['train', 'arch=own/data.yaml', 'data=own'], 1, /is no JSON/],
     [['evaluate', 'run=runs/train/none'], 1, /expected the folder of a run/],
-    [['predict', 'run=runs/train/none'], 2, /no picture to predict/],
+    [['predict', 'run=runs/train/none'], 2, /nothing to predict/],
     [['decode', 'params=none.json'], 1, /none\.json: no such file/],
     [['info'], 2, /info of what\?/],
   ])('%j', (words, code, message) => {
@@ -148,6 +161,12 @@ describe('mistakes get one line that says what to do, before anything is written
     expect([result.code, result.error.trim().split('\n').length]).toEqual([code, 1]);
     expect(result.error).toMatch(message);
     expect(count()).toBe(before);
+  });
+
+  it('counts a published network of volumes at a size of volumes', () => {
+    const info = JSON.parse(espalier('info', 'dints-cvpr2021', 'classes=3', '--json').out);
+    expect([info.size, info.classes, info.parameters > 1e8]).toEqual([[96, 96, 96], 3, true]);
+    expect(espalier('info', 'dints-cvpr2021', 'size=[96, 96, 100]').error).toMatch(/valid ones are \[96, 96, 128\]/);
   });
 
   it('every command explains itself', () => {

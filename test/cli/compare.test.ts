@@ -9,7 +9,7 @@ import { writeAtomically } from '../../src/run/files.ts';
 
 const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 const TINY = [
-  'data=scenes:48x33',
+  'data=own',
   'preset=demo',
   'batch=2',
   'crop=33',
@@ -24,6 +24,23 @@ describe('ordinary networks on the command line', () => {
   let folder = '';
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'espalier-compare-cli-'));
+    const { width, height, image, label } = paintScene(5, 48, 33);
+    const values = Uint8Array.from(label, (id) => (id === 255 ? 255 : 10 * (id + 1)));
+    for (const split of ['train', 'val']) {
+      for (const kind of ['images', 'masks']) mkdirSync(join(folder, 'own', kind, split), { recursive: true });
+      for (const name of ['a', 'b']) {
+        writeAtomically(
+          join(folder, 'own', 'images', split, `${name}.png`),
+          encodePng({ width, height, channels: 3, data: image }),
+        );
+        writeAtomically(
+          join(folder, 'own', 'masks', split, `${name}.png`),
+          encodePng({ width, height, channels: 1, data: values }),
+        );
+      }
+    }
+    const classes = Array.from({ length: 12 }, (_, id) => `${10 * (id + 1)}: class ${id}`);
+    writeFileSync(join(folder, 'own', 'data.yaml'), `classes: {${classes.join(', ')}}\n`);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const espalier = (...words: string[]) =>
@@ -52,9 +69,7 @@ describe('ordinary networks on the command line', () => {
     const evaluated = JSON.parse(espalier('evaluate', `run=${run}`, '--json'));
     const best = architectures.find(({ runs }: { runs: { run: string }[] }) => runs[0].run.endsWith(run)).runs[0].miou;
     expect(evaluated.miou).toBeCloseTo(best, 6);
-    const { width, height, image } = paintScene(5, 48, 33);
-    writeAtomically(join(folder, 'scene.png'), encodePng({ width, height, channels: 3, data: image }));
-    expect(JSON.parse(espalier('predict', `run=${run}`, 'scene.png', '--json')).pictures).toHaveLength(1);
+    expect(JSON.parse(espalier('predict', `run=${run}`, 'own/images/val/a.png', '--json')).pictures).toHaveLength(1);
 
     espalier('train', `arch=${run}`, `from=${run}`, 'norms=frozen', 'name=next', 'steps=1', 'accumulate=2', ...TINY);
     const events = readFileSync(join(folder, 'runs/train/next/events.jsonl'), 'utf8');
@@ -62,24 +77,7 @@ describe('ordinary networks on the command line', () => {
   });
 
   it('write the values of the label files for a submission', () => {
-    const { width, height, image, label } = paintScene(5, 48, 33);
-    const values = Uint8Array.from(label, (id) => (id === 255 ? 255 : 10 * (id + 1)));
-    for (const split of ['train', 'val']) {
-      for (const kind of ['images', 'masks']) mkdirSync(join(folder, 'own', kind, split), { recursive: true });
-      for (const name of ['a', 'b']) {
-        writeAtomically(
-          join(folder, 'own', 'images', split, `${name}.png`),
-          encodePng({ width, height, channels: 3, data: image }),
-        );
-        writeAtomically(
-          join(folder, 'own', 'masks', split, `${name}.png`),
-          encodePng({ width, height, channels: 1, data: values }),
-        );
-      }
-    }
-    const classes = Array.from({ length: 12 }, (_, id) => `${10 * (id + 1)}: class ${id}`);
-    writeFileSync(join(folder, 'own', 'data.yaml'), `classes: {${classes.join(', ')}}\n`);
-    espalier('train', 'arch=random:1:2x1', 'name=values', 'steps=1', 'trainOn=[train, val]', ...TINY, 'data=own');
+    espalier('train', 'arch=random:1:2x1', 'name=values', 'steps=1', 'trainOn=[train, val]', ...TINY);
     const idsOf = (...words: string[]) => {
       const { pictures } = JSON.parse(
         espalier('predict', 'run=runs/train/values', 'own/images/val/a.png', '--json', ...words),

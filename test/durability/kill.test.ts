@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
-import { writePictureFolder } from '../helpers/pictureFolder.ts';
+import { writeSceneFolder } from '../helpers/scenes.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 import { readWhole, run, start } from './program.ts';
 
@@ -22,7 +22,7 @@ const OFTEN = 'checkpointMinutes=0.00001';
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'espalier-kill-'));
-  writePictureFolder(join(folder, 'own'), { train: 8, val: 2 });
+  writeSceneFolder(join(folder, 'own'));
   const genotype = randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2));
   writeFileSync(join(folder, 'small.json'), formatGenotype(genotype));
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { search, train } from '../../src/train/library.ts';
-import { writePictureFolder } from '../helpers/pictureFolder.ts';
+import { writeSceneFolder } from '../helpers/scenes.ts';
 import { temporaryFolder } from '../run/disk.ts';
 
 const COMMON = { preset: 'demo', epochs: 2, batch: 2, crop: 33, threads: 1, classWeights: 'sqrt' };
@@ -31,7 +31,7 @@ const CASES = {
 describe.each(['search', 'train'] as const)('%s', (command) => {
   it('is a function of the seed alone', async () => {
     const folder = temporaryFolder();
-    writePictureFolder(join(folder, 'own'), { train: 8, val: 2 });
+    writeSceneFolder(join(folder, 'own'));
     const genotype = randomGenotype({ layers: 2, blocks: 1, filters: 2 }, createRandom(2));
     writeFileSync(join(folder, 'small.json'), formatGenotype(genotype));
     const { run, settings, files } = CASES[command];

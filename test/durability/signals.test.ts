@@ -17,14 +17,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
-import { writePictureFolder } from '../helpers/pictureFolder.ts';
+import { writeSceneFolder } from '../helpers/scenes.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 import { type Ended, readWhole, run, start } from './program.ts';
 
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'espalier-faults-'));
-  writePictureFolder(join(folder, 'own'), { train: 8, val: 2 });
+  writeSceneFolder(join(folder, 'own'));
   const genotype = randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2));
   writeFileSync(join(folder, 'small.json'), formatGenotype(genotype));
 });

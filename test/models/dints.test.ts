@@ -89,14 +89,23 @@ describe('any genotype', () => {
     );
   });
 
-  it('names the next valid sides when a side does not divide', () => {
+  it('names the next valid sides when a side does not divide, and pads it at inference', () => {
     const network = networkOf(randomDints({ rank: 2, levels: 4, layers: 2, filters: 2 }, createRandom(1)), {
       inputs: 1,
       classes: 2,
     });
     const message = /sides must be multiples of 32, got \[48, 64\]; the next valid ones are \[64, 64\]/;
     expect(() => inferShapes(network.graph, [48, 64])).toThrow(message);
-    expect(() => network.forward(op.zeros([1, 1, 48, 64]), { training: false })).toThrow(message);
+    expect(() => network.forward(op.zeros([1, 1, 48, 64]), { training: true })).toThrow(message);
+    scope(() =>
+      noGrad(() => {
+        const images = op.randn([1, 1, 48, 64], generator.id);
+        const logits = network.forward(images, { training: false });
+        const padded = network.forward(op.pad(images, [0, 0, 0, 16]), { training: false });
+        expect(logits.shape).toEqual([1, 2, 48, 64]);
+        expect(op.sum(op.abs(op.subtract(logits, op.slice(padded, 2, 0, 48)))).item()).toBe(0);
+      }),
+    );
   });
 
   it('comes from the registry at random, the same for the same seed', () => {

@@ -34,7 +34,7 @@ const commands = Object.entries(settings).map(
 describe('parseConfig', () => {
   it('has the defaults of the paper', () => {
     const config = search();
-    expect(config).toMatchObject({ epochs: 40, crop: [321, 321], layers: 12, filters: 8, blocks: 5, seed: 0 });
+    expect(config).toMatchObject({ epochs: 40, crop: 321, layers: 12, filters: 8, blocks: 5, seed: 0 });
     expect(config.weights).toMatchObject({
       learningRate: 0.025,
       minimumLearningRate: 0.001,
@@ -54,6 +54,35 @@ describe('parseConfig', () => {
     expect(config.crop).toEqual([33, 65]);
     expect(config.augmentation).toMatchObject({ scale: [1, 1], flip: true });
     expect(config.layers).toBe(settings.search.presets.demo.layers);
+  });
+
+  it('has settings of their own for every method, and refuses those of another one', () => {
+    const config = search({ method: 'dints' });
+    expect(config).toMatchObject({
+      method: 'dints',
+      layers: 12,
+      levels: 4,
+      width: 0.5,
+      crop: 96,
+      budget: { memory: 1 },
+    });
+    expect(config.weights).toMatchObject({ learningRate: 0.025, momentum: 0.9, decay: 4e-5 });
+    expect(config.architecture).toEqual({ learningRate: 0.001 });
+    expect(config).not.toHaveProperty('blocks');
+    expect(search(parseConfigText(formatConfig(config), 'c.yaml'))).toEqual(config);
+    expect(search({ method: 'dints', preset: 'demo', width: 1 })).toMatchObject({ levels: 3, width: 1 });
+    const others: [Layer, RegExp][] = [
+      [
+        { method: 'dints', blocks: 3 },
+        /"blocks" is a setting of method=auto-deeplab, not of method=dints; leave it out/,
+      ],
+      [{ budget: { memory: 1 } }, /"budget\.memory" is a setting of method=dints, not of method=auto-deeplab/],
+      [{ method: 'dints', architecture: { decay: 1 } }, /"architecture\.decay" is a setting of method=auto-deeplab/],
+      [{ method: 'darts' }, /method: expected auto-deeplab or dints, came "darts"/],
+      [{ method: 'dints', preset: 'paper' }, /expected a preset, came "paper"/],
+      [{ method: 'dints', levels: 6 }, /levels: expected a whole number from 2 to 5, came 6/],
+    ];
+    for (const [layer, message] of others) expect(() => search(layer), JSON.stringify(layer)).toThrow(message);
   });
 
   it('takes null as "the default again" and ignores undefined', () => {
@@ -77,7 +106,10 @@ describe('parseConfig', () => {
     [{ epochs: 'ten' }, /epochs: expected a whole number from 1, came "ten"/],
     [{ epochs: 1.5 }, /epochs: expected a whole number from 1, came 1\.5/],
     [{ atrous: 'sparse' }, /atrous: expected dense or separable, came "sparse"/],
-    [{ crop: [1, 2, 3] }, /crop: expected a whole number or \[height, width\], came \[1,2,3\]/],
+    [
+      { crop: [1, 2, 3, 4] },
+      /crop: expected a whole number, \[height, width\] or \[depth, height, width\], came \[1,2,3,4\]/,
+    ],
     [{ crop: -1 }, /crop: .*came -1/],
     [{ weights: 3 }, /weights: expected a group of settings, came 3/],
     [{ weights: [3] }, /weights: expected a group of settings, came \[3\]/],

@@ -4,29 +4,16 @@ import { createRandom } from '../../src/base/random.ts';
 import { decodeAutoDeepLab } from '../../src/decode/autoDeepLab.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { fromArray, scope } from '../../src/engine/tensor.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
-import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
-import { type AutoDeepLabGenotype, randomGenotype } from '../../src/space/genotype.ts';
+import { edgeIndex } from '../../src/space/cell.ts';
+import { randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
-import { createArchitectureParameters } from '../../src/supernet/architecture.ts';
+import { createArchitectureParameters, oneHotOperators } from '../../src/supernet/architecture.ts';
 import { cellProbabilities, createCell } from '../../src/supernet/cell.ts';
 import { applyOperator } from '../../src/supernet/mixedOp.ts';
 
 const generator = new Generator(6);
-
-/** Probabilities of 1 for the operators that the genotype keeps, and for zero on every other edge. */
-function oneHotProbabilities(genotype: AutoDeepLabGenotype): Tensor {
-  const table = new Float32Array(edgeCount(genotype.blocks) * 8);
-  const set = (edge: number, name: (typeof OPERATOR_NAMES)[number]) => {
-    table.fill(0, edge * 8, edge * 8 + 8);
-    table[edge * 8 + OPERATOR_NAMES.indexOf(name)] = 1;
-  };
-  for (let edge = 0; edge < edgeCount(genotype.blocks); edge++) set(edge, 'zero');
-  for (const { block, inputs } of genotype.cell)
-    for (const { from, operator } of inputs) set(edgeIndex(block - 1, from), operator);
-  return fromArray(table, [edgeCount(genotype.blocks), 8]);
-}
 
 describe('a one-hot cell', () => {
   it('gives the output of the discrete cell with the same weights', () => {
@@ -41,11 +28,7 @@ describe('a one-hot cell', () => {
             atrous: 'dense',
           });
           const inputs = [op.randn([1, 3, 9, 7], generator.id), op.randn([1, 3, 9, 7], generator.id)];
-          const relaxed = cell.cellOutput(
-            inputs[0],
-            inputs[1],
-            cellProbabilities(oneHotProbabilities(genotype), blocks),
-          );
+          const relaxed = cell.cellOutput(inputs[0], inputs[1], cellProbabilities(oneHotOperators(genotype), blocks));
           const states = [...inputs];
           for (const { block, inputs: edges } of genotype.cell) {
             const [a, b] = edges.map(({ from, operator }) =>

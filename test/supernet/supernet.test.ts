@@ -76,6 +76,20 @@ describe('the supernet', () => {
     },
   );
 
+  it('takes any size, also those whose levels do not double exactly', () => {
+    const supernet = createSupernet(origin, small);
+    for (const size of [
+      [40, 64],
+      [50, 33],
+      [36, 47],
+    ])
+      expect(scope(() => supernet.forward(op.randn([2, 3, ...size], generator.id), { training: true }).shape)).toEqual([
+        2,
+        4,
+        ...size,
+      ]);
+  });
+
   it('keeps weights and architecture apart', () => {
     const { parameters, architecture } = createSupernet(origin, small);
     const names = new Set(parameters.parameters().map(({ name }) => name));

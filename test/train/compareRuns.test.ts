@@ -40,14 +40,14 @@ describe('a comparison', () => {
     const lines: string[] = [];
     const watcher = { progress: () => undefined, line: (text: string) => void lines.push(text) };
     const archs = 'random:1:2x1,deeplabv3plus';
-    const first = await compareRuns(configOf({ archs, seeds: 1 }), TINY, watcher);
+    const first = await compareRuns(configOf({ archs, seeds: 1 }), [TINY], watcher);
     expect(first.architectures.map(({ runs }) => runs.length)).toEqual([1, 1]);
     expect(lines.some((line) => line.includes('is done'))).toBe(false);
     const logs = first.architectures.flatMap(({ runs }) => runs.map(({ run }) => join(run, 'events.jsonl')));
     const before = logs.map((file) => statSync(file).size);
 
     lines.length = 0;
-    const second = await compareRuns(configOf({ archs, seeds: 2 }), TINY, watcher);
+    const second = await compareRuns(configOf({ archs, seeds: 2 }), [TINY], watcher);
     expect(lines.filter((line) => line.includes('is done'))).toHaveLength(2);
     expect(logs.map((file) => statSync(file).size)).toEqual(before);
     for (const { runs, mean, deviation, parameters } of second.architectures) {
@@ -69,16 +69,16 @@ describe('a comparison', () => {
 
   it('refuses what would not be one comparison, before it trains', async () => {
     const archs = 'random:1:2x1';
-    await expect(compareRuns(configOf({ archs, seeds: 1 }), { ...TINY, learningRate: 0.1 })).rejects.toThrow(
+    await expect(compareRuns(configOf({ archs, seeds: 1 }), [TINY, { learningRate: 0.1 }])).rejects.toThrow(
       /was trained with another learningRate: 0.004, wanted 0.1; give the comparison another name/,
     );
-    await expect(compareRuns(configOf({ archs }), { ...TINY, seed: 3 })).rejects.toThrow(
+    await expect(compareRuns(configOf({ archs }), [TINY, { seed: 3 }])).rejects.toThrow(
       /seed: is not for a comparison/,
     );
-    await expect(compareRuns(configOf({ archs, name: 'd' }), { ...TINY, batchs: 3 })).rejects.toThrow(
+    await expect(compareRuns(configOf({ archs, name: 'd' }), [TINY, { batchs: 3 }])).rejects.toThrow(
       /did you mean "batch"/,
     );
-    await expect(compareRuns(configOf({ archs: 'random:1,unheard', name: 'd' }), TINY)).rejects.toThrow(
+    await expect(compareRuns(configOf({ archs: 'random:1,unheard', name: 'd' }), [TINY])).rejects.toThrow(
       /no architecture "unheard"/,
     );
     expect(() => configOf({ archs: 'a,a' })).toThrow(/archs: expected different architectures/);

@@ -24,7 +24,7 @@ import {
 } from '../../src/train/health.ts';
 import { train } from '../../src/train/library.ts';
 import { createDescribed } from '../../src/train/loadNetwork.ts';
-import { writePictureFolder } from '../helpers/pictureFolder.ts';
+import { writeSceneFolder } from '../helpers/scenes.ts';
 import { temporaryFolder } from '../run/disk.ts';
 
 /** The number of losses that are taken before the run counts as diverged; undefined when it never does. */
@@ -110,7 +110,7 @@ it('mends running statistics, and nothing else', () => {
 
 it('a training whose learning rate is far too high ends as diverged, with advice and the last good checkpoint', async () => {
   const folder = temporaryFolder();
-  writePictureFolder(join(folder, 'own'), { train: 8, val: 2 });
+  writeSceneFolder(join(folder, 'own'));
   const genotype = randomGenotype({ layers: 2, blocks: 1, filters: 2 }, createRandom(2));
   writeFileSync(join(folder, 'small.json'), formatGenotype(genotype));
   const settings = {

@@ -4,20 +4,14 @@ import { NO_AUGMENTATION, STANDARD_AUGMENTATION } from '../../src/data/augment.t
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
+import type { Method, SearchData } from '../../src/train/method.ts';
 import { METHODS } from '../../src/train/methods.ts';
-import { createSearch, runSearch, type SearchEpoch, type SearchSettings, splitHalves } from '../../src/train/search.ts';
+import { runSearch, type SearchEpoch, type SearchSettings } from '../../src/train/search.ts';
 import { restoreSearch, storeSearch } from '../../src/train/searchState.ts';
+import { createSearch, splitHalves } from '../../src/train/searchSteps.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(13, 2);
-const space = {
-  layers: 2,
-  filters: 2,
-  blocks: 1,
-  atrous: 'dense',
-  cellWeights: 'perNode',
-  betaNormalisation: 'outgoing',
-} as const;
 const settings: SearchSettings = {
   epochs: 3,
   warmupEpochs: 1,
@@ -26,44 +20,31 @@ const settings: SearchSettings = {
   seed: 1,
   workers: 0,
   augmentation: STANDARD_AUGMENTATION,
-  weights: { learningRate: 0.05, minimumLearningRate: 0.001, momentum: 0.9, decay: 3e-4, clip: 5 },
-  architecture: { learningRate: 0.01, decay: 1e-3 },
   evaluateSamples: 1,
   splitFraction: 0.5,
   reduction: 1,
 };
-
-const method = METHODS['auto-deeplab'];
-const start = () =>
-  createSearch(
-    method.createSearchNetwork({ generator: new Generator(1).id, device: 'cpu' }, space, {
-      inputs: 3,
-      classes: dataset.classes.length,
-    }),
-    settings,
-  );
-
-async function run(search: ReturnType<typeof start>, stopAfter?: number, afterStep?: (step: number) => void) {
-  const epochs: SearchEpoch[] = [];
-  const losses: number[] = [];
-  await runSearch(search, {
-    dataset,
-    settings,
-    device: 'cpu',
-    loss: crossEntropy,
-    describe: (snapshot) => method.describe(snapshot, space),
-    recorder: {
-      step: ({ loss, architectureLoss }) => {
-        losses.push(loss, architectureLoss ?? 0);
-        afterStep?.(losses.length / 2);
-      },
-      epoch: (event) => void epochs.push(event),
-    },
-    stop: () => epochs.length === stopAfter,
-  });
-  return { epochs, losses };
-}
-
+const weights = { learningRate: 0.05, minimumLearningRate: 0.001, momentum: 0.9, decay: 3e-4, clip: 5 };
+const architecture = { learningRate: 0.01, decay: 1e-3 };
+const autoDeepLab = METHODS['auto-deeplab']({
+  layers: 2,
+  filters: 2,
+  blocks: 1,
+  atrous: 'dense',
+  cellWeights: 'perNode',
+  betaNormalisation: 'outgoing',
+  weights,
+  architecture,
+});
+const dints = METHODS.dints({
+  ...settings,
+  layers: 2,
+  levels: 2,
+  width: 0.0625,
+  budget: { memory: 0.3 },
+  weights,
+  architecture,
+});
 describe('the halves', () => {
   it('are disjoint, complete and follow the seed', () => {
     const { train } = dataset.splits;
@@ -77,7 +58,41 @@ describe('the halves', () => {
   });
 });
 
-describe('the search', () => {
+/** Methods with a crop that they can take; no test below knows more of them. */
+const METHOD_CASES: [string, Method, number][] = [autoDeepLab, dints].map((method) => [
+  method.name,
+  method,
+  32 + method.sides.remainder,
+]);
+
+describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
+  const own = { ...settings, crop: [side, side] };
+  const data: SearchData = { rank: 2, inputs: 3, classes: dataset.classes.length, batch: 3, size: own.crop };
+  const describeState = (snapshot: unknown) => method.describe(snapshot, data);
+  const start = () =>
+    createSearch(method, method.createSearchNetwork({ generator: new Generator(1).id, device: 'cpu' }, data));
+
+  async function run(search: ReturnType<typeof start>, stopAfter?: number, afterStep?: (step: number) => void) {
+    const epochs: SearchEpoch[] = [];
+    const losses: number[] = [];
+    await runSearch(search, {
+      dataset,
+      settings: own,
+      device: 'cpu',
+      loss: crossEntropy,
+      describe: describeState,
+      recorder: {
+        step: ({ loss, architectureLoss }) => {
+          losses.push(loss, architectureLoss ?? 0);
+          afterStep?.(losses.length / 2);
+        },
+        epoch: (event) => void epochs.push(event),
+      },
+      stop: () => epochs.length === stopAfter,
+    });
+    return { epochs, losses };
+  }
+
   it('freezes the architecture in the first epochs, then moves it, and logs what it finds', async () => {
     const search = start();
     const before = search.network.snapshot();
@@ -87,6 +102,9 @@ describe('the search', () => {
     expect(epochs[1].snapshot).not.toEqual(before);
     expect(epochs[2].genotype.layers).toBe(2);
     expect(epochs[2].scores?.miou).toBeGreaterThanOrEqual(0);
+    expect(epochs.map(({ discretisationGap }) => discretisationGap === null)).toEqual([true, false, false]);
+    for (const { metrics } of epochs) expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
+    expect(epochs[2].metrics.operatorEntropy).toBeGreaterThan(0);
   });
 
   it('goes on after a stored epoch exactly as if it had never stopped', async () => {
@@ -123,9 +141,9 @@ describe('the search', () => {
     const before = storeSearch(search);
     const job = {
       dataset,
-      settings: { ...settings, epochs: 9, warmupEpochs: 0, evaluateSamples: 0 },
+      settings: { ...own, epochs: 9, warmupEpochs: 0, evaluateSamples: 0 },
       device: 'cpu',
-      describe: (snapshot: unknown) => method.describe(snapshot, space),
+      describe: describeState,
       recorder: { epoch: () => undefined },
     };
     const nowhere: typeof crossEntropy = (logits, labels) => op.addNumber(crossEntropy(logits, labels), Number.NaN);
@@ -138,7 +156,7 @@ describe('the search', () => {
   });
 
   it('gives the same result whatever the augmentation draws when there is none to draw, and another for another seed', async () => {
-    const plain = { ...settings, augmentation: NO_AUGMENTATION, epochs: 2 };
+    const plain = { ...own, augmentation: NO_AUGMENTATION, epochs: 2 };
     const losses = async (seed: number) => {
       const seen: number[] = [];
       await runSearch(start(), {
@@ -146,7 +164,7 @@ describe('the search', () => {
         settings: { ...plain, seed },
         device: 'cpu',
         loss: crossEntropy,
-        describe: (snapshot) => method.describe(snapshot, space),
+        describe: describeState,
         recorder: { step: ({ loss }) => void seen.push(loss), epoch: () => undefined },
       });
       return seen;

@@ -1,6 +1,7 @@
 /** @file Windows against what whole inputs give, at both ranks; how they lie; mirrored views. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { standardPreparation } from '../../src/data/volumes/preparation.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
@@ -193,18 +194,27 @@ describe('mirrored views', () => {
 describe('settings of evaluate and predict', () => {
   const read = (settings: object) => parseConfig(runSettings.evaluate, [{ run: 'r', ...settings }]);
 
+  const volumes = {
+    modalities: ['MRI'],
+    preparation: standardPreparation(['MRI']),
+    window: [8, 9, 10],
+    largestComponents: [],
+  };
+
   it('become options of inference; flip is a mirrored width, one number a cube', () => {
-    expect(inferenceOptions(read({}), 2)).toEqual({ scales: [1], mirror: [] });
-    expect(inferenceOptions(read({ tta: { flip: true, mirror: ['height', 'width'] } }), 2).mirror).toEqual([
+    expect(inferenceOptions(read({}), {})).toEqual({ scales: [1], mirror: [] });
+    expect(inferenceOptions(read({ tta: { flip: true, mirror: ['height', 'width'] } }), {}).mirror).toEqual([
       'height',
       'width',
     ]);
-    expect(inferenceOptions(read({ 'tta.flip': true, window: 32 }), 3)).toEqual({
+    expect(inferenceOptions(read({ 'tta.flip': true, window: 32 }), { volumes })).toEqual({
       scales: [1],
       mirror: ['width'],
       window: { window: [32, 32, 32], overlap: 0.5 },
     });
-    expect(inferenceOptions(read({ window: [8, 9], overlap: 0 }), 2).window).toEqual({ window: [8, 9], overlap: 0 });
+    expect(inferenceOptions(read({ window: [8, 9], overlap: 0 }), {}).window).toEqual({ window: [8, 9], overlap: 0 });
+    expect(inferenceOptions(read({}), { volumes }).window).toEqual({ window: [8, 9, 10], overlap: 0.5 });
+    expect(() => inferenceOptions(read({ window: [8, 9] }), { volumes })).toThrow(/2 sides.*volumes take/);
     expect(() => read({ tta: { mirror: ['left'] } })).toThrow(/mirror/);
   });
 });

@@ -1,6 +1,7 @@
 /**
  * @file A plain folder: `images/{train,val}/` with `masks/{train,val}/`, or `images/` with `masks/` and a seeded 80/20 split. The folders may
- * be called as in COCO (`train2017/`, `annotations/`) and elsewhere. Classes come from `data.yaml` (`description.ts`), or without one from the values that the masks hold.
+ * be called as in COCO (`train2017/`, `annotations/`) and elsewhere. Classes come from `data.yaml` (`description.ts`), or without one from
+ * the values that the masks hold.
  */
 import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
@@ -101,7 +102,7 @@ async function firstFolder(root: string, names: readonly string[]): Promise<stri
 async function splitFolder(parent: string, split: SplitName): Promise<string> {
   const name = await firstFolder(parent, SPLIT_FOLDERS[split]);
   if (name === undefined)
-    throw new DataError(`${join(parent, split)}: no such folder`, `pictures and masks have the same splits`);
+    throw new DataError(`${join(parent, split)}: no such folder`, 'pictures and masks have the same splits');
   return join(parent, name);
 }
 

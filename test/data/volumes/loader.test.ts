@@ -180,16 +180,21 @@ describe.skipIf(!hasRealData)('the hippocampus', () => {
     for (const sample of samples) {
       const { image, label } = await loadVolume(real, sample);
       const prepared = prepareVolume(image, label, real.preparation);
-      const mean = prepared.image.reduce((sum, value) => sum + value, 0) / prepared.image.length;
-      expect(Math.abs(mean)).toBeLessThan(0.5);
+      let sum = 0;
+      for (const value of prepared.image) sum += value;
+      expect(Math.abs(sum / prepared.image.length)).toBeLessThan(0.5);
       if (Buffer.compare(restoreToInput(prepared.label!, prepared.grid), label!.data) !== 0) different++;
     }
     expect(different).toBe(0);
     const loader = createLoader({ dataset: real, samples, batch: 8, crop: [32, 64, 32], seed: 0 });
     const seen = new Set<number>();
     for await (const { labels, images } of loader.batches(0)) {
-      for (const id of labels) seen.add(id);
-      expect(images.every(Number.isFinite)).toBe(true);
+      for (const id of [0, 1, 2, 255]) if (labels.includes(id)) seen.add(id);
+      let [sum, largest] = [0, 0];
+      for (const value of images) sum += value;
+      for (const id of labels) if (id < 255 && id > largest) largest = id;
+      expect(Number.isFinite(sum)).toBe(true);
+      expect(largest).toBeLessThanOrEqual(2);
     }
     expect([...seen].sort((a, b) => a - b)).toEqual([0, 1, 2, 255]);
   });

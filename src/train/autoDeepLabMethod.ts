@@ -1,0 +1,85 @@
+/**
+ * @file Auto-DeepLab as a method: one cell and one path through the resolutions, both searched by gradient. @paper auto-deeplab section 4
+ */
+import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
+import { moveEntropy, operatorEntropy, skipShare } from '../decode/entropy.ts';
+import { adam, sgd } from '../nn/optimisers.ts';
+import { cosine } from '../nn/schedules.ts';
+import { requireMethod } from '../space/genotype.ts';
+import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
+import { createSupernet } from '../supernet/network.ts';
+import type { Method } from './method.ts';
+import { skipWarnings } from './skipWarnings.ts';
+
+/** Keys of the Auto-DeepLab space and of its descent. */
+export interface AutoDeepLabSettings {
+  readonly layers: number;
+  readonly filters: number;
+  readonly blocks: number;
+  readonly atrous: 'dense' | 'separable';
+  readonly cellWeights: 'perNode' | 'perEdge';
+  readonly betaNormalisation: 'outgoing' | 'incoming';
+  readonly stemFilters?: number;
+  readonly weights: {
+    readonly learningRate: number;
+    readonly minimumLearningRate: number;
+    readonly momentum: number;
+    readonly decay: number;
+    readonly clip: number;
+  };
+  readonly architecture: { readonly learningRate: number; readonly decay: number };
+  /** False composes the cells of libtorch's operators also where they could be fused; default true. */
+  readonly fused?: boolean;
+}
+
+/** The method with its settings. */
+export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
+  name: 'auto-deeplab',
+  sides: { multiple: 32, remainder: 1 },
+  createSearchNetwork(origin, { rank, inputs, classes }) {
+    const { stemFilters: stem } = settings;
+    const supernet = createSupernet(origin, {
+      ...settings,
+      rank,
+      inputs,
+      classes,
+      ...(stem === undefined ? {} : { stem: [stem, stem, 2 * stem] }),
+    });
+    return {
+      weights: supernet.parameters,
+      architecture: supernet.architecture.parameters,
+      forward: (images, pass, genotype) =>
+        supernet.forward(images, pass, genotype && requireMethod(genotype, 'auto-deeplab')),
+      // Nothing is asked beside a low loss.
+      objective: (outputLoss) => outputLoss,
+      snapshot: supernet.architecture.snapshot,
+    };
+  },
+  optimise({ weights, architecture }) {
+    const { learningRate, minimumLearningRate, clip } = settings.weights;
+    const { learningRate: architectureRate, decay } = settings.architecture;
+    return {
+      weights: {
+        optimiser: sgd(weights.parameters(), settings.weights),
+        rate: cosine(learningRate, minimumLearningRate),
+        clip,
+      },
+      architecture: {
+        optimiser: adam(architecture, { decay, decoupled: false }),
+        rate: () => architectureRate,
+        clip: 0,
+      },
+    };
+  },
+  describe(snapshot, { rank }) {
+    const parameters = snapshot as ArchitectureSnapshot;
+    const { filters, atrous } = settings;
+    const genotype = decodeAutoDeepLab(parameters, { filters, atrous, rank });
+    const metrics = {
+      operatorEntropy: operatorEntropy(parameters.alpha),
+      moveEntropy: moveEntropy(parameters.beta),
+      skipShare: skipShare(genotype),
+    };
+    return { genotype, metrics, warnings: skipWarnings(metrics.skipShare) };
+  },
+});

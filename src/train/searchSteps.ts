@@ -1,0 +1,77 @@
+/**
+ * @file What a step of a search is made of: two halves of the data, two descents that take turns, one loss. Knows no method by name.
+ */
+import { createRandom, shuffled } from '../base/random.ts';
+import type { Batch } from '../data/loader.ts';
+import type { Sample } from '../data/types.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { toTensors } from './batch.ts';
+import { type Descent, type MeanLoss, noLoss } from './descend.ts';
+import { type Health, startOfHealth } from './health.ts';
+import type { Method, Optimisation, SearchNetwork } from './method.ts';
+
+/** Where a search stands; with the tensors of `state` it can go on. */
+export interface SearchProgress {
+  /** Epochs that are done. */
+  epoch: number;
+  /** Steps that are done. */
+  step: number;
+  /** The epoch that has begun. */
+  current: { steps: number; weightLoss: MeanLoss; architectureLoss: MeanLoss };
+  health: Health;
+}
+
+/** Everything a search works on. */
+export interface Search {
+  readonly network: SearchNetwork;
+  readonly weights: Optimisation;
+  readonly architecture: Optimisation;
+  readonly progress: SearchProgress;
+}
+
+export const startOfSearch = (): SearchProgress => ({
+  epoch: 0,
+  step: 0,
+  current: startOfEpoch(),
+  health: startOfHealth(),
+});
+
+export const startOfEpoch = () => ({ steps: 0, weightLoss: noLoss(), architectureLoss: noLoss() });
+
+/** A search from its start. */
+export const createSearch = (method: Pick<Method, 'optimise'>, network: SearchNetwork): Search => ({
+  network,
+  ...method.optimise(network),
+  progress: startOfSearch(),
+});
+
+/** The training samples in two disjoint halves, drawn from the seed. @paper auto-deeplab section 4.2 */
+export function splitHalves(
+  samples: readonly Sample[],
+  seed: number,
+  fraction = 0.5,
+): { weightHalf: Sample[]; architectureHalf: Sample[] } {
+  const order = shuffled(samples, createRandom(seed, 0x5917));
+  const middle = Math.ceil(order.length * fraction);
+  return { weightHalf: order.slice(0, middle), architectureHalf: order.slice(middle) };
+}
+
+/** The two steps that take turns: weights with the architecture frozen, and the other way round. */
+export function searchDescents({ network, weights, architecture }: Search): { learn: Descent; adapt: Descent } {
+  const [trained, logits] = [network.weights.parameters(), network.architecture];
+  return {
+    learn: { trained, frozen: logits, optimiser: weights.optimiser, clip: weights.clip },
+    adapt: { trained: logits, frozen: trained, optimiser: architecture.optimiser, clip: architecture.clip },
+  };
+}
+
+/** Loss of the supernet on a batch. */
+export function searchLoss(
+  network: SearchNetwork,
+  batch: Batch,
+  device: string,
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+): Tensor {
+  const { images, labels } = toTensors(batch, device);
+  return loss(network.forward(images, { training: true }), labels);
+}

@@ -1,0 +1,167 @@
+/** @file Volumes through the whole loop on embedded phantoms: train, score, choose a post-processing, predict a NIfTI on the grid of its file. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createNiftiHeader, encodeNifti, labelHeader } from '../../src/data/nifti/encode.ts';
+import { readNifti } from '../../src/data/nifti/read.ts';
+import { decodePng } from '../../src/data/png.ts';
+import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
+import { paintPhantom } from '../../src/data/volumes/phantoms.ts';
+import { Generator } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
+import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
+import { openRunFolder } from '../../src/run/folder.ts';
+import { chooseLargestComponents, evaluateVolumes } from '../../src/train/evaluateVolumes.ts';
+import { SINGLE_SCALE } from '../../src/train/inference.ts';
+import { openNetwork, segmentVolume, train } from '../../src/train/library.ts';
+import { loadNetwork } from '../../src/train/loadNetwork.ts';
+import { openRunData } from '../../src/train/openData.ts';
+import { scoreRun } from '../../src/train/scoreRun.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'espalier-volumes-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const TINY = {
+  data: 'phantoms:16x20x16',
+  arch: 'unet:levels=3',
+  runs: folder,
+  filters: 4,
+  crop: 16,
+  batch: 20,
+  epochs: 2,
+  optimizer: 'adamw',
+  learningRate: 0.01,
+  deepSupervision: true,
+  workers: 0,
+  threads: 1,
+  overlap: 0.25,
+};
+
+describe('the loop on volumes', () => {
+  let trained: Awaited<ReturnType<typeof train>>;
+  beforeAll(async () => {
+    trained = await train({ ...TINY, name: 'v', postprocess: 'largest-component' });
+  });
+
+  it('trains, and judges by the mean Dice of the foreground', () => {
+    expect([trained.epochs, trained.steps]).toEqual([2, 4]);
+    const { cases, summary } = trained.scores.volumes!;
+    expect(cases.map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, i) => `phantom-${1_000_000 + i}`));
+    expect(summary.classes).toHaveLength(2);
+    const run = openRunFolder(trained.run);
+    const [header, ...rows] = readFileSync(run.results, 'utf8')
+      .trim()
+      .split('\n')
+      .map((row) => row.split(','));
+    expect(header).toContain('dice');
+    expect(rows).toHaveLength(2);
+    expect(readFileSync(run.perClassCsv, 'utf8')).toMatch(
+      /^class,dice,surface_dice,hausdorff95_mm,cases\norgan,.*\nlesion,.*\nmean,/,
+    );
+    expect(readFileSync(run.perCaseCsv, 'utf8').trim().split('\n')).toHaveLength(21);
+    expect(readFileSync(run.report, 'utf8')).toMatch(/best mean Dice.*HD95 mm/s);
+    const evaluations = readFileSync(run.events, 'utf8').match(/"volumes":\{"dice":[^}]*"diceByClass":\[[^\]]*\]/g);
+    expect(evaluations).toHaveLength(2);
+    expect(readdirSync(run.samples)).toHaveLength(8);
+    const sample = decodePng(readFileSync(join(run.samples, readdirSync(run.samples)[0])), 'sample');
+    expect([sample.channels, sample.height]).toEqual([3, 288]);
+  });
+
+  it('scores a run again to the same numbers, in the fold and with the preparation of the training', async () => {
+    const run = openRunFolder(trained.run);
+    const { network, description } = loadNetwork(run, 'best', new Generator(0), 'cpu');
+    expect(description.volumes).toMatchObject({ modalities: ['MRI'], window: [16, 16, 16] });
+    const dataset = await openRunData(run, description);
+    const { window, largestComponents } = description.volumes!;
+    const scores = await scoreRun({
+      folder: run,
+      dataset,
+      network,
+      reduction: 1,
+      device: 'cpu',
+      options: { inference: { ...SINGLE_SCALE, window: { window, overlap: 0.25 } }, largestComponents },
+    });
+    expect(scores.volumes?.cases).toEqual(trained.scores.volumes?.cases);
+    await expect(openRunData(run, description, 'scenes')).rejects.toThrow(/classes|pictures/);
+  });
+
+  it('predicts on the grid of the file, whose header it keeps', async () => {
+    const { image } = paintPhantom(7, [18, 24, 20]);
+    // A file whose axes run the other way round and lie askew in the world.
+    const affine = [
+      [-1.5, 0, 0.1, 12],
+      [0, 0.2, 2, -3],
+      [0.1, 1.2, 0, 40],
+      [0, 0, 0, 1],
+    ] as const;
+    const header = createNiftiHeader({ shape: [20, 24, 18], affine, type: 'float32' });
+    const file = join(folder, 'new.nii.gz');
+    writeFileSync(file, encodeNifti(header, image.data));
+    const { ids, header: read } = await segmentVolume(openNetwork(trained.run, { threads: 1 }), [file]);
+    const output = join(folder, 'ids.nii.gz');
+    writeFileSync(output, encodeNifti(labelHeader(read), ids));
+    const written = await readNifti(output);
+    const original = await readNifti(file);
+    expect(written.header.shape).toEqual([20, 24, 18]);
+    // pixdim, units, qform and sform codes, quaternion, offsets and the rows of the sform.
+    for (const [from, to] of [
+      [76, 108],
+      [123, 124],
+      [252, 328],
+    ])
+      expect(written.header.bytes.subarray(from, to)).toEqual(original.header.bytes.subarray(from, to));
+    expect(Array.from(written.samples, Number)).toEqual([...ids]);
+    expect(Math.max(...ids)).toBeLessThan(3);
+  });
+
+  it('reads volumes only with a network for volumes, and pictures only with one for pictures', async () => {
+    const { forward, classes, device } = openNetwork(trained.run, { threads: 1 });
+    await expect(segmentVolume({ forward, classes, device }, ['x.nii'])).rejects.toThrow(/x.nii: a volume.*pictures/);
+  });
+
+  it('refuses a patch of another rank, deep supervision without levels, ohem with Dice', async () => {
+    await expect(train({ ...TINY, crop: [16, 16] })).rejects.toThrow(/2 sides.*\[depth, height, width\]/);
+    await expect(train({ ...TINY, arch: 'dints-random:1', crop: 32 })).rejects.toThrow(/one level only/);
+    await expect(train({ ...TINY, ohem: 0.2 })).rejects.toThrow(/ohem belongs to loss=cross-entropy/);
+    await expect(train({ ...TINY, arch: 'dints-random:1', crop: 48, deepSupervision: false })).rejects.toThrow(
+      /multiples of 32, got \[48, 48, 48\].*\[64, 64, 64\]/,
+    );
+    expect(readdirSync(join(folder, 'train'))).toEqual(['v']);
+  });
+});
+
+describe('scores of volumes', () => {
+  const dataset = createPhantomSet({ shape: [16, 16, 16], val: 3 });
+  const samples = dataset.splits.val;
+  const options = { inference: SINGLE_SCALE, device: 'cpu', toleranceMm: 1 };
+  /** The same class everywhere. */
+  const constant = (images: Tensor, id: number): Tensor => {
+    const [, , ...size] = images.shape;
+    const voxels = size.reduce((a, b) => a * b);
+    const logits = new Float32Array(3 * voxels);
+    logits.fill(1, id * voxels, (id + 1) * voxels);
+    return op.clone(fromArray(logits, [1, 3, ...size]));
+  };
+
+  it('of a network that says one class everywhere are those of that class', async () => {
+    const { summary, confusion } = await evaluateVolumes((images) => constant(images, 0), dataset, samples, options);
+    expect(summary.mean.dice).toBe(0);
+    expect(summary.mean.surfaceDice).toBe(0);
+    expect(confusion.counts.reduce((a, b) => a + b)).toBe(3 * 16 ** 3);
+  });
+
+  it('choose the largest component of a class where islands are errors, and only there', async () => {
+    // The organ where it is bright enough gives islands; a constant has one component and gains nothing.
+    const islands = (images: Tensor): Tensor => {
+      const brightness = op.addNumber(images, -0.8);
+      return op.concat([op.negate(brightness), brightness, op.full([...brightness.shape], -9)], 1);
+    };
+    const chosen = await chooseLargestComponents(islands, dataset, samples, options);
+    const with_ = await evaluateVolumes(islands, dataset, samples, { ...options, largestComponents: [1] });
+    const without = await evaluateVolumes(islands, dataset, samples, options);
+    expect(chosen.includes(1)).toBe(with_.summary.classes[0].dice > without.summary.classes[0].dice);
+    expect(with_.summary.classes[0].dice).not.toBe(without.summary.classes[0].dice);
+    expect(await chooseLargestComponents((images) => constant(images, 1), dataset, samples, options)).toEqual([]);
+  });
+});
