@@ -143,9 +143,13 @@ std::string toString(napi_env env, napi_value value, const What& what) {
   return text;
 }
 
+constexpr uint32_t kMostElements = 1 << 24;
+
 uint32_t arrayLength(napi_env env, napi_value value, const What& what) {
   uint32_t length = 0;
   if (napi_get_array_length(env, value, &length) != napi_ok) wrongKind(env, value, what, "a list");
+  // An array without elements can have any length: nothing is allocated on its word.
+  if (length > kMostElements) refuse(what.text() + ": a list of " + std::to_string(length) + " elements, at most " + std::to_string(kMostElements) + " are taken");
   return length;
 }
 
@@ -292,7 +296,7 @@ uint32_t arrayLength(napi_env env, napi_value value, const char* what) { return 
 
 napi_value element(napi_env env, napi_value array, uint32_t index) {
   napi_value item;
-  napi_get_element(env, array, index, &item);
+  if (napi_get_element(env, array, index, &item) != napi_ok) refuse("an element of a list cannot be read");
   return item;
 }
 

@@ -8,6 +8,7 @@
 #include <torch/version.h>
 
 #include <cstring>
+#include <iterator>
 #include <memory>
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -36,6 +37,9 @@ struct Arguments {
 };
 
 void throwError(napi_env env, const std::string& message) {
+  // A getter that threw on the way says more than what came of it.
+  bool thrown = false;
+  if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown) return;
   napi_value text, factory, receiver, error;
   napi_create_string_utf8(env, message.data(), message.size(), &text);
   napi_get_undefined(env, &receiver);
@@ -87,13 +91,14 @@ napi_value text(napi_env env, const std::string& value) {
   return result;
 }
 
-std::vector<at::Tensor> tensors(napi_env env, State& state, napi_value list, const char* what) {
+/// The tensors of a list; null stands for none where `optional`.
+std::vector<at::Tensor> tensors(napi_env env, State& state, napi_value list, const char* what, bool optional = false) {
   const uint32_t length = arrayLength(env, list, what);
   std::vector<at::Tensor> result;
   result.reserve(length);
   for (uint32_t i = 0; i < length; i++) {
     napi_value item = element(env, list, i);
-    result.push_back(isNothing(env, item) ? at::Tensor() : state.get(toNumber(env, item, what)));
+    result.push_back(optional && isNothing(env, item) ? at::Tensor() : state.get(toNumber(env, item, what)));
   }
   return result;
 }
@@ -242,8 +247,11 @@ Bytes bytesOf(napi_env env, napi_value view) {
   size_t count, offset;
   napi_value buffer;
   Bytes bytes;
-  napi_get_typedarray_info(env, view, &type, &count, &bytes.data, &buffer, &offset);
   static const size_t kWidth[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+  if (napi_get_typedarray_info(env, view, &type, &count, &bytes.data, &buffer, &offset) != napi_ok ||
+      static_cast<size_t>(type) >= std::size(kWidth)) {
+    refuse("expected a typed array of numbers of 1, 2, 4 or 8 bytes");
+  }
   bytes.length = count * kWidth[type];
   return bytes;
 }
@@ -313,7 +321,7 @@ napi_value info(napi_env env, State& state, const Arguments& arguments) {
 
 /// backward(outputs[], gradients[] (entries may be null), keepGraph)
 napi_value backward(napi_env env, State& state, const Arguments& arguments) {
-  torch::autograd::backward(tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "gradients"),
+  torch::autograd::backward(tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "gradients", true),
                             toBool(env, arguments[2], "keepGraph"));
   return undefined(env);
 }
@@ -321,7 +329,7 @@ napi_value backward(napi_env env, State& state, const Arguments& arguments) {
 /// gradients(outputs[], inputs[], gradientsOfOutputs[], keepGraph, createGraph) -> handles, null where an input was not used
 napi_value gradients(napi_env env, State& state, const Arguments& arguments) {
   const auto results = torch::autograd::grad(tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "inputs"),
-                                             tensors(env, state, arguments[2], "gradients"), toBool(env, arguments[3], "keepGraph"),
+                                             tensors(env, state, arguments[2], "gradients", true), toBool(env, arguments[3], "keepGraph"),
                                              toBool(env, arguments[4], "createGraph"), /*allow_unused=*/true);
   napi_value list;
   napi_create_array_with_length(env, results.size(), &list);
@@ -360,7 +368,9 @@ napi_value gradientMode(napi_env env, State&, const Arguments& arguments) {
 napi_value createGenerator(napi_env env, State& state, const Arguments& arguments) {
   const c10::Device device(toString(env, arguments[0], "device"));
   at::Generator generator = at::globalContext().defaultGenerator(device).clone();
-  generator.set_current_seed(static_cast<uint64_t>(toNumber(env, arguments[1], "seed")));
+  const double seed = toNumber(env, arguments[1], "seed");
+  if (!(seed >= 0 && seed < 9007199254740992.0)) refuse("seed: expected a number from 0 below 2^53");
+  generator.set_current_seed(static_cast<uint64_t>(seed));
   state.generators.push_back(generator);
   return number(env, static_cast<double>(state.generators.size() - 1));
 }
@@ -394,7 +404,11 @@ napi_value threads(napi_env env, State&, const Arguments& arguments) {
 
 /// setErrorFactory(message => error)
 napi_value setErrorFactory(napi_env env, State& state, const Arguments& arguments) {
+  napi_valuetype type;
+  napi_typeof(env, arguments[0], &type);
+  if (type != napi_function) refuse("expected a function");
   if (state.errorFactory) napi_delete_reference(env, state.errorFactory);
+  state.errorFactory = nullptr;
   napi_create_reference(env, arguments[0], 1, &state.errorFactory);
   return undefined(env);
 }

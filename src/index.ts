@@ -9,6 +9,7 @@ export {
   EspalierError,
   NumericError,
   ShapeError,
+  StoppedError,
 } from './base/errors.ts';
 export { openDataSet } from './data/detect.ts';
 export { decodePicture, loadPicture } from './data/picture.ts';

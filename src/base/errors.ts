@@ -3,7 +3,7 @@
  */
 
 /** Stable machine-readable names; a code never changes its meaning. */
-export type ErrorCode = 'config' | 'shape' | 'data' | 'architecture' | 'numeric' | 'engine';
+export type ErrorCode = 'config' | 'shape' | 'data' | 'architecture' | 'numeric' | 'engine' | 'stopped';
 
 /** What every error of the package has: a code, a message in lower case, and advice. */
 export class EspalierError extends Error {
@@ -58,5 +58,12 @@ export class NumericError extends EspalierError {
 export class EngineError extends EspalierError {
   constructor(message: string, advice?: string) {
     super('engine', message, advice);
+  }
+}
+
+/** A run that was told to stop, did so between two steps, and can go on. */
+export class StoppedError extends EspalierError {
+  constructor(message: string, advice?: string) {
+    super('stopped', message, advice);
   }
 }

@@ -9,6 +9,16 @@ export function suggest(name: string, valid: readonly string[]): string {
   return `did you mean "${closest(name, [...valid])}"? valid: ${valid.join(', ')}`;
 }
 
+/** Any value as in a JSON file, cut to fit a message; numbers that no JSON holds by their names. */
+export function showShort(value: unknown): string {
+  if (['number', 'bigint', 'function', 'undefined'].includes(typeof value)) return String(value).slice(0, 60);
+  try {
+    return JSON.stringify(value).slice(0, 60);
+  } catch {
+    return 'a value that no JSON holds';
+  }
+}
+
 /** Bytes as `1.5 MiB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

@@ -1,6 +1,8 @@
 /**
  * @file What the commands share: words to settings, a progress bar for a run, values for programs.
  */
+import { constants } from 'node:os';
+import { StoppedError } from '../base/errors.ts';
 import { formatBytes, formatDuration } from '../base/text.ts';
 import { casesTable, perClassTable } from '../metrics/tables.ts';
 import {
@@ -97,6 +99,32 @@ export function watchRun(label: string): RunWatcher & { finish(): void } {
     finish: () => bar?.finish(),
   };
 }
+
+/**
+ * Runs `work` so that Ctrl-C and a plain kill stop it after the step in progress; a second one ends the process at once. The exit code of a
+ * stopped command is that of the signal: 130, or 143.
+ */
+export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = (name: NodeJS.Signals) => {
+    // Without listeners the next signal does what it does to any process.
+    for (const each of STOP_SIGNALS) process.removeListener(each, stop);
+    process.stderr.write(`\n${name}: stops after this step and saves; once more ends it at once\n`);
+    controller.abort(name);
+  };
+  for (const name of STOP_SIGNALS) process.on(name, stop);
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    const name: unknown = controller.signal.reason;
+    if (error instanceof StoppedError) process.exitCode = 128 + constants.signals[name as NodeJS.Signals];
+    throw error;
+  } finally {
+    for (const name of STOP_SIGNALS) process.removeListener(name, stop);
+  }
+}
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Says what a run would cost. */
 export function printDryRun(result: DryRun, json: boolean): void {

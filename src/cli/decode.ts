@@ -4,10 +4,11 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ArchitectureError, DataError } from '../base/errors.ts';
+import { DataError } from '../base/errors.ts';
 import { decodeArchitecture, parseArchitectureParameters } from '../decode/parameters.ts';
 import { drawGenotype } from '../space/drawing.ts';
 import { formatGenotype } from '../space/genotype.ts';
+import { parseJson } from '../space/genotypeFields.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const decodeSettings = {
@@ -51,7 +52,7 @@ export const decodeCommand: Command = {
     if (!existsSync(params))
       throw new DataError(`${params}: no such file`, 'give a JSON file of logits, or the folder of a search');
     const file = statSync(params).isDirectory() ? join(params, 'architecture.json') : params;
-    const genotype = decodeArchitecture(parseArchitectureParameters(parseJson(file), file), {
+    const genotype = decodeArchitecture(parseArchitectureParameters(parseJson(readText(file), file), file), {
       filters,
       atrous,
       rank,
@@ -66,16 +67,10 @@ export const decodeCommand: Command = {
   },
 };
 
-function parseJson(file: string): unknown {
-  let text: string;
+function readText(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     throw new DataError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ArchitectureError(`${file}: is no JSON (${(error as Error).message})`);
   }
 }

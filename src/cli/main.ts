@@ -87,5 +87,6 @@ async function main(words: readonly string[]): Promise<void> {
 main(process.argv.slice(2)).catch((error: unknown) => {
   if (error instanceof EspalierError) process.stderr.write(`espalier: ${error.message}\n`);
   else process.stderr.write(`${(error as Error).stack ?? error}\n`);
-  process.exitCode = error instanceof ConfigError ? 2 : 1;
+  // A stopped command has set the code of its signal.
+  process.exitCode ??= error instanceof ConfigError ? 2 : 1;
 });

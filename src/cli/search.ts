@@ -4,7 +4,7 @@
 import { settings } from '../run/presets.ts';
 import { summariseGenotype } from '../space/genotype.ts';
 import { searchDryRun, searchRun } from '../train/searchRun.ts';
-import { type Command, printDryRun, printJson, readRunRequest, watchRun } from './command.ts';
+import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
 
 export const searchCommand: Command = {
   name: 'search',
@@ -15,8 +15,7 @@ export const searchCommand: Command = {
     const { request, flags } = readRunRequest('search', settings.search, words);
     if (flags.dryRun) return printDryRun(await searchDryRun(request), flags.json);
     const watcher = watchRun('search');
-    const found = await searchRun(request, watcher);
-    watcher.finish();
+    const found = await stoppable((signal) => searchRun(request, watcher, signal)).finally(watcher.finish);
     const { run, genotype, report } = found;
     if (flags.json) printJson(found);
     else

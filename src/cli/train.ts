@@ -3,7 +3,16 @@
  */
 import { settings } from '../run/presets.ts';
 import { trainDryRun, trainRun } from '../train/trainRun.ts';
-import { type Command, plainScores, printDryRun, printJson, readRunRequest, scoresTable, watchRun } from './command.ts';
+import {
+  type Command,
+  plainScores,
+  printDryRun,
+  printJson,
+  readRunRequest,
+  scoresTable,
+  stoppable,
+  watchRun,
+} from './command.ts';
 
 export const trainCommand: Command = {
   name: 'train',
@@ -15,8 +24,9 @@ export const trainCommand: Command = {
     const { request, flags } = readRunRequest('train', settings.train, words);
     if (flags.dryRun) return printDryRun(await trainDryRun(request), flags.json);
     const watcher = watchRun('train');
-    const { scores, ...trained } = await trainRun(request, watcher);
-    watcher.finish();
+    const { scores, ...trained } = await stoppable((signal) => trainRun(request, watcher, signal)).finally(
+      watcher.finish,
+    );
     if (flags.json) printJson({ ...trained, ...plainScores(scores) });
     else
       process.stdout.write(`${scoresTable(trained.classes, scores)}\nrun: ${trained.run}\nreport: ${trained.report}\n`);

@@ -20,7 +20,7 @@ export async function loadPicture(file: string): Promise<RgbPicture> {
   return decodePicture(await readBytes(file), file);
 }
 
-/** As `loadPicture`, from the bytes of a file; `file` is named in errors. */
+/** As {@link loadPicture}, from the bytes of a file. A `DataError` names `file`. */
 export async function decodePicture(bytes: Uint8Array, file: string): Promise<RgbPicture> {
   return isPng(bytes) ? toRgb(decodePng(bytes, file), file) : decodeWithSharp(bytes, file);
 }
@@ -74,10 +74,27 @@ export function toRgb(raster: Raster, file: string): RgbPicture {
   return { width, height, data: out };
 }
 
+/** How the files begin that sharp is given. It reads more, SVG among them, which may name other files. */
+const SIGNATURES: readonly (readonly [offset: number, text: string])[] = [
+  [0, '\xff\xd8\xff'], // JPEG
+  [8, 'WEBP'],
+  [0, 'II*\0'], // TIFF, little-endian
+  [0, 'MM\0*'], // TIFF, big-endian
+];
+
+/** A picture that takes longer to decode is refused. */
+const MOST_SECONDS = 30;
+
 async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<RgbPicture> {
+  const begins = ([offset, text]: readonly [number, string]) =>
+    Buffer.from(bytes.subarray(offset, offset + text.length)).toString('latin1') === text;
+  if (!SIGNATURES.some(begins))
+    throw new DataError(`${file}: is no PNG, JPEG, WebP or TIFF`, 'PNG and JPEG are read: convert the file');
   const { default: sharp } = await import('sharp');
   try {
+    // The size is taken from the header and refused before anything of it is decoded.
     const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PIXELS })
+      .timeout({ seconds: MOST_SECONDS })
       .rotate()
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })

@@ -1,9 +1,10 @@
 /**
  * @file Architecture parameters of Auto-DeepLab to a genotype: Viterbi over the moves, the strongest edges of the cell. @paper auto-deeplab section 4.3
  */
+import { showShort as show } from '../base/text.ts';
 import { blocksOf } from '../space/cell.ts';
 import { type AutoDeepLabGenotype, createGenotype } from '../space/genotype.ts';
-import { type Fail, show } from '../space/genotypeFields.ts';
+import type { Fail } from '../space/genotypeFields.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 import { decodeCell } from './cell.ts';

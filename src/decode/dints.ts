@@ -2,11 +2,12 @@
  * @file Architecture parameters of DiNTS to a genotype: the best feasible sequence of patterns by Viterbi over node sets, the strongest operator of
  * every edge. @paper dints section 5
  */
+import { showShort as show } from '../base/text.ts';
 import { DINTS_OPERATOR_NAMES, rankOfOperators } from '../space/dintsOperators.ts';
 import { isFeasible } from '../space/dintsTopologies.ts';
 import { layerEdges, levelsOf, membersOf, nodeSetCount, patternTransitions } from '../space/dintsTrellis.ts';
 import { createDintsGenotype, type DintsGenotype } from '../space/genotype.ts';
-import { type Fail, show } from '../space/genotypeFields.ts';
+import type { Fail } from '../space/genotypeFields.ts';
 import { logSoftmax } from './softmax.ts';
 import { viterbi } from './viterbi.ts';
 

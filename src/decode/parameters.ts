@@ -2,8 +2,9 @@
  * @file Architecture parameters of any method: from a file to trusted logits, from logits to a genotype. A new method is a case here.
  */
 import { ArchitectureError } from '../base/errors.ts';
+import { showShort as show } from '../base/text.ts';
 import type { Genotype } from '../space/genotype.ts';
-import { asRecord, type Fail, show } from '../space/genotypeFields.ts';
+import { asRecord, type Fail } from '../space/genotypeFields.ts';
 import { type ArchitectureLogits, decodeAutoDeepLab, parseAutoDeepLabLogits } from './autoDeepLab.ts';
 import { type DintsLogits, decodeDints, parseDintsLogits } from './dints.ts';
 

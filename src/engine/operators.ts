@@ -184,6 +184,9 @@ export const crossEntropy = (
   operator('aten::cross_entropy_loss').one(logits, labels, weight, { none: 0, mean: 1, sum: 2 }[reduction], ignore, 0);
 
 /** Copies the values of `source` into `target`. */
+/** Changes every element that is not finite, in place. */
+export const replaceNotFinite = (target: Tensor, value: number): Tensor =>
+  operator('aten::nan_to_num_').one(target, value, value, value);
 export const copyInto = (target: Tensor, source: Tensor): Tensor => operator('aten::copy_').one(target, source, false);
 /** Adds the values of `source` to those of `target`. */
 export const addInto = (target: Tensor, source: Tensor): Tensor => operator('aten::add_.Tensor').one(target, source);

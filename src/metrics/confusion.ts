@@ -31,6 +31,13 @@ export interface SegmentationScores {
   readonly support: number[];
 }
 
+/** Classes that were predicted anywhere. */
+export function countPredicted({ classes, counts }: ConfusionMatrix): number {
+  const predicted = new Set<number>();
+  for (const [i, count] of counts.entries()) if (count > 0) predicted.add(i % classes);
+  return predicted.size;
+}
+
 /** An empty matrix for `classes` classes (1 to 256). */
 export function createConfusion(classes: number): ConfusionMatrix {
   if (!Number.isInteger(classes) || classes < 1 || classes > 256) {

@@ -3,9 +3,9 @@
  * training and shipping need not know which it was.
  */
 import { ArchitectureError } from '../base/errors.ts';
-import { suggest } from '../base/text.ts';
+import { showShort as show, suggest } from '../base/text.ts';
 import { type Genotype, parseGenotype, summariseGenotype } from '../space/genotype.ts';
-import { asRecord, isWhole, parseJson, show } from '../space/genotypeFields.ts';
+import { asRecord, isWhole, parseJson } from '../space/genotypeFields.ts';
 import { type AutoDeepLabOptions, buildAutoDeepLab } from './autoDeepLab.ts';
 import { buildDints } from './dints.ts';
 import type { NetworkGraph } from './graph.ts';

@@ -1,11 +1,14 @@
 /**
  * @file Checkpoints: a folder with the tensors (safetensors) and the rest of the state (JSON), swapped in whole and verified when loaded.
+ * The one before is kept: a damaged checkpoint costs the work of one interval, not of the run.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../base/errors.ts';
-import { findFolder, writeFolderAtomically } from './files.ts';
+import { parseJson } from '../base/json.ts';
+import { showShort } from '../base/text.ts';
+import { previousOf, writeFolderAtomically } from './files.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 
 /** Everything needed to go on: tensors by name and any state that JSON holds (counters, seeds, generator state). */
@@ -19,35 +22,51 @@ const stateFile = 'state.json';
 const formatVersion = 1;
 const swapsTolerated = 5;
 
-/** Writes the checkpoint to `folder`; the one before stays valid until the new one is in place. */
+/** Writes the checkpoint to `folder`; the one before is kept beside it. */
 export function saveCheckpoint(folder: string, checkpoint: Checkpoint): void {
   const tensors = writeSafetensors(checkpoint.tensors);
-  const state = { version: formatVersion, sha256: sha256(tensors), state: checkpoint.state };
-  writeFolderAtomically(folder, { [tensorsFile]: tensors, [stateFile]: `${JSON.stringify(state, null, 2)}\n` });
+  const { state } = checkpoint;
+  const header = { version: formatVersion, sha256: sha256(tensors), stateSha256: sha256OfState(state), state };
+  writeFolderAtomically(folder, { [tensorsFile]: tensors, [stateFile]: `${JSON.stringify(header, null, 2)}\n` });
 }
 
 /** Whether there is a checkpoint at `folder`, also after a crash in the middle of a save. */
 export function hasCheckpoint(folder: string): boolean {
-  return findFolder(folder) !== undefined;
+  return existsSync(folder) || existsSync(previousOf(folder));
+}
+
+/** A checkpoint as it was found. */
+export interface FoundCheckpoint<State> extends Checkpoint<State> {
+  /** Why the newest one could not be read, when this is the one before it. */
+  readonly damage?: string;
 }
 
 /**
- * Loads a checkpoint and verifies it; changes nothing, and may run while another process saves. `State` is what the caller saved; its
- * form is the caller's business.
+ * Loads a checkpoint and verifies it, or the one before where it is missing or damaged. Changes nothing, and may run while another process
+ * saves. `State` is what the caller saved; its form is the caller's business.
  *
- * @throws DataError when a file is missing, damaged or does not belong to the other.
+ * @throws DataError when both are missing or damaged, about the newest.
  */
-export function loadCheckpoint<State = unknown>(folder: string): Checkpoint<State> {
+export function loadCheckpoint<State = unknown>(folder: string): FoundCheckpoint<State> {
   for (let attempt = 1; ; attempt++) {
-    const place = findFolder(folder) ?? folder;
-    const before = identity(place);
+    const before = identity(folder);
     try {
-      return loadFrom(place) as Checkpoint<State>;
+      return loadFrom(folder) as Checkpoint<State>;
     } catch (error) {
       // A save swapped the folder between two reads: the files were of different checkpoints.
-      const swapped = identity(findFolder(folder) ?? folder) !== before;
-      if (!swapped || attempt === swapsTolerated) throw error;
+      if (identity(folder) !== before && attempt < swapsTolerated) continue;
+      const previous = loadPrevious(folder);
+      if (previous === undefined) throw error;
+      return { ...(previous as Checkpoint<State>), damage: (error as Error).message };
     }
+  }
+}
+
+function loadPrevious(folder: string): Checkpoint | undefined {
+  try {
+    return loadFrom(previousOf(folder));
+  } catch {
+    return undefined;
   }
 }
 
@@ -57,12 +76,7 @@ function loadFrom(folder: string): Checkpoint {
   const header = parseState(readFile(statePath).toString('utf8'), statePath);
   const bytes = readFile(tensorsPath);
   const found = sha256(bytes);
-  if (found !== header.sha256) {
-    throw new DataError(
-      `${tensorsPath}: expected sha256 ${header.sha256}, came ${found}`,
-      'the checkpoint is damaged; take another one',
-    );
-  }
+  if (found !== header.sha256) throw damaged(tensorsPath, header.sha256, found);
   return { tensors: readSafetensors(bytes, tensorsPath).tensors, state: header.state };
 }
 
@@ -70,24 +84,43 @@ function identity(folder: string): number | undefined {
   return statSync(folder, { throwIfNoEntry: false })?.ino;
 }
 
-function parseState(text: string, path: string): { sha256: string; state: unknown } {
-  let value: { version?: unknown; sha256?: unknown; state?: unknown } | null;
+/**
+ * The state of a checkpoint from the text of its file, verified; `path` is named in errors.
+ * @throws DataError for anything but a whole, undamaged state.
+ */
+export function parseState(text: string, path: string): { sha256: string; state: unknown } {
+  let value: unknown;
   try {
-    value = JSON.parse(text);
-  } catch {
-    throw new DataError(`${path}: expected JSON, came ${text.length} characters that are not`);
-  }
-  if (typeof value !== 'object' || value === null || typeof value.sha256 !== 'string') {
-    throw new DataError(`${path}: expected the state of a checkpoint with version, sha256 and state`);
-  }
-  if (value.version !== formatVersion) {
+    value = parseJson(text);
+  } catch (error) {
     throw new DataError(
-      `${path}: expected checkpoint version ${formatVersion}, came ${JSON.stringify(value.version)}`,
+      `${path}: expected JSON, came ${text.length} characters that are not: ${(error as Error).message}`,
+    );
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new DataError(`${path}: expected the state of a checkpoint with version, sha256 and state`);
+  const header = value as Record<string, unknown>;
+  const unknown = Object.keys(header).find((key) => !headerKeys.includes(key));
+  if (unknown !== undefined || typeof header.sha256 !== 'string')
+    throw new DataError(`${path}: expected the state of a checkpoint with version, sha256 and state`);
+  if (header.version !== formatVersion) {
+    throw new DataError(
+      `${path}: expected checkpoint version ${formatVersion}, came ${showShort(header.version)}`,
       'use the version of espalier that wrote it',
     );
   }
-  return { sha256: value.sha256, state: value.state };
+  // Absent in checkpoints of version 0.1.
+  if (header.stateSha256 !== undefined) {
+    const found = sha256OfState(header.state);
+    if (found !== header.stateSha256) throw damaged(`${path}: its state`, showShort(header.stateSha256), found);
+  }
+  return { sha256: header.sha256, state: header.state };
 }
+
+const headerKeys = ['version', 'sha256', 'stateSha256', 'state'];
+
+const damaged = (what: string, expected: string, found: string): DataError =>
+  new DataError(`${what}: expected sha256 ${expected}, came ${found}`, 'the checkpoint is damaged; take another one');
 
 function readFile(path: string): Buffer {
   try {
@@ -97,6 +130,15 @@ function readFile(path: string): Buffer {
   }
 }
 
-function sha256(bytes: Uint8Array): string {
+function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Of the state as JSON writes it: how its file is laid out does not count. Empty for what is nested too deeply to be written. */
+function sha256OfState(state: unknown): string {
+  try {
+    return sha256(JSON.stringify(state) ?? 'null');
+  } catch {
+    return '';
+  }
 }

@@ -2,10 +2,11 @@
  * @file Settings from layers to one trusted object: defaults < preset < file < command line. Every mistake names the key, what was
  * expected and what came.
  */
-import { parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
+import { parseYaml, type YamlFault } from '../base/yaml.ts';
 
 /** A nested plain object of settings, not yet trusted. */
 export type Layer = Readonly<Record<string, unknown>>;
@@ -104,17 +105,12 @@ export function formatConfig(config: Layer): string {
  * @throws ConfigError naming the file and the line.
  */
 export function parseConfigText(text: string, file: string): Layer {
-  const document = parseDocument(text, { schema: 'core', merge: false, logLevel: 'silent' });
-  const fault = document.errors[0] ?? document.warnings[0];
-  if (fault) {
-    const line = fault.linePos?.[0].line;
-    throw new ConfigError(`${file}${line === undefined ? '' : `, line ${line}`}: ${fault.message.split('\n')[0]}`);
-  }
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 0 }) ?? {};
-  } catch {
-    throw new ConfigError(`${file}: expected plain settings, came aliases`, 'write the values out');
+    value = parseYaml(text) ?? {};
+  } catch (error) {
+    const { line, message } = error as YamlFault;
+    throw new ConfigError(`${file}${line === undefined ? '' : `, line ${line}`}: ${message}`);
   }
   if (!isGroup(value)) throw new ConfigError(`${file}: expected settings "key: value", came ${show(value)}`);
   return value;

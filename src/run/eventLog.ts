@@ -5,19 +5,28 @@
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DataError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
+import { faultOf } from './eventFields.ts';
 import type { RunEvent, RunEventBody } from './events.ts';
+import { onDisk } from './files.ts';
 
 /** An open log; one writer at a time. */
 export interface EventLog {
-  /** Writes the event with the next `seq` and the time of the clock, and returns it. */
+  /**
+   * Writes the event with the next `seq` and the time of the clock, and returns it.
+   *
+   * @throws DataError when the disk is full; the log is then as before.
+   */
   append(event: RunEventBody): RunEvent;
   close(): void;
 }
 
 /** Opens the log to append, creating it when it is missing; `seq` goes on where the file ends. */
 export function openEventLog(path: string, clock: () => Date = () => new Date()): EventLog {
-  mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(path, 'a+');
+  const file = onDisk(path, () => {
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, 'a+');
+  });
   let seq: number;
   try {
     const { line, end } = lastLine(file);
@@ -31,7 +40,7 @@ export function openEventLog(path: string, clock: () => Date = () => new Date())
   return {
     append(body) {
       const event = { seq, time: clock().toISOString(), ...body } as RunEvent;
-      writeWhole(file, Buffer.from(`${JSON.stringify(event)}\n`));
+      onDisk(path, () => appendWhole(file, Buffer.from(`${JSON.stringify(event)}\n`)));
       seq++;
       return event;
     },
@@ -61,20 +70,28 @@ export function readEventsFrom(path: string, offset: number): { events: RunEvent
   }
   try {
     const bytes = readRange(file, offset, fstatSync(file).size);
-    const end = bytes.lastIndexOf(0x0a) + 1;
-    const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
-    const where = (index: number) => `${path}, ${offset === 0 ? '' : `after byte ${offset}, `}line ${index + 1}`;
-    return { events: lines.map((line, index) => parseEvent(line, where(index))), offset: offset + end };
+    const where = (line: number) => `${path}, ${offset === 0 ? '' : `after byte ${offset}, `}line ${line}`;
+    const { events, end } = parseEvents(bytes, where);
+    return { events, offset: offset + end };
   } finally {
     closeSync(file);
   }
 }
 
-/** Checks what every event has; the rest is trusted, so that a newer log can still be read. */
+/**
+ * The events of whole lines and the bytes that they take; `where` names the place of a line in errors.
+ * @throws DataError when a whole line is not an event.
+ */
+export function parseEvents(bytes: Buffer, where: (line: number) => string): { events: RunEvent[]; end: number } {
+  const end = bytes.lastIndexOf(0x0a) + 1;
+  const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+  return { events: lines.map((line, index) => parseEvent(line, where(index + 1))), end };
+}
+
 function parseEvent(line: string, where: string): RunEvent {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseJson(line);
   } catch {
     throw new DataError(`${where}: expected a JSON event, came ${JSON.stringify(line.slice(0, 60))}`);
   }
@@ -86,6 +103,8 @@ function parseEvent(line: string, where: string): RunEvent {
     Number.isSafeInteger(event.seq) &&
     typeof event.time === 'string';
   if (!valid) throw new DataError(`${where}: expected an event with type, seq and time, came ${line.slice(0, 60)}`);
+  const fault = faultOf(event as Record<string, unknown>);
+  if (fault !== undefined) throw new DataError(`${where}: ${fault}, came ${line.slice(0, 60)}`);
   return event as RunEvent;
 }
 
@@ -115,6 +134,13 @@ function readRange(file: number, start: number, end: number): Buffer {
   return bytes.subarray(0, filled);
 }
 
-function writeWhole(file: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+/** Appends all of the bytes or, on a full disk, none: half a line would run into the next one. */
+function appendWhole(file: number, bytes: Buffer): void {
+  const { size } = fstatSync(file);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  } catch (error) {
+    ftruncateSync(file, size);
+    throw error;
+  }
 }

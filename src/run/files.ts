@@ -14,62 +14,102 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { DataError } from '../base/errors.ts';
 
 /**
  * Writes a file through a temporary one in the same folder (which is created when it is missing), flushed to disk, then renamed.
  * A reader sees the old content or the new, never a part.
+ *
+ * @throws DataError when the disk is full or the folder may not be written to.
  */
 export function writeAtomically(path: string, content: Uint8Array | string): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true });
   const temporary = join(folder, temporaryName(basename(path)));
-  try {
-    writeFlushed(temporary, content);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  onDisk(path, () => {
+    mkdirSync(folder, { recursive: true });
+    try {
+      writeFlushed(temporary, content);
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+  });
   flushFolder(folder);
 }
 
 /**
- * Replaces a folder by one with the given files. The previous folder is kept as `<path>.previous` until the new one is in place, where
- * {@link findFolder} finds it after a crash. One writer a folder: what an earlier one left unfinished is removed.
+ * Replaces a folder by one with the given files, and keeps the one before as {@link previousOf}. Whenever this is cut off, at least one of
+ * the two is whole. One writer a folder: what an earlier one left unfinished is removed.
+ *
+ * @throws DataError when the disk is full or the folder may not be written to; both folders are then as before.
  */
 export function writeFolderAtomically(path: string, files: Record<string, Uint8Array | string>): void {
   const parent = dirname(path);
-  mkdirSync(parent, { recursive: true });
-  settleFolder(path);
-  removeAbandoned(path);
-  const temporary = join(parent, temporaryName(basename(path)));
-  try {
-    mkdirSync(temporary);
-    for (const [name, content] of Object.entries(files)) writeFlushed(join(temporary, name), content);
-    flushFolder(temporary);
-    if (existsSync(path)) renameSync(path, previousOf(path));
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
-    settleFolder(path);
-    throw error;
-  }
-  flushFolder(parent);
-  rmSync(previousOf(path), { recursive: true, force: true });
-}
-
-/** Where the content of a folder written by {@link writeFolderAtomically} is now; undefined when there is none. Changes nothing. */
-export function findFolder(path: string): string | undefined {
-  return [path, previousOf(path)].find((candidate) => existsSync(candidate));
-}
-
-/** Finishes what a crash left: the previous folder comes back, or goes when the new one is there. */
-function settleFolder(path: string): void {
   const previous = previousOf(path);
-  if (!existsSync(previous)) return;
-  if (existsSync(path)) rmSync(previous, { recursive: true, force: true });
-  else renameSync(previous, path);
+  const temporary = join(parent, temporaryName(basename(path)));
+  onDisk(path, () => {
+    mkdirSync(parent, { recursive: true });
+    removeAbandoned(path);
+    try {
+      mkdirSync(temporary);
+      for (const [name, content] of Object.entries(files)) writeFlushed(join(temporary, name), content);
+      flushFolder(temporary);
+      if (existsSync(path)) {
+        rmSync(previous, { recursive: true, force: true });
+        renameSync(path, previous);
+      }
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { recursive: true, force: true });
+      if (!existsSync(path) && existsSync(previous)) renameSync(previous, path);
+      throw error;
+    }
+  });
+  flushFolder(parent);
 }
+
+/** Where {@link writeFolderAtomically} keeps the folder that it replaced. */
+export const previousOf = (path: string): string => `${path}.previous`;
+
+/** Takes a damaged folder out of the way, under another name, so that the next write cannot push out the good one before it. */
+export function setAside(path: string): void {
+  if (!existsSync(path)) return;
+  onDisk(path, () => {
+    rmSync(`${path}.damaged`, { recursive: true, force: true });
+    renameSync(path, `${path}.damaged`);
+  });
+}
+
+/**
+ * Runs `work`, which writes to `path`.
+ * @throws DataError where the system refuses, naming the path, the reason and what helps.
+ */
+export function onDisk<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || !(code in REASONS)) throw error;
+    const [reason, advice] = REASONS[code];
+    throw new DataError(`${path}: cannot be written, ${reason} (${code})`, advice);
+  }
+}
+
+const FULL = 'free some space and go on with --resume: what was written before is whole';
+const FORBIDDEN = 'take another folder with runs=<folder>, or change its permissions';
+const REASONS: Record<string, readonly [reason: string, advice: string]> = {
+  ENOSPC: ['the disk is full', FULL],
+  EDQUOT: ['the quota of this user is used up', FULL],
+  EFBIG: ['the file would be larger than the system allows', FULL],
+  EIO: ['the disk fails', 'check the disk; what was written before may be copied away'],
+  EROFS: ['the disk is read-only', FORBIDDEN],
+  EACCES: ['it may not be written to', FORBIDDEN],
+  EPERM: ['it may not be written to', FORBIDDEN],
+  // What Node says of a folder that is to be made on a read-only disk.
+  ENOENT: ['a folder of the path is missing or the disk is read-only', FORBIDDEN],
+  ENOTDIR: ['a part of the path is a file', FORBIDDEN],
+};
 
 /** Removes half-written folders of killed processes: checkpoints are large. */
 function removeAbandoned(path: string): void {
@@ -79,10 +119,6 @@ function removeAbandoned(path: string): void {
       rmSync(join(parent, name), { recursive: true, force: true });
     }
   }
-}
-
-function previousOf(path: string): string {
-  return `${path}.previous`;
 }
 
 const temporarySuffix = '.tmp';

@@ -4,6 +4,9 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { onDisk } from './files.ts';
+import { requireInside } from './inside.ts';
+import { LOCK_FILE } from './lock.ts';
 
 /** The paths of a run; only the folder and its sub-folders exist at first. */
 export interface RunFolder {
@@ -37,7 +40,8 @@ export interface RunFolder {
 }
 
 /**
- * Creates `<root>/<command>/<name>/`. Without a name it is the date and time, with a counter when that exists.
+ * Creates `<root>/<command>/<name>/`. Without a name it is the date and time, with a counter when that exists. A folder of that name
+ * without any file, which a kill in the first moment leaves, is taken as it is.
  *
  * @param now the clock, for the default name.
  * @throws ConfigError when the name is not one of a folder, or the run exists.
@@ -47,14 +51,16 @@ export function createRunFolder(root: string, command: string, name?: string, no
     throw new ConfigError(`name: expected letters, digits, and any of _ . + -, came ${JSON.stringify(name)}`);
   }
   const parent = resolve(root, command);
-  mkdirSync(parent, { recursive: true });
+  onDisk(parent, () => mkdirSync(parent, { recursive: true }));
   const base = name ?? stamp(now);
   for (let counter = 1; ; counter++) {
     const path = join(parent, counter === 1 ? base : `${base}-${counter}`);
-    if (createFolder(path)) {
+    if (createFolder(path) || (name !== undefined && isBare(path))) {
       const folder = describe(path);
-      mkdirSync(dirname(folder.last));
-      mkdirSync(folder.samples);
+      onDisk(path, () => {
+        mkdirSync(dirname(folder.last), { recursive: true });
+        mkdirSync(folder.samples, { recursive: true });
+      });
       return folder;
     }
     if (name !== undefined) {
@@ -69,7 +75,7 @@ export function createRunFolder(root: string, command: string, name?: string, no
 /**
  * The folder of an existing run, which may be a read-only copy: nothing is created.
  *
- * @throws DataError when there is no run.
+ * @throws DataError when there is no run, or a symbolic link leads out of its folder.
  */
 export function openRunFolder(path: string): RunFolder {
   const folder = describe(resolve(path));
@@ -81,6 +87,8 @@ export function openRunFolder(path: string): RunFolder {
       'name runs/<command>/<name>',
     );
   }
+  for (const path of [...Object.values(folder), dirname(folder.last)])
+    if (path.startsWith(folder.path)) requireInside(folder.path, path);
   return folder;
 }
 
@@ -119,12 +127,24 @@ function describe(path: string): RunFolder {
 /** False when it exists already: `mkdir` decides, so two processes never share a run. */
 function createFolder(path: string): boolean {
   try {
-    mkdirSync(path);
+    onDisk(path, () => mkdirSync(path));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** Whether the folder of a run was made and nothing came into it but, perhaps, a lock. */
+function isBare(path: string): boolean {
+  if (!isFolder(path)) return false;
+  const visible = (folder: string) => readdirSync(folder).filter((name) => !name.startsWith('.'));
+  return visible(path).every((name) => {
+    const part = join(path, name);
+    return (
+      name === LOCK_FILE || (['checkpoints', 'samples'].includes(name) && isFolder(part) && visible(part).length === 0)
+    );
+  });
 }
 
 function subfolders(path: string): string[] {

@@ -1,14 +1,15 @@
 /**
  * @file The run of a command, new or found again: its folder, its trusted settings, its event log.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
-import { hasCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, hasCheckpoint, loadCheckpoint } from './checkpoint.ts';
 import { type ConfigOf, formatConfig, type Layer, parseConfig, parseConfigText, type Settings } from './config.ts';
 import { type EventLog, openEventLog } from './eventLog.ts';
-import { writeAtomically } from './files.ts';
+import { setAside, writeAtomically } from './files.ts';
 import { createRunFolder, listRunFolders, openRunFolder, type RunFolder } from './folder.ts';
+import { describeOwner, lockRun } from './lock.ts';
 
 /** What is asked for: settings, later layers over earlier ones, and whether an earlier run goes on. */
 export interface RunRequest {
@@ -35,21 +36,63 @@ export function planRun<Of extends Settings>(
   if (!resume) return { config: parseConfig(settings, layers), folder: null };
   const { name, runs = 'runs' } = Object.assign({}, ...layers) as { name?: string; runs?: string };
   const folder = findRun(command, runs, name);
-  if (!hasCheckpoint(folder.last)) {
-    throw new DataError(`${folder.path}: has no checkpoint to resume from`, 'start it again under another name');
-  }
   return { config: parseConfig(settings, [loadConfigFile(folder.config)]), folder };
 }
 
-/** The folder and the log of a planned run; a new one begins with its resolved settings. */
-export function openRun(
+/** A run that only this process writes to, until it is closed. */
+export interface OpenRun<State> {
+  readonly folder: RunFolder;
+  readonly log: EventLog;
+  /** Where an earlier process came to; null for a new run, and for one that was ended before its first checkpoint. */
+  readonly checkpoint: Checkpoint<State> | null;
+  /** What the user should know about how the run was found. */
+  readonly notices: readonly string[];
+  close(): void;
+}
+
+/**
+ * Locks and opens a planned run; a new one begins with its resolved settings.
+ *
+ * @throws DataError when another process holds it, both of its checkpoints are damaged, or the disk refuses.
+ */
+export function openRun<State>(
   command: string,
-  { config, folder }: PlannedRun<{ runs: string; name?: string }>,
-): { folder: RunFolder; log: EventLog } {
-  if (folder) return { folder, log: openEventLog(folder.events) };
-  const created = createRunFolder(config.runs, command, config.name);
-  writeAtomically(created.config, formatConfig(config as unknown as Layer));
-  return { folder: created, log: openEventLog(created.events) };
+  { config, folder: found }: PlannedRun<{ runs: string; name?: string }>,
+): OpenRun<State> {
+  const folder = found ?? createRunFolder(config.runs, command, config.name);
+  const lock = lockRun(folder.path);
+  const notices: string[] = [];
+  if (lock.takenFrom) notices.push(`took over from ${describeOwner(lock.takenFrom)}, which ended without a word`);
+  try {
+    if (!found) {
+      if (existsSync(folder.config)) throw new ConfigError(`name: the run ${folder.path} exists`, 'add --resume');
+      writeAtomically(folder.config, formatConfig(config as unknown as Layer));
+    }
+    const checkpoint = found ? findCheckpoint<State>(folder, notices) : null;
+    const log = openEventLog(folder.events);
+    const close = () => {
+      log.close();
+      lock.release();
+    };
+    return { folder, log, checkpoint, notices, close };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The last checkpoint that can be read. */
+function findCheckpoint<State>({ last }: RunFolder, notices: string[]): Checkpoint<State> | null {
+  if (!hasCheckpoint(last)) {
+    notices.push('there is no checkpoint yet: the run begins again');
+    return null;
+  }
+  const { damage, ...checkpoint } = loadCheckpoint<State>(last);
+  if (damage !== undefined) {
+    setAside(last);
+    notices.push(`the last checkpoint cannot be read, the one before it is taken: ${damage}`);
+  }
+  return checkpoint;
 }
 
 /** A YAML file of settings. */

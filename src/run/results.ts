@@ -5,7 +5,7 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
 import { type CsvValue, formatCsvRow, parseCsv } from './csv.ts';
-import { writeAtomically } from './files.ts';
+import { onDisk, writeAtomically } from './files.ts';
 
 /** One row: the epoch and any scores. */
 export type ResultRow = { readonly epoch: number } & Readonly<Record<string, CsvValue>>;
@@ -46,7 +46,8 @@ export function openResults(path: string, resumedEpoch: number = Number.POSITIVE
           suggest(unknown, columns),
         );
       }
-      appendFileSync(path, `${formatCsvRow(columns.map((column) => row[column]))}\n`);
+      const line = `${formatCsvRow(columns.map((column) => row[column]))}\n`;
+      onDisk(path, () => appendFileSync(path, line));
     },
   };
 }

@@ -3,10 +3,10 @@
  */
 import { ArchitectureError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
-import { suggest } from '../base/text.ts';
+import { showShort as show, suggest } from '../base/text.ts';
 import type { Block, BlockInput } from './cell.ts';
 import { type DintsEdge, layerEdgeCount } from './dintsTrellis.ts';
-import { asRecord, type Fail, isWhole, parseJson, parseProvenance, show } from './genotypeFields.ts';
+import { asRecord, type Fail, isWhole, parseJson, parseProvenance } from './genotypeFields.ts';
 import { DECODED_OPERATOR_NAMES } from './operators.ts';
 import { parseCell, parsePath } from './parseCell.ts';
 import { parseTopology } from './parseTopology.ts';

@@ -2,6 +2,8 @@
  * @file What the fields of any genotype file are checked with. Knows no method.
  */
 import { ArchitectureError } from '../base/errors.ts';
+import { isPrototypeKey, parseJson as parseSafely } from '../base/json.ts';
+import { showShort as show } from '../base/text.ts';
 
 /** Throws an ArchitectureError that names the file. */
 export type Fail = (problem: string, advice?: string) => never;
@@ -9,7 +11,7 @@ export type Fail = (problem: string, advice?: string) => never;
 /** The value of a JSON text. @throws ArchitectureError naming `where` when it is none. */
 export function parseJson(text: string, where: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseSafely(text);
   } catch (error) {
     throw new ArchitectureError(`${where}: is no JSON (${(error as Error).message})`);
   }
@@ -20,8 +22,7 @@ export function parseProvenance(value: unknown, fail: Fail): Record<string, stri
   if (value === undefined) return undefined;
   const record = asRecord(value) ?? fail(`provenance is ${show(value)}, expected an object of texts`);
   for (const [key, text] of Object.entries(record)) {
-    if (['__proto__', 'constructor', 'prototype'].includes(key))
-      fail(`provenance has the key ${show(key)}`, 'rename it');
+    if (isPrototypeKey(key)) fail(`provenance has the key ${show(key)}`, 'rename it');
     if (typeof text !== 'string') fail(`provenance.${key} is ${show(text)}, expected a text`);
   }
   return { ...record } as Record<string, string>;
@@ -37,13 +38,3 @@ export function asRecord(value: unknown): Record<string, unknown> | undefined {
 /** Whether the value is a whole number in `[low, high]`. */
 export const isWhole = (value: unknown, low: number, high: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
-
-/** The value as in a JSON file, cut to fit a message; numbers that no JSON holds by their names. */
-export function show(value: unknown): string {
-  if (['number', 'bigint', 'function', 'undefined'].includes(typeof value)) return String(value).slice(0, 60);
-  try {
-    return JSON.stringify(value).slice(0, 60);
-  } catch {
-    return 'a value that no JSON holds';
-  }
-}

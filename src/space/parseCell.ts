@@ -1,9 +1,9 @@
 /**
  * @file The two fields of a genotype file that only Auto-DeepLab has: the path through the trellis and the cell.
  */
-import { suggest } from '../base/text.ts';
+import { showShort as show, suggest } from '../base/text.ts';
 import type { BlockInput } from './cell.ts';
-import { asRecord, type Fail, isWhole, show } from './genotypeFields.ts';
+import { asRecord, type Fail, isWhole } from './genotypeFields.ts';
 import { DECODED_OPERATOR_NAMES, OPERATOR_NAMES, type OperatorName } from './operators.ts';
 import { LEVELS } from './trellis.ts';
 

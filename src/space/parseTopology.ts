@@ -1,10 +1,10 @@
 /**
  * @file The field of a genotype file that only DiNTS has: the edges that are on, layer by layer.
  */
-import { suggest } from '../base/text.ts';
+import { showShort as show, suggest } from '../base/text.ts';
 import { DINTS_OPERATOR_NAMES, type DintsOperator } from './dintsOperators.ts';
 import { type DintsEdge, layerEdgeCount, layerEdges, membersOf, setOf } from './dintsTrellis.ts';
-import { asRecord, type Fail, isWhole, show } from './genotypeFields.ts';
+import { asRecord, type Fail, isWhole } from './genotypeFields.ts';
 
 /** Layers of edges in the order of the space, each reading exactly the levels that the layer before it feeds. */
 export function parseTopology(value: unknown, space: { rank: 2 | 3; levels: number }, fail: Fail): DintsEdge[][] {

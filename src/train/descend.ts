@@ -1,7 +1,6 @@
 /**
- * @file One gradient step, the same for search and training, and the rule for losses that are no numbers.
+ * @file One gradient step, the same for search and training, and means of losses.
  */
-import { NumericError } from '../base/errors.ts';
 import { gradients, requireGradient } from '../engine/autograd.ts';
 import { addInto } from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
@@ -70,22 +69,6 @@ export function withFrozen<T>(frozen: readonly Parameter[], work: () => T): T {
   } finally {
     for (const { tensor } of frozen) requireGradient(tensor, true);
   }
-}
-
-/** Steps in a row without a finite loss after which a run counts as diverged. */
-export const DIVERGED_AFTER = 10;
-
-/** Counts steps without a finite loss. The returned function takes each step's loss and throws a `NumericError` at the {@link DIVERGED_AFTER}th in a row. */
-export function watchDivergence(what: string): (loss: number) => void {
-  let lost = 0;
-  return (loss) => {
-    lost = Number.isFinite(loss) ? 0 : lost + 1;
-    if (lost < DIVERGED_AFTER) return;
-    throw new NumericError(
-      `${what} diverged: ${DIVERGED_AFTER} steps in a row without a finite loss or gradient`,
-      'lower the learning rate (a tenth is a good start) and go on from the last checkpoint with --resume, or start again',
-    );
-  };
 }
 
 /** The losses of some steps; those that were skipped do not count. Plain numbers, so that a checkpoint holds them. */

@@ -15,6 +15,7 @@ import {
 import { toTensors } from './batch.ts';
 import { evaluateVolumes, type ScoredVolume } from './evaluateVolumes.ts';
 import { type Infer, type InferenceOptions, predictClasses, SINGLE_SCALE } from './inference.ts';
+import { stopPoint } from './stop.ts';
 
 /** Scores and the matrix they follow from; of volumes also those by case. */
 export interface Scores extends SegmentationScores {
@@ -47,6 +48,8 @@ export interface EvaluateOptions {
   readonly largestComponents?: readonly number[];
   readonly onPicture?: (picture: ScoredPicture, done: number) => void;
   readonly onVolume?: (volume: ScoredVolume, done: number) => void;
+  /** Ends the scoring after the sample in progress, with a `StoppedError`. */
+  readonly signal?: AbortSignal;
 }
 
 /** Scores `network` on `samples`, one by one at full size. */
@@ -85,6 +88,7 @@ export async function evaluate(
       },
       done,
     );
+    await stopPoint(options.signal);
   }
   return { ...segmentationScores(confusion), confusion };
 }

@@ -11,6 +11,7 @@ import { keepLargestComponent } from '../metrics/components.ts';
 import { addToConfusion, type ConfusionMatrix, createConfusion, mergeConfusion } from '../metrics/confusion.ts';
 import { toTensors } from './batch.ts';
 import { type Infer, type InferenceOptions, predictClasses } from './inference.ts';
+import { stopPoint } from './stop.ts';
 
 /** What reading, preparing and scoring a volume takes of its data set. */
 export type VolumeTask = Pick<VolumeSet, 'labelMap' | 'modalities' | 'preparation'> &
@@ -62,7 +63,12 @@ export async function evaluateVolumes(
   network: Infer,
   dataset: VolumeTask,
   samples: readonly Sample[],
-  options: VolumeInference & { toleranceMm: number; onVolume?: (volume: ScoredVolume, done: number) => void },
+  options: VolumeInference & {
+    toleranceMm: number;
+    onVolume?: (volume: ScoredVolume, done: number) => void;
+    /** Ends the scoring after the volume in progress, with a `StoppedError`. */
+    signal?: AbortSignal;
+  },
 ): Promise<VolumeScores> {
   const { classes, ignore } = dataset;
   const confusion = createConfusion(classes.length);
@@ -82,6 +88,7 @@ export async function evaluateVolumes(
     mergeConfusion(confusion, scored.confusion);
     cases.push({ id: scored.id, classes: scored.classes });
     options.onVolume?.(toScored(volume, prepared), cases.length);
+    await stopPoint(options.signal);
   }
   return { cases, summary: summariseCases(cases), confusion };
 }

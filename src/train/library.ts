@@ -29,15 +29,17 @@ export interface RunOptions {
   readonly resume?: boolean;
   /** Is told how it goes on; nobody by default. */
   readonly watcher?: RunWatcher;
+  /** Ends it after the step in progress when aborted: everything is saved, the promise rejects with a `StoppedError`, `resume` goes on. */
+  readonly signal?: AbortSignal;
 }
 
 /** `espalier search`: settings as on the command line, nested or dotted, such as `{ data: 'street', preset: 'small' }`. */
-export const search = (settings: Layer, { resume = false, watcher }: RunOptions = {}): Promise<SearchOutcome> =>
-  searchRun({ layers: [settings], resume, command: 'search() of the library' }, watcher);
+export const search = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<SearchOutcome> =>
+  searchRun({ layers: [settings], resume, command: 'search() of the library' }, watcher, signal);
 
 /** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
-export const train = (settings: Layer, { resume = false, watcher }: RunOptions = {}): Promise<TrainOutcome> =>
-  trainRun({ layers: [settings], resume, command: 'train() of the library' }, watcher);
+export const train = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<TrainOutcome> =>
+  trainRun({ layers: [settings], resume, command: 'train() of the library' }, watcher, signal);
 
 /** The network of an architecture with fresh weights, as `train` would begin with. */
 export function buildNetwork(

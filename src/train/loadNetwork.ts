@@ -3,6 +3,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
 import type { Generator } from '../engine/device.ts';
@@ -70,7 +71,7 @@ export const formatDescription = (description: NetworkDescription): string =>
 export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): NetworkDescription {
   let value: NetworkDescription & { genotype?: unknown };
   try {
-    value = JSON.parse(readFileSync(file, 'utf8')) as NetworkDescription;
+    value = parseJson(readFileSync(file, 'utf8')) as NetworkDescription;
   } catch (error) {
     throw new DataError(
       `${file}: cannot be read (${(error as Error).message})`,

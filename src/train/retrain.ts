@@ -15,9 +15,11 @@ import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
 import { splitBatch, toTensors } from './batch.ts';
-import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss, watchDivergence } from './descend.ts';
+import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss } from './descend.ts';
 import { evaluate, mainScore, type Scores } from './evaluate.ts';
+import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
+import { stopPoint } from './stop.ts';
 
 /** Settings of the loop. */
 export interface TrainSettings {
@@ -64,11 +66,12 @@ export interface TrainProgress {
   /** Steps that are done. */
   step: number;
   /** The epoch that has begun. */
-  current: { steps: number; loss: MeanLoss };
+  current: { steps: number; loss: MeanLoss; learningRate: number };
   /** Seconds of training so far. */
   seconds: number;
   /** The main score of the best weights so far. */
   best: number;
+  health: Health;
 }
 
 export const startOfTraining = (): TrainProgress => ({
@@ -77,9 +80,10 @@ export const startOfTraining = (): TrainProgress => ({
   current: startOfEpoch(),
   seconds: 0,
   best: -1,
+  health: startOfHealth(),
 });
 
-const startOfEpoch = () => ({ steps: 0, loss: noLoss() });
+const startOfEpoch = () => ({ steps: 0, loss: noLoss(), learningRate: 0 });
 
 /** Everything a training works on. */
 export interface Training {
@@ -158,55 +162,61 @@ export async function runTraining(
     loss: (logits: Tensor, labels: Tensor) => Tensor;
     recorder: TrainRecorder;
     stop?: () => boolean;
+    /** Ends the training after the step in progress, with a `StoppedError`. */
+    signal?: AbortSignal;
   },
 ): Promise<void> {
   const { network, averaged, progress } = training;
-  const { dataset, settings, device, loss, recorder } = job;
+  const { dataset, settings, device, loss, recorder, signal } = job;
   const descent = trainingDescent(training, settings.clip);
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
   const schedule = poly(settings.learningRate, settings.power);
   const inference = averaged ?? network;
-  const checkLoss = watchDivergence('the training');
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
-  let learningRate = rate();
   try {
-    while (share() < 1) {
+    // A checkpoint of the last step leaves an epoch that is yet to be evaluated.
+    while (share() < 1 || progress.current.steps > 0) {
       const { epoch, current } = progress;
       let clock = performance.now();
       for await (const batch of loader.batches(epoch, current.steps)) {
         const done = share();
         if (done >= 1) break;
-        learningRate = rate();
+        const learningRate = rate();
         const plan = { ...settings, ignore: dataset.ignore };
         const value = descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
-        checkLoss(value);
+        const skipped = !Number.isFinite(value);
+        if (skipped) mendStatistics(network.parameters);
+        checkLoss('the training', progress.health, value);
         progress.step++;
         current.steps++;
+        current.learningRate = learningRate;
         addLoss(current.loss, value);
-        if (averaged)
+        if (averaged && !skipped)
           averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
         progress.seconds += (performance.now() - clock) / 1000;
         clock = performance.now();
         recorder.step?.({ epoch, step: current.steps, steps, loss: value, learningRate, done: share() });
+        await stopPoint(signal);
       }
-      progress.epoch++;
-      progress.current = startOfEpoch();
-      const evaluated = share() >= 1 || progress.epoch % settings.evaluateEvery === 0;
+      const evaluated = share() >= 1 || (epoch + 1) % settings.evaluateEvery === 0;
       const scores = evaluated
         ? await evaluate(
             reduced((images) => inference.forward(images, { training: false }), settings.reduction, settings.longSide),
             dataset,
             dataset.splits.val,
             device,
-            settings,
+            { ...settings, signal },
           )
         : null;
+      progress.epoch++;
+      progress.current = startOfEpoch();
       // Also the first one, whatever it is.
       const best = scores !== null && !(mainScore(scores).value <= progress.best);
       if (best) progress.best = mainScore(scores).value;
+      const { learningRate } = current;
       await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best }, progress);
       if (job.stop?.()) break;
     }

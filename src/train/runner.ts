@@ -3,9 +3,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { NumericError } from '../base/errors.ts';
+import { dirname, relative } from 'node:path';
+import { NumericError, StoppedError } from '../base/errors.ts';
 import { chooseDevice, engineFacts, threads } from '../engine/device.ts';
+import type { EventLog } from '../run/eventLog.ts';
 import type { RunStatus } from '../run/events.ts';
+import type { RunFolder } from '../run/folder.ts';
+import type { OpenRun } from '../run/openRun.ts';
+import { writeReport } from '../run/report.ts';
 
 /** Is told how a run goes on: a progress bar, or nobody. */
 export interface RunWatcher {
@@ -32,8 +37,62 @@ export function versions(): Record<string, string> {
   return { espalier: version, libtorch: engineFacts().version, node: process.versions.node };
 }
 
-/** How a run ended that threw: a loss that is no number is a result, anything else a failure. */
-export const statusOf = (error: unknown): RunStatus => (error instanceof NumericError ? 'diverged' : 'failed');
+/** Says what the user should know about how a run was found. */
+export function tellNotices({ notices, log }: OpenRun<unknown>, watcher: RunWatcher): void {
+  for (const message of notices) {
+    log.append({ type: 'warning', message });
+    watcher.line(`note: ${message}`);
+  }
+}
+
+/** Says what looks wrong, once now and once for the log. */
+export function tellWarning(message: string, log: EventLog, watcher: RunWatcher): void {
+  log.append({ type: 'warning', message });
+  watcher.line(`warning: ${message}`);
+}
+
+/**
+ * What a run leaves that threw: its work saved if it was stopped, the end in its log, its report. Returns the error to throw on.
+ *
+ * A disk that took no more events takes no end either: the error that came first is the one that is told.
+ */
+export function endWithError(
+  command: string,
+  { folder, log }: OpenRun<unknown>,
+  thrown: unknown,
+  save: () => void,
+): unknown {
+  let error = thrown;
+  if (thrown instanceof StoppedError) {
+    try {
+      save();
+      error = new StoppedError(
+        'stopped: everything up to here is saved',
+        `go on with: ${resumeCommand(command, folder)}`,
+      );
+    } catch (refusal) {
+      error = refusal;
+    }
+  }
+  try {
+    log.append({ type: 'end', status: statusOf(error), message: (error as Error).message });
+    writeReport(folder);
+  } catch {
+    // See above.
+  }
+  return error;
+}
+
+/** How a run ended that threw: a loss that is no number is a result, as is a stop; anything else is a failure. */
+function statusOf(error: unknown): RunStatus {
+  if (error instanceof StoppedError) return 'stopped';
+  return error instanceof NumericError ? 'diverged' : 'failed';
+}
+
+function resumeCommand(command: string, { name, path }: RunFolder): string {
+  const runs = relative(process.cwd(), dirname(dirname(path))) || '.';
+  return `espalier ${command} --resume name=${name}${runs === 'runs' ? '' : ` runs=${runs}`}`;
+}
 
 /** Calls `save` when `minutes` have passed since it last ran, or since `saved()` was called. */
 export function everyMinutes(minutes: number, save: () => void): { ask(): void; saved(): void } {

@@ -8,8 +8,9 @@ import type { DataSet, Sample } from '../data/types.ts';
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Genotype } from '../space/genotype.ts';
-import { addLoss, descend, meanLoss, watchDivergence } from './descend.ts';
+import { addLoss, descend, meanLoss } from './descend.ts';
 import { evaluate, mainScore, type Scores } from './evaluate.ts';
+import { checkLoss, mendStatistics } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
 import type { ArchitectureState } from './method.ts';
 import {
@@ -20,6 +21,7 @@ import {
   splitHalves,
   startOfEpoch,
 } from './searchSteps.ts';
+import { stopPoint } from './stop.ts';
 
 /** Settings of the loop; the method has its own. */
 export interface SearchSettings {
@@ -86,10 +88,12 @@ export async function runSearch(
     recorder: SearchRecorder;
     /** Asked after every epoch: true ends the search there. */
     stop?: () => boolean;
+    /** Ends the search after the step in progress, with a `StoppedError`. */
+    signal?: AbortSignal;
   },
 ): Promise<void> {
   const { network, progress } = search;
-  const { dataset, settings, device, loss, recorder } = job;
+  const { dataset, settings, device, loss, recorder, signal } = job;
   const { epochs, warmupEpochs } = settings;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
@@ -99,7 +103,10 @@ export async function runSearch(
   const steps = Math.min(weightData.stepsPerEpoch, architectureData.stepsPerEpoch);
   const { learn, adapt } = searchDescents(search);
   const lossOf = (batch: Batch) => searchLoss(network, batch, device, loss);
-  const checkLoss = watchDivergence('the search');
+  const check = (value: number, compared = true) => {
+    if (!Number.isFinite(value)) mendStatistics(network.weights);
+    checkLoss('the search', progress.health, value, compared);
+  };
   try {
     while (progress.epoch < epochs) {
       const { epoch, current } = progress;
@@ -111,7 +118,7 @@ export async function runSearch(
         const done = epochsAt(current.steps) / epochs;
         const learningRate = search.weights.rate(done);
         const weightLoss = descend(learn, learningRate, () => lossOf(batch));
-        checkLoss(weightLoss);
+        check(weightLoss);
         let architectureLoss: number | null = null;
         if (others) {
           const { value: other } = await others.next();
@@ -119,21 +126,22 @@ export async function runSearch(
           architectureLoss = descend(adapt, search.architecture.rate(done), () =>
             network.objective(lossOf(other), ramp),
           );
-          checkLoss(architectureLoss);
+          check(architectureLoss, false);
         }
         progress.step++;
         current.steps++;
         addLoss(current.weightLoss, weightLoss);
         if (architectureLoss !== null) addLoss(current.architectureLoss, architectureLoss);
         recorder.step?.({ epoch, step: current.steps, steps, loss: weightLoss, architectureLoss, learningRate });
+        await stopPoint(signal);
       }
       await others?.return?.();
-      progress.epoch++;
-      progress.current = startOfEpoch();
       const snapshot = network.snapshot();
       const state = job.describe(snapshot);
       const scores = await score(search, job);
       const discrete = active ? await score(search, job, state.genotype) : null;
+      progress.epoch++;
+      progress.current = startOfEpoch();
       await recorder.epoch(
         {
           ...state,
@@ -157,11 +165,16 @@ export async function runSearch(
 /** Scores of the supernet, or of a genotype inside it, on the first validation samples; null when none is to be scored. */
 async function score(
   { network }: Search,
-  { dataset, settings, device }: { dataset: DataSet; settings: SearchSettings; device: string },
+  {
+    dataset,
+    settings,
+    device,
+    signal,
+  }: { dataset: DataSet; settings: SearchSettings; device: string; signal?: AbortSignal },
   genotype?: Genotype,
 ): Promise<Scores | null> {
   const samples = dataset.splits.val.slice(0, settings.evaluateSamples);
   if (samples.length === 0) return null;
   const infer = reduced((images) => network.forward(images, { training: false }, genotype), settings.reduction);
-  return evaluate(infer, dataset, samples, device, settings);
+  return evaluate(infer, dataset, samples, device, { ...settings, signal });
 }

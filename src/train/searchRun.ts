@@ -5,11 +5,9 @@ import { ConfigError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
 import { channelsOf, type DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
-import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
-import type { EventLog } from '../run/eventLog.ts';
+import { saveCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
-import type { RunFolder } from '../run/folder.ts';
-import { openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { type OpenRun, openRun, planRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
@@ -18,10 +16,20 @@ import { type Genotype, summariseGenotype } from '../space/genotype.ts';
 import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { mainScore } from './evaluate.ts';
+import { isSound, slowWarning } from './health.ts';
 import type { ArchitectureState, SearchData } from './method.ts';
 import { methodOf } from './methods.ts';
 import { openTrainingData } from './openData.ts';
-import { everyMinutes, prepareMachine, type RunWatcher, SILENT, statusOf, versions } from './runner.ts';
+import {
+  endWithError,
+  everyMinutes,
+  prepareMachine,
+  type RunWatcher,
+  SILENT,
+  tellNotices,
+  tellWarning,
+  versions,
+} from './runner.ts';
 import { runSearch, type SearchEpoch, type SearchRecorder } from './search.ts';
 import { restoreSearch, type SearchState, storeSearch } from './searchState.ts';
 import { createSearch, type Search } from './searchSteps.ts';
@@ -37,17 +45,29 @@ export interface SearchOutcome {
   readonly peakBytes: number;
 }
 
-/** Searches as the settings say; see `espalier search --help`. */
-export async function searchRun(request: RunRequest, watcher: RunWatcher = SILENT): Promise<SearchOutcome> {
+/**
+ * Searches as the settings say; see `espalier search --help`. An aborted `signal` ends it after the step in progress.
+ * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
+ */
+export async function searchRun(
+  request: RunRequest,
+  watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
+): Promise<SearchOutcome> {
   const plan = planRun('search', settings.search, request);
   const { config } = plan;
   const prepared = await prepareSearch(config);
   const { search, dataset, device, describe } = prepared;
-  if (plan.folder) restoreSearch(search, loadCheckpoint<SearchState>(plan.folder.last));
-  const { folder, log } = openRun('search', plan);
+  const run = openRun<SearchState>('search', plan);
+  const { folder, log, checkpoint } = run;
   const { progress, network } = search;
+  const save = () => {
+    saveCheckpoint(folder.last, storeSearch(search));
+    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  };
   const started = performance.now();
   try {
+    if (checkpoint) restoreSearch(search, checkpoint);
     log.append({
       type: 'start',
       command: request.command ?? 'espalier search',
@@ -55,6 +75,7 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
       versions: versions(),
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
+    tellNotices(run, watcher);
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
@@ -64,7 +85,8 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
       device,
       loss: await createLoss(dataset, config, device),
       describe,
-      recorder: createRecorder({ folder, log, watcher, config, search, resumed: plan.folder !== null }),
+      recorder: createRecorder({ run, watcher, config, search, save }),
+      signal,
     });
     const { genotype } = describe(network.snapshot());
     const seconds = (performance.now() - started) / 1000;
@@ -76,11 +98,9 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
     const report = writeReport(folder);
     return { run: folder.path, genotype, report, seconds, peakBytes: memory().peakBytes };
   } catch (error) {
-    log.append({ type: 'end', status: statusOf(error), message: (error as Error).message });
-    writeReport(folder);
-    throw error;
+    throw endWithError('search', run, error, save);
   } finally {
-    log.close();
+    run.close();
   }
 }
 
@@ -117,20 +137,16 @@ async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
 }
 
 /** Writes what happens to the log, the tables and the checkpoint, and tells the watcher. */
-function createRecorder(run: {
-  folder: RunFolder;
-  log: EventLog;
+function createRecorder(job: {
+  run: OpenRun<SearchState>;
   watcher: RunWatcher;
   config: SearchConfig;
   search: Search;
-  resumed: boolean;
+  save: () => void;
 }): SearchRecorder {
-  const { folder, log, watcher, config, search, resumed } = run;
-  const results = openResults(folder.results, resumed ? search.progress.epoch - 1 : undefined);
-  const save = () => {
-    saveCheckpoint(folder.last, storeSearch(search));
-    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: search.progress.epoch });
-  };
+  const { run, watcher, config, search, save } = job;
+  const { folder, log } = run;
+  const results = openResults(folder.results, search.progress.epoch - 1);
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, steps, loss, learningRate }) {
@@ -139,7 +155,7 @@ function createRecorder(run: {
         `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`,
       );
       log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate });
-      clock.ask();
+      if (isSound(search.progress.health)) clock.ask();
     },
     epoch(event) {
       const { epoch, genotype, warnings } = event;
@@ -155,11 +171,9 @@ function createRecorder(run: {
       watcher.line(
         `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${score}  entropy ${entropies.join('/')}  ${summariseGenotype(genotype)}`,
       );
-      for (const message of warnings) {
-        log.append({ type: 'warning', message });
-        watcher.line(`warning: ${message}`);
-      }
-      save();
+      const slow = slowWarning(search.progress.health, epoch, event.weightLoss);
+      for (const message of slow ? [slow, ...warnings] : warnings) tellWarning(message, log, watcher);
+      if (isSound(search.progress.health)) save();
       clock.saved();
     },
   };

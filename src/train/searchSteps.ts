@@ -7,6 +7,7 @@ import type { Sample } from '../data/types.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { toTensors } from './batch.ts';
 import { type Descent, type MeanLoss, noLoss } from './descend.ts';
+import { type Health, startOfHealth } from './health.ts';
 import type { Method, Optimisation, SearchNetwork } from './method.ts';
 
 /** Where a search stands; with the tensors of `state` it can go on. */
@@ -17,6 +18,7 @@ export interface SearchProgress {
   step: number;
   /** The epoch that has begun. */
   current: { steps: number; weightLoss: MeanLoss; architectureLoss: MeanLoss };
+  health: Health;
 }
 
 /** Everything a search works on. */
@@ -27,7 +29,12 @@ export interface Search {
   readonly progress: SearchProgress;
 }
 
-export const startOfSearch = (): SearchProgress => ({ epoch: 0, step: 0, current: startOfEpoch() });
+export const startOfSearch = (): SearchProgress => ({
+  epoch: 0,
+  step: 0,
+  current: startOfEpoch(),
+  health: startOfHealth(),
+});
 
 export const startOfEpoch = () => ({ steps: 0, weightLoss: noLoss(), architectureLoss: noLoss() });
 

@@ -1,19 +1,21 @@
 /**
  * @file A training in a run folder: settings to a network, the loop, its scores, and everything it leaves behind. What `espalier train` and the library call.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
 import { samplesOf, submissionValues } from '../data/splits.ts';
 import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
+import { countPredicted } from '../metrics/confusion.ts';
 import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
 import type { Network } from '../models/network.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
-import { loadCheckpoint, saveCheckpoint } from '../run/checkpoint.ts';
-import type { EventLog } from '../run/eventLog.ts';
-import { openRunFolder, type RunFolder } from '../run/folder.ts';
-import { openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { saveCheckpoint } from '../run/checkpoint.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { type OpenRun, openRun, planRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
@@ -23,6 +25,7 @@ import { writeGenotype } from './artifacts.ts';
 import { type DryRun, dryRunTraining } from './dryRun.ts';
 import { mainScore, type Scores } from './evaluate.ts';
 import { chooseLargestComponents } from './evaluateVolumes.ts';
+import { isSound, slowWarning } from './health.ts';
 import { reduced, SINGLE_SCALE } from './inference.ts';
 import {
   createDescribed,
@@ -34,7 +37,16 @@ import {
 } from './loadNetwork.ts';
 import { openTrainingData } from './openData.ts';
 import { runTraining, startOfTraining, type Training, type TrainRecorder, type TrainSettings } from './retrain.ts';
-import { everyMinutes, prepareMachine, type RunWatcher, SILENT, statusOf, versions } from './runner.ts';
+import {
+  endWithError,
+  everyMinutes,
+  prepareMachine,
+  type RunWatcher,
+  SILENT,
+  tellNotices,
+  tellWarning,
+  versions,
+} from './runner.ts';
 import { scoreRun } from './scoreRun.ts';
 import { createLoss, trainSettings } from './settings.ts';
 import { restoreTraining, storeTraining, type TrainState } from './trainState.ts';
@@ -55,22 +67,34 @@ export interface TrainOutcome {
   readonly peakBytes: number;
 }
 
-/** Trains as the settings say; see `espalier train --help`. */
-export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT): Promise<TrainOutcome> {
+/**
+ * Trains as the settings say; see `espalier train --help`. An aborted `signal` ends it after the step in progress.
+ * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
+ */
+export async function trainRun(
+  request: RunRequest,
+  watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
+): Promise<TrainOutcome> {
   const plan = planRun('train', settings.train, request);
   const { config } = plan;
   const { training, description, dataset, device, note } = await prepareTraining(config, plan.folder?.path);
   requireFullBatch(config, dataset);
-  if (plan.folder) restoreTraining(training, loadCheckpoint<TrainState>(plan.folder.last));
   const { progress, network } = training;
   const loopSettings = trainSettings(config, dataset.rank);
   const { parameters, multiplyAdds } = countNetwork(network.graph, loopSettings.crop);
   const loss = await createLoss(dataset, config, device);
   // Whatever does not fit has been refused by now: nothing is left behind.
-  const { folder, log } = openRun('train', plan);
+  const run = openRun<TrainState>('train', plan);
+  const { folder, log, checkpoint } = run;
+  const save = () => {
+    saveCheckpoint(folder.last, storeTraining(training));
+    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  };
   const classes = dataset.classes.map(({ name }) => name);
   const started = performance.now();
   try {
+    if (checkpoint) restoreTraining(training, checkpoint);
     if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
     saveDescription(folder, description);
     log.append({
@@ -80,7 +104,8 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       versions: versions(),
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
-    if (note !== undefined && !plan.folder) {
+    tellNotices(run, watcher);
+    if (note !== undefined && !checkpoint) {
       log.append({ type: 'note', message: note });
       watcher.line(note);
     }
@@ -92,16 +117,8 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       settings: loopSettings,
       device,
       loss,
-      recorder: createRecorder({
-        folder,
-        log,
-        watcher,
-        config,
-        training,
-        classes,
-        rank: dataset.rank,
-        resumed: plan.folder !== null,
-      }),
+      recorder: createRecorder({ run, watcher, config, training, classes, rank: dataset.rank, save }),
+      signal,
     });
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
     const largestComponents = await choosePostprocessing(best, description, dataset, loopSettings, config, device);
@@ -117,8 +134,9 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       reduction: config.scale,
       longSide: config.longSide,
       device,
-      options: { ...loopSettings, largestComponents },
+      options: { ...loopSettings, largestComponents, signal },
     });
+    if (countPredicted(scores.confusion) === 1 && classes.length > 1) tellWarning(ONE_CLASS, log, watcher);
     const { name, value } = mainScore(scores);
     const duration = formatDuration((performance.now() - started) / 1000);
     log.append({ type: 'end', status: 'done', message: `best ${name} ${value.toFixed(4)} after ${duration}` });
@@ -136,13 +154,14 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
       peakBytes: memory().peakBytes,
     };
   } catch (error) {
-    log.append({ type: 'end', status: statusOf(error), message: (error as Error).message });
-    writeReport(folder);
-    throw error;
+    throw endWithError('train', run, error, save);
   } finally {
-    log.close();
+    run.close();
   }
 }
+
+const ONE_CLASS =
+  'the network gives every pixel the same class: it has not learned; lower the learning rate to a tenth, or train longer';
 
 /** Builds everything, takes one step, and says what it costs; writes nothing. */
 export async function trainDryRun(request: RunRequest): Promise<DryRun> {
@@ -160,9 +179,11 @@ export interface PreparedTraining {
   readonly note?: string;
 }
 
-/** A run that goes on takes the architecture that its folder holds. */
+/** A run that goes on takes the architecture that its folder holds, if it came so far. */
 async function prepareTraining(config: TrainConfig, folder?: string): Promise<PreparedTraining> {
-  const architecture = readArchitecture(folder ?? config.arch);
+  const architecture = readArchitecture(
+    folder !== undefined && existsSync(join(folder, 'network.json')) ? folder : config.arch,
+  );
   const device = prepareMachine(config);
   const opened = await openTrainingData(config);
   const dataset = {
@@ -215,29 +236,25 @@ function startFrom(from: string, network: Network): string {
 }
 
 /** Writes what happens to the log, the tables and the checkpoints, and tells the watcher. */
-function createRecorder(run: {
-  folder: RunFolder;
-  log: EventLog;
+function createRecorder(job: {
+  run: OpenRun<TrainState>;
   watcher: RunWatcher;
   config: TrainConfig;
   training: Training;
   classes: readonly string[];
   rank: 2 | 3;
-  resumed: boolean;
+  save: () => void;
 }): TrainRecorder {
-  const { folder, log, watcher, config, training, classes, rank, resumed } = run;
+  const { run, watcher, config, training, classes, rank, save } = job;
+  const { folder, log } = run;
   const { progress } = training;
-  const results = openResults(folder.results, resumed ? progress.epoch - 1 : undefined);
-  const save = () => {
-    saveCheckpoint(folder.last, storeTraining(training));
-    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
-  };
+  const results = openResults(folder.results, progress.epoch - 1);
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, loss, learningRate, done }) {
       watcher.progress(Math.min(1, done), `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
       log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate });
-      clock.ask();
+      if (isSound(progress.health)) clock.ask();
     },
     epoch({ epoch, loss, learningRate, scores, best }) {
       const volumes = scores?.volumes?.summary;
@@ -260,8 +277,10 @@ function createRecorder(run: {
           `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
         );
       }
+      const slow = slowWarning(progress.health, epoch, loss);
+      if (slow) tellWarning(slow, log, watcher);
       if (best) saveCheckpoint(folder.best, storeTraining(training));
-      save();
+      if (isSound(progress.health)) save();
       clock.saved();
     },
   };

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/data/png.ts';
 import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
+import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 
 const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 let folder = '';
@@ -26,32 +27,6 @@ function espalier(...words: string[]): { out: string; error: string; code: numbe
     return { out: stdout, error: stderr, code: status };
   }
 }
-
-const TINY_SEARCH = [
-  'preset=demo',
-  'epochs=2',
-  'warmupEpochs=1',
-  'batch=2',
-  'crop=33',
-  'layers=2',
-  'filters=2',
-  'blocks=1',
-  'evaluateSamples=1',
-  'workers=0',
-];
-const TINY_TRAIN = [
-  'preset=demo',
-  'epochs=2',
-  'batch=2',
-  'crop=33',
-  'filters=2',
-  'stem=[4, 4, 8]',
-  'aspp.filters=8',
-  'decoder.filters=8',
-  'decoder.lowLevel=4',
-  'workers=0',
-  'evaluateEvery=1',
-];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'));

@@ -65,7 +65,9 @@ describe('loadPicture', () => {
 
   it('names what cannot be read', async () => {
     await expect(loadPicture(join(folder, 'none.png'))).rejects.toThrow(/none\.png: cannot be read \(ENOENT\)/);
-    await expect(loadPicture(write('text.jpg', Buffer.from('hello')))).rejects.toThrow(/text\.jpg: cannot be decoded/);
+    await expect(loadPicture(write('text.jpg', Buffer.from('hello')))).rejects.toThrow(
+      /text\.jpg: is no PNG, JPEG, WebP or TIFF/,
+    );
   });
 });
 

@@ -1,10 +1,19 @@
 /** @file Checkpoints come back, are verified, and survive a crash at any point of a save. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { hasCheckpoint, loadCheckpoint, saveCheckpoint } from '../../src/run/checkpoint.ts';
-import { writeAtomically, writeFolderAtomically } from '../../src/run/files.ts';
+import { setAside, writeAtomically, writeFolderAtomically } from '../../src/run/files.ts';
 import type { StoredTensor } from '../../src/run/safetensors.ts';
 import { temporaryFolder } from './disk.ts';
 
@@ -22,7 +31,8 @@ describe('checkpoints', () => {
     const { tensors, state } = loadCheckpoint<{ epoch: number }>(folder);
     expect(state.epoch).toBe(2);
     expect([...new Float32Array(tensors.w.data.slice().buffer)]).toEqual([2, 2]);
-    expect(readdirSync(join(root, 'checkpoints'))).toEqual(['last']);
+    expect(readdirSync(join(root, 'checkpoints')).sort()).toEqual(['last', 'last.previous']);
+    expect(loadCheckpoint<{ epoch: number }>(`${folder}.previous`).state.epoch).toBe(1);
   });
 
   it('survive a crash between the two renames', () => {
@@ -30,7 +40,7 @@ describe('checkpoints', () => {
     saveCheckpoint(folder, { tensors: tensorOf(1), state: 1 });
     renameSync(folder, `${folder}.previous`);
     expect(hasCheckpoint(folder)).toBe(true);
-    expect(loadCheckpoint(folder).state).toBe(1);
+    expect(loadCheckpoint(folder)).toMatchObject({ state: 1, damage: expect.stringMatching(/state\.json: .*ENOENT/) });
     // A reader, such as the dashboard, must not move what a writer is about to move.
     expect(existsSync(folder)).toBe(false);
     saveCheckpoint(folder, { tensors: tensorOf(2), state: 2 });
@@ -45,15 +55,71 @@ describe('checkpoints', () => {
     expect(readdirSync(root).sort()).toEqual(['.best.other.tmp', 'last']);
   });
 
-  it('survive a crash after the second rename', () => {
+  it.each<[string, (folder: string) => void]>([
+    ['its tensors are cut off', (folder) => truncateSync(join(folder, 'tensors.safetensors'), 20)],
+    ['its state is cut off', (folder) => truncateSync(join(folder, 'state.json'), 20)],
+    ['its tensors are gone', (folder) => rmSync(join(folder, 'tensors.safetensors'))],
+    ['it is gone', (folder) => rmSync(folder, { recursive: true })],
+  ])('fall back to the one before when %s, and lose neither by the next save', (_, damage) => {
     const folder = join(temporaryFolder(), 'last');
     saveCheckpoint(folder, { tensors: tensorOf(1), state: 1 });
-    mkdirSync(`${folder}.previous`);
-    writeFileSync(join(`${folder}.previous`, 'state.json'), 'old');
-    expect(loadCheckpoint(folder).state).toBe(1);
     saveCheckpoint(folder, { tensors: tensorOf(2), state: 2 });
-    expect(loadCheckpoint(folder).state).toBe(2);
-    expect(existsSync(`${folder}.previous`)).toBe(false);
+    expect(loadCheckpoint(folder)).not.toHaveProperty('damage');
+    damage(folder);
+    expect(loadCheckpoint(folder).state).toBe(1);
+    expect(loadCheckpoint(folder).damage).toMatch(/last/);
+    setAside(folder);
+    saveCheckpoint(folder, { tensors: tensorOf(3), state: 3 });
+    expect(loadCheckpoint(folder).state).toBe(3);
+    expect(loadCheckpoint(`${folder}.previous`).state).toBe(1);
+  });
+
+  it('notice every flipped bit that matters', () => {
+    const folder = join(temporaryFolder(), 'last');
+    const content = { tensors: tensorOf(1, -2), state: { epoch: 3, step: 17, name: 'ä', list: [0.1, null] } };
+    saveCheckpoint(folder, content);
+    for (const name of ['state.json', 'tensors.safetensors']) {
+      const path = join(folder, name);
+      const whole = readFileSync(path);
+      for (let bit = 0; bit < 8 * whole.length; bit++) {
+        const flipped = Buffer.from(whole);
+        flipped[bit >> 3] ^= 1 << (bit & 7);
+        writeFileSync(path, flipped);
+        try {
+          const { tensors, state } = loadCheckpoint(folder);
+          // White space may change: it says nothing.
+          expect({ bit, state, w: [...tensors.w.data] }).toEqual({
+            bit,
+            state: content.state,
+            w: [...content.tensors.w.data],
+          });
+        } catch (error) {
+          expect(error).toBeInstanceOf(DataError);
+        }
+      }
+      writeFileSync(path, whole);
+    }
+  });
+
+  it('of version 0.1, which have no checksum of the state, are read', () => {
+    const folder = join(temporaryFolder(), 'last');
+    saveCheckpoint(folder, { tensors: tensorOf(1), state: 7 });
+    const path = join(folder, 'state.json');
+    const { stateSha256: _, ...old } = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify(old));
+    expect(loadCheckpoint(folder).state).toBe(7);
+  });
+
+  it('refuse keys that reach for the prototype', () => {
+    const folder = join(temporaryFolder(), 'last');
+    saveCheckpoint(folder, { tensors: tensorOf(1), state: { a: 1 } });
+    const path = join(folder, 'state.json');
+    for (const key of ['__proto__', 'constructor', 'prototype', '\\u005f_proto__']) {
+      const text = readFileSync(path, 'utf8');
+      writeFileSync(path, text.replace('"a": 1', `"a": {"${key}": {"polluted": true}}`));
+      expect(() => loadCheckpoint(folder)).toThrow(/state\.json: .*is not allowed/);
+      writeFileSync(path, text);
+    }
   });
 
   it('keep the old one when the new one cannot be written', () => {
@@ -63,7 +129,7 @@ describe('checkpoints', () => {
     const tensors = { w: { dtype: 'float32', shape: [2], data: new Uint8Array(4) } } as const;
     expect(() => saveCheckpoint(folder, { tensors, state: 2 })).toThrow();
     expect(() => writeFolderAtomically(folder, { 'no/such/file': 'x' })).toThrow();
-    expect(loadCheckpoint(folder).state).toBe(1);
+    expect(loadCheckpoint(folder)).toEqual({ tensors: expect.anything(), state: 1 });
     expect(readdirSync(root)).toEqual(['last']);
   });
 

@@ -1,5 +1,5 @@
 /** @file Run folders: never the same twice, found again, nothing outside the root. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../src/base/errors.ts';
@@ -20,6 +20,10 @@ describe('run folders', () => {
     const folder = createRunFolder(root, 'train', 'first');
     expect(folder.last).toBe(join(root, 'train', 'first', 'checkpoints', 'last'));
     expect(existsSync(folder.samples)).toBe(true);
+    // Killed before it wrote anything: the name is free.
+    writeFileSync(join(folder.path, 'run.lock'), '{}');
+    expect(createRunFolder(root, 'train', 'first')).toEqual(folder);
+    writeFileSync(folder.config, 'seed: 0\n');
     expect(() => createRunFolder(root, 'train', 'first')).toThrow(ConfigError);
     expect(() => createRunFolder(root, 'train', 'first')).toThrow(/--resume/);
   });
@@ -40,5 +44,33 @@ describe('run folders', () => {
     mkdirSync(join(root, 'train', 'empty'));
     expect(listRunFolders(root)).toEqual([folder]);
     expect(listRunFolders(join(root, 'absent'))).toEqual([]);
+  });
+
+  it.each(['checkpoints', 'samples', 'events.jsonl', 'genotype.svg', 'config.yaml'])(
+    'are refused when %s is a link that leads out of them, also to nothing',
+    (name) => {
+      const root = temporaryFolder();
+      const outside = join(temporaryFolder(), 'outside');
+      const folder = createRunFolder(root, 'train', 'a');
+      writeFileSync(folder.config, 'seed: 0\n');
+      writeFileSync(folder.events, '');
+      const path = join(folder.path, name);
+      rmSync(path, { recursive: true, force: true });
+      symlinkSync(outside, path);
+      expect(() => openRunFolder(folder.path)).toThrow(DataError);
+      if (name.includes('.')) writeFileSync(outside, 'x');
+      else mkdirSync(outside);
+      expect(() => openRunFolder(folder.path)).toThrow(/leads out of it/);
+    },
+  );
+
+  it('may themselves lie behind a link, and hold links that stay inside', () => {
+    const root = temporaryFolder();
+    const folder = createRunFolder(root, 'train', 'a');
+    writeFileSync(join(folder.path, 'real.yaml'), 'seed: 0\n');
+    symlinkSync('real.yaml', folder.config);
+    const link = join(temporaryFolder(), 'link');
+    symlinkSync(root, link);
+    expect(openRunFolder(join(link, 'train', 'a')).name).toBe('a');
   });
 });

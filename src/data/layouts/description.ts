@@ -4,10 +4,11 @@
  * `masks_dir` the folder of the masks.
  */
 import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
+import { isAbsolute, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { suggest } from '../../base/text.ts';
+import { parseYaml, type YamlFault } from '../../base/yaml.ts';
 import type { Colour } from '../types.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
@@ -61,9 +62,10 @@ export async function loadDescription(file: string): Promise<Description> {
 export function parseDescription(text: string, file: string): Description {
   let raw: unknown;
   try {
-    raw = parse(text) ?? {};
+    raw = parseYaml(text) ?? {};
   } catch (error) {
-    throw new DataError(`${file}: no valid YAML (${(error as Error).message.split('\n')[0]})`);
+    const { line, message } = error as YamlFault;
+    throw new DataError(`${file}${line === undefined ? '' : `, line ${line}`}: no valid YAML (${message})`);
   }
   const result = schema.safeParse(raw);
   if (!result.success) throw new DataError(`${file}: ${explain(result.error)}`);
@@ -78,6 +80,13 @@ export function parseDescription(text: string, file: string): Description {
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train, masks, file);
   if (val !== undefined) description.val = foldersOf(val, masks, file);
+  for (const folder of [description.train, description.val].flatMap((pair) => Object.values(pair ?? {}))) {
+    if (isAbsolute(folder) || normalize(folder).split(sep)[0] === '..')
+      throw new DataError(
+        `${file}: "${folder}" leaves the folder of the data set`,
+        'name folders inside it, or set `path`',
+      );
+  }
   if (val !== undefined && train === undefined) throw new DataError(`${file}: \`val\` without \`train\``, 'state both');
   if (classes === undefined) return description;
   const kinds = Array.isArray(classes)

@@ -1,0 +1,15 @@
+/**
+ * @file Where a loop can be stopped: between two steps, when everything it has is consistent.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { StoppedError } from '../base/errors.ts';
+
+/**
+ * Lets the events of the process come in (a signal is one; a loop that computes without a pause would never see it), then ends the loop
+ * if it was told to stop.
+ * @throws StoppedError when `signal` is aborted.
+ */
+export async function stopPoint(signal: AbortSignal | undefined): Promise<void> {
+  await setImmediate();
+  if (signal?.aborted) throw new StoppedError('stopped');
+}

@@ -1,0 +1,123 @@
+/**
+ * @file Files from strangers. A short version of `npm run fuzz`, and what it or an attack in mind has found: each stays an error that names the
+ * file, comes fast and allocates nothing on the word of a header.
+ */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { DataError, EspalierError } from '../../src/base/errors.ts';
+import { parseDescription } from '../../src/data/layouts/description.ts';
+import { decodePicture, loadPicture } from '../../src/data/picture.ts';
+import { parseConfigText } from '../../src/run/config.ts';
+import { parseEvents } from '../../src/run/eventLog.ts';
+import { readSafetensors } from '../../src/run/safetensors.ts';
+import { parseGenotype } from '../../src/space/genotype.ts';
+import { temporaryFolder } from '../run/disk.ts';
+
+const deep = '['.repeat(200_000);
+
+describe('damaged files', () => {
+  it('meet every parser with an error of ours', { timeout: 600_000 }, async () => {
+    const fuzz = join(import.meta.dirname, 'fuzz.mjs');
+    const { stdout } = await promisify(execFile)(process.execPath, [fuzz, 'inputs=1000', 'seed=7']);
+    expect(stdout.match(/, 0 findings$/gm)).toHaveLength(10);
+  });
+});
+
+describe('a picture', () => {
+  const claiming = async (format: 'jpeg' | 'webp') => {
+    const picture = sharp(new Uint8Array(16 * 12 * 3), { raw: { width: 16, height: 12, channels: 3 } });
+    return format === 'jpeg' ? picture.jpeg().toBuffer() : picture.webp({ lossless: true }).toBuffer();
+  };
+
+  it('that claims 60,000 x 60,000 pixels is refused before it is decoded', async () => {
+    const jpeg = await claiming('jpeg');
+    const frame = jpeg.indexOf(Buffer.from([0xff, 0xc0]));
+    jpeg.writeUInt16BE(60_000, frame + 5);
+    jpeg.writeUInt16BE(60_000, frame + 7);
+    const before = process.memoryUsage.rss();
+    await expect(decodePicture(jpeg, 'large.jpg')).rejects.toThrow(/^large\.jpg: cannot be decoded \(.*pixel limit/);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 26);
+  });
+
+  it('is decoded as what its first bytes say, and nothing but the kinds that are meant', async () => {
+    expect(await decodePicture(await claiming('webp'), 'a.webp')).toMatchObject({ width: 16, height: 12 });
+    const folder = temporaryFolder();
+    for (const [name, content] of [
+      ['a.jpg', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="/etc/passwd"/></svg>'],
+      ['b.jpg', '%PDF-1.4'],
+      ['c.jpg', 'GIF89a'],
+      ['d.jpg', ''],
+    ]) {
+      writeFileSync(join(folder, name), content);
+      await expect(loadPicture(join(folder, name))).rejects.toThrow(`${name}: is no PNG, JPEG, WebP or TIFF`);
+    }
+  });
+});
+
+describe('a tensor file', () => {
+  it('that claims a terabyte is refused by its size', () => {
+    const header = Buffer.from(JSON.stringify({ w: { dtype: 'F32', shape: [2 ** 38], data_offsets: [0, 2 ** 40] } }));
+    const bytes = Buffer.concat([Buffer.alloc(8), header]);
+    bytes.writeBigUInt64LE(BigInt(header.length));
+    expect(() => readSafetensors(bytes, 'huge')).toThrow(
+      /^huge, offset 8: tensor "w": expected data_offsets within 0 bytes/,
+    );
+  });
+});
+
+describe('nesting', () => {
+  it.each<[string, () => unknown]>([
+    ['a genotype', () => parseGenotype(deep, 'f')],
+    ['a genotype with a deep field', () => parseGenotype(`{"format":${deep}${']'.repeat(200_000)}}`, 'f')],
+    ['settings', () => parseConfigText(deep, 'f')],
+    ['settings of dashes', () => parseConfigText('- '.repeat(100_000), 'f')],
+    ['data.yaml', () => parseDescription(`classes: ${deep}`, 'f')],
+    ['an event', () => parseEvents(Buffer.from(`${deep}\n`), () => 'f')],
+  ])('of 200,000 levels in %s is refused in no time', (_, parse) => {
+    const began = process.cpuUsage();
+    expect(parse).toThrow(EspalierError);
+    expect(parse).toThrow(/^f/);
+    expect(process.cpuUsage(began).user / 1e6).toBeLessThan(1);
+  });
+});
+
+describe('no code in data', () => {
+  it.each([
+    'a: !!js/function "function () { return 1 }"',
+    'a: !<tag:yaml.org,2002:js/undefined> x',
+    'a: !custom x',
+    'a: &x [1]\nb: *x',
+    'a: &x [1]\nb: {<<: *x}',
+    '__proto__: {polluted: 1}',
+    'a: {constructor: {prototype: {polluted: 1}}}',
+    'a: 1\na: 2',
+  ])('neither settings nor data.yaml take %j', (text) => {
+    expect(() => parseConfigText(text, 'f.yaml')).toThrow(/^f\.yaml/);
+    expect(() => parseDescription(text, 'f.yaml')).toThrow(/^f\.yaml.*: no valid YAML/);
+    expect({}).not.toHaveProperty('polluted');
+  });
+
+  it('events refuse keys that reach for the prototype, and fields that are not what a report reads', () => {
+    const line = (fields: string) => Buffer.from(`{"seq":0,"time":"t",${fields}}\n`);
+    for (const fields of [
+      '"type":"note","message":"a","__proto__":{"polluted":1}',
+      '"type":"epoch","phase":"search","epoch":0,"metrics":{"weightLoss":"<b>"}',
+      '"type":"architecture","epoch":0,"entropies":{},"path":"0 1"',
+      '"type":"step","phase":"search","epoch":"0","step":1,"loss":1,"learningRate":1',
+    ])
+      expect(() => parseEvents(line(fields), (n) => `f, line ${n}`), fields).toThrow(DataError);
+    expect(parseEvents(line('"type":"later","anything":[1]'), () => 'f').events).toHaveLength(1);
+  });
+});
+
+describe('data.yaml', () => {
+  it.each(['../elsewhere/images', '/etc/images', 'a/../../images'])('cannot name the folder %j', (folder) => {
+    expect(() => parseDescription(`train: ${folder}\nval: images/val`, 'd.yaml')).toThrow(
+      /^d\.yaml: .*leaves the folder/,
+    );
+  });
+});

@@ -1,0 +1,206 @@
+/**
+ * @file Every parser of files from strangers: a row has valid files to start from, and the parser as the product calls it. A new parser is one
+ * more row. What a parser throws must be one of the product's errors and name the file.
+ *
+ * `mend` makes a damaged file pass the checks that would keep every damage at the door: checksums, lengths.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { createRandom } from '../../dist/base/random.js';
+import { parseDescription } from '../../dist/data/layouts/description.js';
+import { decodePicture } from '../../dist/data/picture.js';
+import { encodePng } from '../../dist/data/png.js';
+import { decodeArchitecture, parseArchitectureParameters } from '../../dist/decode/parameters.js';
+import { parseState } from '../../dist/run/checkpoint.js';
+import { formatConfig, parseConfig, parseConfigText } from '../../dist/run/config.js';
+import { parseCsv } from '../../dist/run/csv.js';
+import { createRunFolder } from '../../dist/run/folder.js';
+import { settings } from '../../dist/run/presets.js';
+import { formatReport } from '../../dist/run/report.js';
+import { loadReportData } from '../../dist/run/reportData.js';
+import { readSafetensors, writeSafetensors } from '../../dist/run/safetensors.js';
+import { formatGenotype, parseGenotype, randomGenotype } from '../../dist/space/genotype.js';
+import { parseJson } from '../../dist/space/genotypeFields.js';
+import { publishedGenotype } from '../../dist/space/published.js';
+import { crc32 } from './crc32.mjs';
+
+/** The name that errors must hold. */
+export const FILE = 'stranger.file';
+
+/** A run whose event log is replaced by each input, so that it is read from the disk and told in a report. */
+const run = createRunFolder(mkdtempSync(join(tmpdir(), 'espalier-fuzz-')), 'search', 'run');
+process.on('exit', () => rmSync(dirname(dirname(run.path)), { recursive: true, force: true }));
+
+const text = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+const pixels = (length) => Uint8Array.from({ length }, (_, i) => (i * 37) & 255);
+
+const pngSeeds = () => [
+  encodePng({ width: 5, height: 4, channels: 3, data: pixels(60) }),
+  encodePng({ width: 7, height: 3, channels: 1, data: pixels(21) }),
+  encodePng({ width: 4, height: 4, channels: 1, data: pixels(16).map((value) => value & 1) }, [
+    [0, 0, 0],
+    [255, 0, 0],
+  ]),
+];
+
+/** Right checksums on what still looks like chunks. */
+function mendPng(bytes) {
+  const copy = Buffer.from(bytes);
+  for (let at = 8; at + 12 <= copy.length; ) {
+    const length = copy.readUInt32BE(at);
+    if (length > copy.length - at - 12) break;
+    copy.writeUInt32BE(crc32(copy.subarray(at + 4, at + 8 + length)), at + 8 + length);
+    at += 12 + length;
+  }
+  return copy;
+}
+
+/** Baseline, progressive and grey, 16 pixels wide. */
+async function jpegSeeds() {
+  const raw = { width: 16, height: 12, channels: 3 };
+  const picture = () => sharp(pixels(16 * 12 * 3), { raw });
+  return [
+    await picture().jpeg({ quality: 70 }).toBuffer(),
+    await picture()
+      .jpeg({ quality: 70, progressive: true })
+      .withExif({ IFD0: { Orientation: '6' } })
+      .toBuffer(),
+    await picture().greyscale().jpeg().toBuffer(),
+  ];
+}
+
+const tensor = (dtype, shape, bytes) => ({ dtype, shape, data: pixels(bytes) });
+const safetensorsSeeds = () => [
+  writeSafetensors({ a: tensor('float32', [2, 3], 24), b: tensor('uint8', [5], 5) }, { origin: 'here' }),
+  writeSafetensors({ w: tensor('float64', [1], 8), empty: tensor('int64', [0, 4], 0) }),
+];
+
+/** A header length that fits the header, which ends before the data do. */
+function mendSafetensors(bytes) {
+  const copy = Buffer.from(bytes);
+  const end = copy.lastIndexOf('}') + 1;
+  if (copy.length >= 8 && end > 8) copy.writeBigUInt64LE(BigInt(Math.ceil(end / 8) * 8 - 8), 0);
+  return copy;
+}
+
+const events = [
+  { type: 'start', command: 'espalier search', config: { seed: 0, epochs: 2 }, versions: { node: '20' } },
+  { type: 'step', phase: 'search', epoch: 0, step: 1, loss: 1.5, learningRate: 0.1 },
+  { type: 'epoch', phase: 'search', epoch: 0, metrics: { weightLoss: 1.5, miou: null } },
+  {
+    type: 'architecture',
+    epoch: 0,
+    alpha: [[0.1]],
+    beta: [[[null]]],
+    entropies: { operators: 1 },
+    path: [0, 1],
+    genotype: {},
+  },
+  {
+    type: 'evaluation',
+    epoch: 0,
+    split: 'val',
+    miou: 0.5,
+    pixelAccuracy: 0.6,
+    meanAccuracy: 0.5,
+    iou: [0.5, null],
+    classNames: ['a', 'b'],
+  },
+  { type: 'warning', message: 'careful' },
+  { type: 'checkpoint', path: 'checkpoints/last', epoch: 1 },
+  { type: 'end', status: 'done', message: 'found' },
+].map((event, seq) => `${JSON.stringify({ seq, time: '2025-01-02T03:04:05.000Z', ...event })}\n`);
+
+const alpha = Array.from({ length: 5 }, (_, i) => Array.from({ length: 8 }, (_, k) => Math.sin(i * 8 + k)));
+const beta = [
+  [
+    [null, 0.5, 1],
+    [null, null, null],
+    [null, null, null],
+    [null, null, null],
+  ],
+  [
+    [null, 0.1, 0.2],
+    [0.3, 0.4, 0.5],
+    [null, null, null],
+    [null, null, null],
+  ],
+];
+const dints = {
+  format: 'espalier-genotype',
+  version: 1,
+  method: 'dints',
+  rank: 3,
+  layers: 2,
+  levels: 2,
+  filters: 16,
+  topology: [[{ from: 0, to: 0, operator: 'skip' }], [{ from: 0, to: 1, operator: 'p3d331' }]],
+};
+
+/** `parse` gets the bytes; what it returns does not matter. */
+export const PARSERS = {
+  png: { seeds: pngSeeds(), mend: mendPng, parse: (bytes) => decodePicture(bytes, FILE) },
+  jpeg: {
+    seeds: await jpegSeeds(),
+    parse: (bytes) => decodePicture(bytes, FILE),
+  },
+  genotype: {
+    seeds: [
+      formatGenotype(publishedGenotype(20)),
+      formatGenotype(randomGenotype({ layers: 3, blocks: 2, filters: 4 }, createRandom(1))),
+      dints,
+    ].map(text),
+    parse: (bytes) => parseGenotype(bytes.toString('utf8'), FILE),
+  },
+  'architecture parameters': {
+    seeds: [text({ method: 'auto-deeplab', alpha, beta })],
+    parse: (bytes) => {
+      const logits = parseArchitectureParameters(parseJson(bytes.toString('utf8'), FILE), FILE);
+      formatGenotype(decodeArchitecture(logits, { filters: 8, atrous: 'dense', rank: 2 }));
+    },
+  },
+  'config YAML': {
+    seeds: ['demo', 'small'].map((preset) =>
+      text(formatConfig(parseConfig(settings.search, [{ data: 'scenes', preset }]))),
+    ),
+    parse: (bytes) => {
+      const layer = parseConfigText(bytes.toString('utf8'), FILE);
+      parseConfig(settings.search, [layer]);
+    },
+    // A value is named by its key: which of the layers it came from is not known where it is checked.
+    names: /stranger\.file|setting|expected/,
+  },
+  'data.yaml': {
+    seeds: [
+      'classes: [road, sky, car]\ncolours:\n  sky: [1, 2, 3]\nignore: 255\nvalShare: 0.25\n',
+      'name: street\npath: .\nclasses:\n  0: road\n  3: sky\ntrain: images/train\nval: {images: images/val, masks: labels/val}\n',
+    ].map(text),
+    parse: (bytes) => parseDescription(bytes.toString('utf8'), FILE),
+  },
+  'checkpoint state': {
+    seeds: [
+      text({
+        version: 1,
+        sha256: 'ab',
+        state: { progress: { epoch: 1, step: 2 }, steps: { weights: 1, architecture: 2 } },
+      }),
+      text({ version: 1, sha256: 'ab', state: null }),
+    ],
+    parse: (bytes) => parseState(bytes.toString('utf8'), FILE),
+  },
+  safetensors: { seeds: safetensorsSeeds(), mend: mendSafetensors, parse: (bytes) => readSafetensors(bytes, FILE) },
+  'event log': {
+    seeds: [text(events.join('')), text(events.slice(0, 3).join(''))],
+    file: run.events,
+    parse: (bytes) => {
+      writeFileSync(run.events, bytes);
+      formatReport(loadReportData(run));
+    },
+  },
+  csv: {
+    seeds: [text('epoch,loss,"a ""b"""\n0,1.5,x\n1,,y\n')],
+    parse: (bytes) => parseCsv(bytes.toString('utf8')),
+  },
+};
