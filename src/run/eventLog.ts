@@ -70,8 +70,12 @@ export function readEventsFrom(path: string, offset: number): { events: RunEvent
   }
 }
 
-/** Checks what every event has; the rest is trusted, so that a newer log can still be read. */
-function parseEvent(line: string, where: string): RunEvent {
+/**
+ * One line of a log. Checks what every event has; the rest is trusted, so that a newer log can still be read.
+ *
+ * @throws DataError naming `where` when the line is no event.
+ */
+export function parseEvent(line: string, where: string): RunEvent {
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -14,8 +14,10 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
+import { withTensorBoard } from '../run/tensorBoard.ts';
 import { type Genotype, summariseGenotype } from '../space/genotype.ts';
 import { writeGenotype } from './artifacts.ts';
+import { writeDataSummary } from './dataSummary.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { mainScore } from './evaluate.ts';
 import type { ArchitectureState, SearchData } from './method.ts';
@@ -44,7 +46,8 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
   const prepared = await prepareSearch(config);
   const { search, dataset, device, describe } = prepared;
   if (plan.folder) restoreSearch(search, loadCheckpoint<SearchState>(plan.folder.last));
-  const { folder, log } = openRun('search', plan);
+  const { folder, log: events } = openRun('search', plan);
+  const log = withTensorBoard(events, folder);
   const { progress, network } = search;
   const started = performance.now();
   try {
@@ -58,6 +61,7 @@ export async function searchRun(request: RunRequest, watcher: RunWatcher = SILEN
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
+    await writeDataSummary(folder, dataset);
     await runSearch(search, {
       dataset,
       settings: searchSettings(config, dataset.rank),
@@ -134,17 +138,16 @@ function createRecorder(run: {
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, steps, loss, learningRate }) {
-      watcher.progress(
-        (epoch + step / steps) / config.epochs,
-        `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`,
-      );
-      log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate });
+      const share = (epoch + step / steps) / config.epochs;
+      watcher.progress(share, `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`);
+      log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate, share });
       clock.ask();
     },
     epoch(event) {
       const { epoch, genotype, warnings } = event;
       const metrics = metricsOf(event);
       log.append({ type: 'epoch', phase: 'search', epoch, metrics });
+      log.append({ type: 'memory', epoch, ...memory() });
       log.append({ type: 'architecture', epoch, ...architectureOf(event) });
       results.append({ epoch, ...metrics, architecture: summariseGenotype(genotype) });
       writeGenotype(folder, genotype);

@@ -18,8 +18,10 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { TrainConfig } from '../run/schemas.ts';
+import { withTensorBoard } from '../run/tensorBoard.ts';
 import { readArchitecture } from './architecture.ts';
-import { writeGenotype } from './artifacts.ts';
+import { writeGenotype, writeGraph } from './artifacts.ts';
+import { writeDataSummary } from './dataSummary.ts';
 import { type DryRun, dryRunTraining } from './dryRun.ts';
 import { mainScore, type Scores } from './evaluate.ts';
 import { chooseLargestComponents } from './evaluateVolumes.ts';
@@ -67,12 +69,14 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
   const { parameters, multiplyAdds } = countNetwork(network.graph, loopSettings.crop);
   const loss = await createLoss(dataset, config, device);
   // Whatever does not fit has been refused by now: nothing is left behind.
-  const { folder, log } = openRun('train', plan);
+  const { folder, log: events } = openRun('train', plan);
+  const log = withTensorBoard(events, folder);
   const classes = dataset.classes.map(({ name }) => name);
   const started = performance.now();
   try {
     if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
     saveDescription(folder, description);
+    writeGraph(folder, network.graph, loopSettings.crop);
     log.append({
       type: 'start',
       command: request.command ?? 'espalier train',
@@ -87,6 +91,7 @@ export async function trainRun(request: RunRequest, watcher: RunWatcher = SILENT
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
+    await writeDataSummary(folder, dataset);
     await runTraining(training, {
       dataset,
       settings: loopSettings,
@@ -235,8 +240,9 @@ function createRecorder(run: {
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, loss, learningRate, done }) {
-      watcher.progress(Math.min(1, done), `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
-      log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate });
+      const share = Math.min(1, done);
+      watcher.progress(share, `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
+      log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate, share });
       clock.ask();
     },
     epoch({ epoch, loss, learningRate, scores, best }) {
@@ -249,6 +255,7 @@ function createRecorder(run: {
         ...(rank === 3 ? { dice: volumes?.mean.dice ?? null } : {}),
       };
       log.append({ type: 'epoch', phase: 'train', epoch, metrics });
+      log.append({ type: 'memory', epoch, ...memory() });
       results.append({ epoch, ...metrics });
       if (scores) {
         const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
