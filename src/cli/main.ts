@@ -16,6 +16,7 @@ import { infoCommand } from './info.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
+import { uiCommand } from './ui.ts';
 
 const COMMANDS: readonly Command[] = [
   demoCommand,
@@ -27,6 +28,7 @@ const COMMANDS: readonly Command[] = [
   compareCommand,
   predictCommand,
   infoCommand,
+  uiCommand,
 ];
 
 function help(): string {
