@@ -3,13 +3,13 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { formatNumber } from '../format.ts';
+import type { Points } from '../series.ts';
 import { colour, theme } from '../theme.ts';
 
 /** One line. */
 export interface Line {
   readonly name: string;
-  /** Ascending in x; null breaks the line. */
-  readonly points: readonly (readonly [x: number, y: number | null])[];
+  readonly points: Points;
   /** Thin and pale: the noise behind a mean. */
   readonly faint?: boolean;
   readonly dashed?: boolean;
@@ -107,16 +107,4 @@ function tableOf(lines: readonly Line[], logarithmic: boolean): uPlot.AlignedDat
     points.map(([, y]) => (y === null || (logarithmic && y <= 0) ? null : y)),
   ]);
   return tables.length === 0 ? [[]] : uPlot.join(tables);
-}
-
-/** An exponential mean of a line, `weight` in [0, 1) of what was before, without the bias of its beginning. */
-export function smoothed(points: Line['points'], weight: number): [number, number | null][] {
-  let mean = 0;
-  let mass = 0;
-  return points.map(([x, y]) => {
-    if (y === null) return [x, null];
-    mean = weight * mean + (1 - weight) * y;
-    mass = weight * mass + (1 - weight);
-    return [x, mean / mass];
-  });
 }

@@ -1,8 +1,8 @@
 /** @file What a run costs: time of its steps, memory, and when it will be done. */
-import type { RunEvent } from '../../../src/run/events.ts';
 import { formatBytes, formatDuration } from '../format.ts';
-import { type Line, Plot } from '../parts/plot.tsx';
+import { Plot } from '../parts/plot.tsx';
 import { Card, Empty, Tiles } from '../parts/states.tsx';
+import { paceOf } from '../series.ts';
 import { type LoadedRun, runs } from '../state.ts';
 
 export function CostView({ detail, events }: LoadedRun) {
@@ -41,7 +41,12 @@ export function CostView({ detail, events }: LoadedRun) {
       </Card>
       <div class="charts">
         <Card title="seconds of a step">
-          <Plot title="seconds of a step" lines={pace} xLabel="epoch" group="epochs" />
+          <Plot
+            title="seconds of a step"
+            lines={[{ name: 'seconds of a step', points: pace, colour: 0 }]}
+            xLabel="epoch"
+            group="epochs"
+          />
         </Card>
         {memory.length > 0 && (
           <Card title="memory">
@@ -64,17 +69,4 @@ export function CostView({ detail, events }: LoadedRun) {
       </div>
     </>
   );
-}
-
-/** Seconds a step: of neighbouring steps of an epoch in the (perhaps thinned) log, their time over the steps between them. */
-export function paceOf(events: readonly RunEvent[]): Line[] {
-  const steps = events.flatMap((event) => (event.type === 'step' ? [event] : []));
-  const longest = steps.reduce((most, { step }) => Math.max(most, step), 1);
-  const points = steps.slice(1).flatMap((event, i): [number, number][] => {
-    const before = steps[i];
-    const between = event.step - before.step;
-    if (event.epoch !== before.epoch || between < 1) return [];
-    return [[event.epoch + event.step / longest, (Date.parse(event.time) - Date.parse(before.time)) / 1000 / between]];
-  });
-  return points.length === 0 ? [] : [{ name: 'seconds of a step', points, colour: 0 }];
 }

@@ -1,10 +1,10 @@
 /** @file Losses, scores, learning rates, entropies and gaps over the epochs, of one run or of several over each other. */
 import { useState } from 'preact/hooks';
-import type { RunEvent } from '../../../src/run/events.ts';
 import { formatShare, words } from '../format.ts';
-import { COLOURS, type Line, Plot, smoothed } from '../parts/plot.tsx';
+import { COLOURS, type Line, Plot } from '../parts/plot.tsx';
 import { Card, Empty, Slider } from '../parts/states.tsx';
 import { goTo, route } from '../route.ts';
+import { linesOf, SCORES, smoothed } from '../series.ts';
 import { type LoadedRun, others, runs } from '../state.ts';
 
 /** A kind of chart, and the metrics that it holds. */
@@ -14,9 +14,6 @@ interface Kind {
   readonly isShare?: boolean;
 }
 
-/** Scores in [0, 1]. */
-const SCORES = /(miou|dice|accuracy)$/i;
-
 const KINDS: readonly Kind[] = [
   { title: 'loss', fits: /loss$/i },
   { title: 'score', fits: SCORES, isShare: true },
@@ -25,43 +22,6 @@ const KINDS: readonly Kind[] = [
   { title: 'discretisation gap', fits: /gap$/i },
   { title: 'other', fits: /^(?!.*(loss|miou|dice|accuracy|learningRate|entropy|gap)$)/i },
 ];
-
-type Points = [number, number | null][];
-
-/** The lines of one run: metrics by epoch, and of the losses every step. The end of epoch e (from 0) is at e + 1. */
-export function linesOf(events: readonly RunEvent[]): { steps: Map<string, Points>; metrics: Map<string, Points> } {
-  const steps = new Map<string, Points>();
-  const metrics = new Map<string, Points>();
-  const add = (lines: Map<string, Points>, name: string, x: number, y: number | null) => {
-    const points = lines.get(name) ?? [];
-    points.push([x, y]);
-    lines.set(name, points);
-  };
-  // The longest epoch is a whole one, but in the first epoch of a run that is going.
-  const longest = events.reduce((most, event) => (event.type === 'step' ? Math.max(most, event.step) : most), 1);
-  const ofEpochs = new Set(events.flatMap((event) => (event.type === 'epoch' ? Object.keys(event.metrics) : [])));
-  for (const event of events) {
-    if (event.type === 'step') {
-      add(steps, 'loss', event.epoch + event.step / longest, event.loss);
-      add(steps, 'learningRate', event.epoch + event.step / longest, event.learningRate);
-    } else if (event.type === 'epoch') {
-      for (const [key, value] of Object.entries(event.metrics)) add(metrics, key, event.epoch + 1, value);
-    } else if (event.type === 'evaluation' && event.epoch !== undefined) {
-      for (const [key, value] of Object.entries(scoresOf(event)))
-        if (!ofEpochs.has(key)) add(metrics, key, event.epoch + 1, value);
-    }
-  }
-  for (const [key, points] of metrics) if (points.every(([, y]) => y === null)) metrics.delete(key);
-  return { steps, metrics };
-}
-
-/** The scores of an evaluation, whatever it measured. */
-const scoresOf = (event: Extract<RunEvent, { type: 'evaluation' }>): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries({ ...event, ...event.volumes }).filter(
-      (field): field is [string, number] => SCORES.test(field[0]) && typeof field[1] === 'number',
-    ),
-  );
 
 export function CurvesView({ detail, events }: LoadedRun) {
   const [smoothing, setSmoothing] = useState(0.9);

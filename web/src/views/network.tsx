@@ -1,25 +1,12 @@
 /** @file The discrete network: what each stage costs, and the nodes of one stage as a graph. */
 import { useState } from 'preact/hooks';
-import type { GraphFile, GraphFileNode } from '../../../src/models/graphFile.ts';
+import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
+import { stagesOf } from '../layout.ts';
 import { Card, Empty, Failed, Loading, Tiles } from '../parts/states.tsx';
 import { useLoaded } from '../parts/useLoaded.ts';
 import { addressOf, fetchDocument, type LoadedRun } from '../state.ts';
 import { NodeGraph } from './nodeGraph.tsx';
-
-/** What a group of nodes costs. */
-interface Stage {
-  readonly name: string;
-  readonly parameters: number;
-  readonly multiplyAdds: number;
-  /** Of the outputs of its nodes in single precision. */
-  readonly bytes: number;
-  readonly nodes: number;
-}
-
-/** Bytes of a node's output for one sample in single precision. */
-export const bytesOf = ({ channels, size }: Pick<GraphFileNode, 'channels' | 'size'>): number =>
-  4 * channels * size.reduce((product, length) => product * length, 1);
 
 export function NetworkView({ detail }: LoadedRun) {
   const { summary, documents, pictures } = detail;
@@ -132,20 +119,3 @@ const Amount = ({ value, most, text }: { value: number; most: number; text: stri
     <span>{text}</span>
   </td>
 );
-
-/** The stages in the order of the network; nodes without one, such as the input, have none. */
-export function stagesOf({ nodes }: Pick<GraphFile, 'nodes'>): Stage[] {
-  const stages = new Map<string, Stage>();
-  for (const node of nodes) {
-    if (node.stage === '') continue;
-    const before = stages.get(node.stage) ?? { name: node.stage, parameters: 0, multiplyAdds: 0, bytes: 0, nodes: 0 };
-    stages.set(node.stage, {
-      name: node.stage,
-      parameters: before.parameters + node.parameters,
-      multiplyAdds: before.multiplyAdds + node.multiplyAdds,
-      bytes: before.bytes + bytesOf(node),
-      nodes: before.nodes + 1,
-    });
-  }
-  return [...stages.values()];
-}

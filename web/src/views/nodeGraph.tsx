@@ -1,42 +1,9 @@
 /** @file The nodes of one stage as a graph: each in the column behind its last input, in the row where its inputs are. */
-import type { GraphFile, GraphFileNode } from '../../../src/models/graphFile.ts';
+import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
-import { bytesOf } from './network.tsx';
-
-/** A node in its place; `from` are the places of its inputs. */
-interface Placed {
-  readonly id: number;
-  readonly node: GraphFileNode;
-  readonly column: number;
-  row: number;
-  /** Another stage's node that this one reads. */
-  readonly isOutside: boolean;
-}
+import { bytesOf, type Placed, placeNodes } from '../layout.ts';
 
 const [BOX_WIDTH, BOX_HEIGHT, COLUMN, ROW] = [104, 36, 138, 50];
-
-/** Columns by the longest way from an input of the stage; rows in the order in which nodes come. */
-export function placeNodes(graph: Pick<GraphFile, 'nodes'>, stage: string): Placed[] {
-  const ids = graph.nodes.flatMap((node, id) => (node.stage === stage ? [id] : []));
-  const inside = new Set(ids);
-  const outside = [...new Set(ids.flatMap((id) => graph.nodes[id].inputs.filter((input) => !inside.has(input))))];
-  const columns = new Map(outside.map((id) => [id, 0]));
-  for (const id of ids)
-    columns.set(id, 1 + Math.max(0, ...graph.nodes[id].inputs.map((input) => columns.get(input) ?? 0)));
-  const placed = new Map<number, Placed>();
-  const used = new Map<number, Set<number>>();
-  for (const id of [...outside, ...ids]) {
-    const column = columns.get(id) as number;
-    const taken = used.get(column) ?? new Set();
-    used.set(column, taken);
-    const inputs = graph.nodes[id].inputs.flatMap((input) => placed.get(input)?.row ?? []);
-    let row = inputs.length > 0 ? Math.min(...inputs) : 0;
-    while (taken.has(row)) row++;
-    taken.add(row);
-    placed.set(id, { id, node: graph.nodes[id], column, row, isOutside: !inside.has(id) });
-  }
-  return [...placed.values()];
-}
 
 export function NodeGraph({ graph, stage }: { graph: GraphFile; stage: string }) {
   const placed = placeNodes(graph, stage);

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { roundTicks } from '../../../src/run/chart.ts';
 import type { RunSummary } from '../../../src/server/api.ts';
+import { paretoFront } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../format.ts';
 import { Card } from '../parts/states.tsx';
 import { linkTo } from '../route.ts';
@@ -14,20 +15,6 @@ const COSTS = {
   'time in all': { of: ({ seconds }: RunSummary) => seconds, format: formatDuration },
 } as const;
 type CostName = keyof typeof COSTS;
-
-/** Those points that no other one beats: none is both cheaper and better. In the order of cost. */
-export function paretoFront<Point extends { readonly cost: number; readonly score: number }>(
-  points: readonly Point[],
-): Point[] {
-  let best = Number.NEGATIVE_INFINITY;
-  return [...points]
-    .sort((a, b) => a.cost - b.cost || b.score - a.score)
-    .filter(({ score }) => {
-      const isBetter = score > best;
-      best = Math.max(best, score);
-      return isBetter;
-    });
-}
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 300, 60, 24, 16, 44];
 

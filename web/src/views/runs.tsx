@@ -1,6 +1,7 @@
 /** @file All runs: a table to sort and tick, what ticked runs differ in, and which runs are best for what they cost. */
 import { useState } from 'preact/hooks';
 import type { RunSummary } from '../../../src/server/api.ts';
+import { differencesOf } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatMoment, formatShare } from '../format.ts';
 import { Card, Empty, Loading } from '../parts/states.tsx';
 import { type Column, SortedTable } from '../parts/table.tsx';
@@ -123,17 +124,6 @@ export function RunsPage() {
       <ParetoCard runs={rows} />
     </>
   );
-}
-
-/** Settings that are not the same in all of some runs. */
-export function differencesOf(
-  chosen: readonly Pick<RunSummary, 'settings'>[],
-): [key: string, values: (string | undefined)[]][] {
-  const keys = [...new Set(chosen.flatMap(({ settings }) => Object.keys(settings)))];
-  return keys
-    .map((key): [string, (string | undefined)[]] => [key, chosen.map(({ settings }) => settings[key])])
-    .filter(([, values]) => new Set(values).size > 1)
-    .sort(([a], [b]) => a.localeCompare(b));
 }
 
 function Differences({ chosen }: { chosen: readonly RunSummary[] }) {
