@@ -1,5 +1,5 @@
 /**
- * @file Makes a clone ready to run: npm dependencies, libtorch, the addon, the compiled TypeScript. Plain Node, no dependency of its own.
+ * @file Makes a clone ready to run: npm dependencies, libtorch, the addon, the compiled TypeScript, the dashboard's page. Plain Node, no dependency of its own.
  * Each step is skipped when its result is newer than its sources, so that a second run takes a second.
  *
  * libtorch comes from the first of: LIBTORCH (a folder), a Python environment's torch (ESPALIER_PYTHON or python3), the system's package.
@@ -98,7 +98,7 @@ function installSystemPackages(names, why) {
 
 function fingerprint(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(cc|h|txt)$/.test(name))
+    .filter((name) => /\.(cc|h|txt|tsx?|css|html|svg)$/.test(name))
     .map(
       (name) =>
         `${name}:${createHash('sha256')
@@ -158,8 +158,28 @@ function compileTypeScript() {
     for (const project of ['tsconfig.build.json', 'tsconfig.browser.json'])
       execFileSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
   } catch {
-    stop('the TypeScript sources do not compile', 'npm run build');
+    stop('the TypeScript sources do not compile', 'npx tsc -p tsconfig.build.json');
   }
+}
+
+/** The dashboard's page; built again when anything that it is made of changed. */
+function buildPage() {
+  const page = join(root, 'dist', 'web');
+  const stamp = join(root, 'build', 'web.stamp');
+  const sources = [join(root, 'web'), join(root, 'src')].map(fingerprint);
+  const state = [readFileSync(join(root, 'package-lock.json'), 'utf8'), ...sources].join('\n');
+  const hash = createHash('sha256').update(state).digest('hex');
+  if (existsSync(join(page, 'index.html')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  try {
+    execFileSync(
+      process.execPath,
+      [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--config', 'web/vite.config.ts'],
+      { cwd: root, stdio: 'inherit' },
+    );
+  } catch {
+    stop("the dashboard's page could not be built", 'npm run build:web');
+  }
+  writeFileSync(stamp, hash);
 }
 
 if (Number(process.versions.node.split('.')[0]) < 20)
@@ -167,3 +187,4 @@ if (Number(process.versions.node.split('.')[0]) < 20)
 installPackages();
 buildAddon();
 compileTypeScript();
+buildPage();

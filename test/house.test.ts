@@ -53,6 +53,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
 };
 
+/** What the dashboard's page may import: code of pure rooms, and types of what the server and the run folder tell. */
+const PAGE_CODE: readonly string[] = ['base', 'space', 'decode', 'run'];
+const PAGE_TYPES: readonly string[] = [...PAGE_CODE, 'models', 'server'];
+
 const source = resolve(import.meta.dirname, '..', 'src');
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
 
@@ -66,6 +70,23 @@ describe('the house', () => {
     for (const [, target] of text.matchAll(/from '(\.[^']+)'/g)) {
       const other = relative(source, resolve(dirname(join(source, name)), target)).split('/')[0];
       if (other !== room) expect(ALLOWED[room], `${name} imports ${target}`).toContain(other);
+    }
+  });
+
+  it('shares only what is pure with the page', () => {
+    const page = resolve(import.meta.dirname, '..', 'web', 'src');
+    for (const name of readdirSync(page, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      /\.tsx?$/.test(file),
+    )) {
+      const text = readFileSync(join(page, name), 'utf8');
+      expect(text).toMatch(/^\/\*\*\s+(\* )?@file /);
+      for (const [, isType, target] of text.matchAll(/(import type|import|export) [^;]*?from '(\.[^']+)'/g)) {
+        const path = resolve(dirname(join(page, name)), target);
+        if (path.startsWith(page)) continue;
+        const room = relative(source, path).split('/')[0];
+        const allowed = isType === 'import type' ? PAGE_TYPES : PAGE_CODE;
+        expect(allowed, `web/src/${name} imports ${target}`).toContain(room);
+      }
     }
   });
 

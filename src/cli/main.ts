@@ -17,6 +17,7 @@ import { infoCommand } from './info.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
+import { uiCommand } from './ui.ts';
 
 const COMMANDS: readonly Command[] = [
   demoCommand,
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   predictCommand,
   exportCommand,
   infoCommand,
+  uiCommand,
 ];
 
 function help(): string {

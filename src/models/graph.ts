@@ -156,18 +156,34 @@ export interface NetworkCost {
   readonly stages: readonly { readonly stage: string; readonly parameters: number; readonly multiplyAdds: number }[];
 }
 
-/** Counts one forward pass of one picture of spatial `size`; multiply-adds are those of convolutions only, as papers count them. */
-export function countNetwork(graph: NetworkGraph, size: readonly number[]): NetworkCost {
+/** What one node costs. */
+export interface NodeCost {
+  readonly parameters: number;
+  /** Of convolutions only, as papers count them. */
+  readonly multiplyAdds: number;
+}
+
+/** The cost of every node in one forward pass of one picture of spatial `size`. */
+export function countNodes(graph: NetworkGraph, size: readonly number[]): NodeCost[] {
   const shapes = inferShapes(graph, size);
-  const stages = new Map<string, { parameters: number; multiplyAdds: number }>();
-  graph.nodes.forEach((node, i) => {
-    const stage = stages.get(node.stage) ?? { parameters: 0, multiplyAdds: 0 };
-    stages.set(node.stage, stage);
+  return graph.nodes.map((node, i) => {
     const inputs = node.inputs.length > 0 ? shapes[node.inputs[0]].channels : 0;
-    if (node.kind === 'norm') stage.parameters += 2 * inputs;
-    if (node.kind === 'convolution')
-      stage.parameters += weightsOf(node, inputs, graph.rank) + (node.bias ? node.outputs : 0);
-    stage.multiplyAdds += multiplyAddsOf(graph, shapes, i);
+    const weights =
+      node.kind === 'convolution' ? weightsOf(node, inputs, graph.rank) + (node.bias ? node.outputs : 0) : 0;
+    const scaleAndShift = node.kind === 'norm' ? 2 * inputs : 0;
+    return { parameters: weights + scaleAndShift, multiplyAdds: multiplyAddsOf(graph, shapes, i) };
+  });
+}
+
+/** Counts one forward pass of one picture of spatial `size`. */
+export function countNetwork(graph: NetworkGraph, size: readonly number[]): NetworkCost {
+  const stages = new Map<string, { parameters: number; multiplyAdds: number }>();
+  countNodes(graph, size).forEach(({ parameters, multiplyAdds }, i) => {
+    const name = graph.nodes[i].stage;
+    const stage = stages.get(name) ?? { parameters: 0, multiplyAdds: 0 };
+    stages.set(name, stage);
+    stage.parameters += parameters;
+    stage.multiplyAdds += multiplyAdds;
   });
   const rows = [...stages].map(([stage, cost]) => ({ stage, ...cost }));
   return {

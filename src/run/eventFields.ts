@@ -24,6 +24,7 @@ const FIELDS: {
   },
   warning: { message: 'text' },
   note: { message: 'text' },
+  memory: { epoch: 'number', residentBytes: 'number', peakBytes: 'number' },
   checkpoint: { path: 'text' },
   end: { status: 'text', message: 'text' },
 };

@@ -88,7 +88,12 @@ export function parseEvents(bytes: Buffer, where: (line: number) => string): { e
   return { events: lines.map((line, index) => parseEvent(line, where(index + 1))), end };
 }
 
-function parseEvent(line: string, where: string): RunEvent {
+/**
+ * One line of a log. Checks what every event has; the rest is trusted, so that a newer log can still be read.
+ *
+ * @throws DataError naming `where` when the line is no event.
+ */
+export function parseEvent(line: string, where: string): RunEvent {
   let value: unknown;
   try {
     value = parseJson(line);

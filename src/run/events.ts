@@ -26,6 +26,8 @@ export type RunEventBody =
       readonly step: number;
       readonly loss: number | null;
       readonly learningRate: number;
+      /** Share of the whole run that is done, in [0, 1]: what the time left is told from. */
+      readonly share?: number;
     }
   | {
       readonly type: 'epoch';
@@ -66,6 +68,8 @@ export type RunEventBody =
       };
       readonly classNames?: readonly string[];
     }
+  /** Bytes of the process: resident now, and the most so far. */
+  | { readonly type: 'memory'; readonly epoch: number; readonly residentBytes: number; readonly peakBytes: number }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'note'; readonly message: string }
   | { readonly type: 'checkpoint'; readonly path: string; readonly epoch?: number }

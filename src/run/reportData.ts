@@ -8,6 +8,7 @@ import { parseCsv } from './csv.ts';
 import { readEvents } from './eventLog.ts';
 import type { RunEvent, RunStatus } from './events.ts';
 import type { RunFolder } from './folder.ts';
+import { withoutRepeats } from './repeats.ts';
 
 /** Events of one type. */
 export type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
@@ -76,22 +77,6 @@ export function loadReportData(folder: RunFolder): ReportData {
     samples: names.slice(0, MOST_SAMPLES).flatMap((name) => readPicture(join(folder.samples, name), name) ?? []),
     moreSamples: Math.max(0, names.length - MOST_SAMPLES),
   };
-}
-
-/** A resumed run does again what came after its checkpoint: the first tries do not count. */
-function withoutRepeats(log: readonly RunEvent[]): RunEvent[] {
-  let kept: RunEvent[] = [];
-  for (const event of log) {
-    if (event.type === 'start' && event.resumedEpoch !== undefined) {
-      const { resumedEpoch, resumedStep = 0 } = event;
-      kept = kept.filter((other) => {
-        if (!('epoch' in other) || (other.epoch ?? -1) < resumedEpoch) return true;
-        return other.type === 'step' && other.epoch === resumedEpoch && other.step <= resumedStep;
-      });
-    }
-    kept.push(event);
-  }
-  return kept;
 }
 
 function secondsOf(log: readonly RunEvent[]): number {

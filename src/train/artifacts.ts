@@ -7,6 +7,8 @@ import { planesPicture } from '../data/planes.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import { drawConfusion } from '../metrics/drawConfusion.ts';
 import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../metrics/tables.ts';
+import type { NetworkGraph } from '../models/graph.ts';
+import { describeGraph, formatGraph } from '../models/graphFile.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { drawGenotype } from '../space/drawing.ts';
@@ -18,6 +20,11 @@ import type { ScoredVolume } from './evaluateVolumes.ts';
 export function writeGenotype(folder: RunFolder, genotype: Genotype): void {
   writeAtomically(folder.genotype, formatGenotype(genotype));
   writeAtomically(folder.genotypeDrawing, drawGenotype(genotype));
+}
+
+/** graph.json: the network with what each node costs on one sample of spatial `size`. */
+export function writeGraph(folder: RunFolder, graph: NetworkGraph, size: readonly number[]): void {
+  writeAtomically(join(folder.path, 'graph.json'), formatGraph(describeGraph(graph, size)));
 }
 
 /** per_class.csv, confusion_matrix.csv and confusion_matrix.png; of volumes also per_case.csv. */

@@ -12,8 +12,10 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
+import { withTensorBoard } from '../run/tensorBoard.ts';
 import { type Genotype, summariseGenotype } from '../space/genotype.ts';
 import { writeGenotype } from './artifacts.ts';
+import { writeDataSummary } from './dataSummary.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { mainScore } from './evaluate.ts';
 import { isSound, slowWarning } from './health.ts';
@@ -59,7 +61,8 @@ export async function searchRun(
   const prepared = await prepareSearch(config);
   const { search, dataset, device, describe } = prepared;
   const run = openRun<SearchState>('search', plan);
-  const { folder, log, checkpoint } = run;
+  const { folder, checkpoint } = run;
+  const log = withTensorBoard(run.log, folder);
   const { progress, network } = search;
   const save = () => {
     saveCheckpoint(folder.last, storeSearch(search));
@@ -79,6 +82,7 @@ export async function searchRun(
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
+    await writeDataSummary(folder, dataset);
     await runSearch(search, {
       dataset,
       settings: searchSettings(config, dataset.rank),
@@ -150,17 +154,16 @@ function createRecorder(job: {
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, steps, loss, learningRate }) {
-      watcher.progress(
-        (epoch + step / steps) / config.epochs,
-        `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`,
-      );
-      log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate });
+      const share = (epoch + step / steps) / config.epochs;
+      watcher.progress(share, `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`);
+      log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate, share });
       if (isSound(search.progress.health)) clock.ask();
     },
     epoch(event) {
       const { epoch, genotype, warnings } = event;
       const metrics = metricsOf(event);
       log.append({ type: 'epoch', phase: 'search', epoch, metrics });
+      log.append({ type: 'memory', epoch, ...memory() });
       log.append({ type: 'architecture', epoch, ...architectureOf(event) });
       results.append({ epoch, ...metrics, architecture: summariseGenotype(genotype) });
       writeGenotype(folder, genotype);

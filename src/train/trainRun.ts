@@ -20,8 +20,10 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { TrainConfig } from '../run/schemas.ts';
+import { withTensorBoard } from '../run/tensorBoard.ts';
 import { readArchitecture } from './architecture.ts';
-import { writeGenotype } from './artifacts.ts';
+import { writeGenotype, writeGraph } from './artifacts.ts';
+import { writeDataSummary } from './dataSummary.ts';
 import { type DryRun, dryRunTraining } from './dryRun.ts';
 import { mainScore, type Scores } from './evaluate.ts';
 import { chooseLargestComponents } from './evaluateVolumes.ts';
@@ -86,7 +88,8 @@ export async function trainRun(
   const loss = await createLoss(dataset, config, device);
   // Whatever does not fit has been refused by now: nothing is left behind.
   const run = openRun<TrainState>('train', plan);
-  const { folder, log, checkpoint } = run;
+  const { folder, checkpoint } = run;
+  const log = withTensorBoard(run.log, folder);
   const save = () => {
     saveCheckpoint(folder.last, storeTraining(training));
     log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
@@ -97,6 +100,7 @@ export async function trainRun(
     if (checkpoint) restoreTraining(training, checkpoint);
     if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
     saveDescription(folder, description);
+    writeGraph(folder, network.graph, loopSettings.crop);
     log.append({
       type: 'start',
       command: request.command ?? 'espalier train',
@@ -112,6 +116,7 @@ export async function trainRun(
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
+    await writeDataSummary(folder, dataset);
     await runTraining(training, {
       dataset,
       settings: loopSettings,
@@ -252,8 +257,9 @@ function createRecorder(job: {
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
     step({ epoch, step, loss, learningRate, done }) {
-      watcher.progress(Math.min(1, done), `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
-      log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate });
+      const share = Math.min(1, done);
+      watcher.progress(share, `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
+      log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate, share });
       if (isSound(progress.health)) clock.ask();
     },
     epoch({ epoch, loss, learningRate, scores, best }) {
@@ -266,6 +272,7 @@ function createRecorder(job: {
         ...(rank === 3 ? { dice: volumes?.mean.dice ?? null } : {}),
       };
       log.append({ type: 'epoch', phase: 'train', epoch, metrics });
+      log.append({ type: 'memory', epoch, ...memory() });
       results.append({ epoch, ...metrics });
       if (scores) {
         const { miou, pixelAccuracy, meanAccuracy, iou } = scores;

@@ -1,0 +1,62 @@
+/**
+ * @file `espalier ui`: the dashboard over a folder of runs, live and finished ones alike, until it is stopped.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { ConfigError, DataError } from '../base/errors.ts';
+import { serveDashboard } from '../server/serve.ts';
+import { type Command, readSettings } from './command.ts';
+
+const DEFAULT_PORT = 4173;
+
+const uiSettings = {
+  schema: z.strictObject({
+    host: z.string().min(1).default('127.0.0.1').meta({
+      expected: 'an address of this machine',
+      description: 'where to listen; beyond this machine a token is demanded',
+    }),
+    port: z
+      .int()
+      .min(0)
+      .max(65535)
+      .optional()
+      .meta({
+        expected: 'a whole number from 0 to 65535',
+        description: `port; ${DEFAULT_PORT} or the next free one by default, 0 takes any`,
+      }),
+    token: z.string().min(8).optional().meta({
+      expected: 'a text of at least 8 characters',
+      description: 'demanded of every page; made up where one is needed',
+    }),
+  }),
+};
+
+export const uiCommand: Command = {
+  name: 'ui',
+  summary: 'dashboard of all runs in the browser',
+  usage: 'ui [runs] [port=<number>] [host=127.0.0.1] [token=<text>]',
+  settings: uiSettings,
+  async run(words) {
+    const { config, positionals } = readSettings(uiSettings, words);
+    if (positionals.length > 1)
+      throw new ConfigError(`ui: expected one folder of runs, came ${positionals.join(', ')}`);
+    const [root = 'runs'] = positionals;
+    if (!existsSync(root))
+      throw new DataError(`${root}: expected a folder of runs, came nothing there`, 'make a run first: espalier demo');
+    const { host, port, token } = config;
+    const dashboard = await serveDashboard({
+      root,
+      web: fileURLToPath(new URL('../web', import.meta.url)),
+      host,
+      port: port ?? DEFAULT_PORT,
+      searchPort: port === undefined,
+      ...(token === undefined ? {} : { token }),
+    });
+    process.stdout.write(`dashboard of ${root}: ${dashboard.url}\nend it with Ctrl-C\n`);
+    await new Promise<void>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+    });
+    await dashboard.close();
+  },
+};

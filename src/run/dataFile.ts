@@ -1,0 +1,37 @@
+/**
+ * @file What `data.json` of a run folder holds: the data set as the run saw it at its start. Types only, so that the dashboard can import them
+ * in a browser.
+ */
+
+/** The data of a run. */
+export interface DataFile {
+  readonly name: string;
+  readonly layout: string;
+  /** Number of spatial axes. */
+  readonly rank: 2 | 3;
+  readonly classes: readonly {
+    readonly name: string;
+    readonly colour: readonly [red: number, green: number, blue: number];
+  }[];
+  /** Samples of each split. */
+  readonly samples: { readonly train: number; readonly val: number };
+  /** What a look at some of the pictures found; absent for volumes, which are too large for a glance. */
+  readonly report?: DataGlance;
+}
+
+/** What a look at some pictures found; shares are of the pixels of the split train. */
+export interface DataGlance {
+  /** Samples listed, and read. */
+  readonly counts: Readonly<Record<'train' | 'val', { readonly listed: number; readonly read: number }>>;
+  /** Of pictures, the most frequent first. */
+  readonly sizes?: readonly { readonly width: number; readonly height: number; readonly count: number }[];
+  /** By class; ignored pixels count in the whole. */
+  readonly classShares: readonly number[];
+  readonly ignoredShare: number;
+  readonly problems: readonly {
+    readonly severity: 'error' | 'warning';
+    readonly file: string;
+    readonly message: string;
+    readonly fix: string;
+  }[];
+}

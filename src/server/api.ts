@@ -1,0 +1,105 @@
+/**
+ * @file What the dashboard's server answers. Types only: the page imports them.
+ */
+import type { RunEvent, RunStatus } from '../run/events.ts';
+
+/** How a run stands: as its log ends, or without an end `running` or `crashed` (its process is gone, or it has been silent for long). */
+export type RunState = RunStatus | 'running' | 'crashed';
+
+/** The best score of a run; shares in [0, 1]. */
+export interface RunScore {
+  readonly name: 'mIoU' | 'Dice';
+  readonly value: number;
+  /** From 0; absent for scores that belong to no epoch. */
+  readonly epoch?: number;
+}
+
+/** A run in one row of a table. */
+export interface RunSummary {
+  /** `<command>/<name>`. */
+  readonly id: string;
+  readonly command: string;
+  readonly name: string;
+  readonly state: RunState;
+  /** What the end of the log says, or why a run counts as crashed. */
+  readonly message: string;
+  /** ISO times of the first start and of the last event. */
+  readonly started?: string;
+  readonly updated?: string;
+  /** Seconds that the run worked, pauses between resumes left out. */
+  readonly seconds: number;
+  readonly epochs: number;
+  readonly plannedEpochs?: number;
+  /** Share of the work that is done, in [0, 1]. */
+  readonly share?: number;
+  /** Seconds to the end at the pace so far; while it is running. */
+  readonly secondsLeft?: number;
+  /** Seconds of a step: the median of the last ones. */
+  readonly stepSeconds?: number;
+  readonly peakBytes?: number;
+  readonly score?: RunScore;
+  /** Of the discrete network, where the run has one. */
+  readonly parameters?: number;
+  readonly multiplyAdds?: number;
+  /** The resolved settings, flat: `weights.learningRate` and its value as text. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly warnings: number;
+  /** Lines of the log that are no events. */
+  readonly damaged: number;
+}
+
+/** What a run's folder holds, beside its log. */
+export interface RunDetail {
+  readonly summary: RunSummary;
+  /** The newest command line. */
+  readonly command?: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** config.yaml as it stands. */
+  readonly config?: string;
+  /** Names of the pictures in samples/, in natural order. */
+  readonly samples: readonly string[];
+  readonly documents: readonly DocumentName[];
+  readonly pictures: readonly PictureName[];
+}
+
+/** JSON documents of a run by the name under which they are asked for. */
+export const DOCUMENTS = {
+  genotype: 'genotype.json',
+  graph: 'graph.json',
+  data: 'data.json',
+} as const;
+export type DocumentName = keyof typeof DOCUMENTS;
+
+/** Pictures of a run that are no samples. */
+export const PICTURES = { genotype: 'genotype.svg', confusion: 'confusion_matrix.png' } as const;
+export type PictureName = keyof typeof PICTURES;
+
+/** The scores by class, from per_class.csv and confusion_matrix.csv. */
+export interface RunScores {
+  /** Header and rows. */
+  readonly perClass?: readonly (readonly string[])[];
+  readonly confusion?: { readonly names: readonly string[]; readonly counts: readonly (readonly number[])[] };
+}
+
+/** The events of a run that count, thinned where they are many. */
+export interface RunHistory {
+  readonly events: readonly RunEvent[];
+  /** Byte of the log from which to follow it. */
+  readonly offset: number;
+  /** Events of the log before thinning. */
+  readonly total: number;
+}
+
+/** Raw events from a byte of the log. */
+export interface EventPage {
+  readonly events: readonly RunEvent[];
+  readonly offset: number;
+  /** False while there is more. */
+  readonly atEnd: boolean;
+}
+
+/** Message `runs` of a stream: every run by id, and the rows that changed. */
+export interface RunsMessage {
+  readonly ids: readonly string[];
+  readonly changed: readonly RunSummary[];
+}

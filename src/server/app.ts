@@ -1,0 +1,180 @@
+/**
+ * @file The addresses of the dashboard and what they answer: the page, JSON about runs, pictures, one stream. Reads only; knows run folders,
+ * never libtorch.
+ */
+import { type Context, Hono } from 'hono';
+import { parseCsv } from '../run/csv.ts';
+import { DOCUMENTS, type EventPage, PICTURES, type RunDetail, type RunHistory, type RunScores } from './api.ts';
+import { openEventStream } from './eventStream.ts';
+import { type GuardOptions, guard } from './guard.ts';
+import { readHistory } from './history.ts';
+import { readPiece } from './logReader.ts';
+import type { IndexedRun } from './runIndex.ts';
+import { listInside, openInside, readInside } from './safeFiles.ts';
+import type { Watch } from './watch.ts';
+import type { WebFiles } from './webFiles.ts';
+
+/** Streams beyond this are refused: a page needs one. */
+export const MOST_STREAMS = 2000;
+
+/** A picture that is an SVG may be anybody's: as an image, and sandboxed, nothing in it runs. */
+const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+const PICTURE_TYPES: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  svg: 'image/svg+xml',
+};
+
+/** What the dashboard is made of. */
+export interface AppOptions extends GuardOptions {
+  readonly watch: Watch;
+  readonly web: WebFiles;
+}
+
+/** The dashboard as a function from requests to answers. */
+export function createApp({ watch, web, ...guarding }: AppOptions): Hono {
+  const app = new Hono();
+  app.use(guard(guarding));
+  const { index } = watch;
+  /** Runs are found by id among those that the disk shows: no path is ever made of a request. */
+  const find = async (command: string, name: string): Promise<IndexedRun | undefined> => {
+    const id = `${command}/${name}`;
+    if (!index.runs.has(id)) await index.refresh();
+    return index.runs.get(id);
+  };
+  /** Answers an address of a run; 404 where there is no such run, or the answer is undefined. */
+  const onRun = (path: string, answer: (run: IndexedRun, context: Context) => Promise<Response | undefined>) =>
+    app.get(`/api/runs/:command/:name${path}`, async (context) => {
+      const run = await find(context.req.param('command') ?? '', context.req.param('name') ?? '');
+      const answered = run && (await answer(run, context));
+      return answered ?? context.json({ error: 'there is no such run, or it has no such file' }, 404);
+    });
+
+  app.get('/api/runs', async (context) => {
+    await index.refresh();
+    return context.json([...index.runs.values()].map(({ summary }) => summary));
+  });
+
+  app.get('/api/stream', (context) => {
+    if (watch.followers >= MOST_STREAMS) return context.json({ error: 'too many pages are open' }, 503);
+    const run = context.req.query('run');
+    const offset = parseOffset(context.req.header('last-event-id') ?? context.req.query('from'));
+    const stream = openEventStream(watch, run === undefined ? { offset } : { run, offset });
+    return context.body(stream, 200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  });
+
+  onRun('', async ({ id }, context) => {
+    await index.refresh();
+    const run = index.runs.get(id);
+    return run && context.json(await describe(run));
+  });
+
+  onRun('/history', async ({ path }, context) => {
+    const file = await openInside(path, 'events.jsonl');
+    if (file === undefined) return context.json({ events: [], offset: 0, total: 0 } satisfies RunHistory);
+    try {
+      return context.json(await readHistory(file));
+    } finally {
+      await file.close();
+    }
+  });
+
+  onRun('/events', async ({ path }, context) => {
+    const file = await openInside(path, 'events.jsonl');
+    if (file === undefined) return undefined;
+    try {
+      const { events, offset, atEnd } = await readPiece(file, parseOffset(context.req.query('from')));
+      return context.json({ events, offset, atEnd } satisfies EventPage);
+    } finally {
+      await file.close();
+    }
+  });
+
+  onRun('/scores', async (run, context) => context.json(await readScores(run)));
+
+  onRun('/documents/:document', async ({ path }, context) => {
+    const name = fieldOf(DOCUMENTS, context.req.param('document') ?? '');
+    const file = name && (await readInside(path, name));
+    return file ? context.body(new Uint8Array(file.content), 200, { 'content-type': 'application/json' }) : undefined;
+  });
+
+  onRun('/pictures/:picture', async ({ path }, context) => {
+    const name = fieldOf(PICTURES, context.req.param('picture') ?? '');
+    return name === undefined ? undefined : picture(context.req.raw, path, name);
+  });
+
+  onRun('/samples/:sample', async ({ path }, context) =>
+    picture(context.req.raw, path, 'samples', context.req.param('sample') ?? ''),
+  );
+
+  app.get('/api/*', (context) => context.json({ error: 'there is no such address' }, 404));
+
+  app.get('*', (context) => {
+    const file = web.get(context.req.path === '/' ? '/index.html' : context.req.path);
+    if (file === undefined) return context.json({ error: 'there is no such address' }, 404);
+    return context.body(new Uint8Array(file.content), 200, {
+      'content-type': file.type,
+      'cache-control': file.caching,
+    });
+  });
+
+  app.onError((error, context) => context.json({ error: `the run could not be read: ${error.message}` }, 500));
+  return app;
+}
+
+async function describe(run: IndexedRun): Promise<RunDetail> {
+  const { path, facts, summary } = run;
+  const top = await listInside(path, '.');
+  const config = top.includes('config.yaml') ? await readInside(path, 'config.yaml') : undefined;
+  const keysOf = <Key extends string>(table: Readonly<Record<Key, string>>) =>
+    (Object.keys(table) as Key[]).filter((key) => top.includes(table[key]));
+  return {
+    summary,
+    command: facts.command,
+    versions: facts.versions,
+    config: config?.content.toString('utf8'),
+    samples: (await listInside(path, 'samples')).filter((name) => typeOf(name) !== undefined),
+    documents: keysOf(DOCUMENTS),
+    pictures: keysOf(PICTURES),
+  };
+}
+
+async function readScores({ path }: IndexedRun): Promise<RunScores> {
+  const table = async (name: string) => {
+    const file = await readInside(path, name);
+    return file && parseCsv(file.content.toString('utf8')).rows;
+  };
+  const perClass = await table('per_class.csv');
+  const [header, ...rows] = (await table('confusion_matrix.csv')) ?? [];
+  const names = header?.slice(1) ?? [];
+  const counts = rows.map((row) => row.slice(1).map(Number));
+  const isWhole =
+    names.length > 0 && counts.length === names.length && counts.every((row) => row.length === names.length);
+  return { ...(perClass ? { perClass } : {}), ...(isWhole ? { confusion: { names, counts } } : {}) };
+}
+
+async function picture(request: Request, ...place: [string, ...string[]]): Promise<Response | undefined> {
+  const type = typeOf(place[place.length - 1]);
+  const file = type && (await readInside(...place));
+  if (!file) return undefined;
+  const tag = `"${file.modified}-${file.content.length}"`;
+  const headers = {
+    'content-type': type,
+    'content-security-policy': PICTURE_POLICY,
+    etag: tag,
+    'cache-control': 'no-cache',
+  };
+  if (request.headers.get('if-none-match') === tag) return new Response(null, { status: 304, headers });
+  return new Response(new Uint8Array(file.content), { headers });
+}
+
+const typeOf = (name: string): string | undefined =>
+  fieldOf(PICTURE_TYPES, /\.([a-z]+)$/i.exec(name)?.[1].toLowerCase() ?? '');
+
+/** An own field of a table, asked for by a text from outside. */
+const fieldOf = <Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined;
+
+const parseOffset = (text: string | undefined): number => (/^\d{1,15}$/.test(text ?? '') ? Number(text) : 0);

@@ -1,0 +1,47 @@
+/**
+ * @file The history of a run in bounded size: every event that counts, but of the many steps and architectures as many as a page can show.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import type { RunEvent } from '../run/events.ts';
+import { isKept } from '../run/repeats.ts';
+import type { RunHistory } from './api.ts';
+import { readPiece } from './logReader.ts';
+import { createThinner } from './thinner.ts';
+
+/** At most so many events of a kind are told. */
+export interface HistoryLimits {
+  /** About; of every stretch the steps of the lowest and of the highest loss stay. */
+  readonly steps: number;
+  /** These are large: every alpha and beta. */
+  readonly architectures: number;
+  readonly others: number;
+}
+
+export const HISTORY_LIMITS: HistoryLimits = { steps: 3000, architectures: 300, others: 1500 };
+
+/** Reads a log through; memory stays bounded whatever its length. */
+export async function readHistory(file: FileHandle, limits: HistoryLimits = HISTORY_LIMITS): Promise<RunHistory> {
+  const kinds = new Map<RunEvent['type'], ReturnType<typeof createThinner>>();
+  let offset = 0;
+  let total = 0;
+  for (let atEnd = false; !atEnd; ) {
+    const piece = await readPiece(file, offset);
+    ({ offset, atEnd } = piece);
+    total += piece.events.length;
+    for (const event of piece.events) {
+      if (event.type === 'start')
+        for (const thinner of kinds.values()) thinner.keep((earlier) => isKept(earlier, event));
+      let thinner = kinds.get(event.type);
+      if (thinner === undefined) {
+        thinner = createThinner(limitOf(event.type, limits));
+        kinds.set(event.type, thinner);
+      }
+      thinner.add(event);
+    }
+  }
+  const events = [...kinds.values()].flatMap((thinner) => thinner.events()).sort((a, b) => a.seq - b.seq);
+  return { events, offset, total };
+}
+
+const limitOf = (type: RunEvent['type'], { steps, architectures, others }: HistoryLimits): number =>
+  type === 'step' ? steps : type === 'architecture' ? architectures : others;

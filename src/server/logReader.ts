@@ -1,0 +1,68 @@
+/**
+ * @file Reads an event log piece by piece, as far as it is whole. Lines that are no events are counted and left out: a damaged log of a
+ * copied run still shows what it can.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { parseEvent } from '../run/eventLog.ts';
+import type { RunEvent } from '../run/events.ts';
+
+/** Bytes read at a time. */
+const PIECE = 256 * 1024;
+/** A longer line is damage. */
+const LONGEST_LINE = 16 * 2 ** 20;
+
+/** Some whole lines of a log. */
+export interface LogPiece {
+  readonly events: RunEvent[];
+  /** The byte behind the last line that was read. */
+  readonly offset: number;
+  readonly damaged: number;
+  /** Whether this reached the last whole line. */
+  readonly atEnd: boolean;
+}
+
+/** The events of the next whole lines after a byte, about 256 KiB of them. */
+export async function readPiece(file: FileHandle, offset: number): Promise<LogPiece> {
+  const { size } = await file.stat();
+  for (let length = PIECE; ; length *= 4) {
+    const bytes = await readBytes(file, offset, Math.min(length, size - offset));
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    const whole = offset + bytes.length >= size;
+    if (end === 0 && !whole && length < LONGEST_LINE) continue;
+    if (end === 0 && !whole) return { events: [], offset: offset + bytes.length, damaged: 1, atEnd: false };
+    const events: RunEvent[] = [];
+    let damaged = 0;
+    for (const line of bytes.toString('utf8', 0, end).split('\n').slice(0, -1)) {
+      const event = maybeEvent(line);
+      if (event) events.push(event);
+      else damaged++;
+    }
+    return { events, offset: offset + end, damaged, atEnd: whole };
+  }
+}
+
+/** Whether a line begins at a byte: where a reader may go on. */
+export async function isLineStart(file: FileHandle, offset: number): Promise<boolean> {
+  if (offset === 0) return true;
+  const [byte] = await readBytes(file, offset - 1, 1);
+  return byte === 0x0a;
+}
+
+function maybeEvent(line: string): RunEvent | undefined {
+  try {
+    return parseEvent(line, 'event log');
+  } catch {
+    return undefined;
+  }
+}
+
+async function readBytes(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(Math.max(0, length));
+  let filled = 0;
+  while (filled < bytes.length) {
+    const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+}

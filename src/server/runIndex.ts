@@ -1,0 +1,210 @@
+/**
+ * @file All runs below a folder, kept up to date by looking: each log is read once, then only what was added to it. Polling and no
+ * notifications of the file system: those are missing on network drives and in containers, and a look at a size costs microseconds.
+ */
+import { lstat, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { listRunFolders, openRunFolder } from '../run/folder.ts';
+import type { RunSummary } from './api.ts';
+import { readPiece } from './logReader.ts';
+import {
+  flattenSettings,
+  gather,
+  noFacts,
+  progressOf,
+  type RunFacts,
+  type RunOwner,
+  stateOf,
+  stepSecondsOf,
+} from './runSummary.ts';
+import { openInside, readInside } from './safeFiles.ts';
+
+/** One run. */
+export interface IndexedRun {
+  readonly id: string;
+  /** The real path of its folder. */
+  readonly path: string;
+  /** Bytes of its log that are taken in. */
+  readonly size: number;
+  /** Changes when the log was replaced: offsets into the old one mean nothing then. */
+  readonly generation: number;
+  /** The version of the index in which its summary changed last. */
+  readonly version: number;
+  readonly facts: RunFacts;
+  readonly summary: RunSummary;
+}
+
+/** The runs. */
+export interface RunIndex {
+  /** Rises whenever anything changes. */
+  readonly version: number;
+  readonly runs: ReadonlyMap<string, IndexedRun>;
+  /** Looks at the disk. Calls while one is under way share its result. */
+  refresh(): Promise<void>;
+}
+
+type Entry = { -readonly [Key in keyof IndexedRun]: IndexedRun[Key] } & {
+  inode: number;
+  modified: number;
+  costs?: { modified: number; parameters?: number; multiplyAdds?: number };
+};
+
+/** The index of a folder of runs, or of one run; reads nothing before the first refresh. */
+export function createRunIndex(root: string, clock: () => number = Date.now): RunIndex {
+  const entries = new Map<string, Entry>();
+  let version = 0;
+  let generations = 0;
+  let underWay: Promise<void> | undefined;
+
+  const refresh = async () => {
+    const paths = await findRuns(root);
+    for (const id of entries.keys()) {
+      if (!paths.has(id)) {
+        entries.delete(id);
+        version++;
+      }
+    }
+    for (const [id, path] of paths) {
+      let entry = entries.get(id);
+      if (entry === undefined || entry.path !== path) {
+        entry = createEntry(id, path, ++generations);
+        entries.set(id, entry);
+      }
+      const found = await readOn(entry);
+      // A finished run whose log is as it was: most of them, most of the time.
+      if (found === 'same' && entry.facts.end && entry.version > 0) continue;
+      if (found === 'another') entry.generation = ++generations;
+      const owner = entry.facts.end ? undefined : await ownerOf(entry);
+      const summary = summarise(entry, await costsOf(entry), owner, clock());
+      if (JSON.stringify(summary) === JSON.stringify(entry.summary)) continue;
+      entry.summary = summary;
+      entry.version = ++version;
+    }
+  };
+
+  return {
+    get version() {
+      return version;
+    },
+    runs: entries,
+    refresh() {
+      underWay ??= refresh().finally(() => {
+        underWay = undefined;
+      });
+      return underWay;
+    },
+  };
+}
+
+/** Runs by id with their real paths; those that a link leads out of the folder are left out. */
+async function findRuns(root: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  let real: string;
+  try {
+    real = await realpath(resolve(root));
+  } catch {
+    return found;
+  }
+  const single = isRun(real);
+  const folders = single ? [{ path: real }] : listRunFolders(real);
+  for (const { path } of folders) {
+    const id = `${basename(dirname(path))}/${basename(path)}`;
+    if ((await realpath(path).catch(() => undefined)) === (single ? real : join(real, id))) found.set(id, path);
+  }
+  return found;
+}
+
+function isRun(path: string): boolean {
+  try {
+    openRunFolder(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function createEntry(id: string, path: string, generation: number): Entry {
+  const facts = noFacts();
+  const entry = { id, path, size: 0, generation, version: 0, facts, inode: 0, modified: 0 };
+  return { ...entry, summary: {} as RunSummary };
+}
+
+/** Takes in what was added to the log, and says whether it is the same, longer, or another one than before. */
+async function readOn(entry: Entry): Promise<'same' | 'more' | 'another'> {
+  const found = await lstat(join(entry.path, 'events.jsonl')).catch(() => undefined);
+  if (found && found.size === entry.size && found.ino === entry.inode && found.mtimeMs === entry.modified)
+    return 'same';
+  const file = await openInside(entry.path, 'events.jsonl');
+  if (file === undefined) {
+    entry.modified = (await stat(entry.path).catch(() => undefined))?.mtimeMs ?? 0;
+    return 'same';
+  }
+  try {
+    const { size, ino, mtimeMs } = await file.stat();
+    const isAnother = size < entry.size || (entry.inode !== 0 && ino !== entry.inode);
+    if (isAnother) Object.assign(entry, { facts: noFacts(), size: 0 });
+    Object.assign(entry, { inode: ino, modified: mtimeMs });
+    for (let atEnd = entry.size === size; !atEnd; ) {
+      const piece = await readPiece(file, entry.size);
+      for (const event of piece.events) gather(entry.facts, event);
+      entry.facts.damaged += piece.damaged;
+      ({ offset: entry.size, atEnd } = piece);
+    }
+    return isAnother ? 'another' : 'more';
+  } finally {
+    await file.close();
+  }
+}
+
+/** The process that the lock of a run names. */
+async function ownerOf({ path }: Entry): Promise<RunOwner | undefined> {
+  const file = await readInside(path, 'run.lock');
+  try {
+    const { pid, host } = JSON.parse(file?.content.toString('utf8') ?? '{}');
+    return Number.isSafeInteger(pid) && typeof host === 'string' ? { pid, host } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Totals of graph.json, read again when the file changed. */
+async function costsOf(entry: Entry): Promise<{ parameters?: number; multiplyAdds?: number }> {
+  const modified = (await stat(join(entry.path, 'graph.json')).catch(() => undefined))?.mtimeMs;
+  if (modified === undefined) return {};
+  if (entry.costs?.modified !== modified) {
+    entry.costs = { modified };
+    const file = await readInside(entry.path, 'graph.json');
+    try {
+      const { parameters, multiplyAdds } = JSON.parse(file?.content.toString('utf8') ?? '{}');
+      if (Number.isFinite(parameters) && Number.isFinite(multiplyAdds))
+        entry.costs = { modified, parameters, multiplyAdds };
+    } catch {
+      // A damaged file costs its run two numbers in a table, no more.
+    }
+  }
+  const { modified: _, ...costs } = entry.costs;
+  return costs;
+}
+
+function summarise(
+  entry: Entry,
+  costs: Pick<RunSummary, 'parameters' | 'multiplyAdds'>,
+  owner: RunOwner | undefined,
+  now: number,
+): RunSummary {
+  const { id, facts } = entry;
+  const [command, name] = id.split('/');
+  const { started, updated, seconds, epochs, peakBytes, score, warnings, damaged } = facts;
+  const { state, message } = stateOf(facts, owner, now, entry.modified);
+  const { secondsLeft, ...progress } = progressOf(facts);
+  return {
+    ...{ id, command, name, state, message, started, updated, seconds, epochs },
+    ...progress,
+    ...(state === 'running' ? { secondsLeft } : {}),
+    stepSeconds: stepSecondsOf(facts),
+    ...{ peakBytes, score },
+    ...costs,
+    settings: flattenSettings(facts.config),
+    ...{ warnings, damaged },
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * @file Files of a run folder that may come from a stranger: by plain names only, never through a link, never beyond the folder.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir, realpath } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** Larger documents and pictures are not served: nothing that Espalier writes comes near. */
+export const MOST_BYTES = 64 * 2 ** 20;
+
+/** Whether a text names one visible file of a folder. */
+export const isPlainName = (name: string): boolean => /^[^./\\\p{Cc}][^/\\\p{Cc}]{0,254}$/u.test(name);
+
+/**
+ * Opens a regular file below a folder to read. No part of the way below `root` may be a link.
+ *
+ * @returns undefined when there is no such file, or it is none to give out. The caller closes it.
+ */
+export async function openInside(root: string, ...names: readonly string[]): Promise<FileHandle | undefined> {
+  if (!names.every(isPlainName)) return undefined;
+  const path = join(root, ...names);
+  try {
+    if ((await realpath(dirname(path))) !== join(await realpath(root), ...names.slice(0, -1))) return undefined;
+    // Non-blocking, so that a named pipe cannot hold the server up.
+    const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+    return undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The whole content of a file as {@link openInside} finds it; undefined also above {@link MOST_BYTES}. */
+export async function readInside(
+  root: string,
+  ...names: readonly string[]
+): Promise<{ content: Buffer; modified: number } | undefined> {
+  const file = await openInside(root, ...names);
+  if (file === undefined) return undefined;
+  try {
+    const { size, mtimeMs } = await file.stat();
+    return size > MOST_BYTES ? undefined : { content: await file.readFile(), modified: mtimeMs };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The plain names of the regular files of a folder below `root`, in natural order; none when it is a link or not there. */
+export async function listInside(root: string, name: string): Promise<string[]> {
+  const path = join(root, name);
+  try {
+    if ((await realpath(path)) !== join(await realpath(root), name)) return [];
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile() && isPlainName(entry.name))
+      .map((entry) => entry.name)
+      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  } catch {
+    return [];
+  }
+}

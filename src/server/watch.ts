@@ -1,0 +1,81 @@
+/**
+ * @file Keeps an index of runs fresh while anybody follows it, and wakes them when something changed. One timer for all of them: an idle
+ * follower costs one waiting promise.
+ */
+import type { RunIndex } from './runIndex.ts';
+
+/** Milliseconds between two looks at the disk. */
+const LOOK_EVERY = 300;
+/** Silence after which a follower is woken to say that it is still there. */
+const ALIVE_EVERY = 15_000;
+
+/** An index that is followed. */
+export interface Watch {
+  readonly index: RunIndex;
+  /** Followers now. */
+  readonly followers: number;
+  /** Resolves at the next change, or when it is time for a sign of life, or at once when `signal` is aborted. */
+  next(signal: AbortSignal): Promise<'change' | 'alive'>;
+  /** Counts a follower in until the returned function is called. */
+  follow(): () => void;
+  close(): void;
+}
+
+/** Starts to look only when somebody follows. */
+export function createWatch(index: RunIndex, options: { lookEvery?: number; aliveEvery?: number } = {}): Watch {
+  const { lookEvery = LOOK_EVERY, aliveEvery = ALIVE_EVERY } = options;
+  let waiting = new Set<(reason: 'change' | 'alive') => void>();
+  let followers = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let spoke = Date.now();
+
+  const wake = (reason: 'change' | 'alive') => {
+    const woken = waiting;
+    waiting = new Set();
+    spoke = Date.now();
+    for (const resolve of woken) resolve(reason);
+  };
+  const look = async () => {
+    const { version } = index;
+    // A disk that fails for a moment is looked at again.
+    await index.refresh().catch(() => undefined);
+    if (index.version !== version) wake('change');
+    else if (Date.now() - spoke >= aliveEvery) wake('alive');
+    if (followers > 0) timer = setTimeout(look, lookEvery);
+    else timer = undefined;
+  };
+
+  return {
+    index,
+    get followers() {
+      return followers;
+    },
+    next(signal) {
+      return new Promise((resolve) => {
+        const settle = (reason: 'change' | 'alive') => {
+          waiting.delete(settle);
+          signal.removeEventListener('abort', abort);
+          resolve(reason);
+        };
+        const abort = () => settle('alive');
+        waiting.add(settle);
+        signal.addEventListener('abort', abort);
+        if (signal.aborted) abort();
+      });
+    },
+    follow() {
+      followers++;
+      timer ??= setTimeout(look, lookEvery);
+      let following = true;
+      return () => {
+        if (following) followers--;
+        following = false;
+      };
+    },
+    close() {
+      clearTimeout(timer);
+      followers = 0;
+      wake('alive');
+    },
+  };
+}

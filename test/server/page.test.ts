@@ -1,0 +1,257 @@
+/** @file The page of the dashboard in a real Chromium: every view, live, cut off, by keyboard, on a phone, without a complaint in the console. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRunFolder } from '../../src/run/folder.ts';
+import type { Dashboard } from '../../src/server/serve.ts';
+import { complaintsOf, findChromium, openChromium } from './browser.ts';
+import { builtPage, folderOfTests, serve } from './dashboards.ts';
+import { type RecordedRun, recordDints, recordManySteps, recordSearch, recordTraining } from './recordedRuns.ts';
+
+const chromium = findChromium();
+if (chromium === undefined) console.warn('no Chromium: the page of the dashboard is not tested');
+
+const VIEWS = ['curves', 'trellis', 'cell', 'network', 'samples', 'confusion', 'cost', 'data', 'settings'];
+let root: string;
+let browser: Browser;
+let dashboard: Dashboard;
+let live: RecordedRun;
+let page: Page;
+let complaints: string[];
+
+beforeAll(async () => {
+  if (chromium === undefined) return;
+  root = folderOfTests();
+  await recordSearch(root, { name: 'garden', epochs: 5, steps: 4, layers: 5 });
+  await recordTraining(root, { name: 'orchard', epochs: 4, steps: 4 });
+  await recordTraining(root, { name: 'hedge', epochs: 4, steps: 4, seed: 1, learningRate: 0.02 });
+  recordDints(root, 'volumes');
+  live = await recordSearch(root, { name: 'live', epochs: 60, steps: 2, layers: 5, unfinished: true });
+  dashboard = await serve(root, { web: builtPage() });
+  browser = await openChromium(chromium);
+  page = await browser.newPage();
+  complaints = complaintsOf(page);
+});
+afterAll(() => browser?.close());
+
+/** Opens a place of the page afresh; what it complains about is in `complaints`. One page for all: a new one takes seconds. */
+async function open(place: string, options: { width?: number; url?: string } = {}): Promise<void> {
+  const { width = 1180, url = dashboard.url } = options;
+  await page.goto('about:blank');
+  await page.setViewportSize({ width, height: 800 });
+  complaints.length = 0;
+  await page.goto(`${url}${place}`);
+  await page.locator('.card, .empty-title').first().waitFor();
+}
+
+const factsOfRun = () => page.locator('.facts').textContent();
+
+describe.skipIf(chromium === undefined)('the page', () => {
+  it('shows every view of a search, a training and volumes without a complaint, and no wider than a phone', async () => {
+    await open('#/', { width: 375 });
+    const tooWide: string[] = [];
+    for (const place of [
+      '',
+      ...['search/garden', 'train/orchard', 'search/volumes'].flatMap((run) => VIEWS.map((view) => `${run}/${view}`)),
+    ]) {
+      await page.goto(`${dashboard.url}#/${place}`);
+      await page
+        .locator(place === '' ? 'table' : '.card, .empty-title')
+        .first()
+        .waitFor();
+      if (place !== '')
+        await page.locator(`[role=tab][aria-selected=true]:text-is("${place.split('/')[2]}")`).waitFor();
+      const width = await page.evaluate('document.documentElement.scrollWidth');
+      if (Number(width) > 375) tooWide.push(`${place}: ${width}`);
+    }
+    expect(tooWide).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
+
+  it('sorts the table, and tells what ticked runs differ in', async () => {
+    await open('#/');
+    const first = () => page.locator('table[aria-label=runs] tbody tr td:nth-child(2)').first().textContent();
+    await page.getByRole('button', { name: 'score' }).click();
+    expect(await first()).toContain('orchard');
+    await page.getByRole('button', { name: 'score' }).click();
+    expect(await first()).not.toContain('orchard');
+    await page.getByLabel('compare train/orchard').check();
+    await page.getByLabel('compare train/hedge').check();
+    const differences = await page.locator('table[aria-label=differences]').textContent();
+    expect(differences).toContain('learningRate');
+    expect(differences).not.toContain('batch');
+    await page.getByRole('link', { name: 'curves of 2 runs' }).click();
+    await page.locator('.u-legend').getByText('train/hedge: smoothed').waitFor();
+    await page.locator('[role=img][aria-label^="loss"] canvas').waitFor();
+  });
+
+  it('draws the trellis and the cell of the chosen epoch, by keyboard', async () => {
+    await open('#/search/garden/trellis');
+    const thickness = () =>
+      page
+        .locator('.trellis line.chosen')
+        .evaluateAll((lines) => lines.reduce((sum, line) => sum + Number(line.getAttribute('stroke-width')), 0));
+    const late = await thickness();
+    expect(await page.locator('.trellis line.chosen').count()).toBe(5);
+    await page.getByRole('slider', { name: 'epoch' }).focus();
+    await page.keyboard.press('Home');
+    await page.getByText('1 of 5').waitFor();
+    expect(await thickness()).toBeLessThan(late);
+    await page.getByRole('tab', { name: 'trellis' }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.locator('.bars.kept').first().waitFor();
+    expect(await page.locator('.bars.kept').count()).toBe(6);
+    expect(await page.locator(':focus').textContent()).toBe('cell');
+    await page.getByText('1 of 5').waitFor();
+  });
+
+  it('shows edges of DiNTS as thick as they are probable', async () => {
+    await open('#/search/volumes/trellis');
+    expect(await page.locator('.trellis line').count()).toBe(30);
+    expect(await page.locator('.trellis line.chosen').count()).toBeGreaterThan(3);
+    await page.keyboard.press(']');
+    await page.locator('.bars').first().waitFor();
+    expect(await page.locator('.bars').count()).toBe(10);
+  });
+
+  it('shows a new epoch of a live run within a second', async () => {
+    await open('#/search/live/curves');
+    const before = await factsOfRun();
+    expect(before).toContain('epoch 30 of 60');
+    await page.locator('.connection.live').waitFor();
+    const started = performance.now();
+    live.addEpoch();
+    await page.locator('.facts').getByText('epoch 31 of 60').waitFor();
+    expect(performance.now() - started).toBeLessThan(1000);
+    await page.keyboard.press(']');
+    await page.getByText('31 of 31').waitFor();
+    live.addEpoch();
+    await page.getByText('32 of 32').waitFor();
+  });
+
+  it('says when it is cut off, and loses nothing when the server comes back', async () => {
+    const first = await serve(root, { web: builtPage() });
+    await open('#/search/live/trellis', { url: first.url });
+    const known = /of (\d+)/.exec((await page.locator('.slider output').textContent()) ?? '')?.[1];
+    await first.close();
+    await page.getByText('Connection lost, retrying').waitFor();
+    live.addEpoch();
+    await serve(root, { web: builtPage(), port: first.port });
+    await page.locator('.connection.live').waitFor();
+    const next = Number(known) + 1;
+    await page.getByText(`${next} of ${next}`).waitFor();
+    expect(await page.getByText('Connection lost').count()).toBe(0);
+  });
+
+  it('follows the network, its stages and its nodes', async () => {
+    await open('#/train/orchard/network');
+    await page.getByRole('button', { name: 'cell2' }).click();
+    await page.getByText('Nodes of cell2').waitFor();
+    expect(await page.locator('.graph .convolution').count()).toBeGreaterThan(4);
+    const boxes = await page
+      .locator('.graph g')
+      .evaluateAll((groups) => groups.map((group) => group.getAttribute('transform')));
+    expect(new Set(boxes).size).toBe(boxes.length);
+  });
+
+  it('lays label, prediction and error over a sample', async () => {
+    await open('#/train/orchard/samples');
+    const pixels = () =>
+      page.locator('canvas.overlay').evaluate((canvas) => (canvas as unknown as { toDataURL(): string }).toDataURL());
+    await page.waitForFunction('document.querySelector("canvas.overlay")?.width === 160');
+    const prediction = await pixels();
+    await page.getByRole('button', { name: 'error' }).click();
+    await expect.poll(pixels).not.toBe(prediction);
+    const error = await pixels();
+    await page.getByRole('slider', { name: 'opacity' }).focus();
+    await page.keyboard.press('End');
+    await expect.poll(pixels).not.toBe(error);
+    await page.keyboard.press('j');
+    await page.getByRole('heading', { name: 'scene-101.png' }).waitFor();
+  });
+
+  it('tells the keys, changes the theme and goes back to the table', async () => {
+    await open('#/train/orchard/curves');
+    await page.keyboard.press('?');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+    const light = await background();
+    await page.keyboard.press('t');
+    await expect.poll(background).not.toBe(light);
+    await page.reload();
+    await page.locator('.card').first().waitFor();
+    expect(await background()).not.toBe(light);
+    await page.keyboard.press('t');
+    await page.keyboard.press('g');
+    await page.getByRole('heading', { name: 'Runs' }).waitFor();
+    // Everything that can be pressed can be reached, and shows that it was.
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
+  });
+
+  it('says what is missing: runs, a run, numbers', async () => {
+    const empty = await serve(folderOfTests(), { web: builtPage() });
+    await open('', { url: empty.url });
+    await page.getByText('No runs yet').waitFor();
+    await open('#/train/none/curves');
+    await page.getByText('There is no run train/none').waitFor();
+    const bare = createRunFolder(root, 'train', 'none');
+    writeFileSync(bare.config, 'epochs: 1\n');
+    await page.getByText('No numbers yet').waitFor();
+    rmSync(bare.path, { recursive: true });
+  });
+
+  it('shows names with markup as they are, and runs nothing of them', async () => {
+    const evil = folderOfTests();
+    const name = '<img src=x onerror=document.title=1>"\'&amp;';
+    const run = join(evil, 'train', name);
+    mkdirSync(join(run, 'samples'), { recursive: true });
+    writeFileSync(join(run, 'config.yaml'), `data: "</script><script>document.title=1</script>"\n`);
+    const log = { seq: 0, time: '2026-06-30T10:00:00.000Z', type: 'warning', message: `<b>${name}` };
+    writeFileSync(join(run, 'events.jsonl'), `${JSON.stringify(log)}\n`);
+    writeFileSync(
+      join(run, 'per_class.csv'),
+      `class,iou,accuracy,support\n${name.replaceAll('"', '')},0.5,0.5,1\nmean,0.5,0.5,1\n`,
+    );
+    const { url } = await serve(evil, { web: builtPage() });
+    await open('#/', { url });
+    await page.getByRole('link', { name: `train ${name}` }).click();
+    for (const view of ['settings', 'confusion']) {
+      await page.getByRole('tab', { name: view }).click();
+      await page.locator('.card').first().waitFor();
+    }
+    expect(await page.locator('main img, main b, main script').count()).toBe(0);
+    expect(await page.title()).toContain('Espalier');
+    expect(complaints).toEqual([]);
+  });
+
+  it('opens a run of 100,000 events in two seconds of the processor, and moves over it fast', async () => {
+    recordManySteps(root, 'long', 100_000);
+    await open('#/');
+    await page.getByRole('link', { name: 'train long' }).waitFor();
+    const session = await page.context().newCDPSession(page);
+    await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+    /** Of the page's process and of this one, which serves: what others do on the machine does not count. */
+    const processorSeconds = async () => {
+      const { metrics } = await session.send('Performance.getMetrics');
+      const { user, system } = process.cpuUsage();
+      return (metrics.find(({ name }) => name === 'ProcessTime')?.value ?? Number.NaN) + (user + system) / 1e6;
+    };
+    const before = await processorSeconds();
+    await page.getByRole('link', { name: 'train long' }).click();
+    await page.locator('[role=img][aria-label^="loss"] canvas').waitFor();
+    const seconds = (await processorSeconds()) - before;
+    await page.locator('[role=img][aria-label^="loss"] .u-over').hover();
+    const moving = await processorSeconds();
+    for (let x = 200; x < 500; x += 10) await page.mouse.move(x, 420);
+    const perMove = ((await processorSeconds()) - moving) / 30;
+    console.info(
+      `100,000 events: ${seconds.toFixed(2)} s to open, ${(1000 * perMove).toFixed(1)} ms a move of the pointer`,
+    );
+    expect(seconds).toBeLessThan(2);
+    expect(perMove).toBeLessThan(0.05);
+    rmSync(join(root, 'train', 'long'), { recursive: true });
+  });
+});

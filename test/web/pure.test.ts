@@ -1,0 +1,174 @@
+/** @file The thinking of the dashboard's page: fronts, differences, curves, layouts, thinning. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createRandom } from '../../src/base/random.ts';
+import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
+import { describeGraph, formatGraph } from '../../src/models/graphFile.ts';
+import type { RunEvent } from '../../src/run/events.ts';
+import { createThinner } from '../../src/server/thinner.ts';
+import { randomGenotype } from '../../src/space/genotype.ts';
+import { differencesOf, paretoFront } from '../../web/src/compare.ts';
+import { placeNodes } from '../../web/src/layout.ts';
+import { linesOf, paceOf, smoothed } from '../../web/src/series.ts';
+
+const stepAt = (seq: number, loss: number | null): RunEvent => ({
+  seq,
+  time: new Date(1000 * seq).toISOString(),
+  type: 'step',
+  phase: 'train',
+  epoch: Math.floor(seq / 100),
+  step: (seq % 100) + 1,
+  loss,
+  learningRate: 0.1,
+});
+
+describe('the front of score against cost', () => {
+  it('holds exactly those that none beats', () => {
+    const point = fc.record({ cost: fc.integer({ min: 0, max: 9 }), score: fc.integer({ min: 0, max: 9 }) });
+    fc.assert(
+      fc.property(fc.array(point), (points) => {
+        const front = paretoFront(points);
+        const beats = (a: { cost: number; score: number }, b: { cost: number; score: number }) =>
+          a.cost <= b.cost && a.score >= b.score && (a.cost < b.cost || a.score > b.score);
+        for (const one of points) {
+          const isBest = !points.some((other) => beats(other, one));
+          expect(front.some(({ cost, score }) => cost === one.cost && score === one.score)).toBe(isBest);
+        }
+      }),
+    );
+  });
+});
+
+describe('differences', () => {
+  it('are the settings that are not the same everywhere, missing ones too', () => {
+    const runs: { settings: Record<string, string> }[] = [
+      { settings: { a: '1', b: '2', c: '3' } },
+      { settings: { a: '1', b: '4' } },
+    ];
+    expect(differencesOf(runs)).toEqual([
+      ['b', ['2', '4']],
+      ['c', ['3', undefined]],
+    ]);
+  });
+});
+
+describe('curves', () => {
+  it('smooth to a weighted mean: constant lines stay, bounds hold, gaps stay gaps', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.option(fc.float({ min: -5, max: 5, noNaN: true }))),
+        fc.double({ min: 0, max: 0.99, noNaN: true }),
+        (values, weight) => {
+          const points = smoothed(
+            values.map((value, x) => [x, value]),
+            weight,
+          );
+          const known = values.filter((value) => value !== null);
+          points.forEach(([x, y], i) => {
+            expect(x).toBe(i);
+            expect(y === null).toBe(values[i] === null);
+            if (y === null) return;
+            expect(y).toBeLessThanOrEqual(Math.max(...known) + 1e-6);
+            expect(y).toBeGreaterThanOrEqual(Math.min(...known) - 1e-6);
+          });
+        },
+      ),
+    );
+    expect(
+      smoothed(
+        [
+          [0, 4],
+          [1, 4],
+        ],
+        0.9,
+      ).map(([, y]) => y),
+    ).toEqual([expect.closeTo(4), expect.closeTo(4)]);
+  });
+
+  it('place steps inside their epoch and epochs at their end, and leave out what has no number', () => {
+    const body = { seq: 0, time: '2026-01-01T00:00:00.000Z' };
+    const { steps, metrics } = linesOf([
+      stepAt(0, 3),
+      stepAt(99, 1),
+      { ...body, type: 'epoch', phase: 'train', epoch: 0, metrics: { loss: 2, gap: null } },
+      {
+        ...body,
+        type: 'evaluation',
+        epoch: 0,
+        split: 'val',
+        miou: 0.5,
+        pixelAccuracy: null,
+        meanAccuracy: 0.4,
+        iou: [],
+      },
+    ]);
+    expect(steps.get('loss')).toEqual([
+      [0.01, 3],
+      [1, 1],
+    ]);
+    expect(Object.fromEntries(metrics)).toEqual({ loss: [[1, 2]], miou: [[1, 0.5]], meanAccuracy: [[1, 0.4]] });
+  });
+
+  it('tell the pace of thinned steps as of all', () => {
+    const steps = Array.from({ length: 100 }, (_, seq) => stepAt(seq, 1));
+    for (const every of [1, 3, 7]) {
+      const pace = paceOf(steps.filter((_, i) => i % every === 0));
+      expect(pace.length).toBeGreaterThan(5);
+      for (const [, seconds] of pace) expect(seconds).toBe(1);
+    }
+  });
+});
+
+describe('the layout of a stage', () => {
+  it('gives every node its own place behind its inputs, and every cost its node', () => {
+    for (let seed = 0; seed < 5; seed++) {
+      const genotype = randomGenotype({ layers: 4, blocks: 3, filters: 4 }, createRandom(seed));
+      const file = describeGraph(buildAutoDeepLab(genotype, { inputs: 3, classes: 5 }), [65, 97]);
+      expect(JSON.parse(formatGraph(file))).toEqual(file);
+      for (const stage of new Set(file.nodes.map((node) => node.stage))) {
+        const placed = placeNodes(file, stage);
+        expect(new Set(placed.map(({ column, row }) => `${column} ${row}`)).size).toBe(placed.length);
+        const columns = new Map(placed.map(({ id, column }) => [id, column]));
+        for (const { node, column, isOutside } of placed)
+          if (!isOutside) for (const input of node.inputs) expect(columns.get(input)).toBeLessThan(column);
+      }
+    }
+  });
+});
+
+describe('thinning', () => {
+  it('keeps few in order, all where they are few, the spikes, and the last', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.option(fc.integer()), { maxLength: 500 }),
+        fc.integer({ min: 4, max: 40 }),
+        (losses, limit) => {
+          const thinner = createThinner(limit);
+          const events = losses.map((loss, seq) => stepAt(seq, loss));
+          for (const event of events) thinner.add(event);
+          const kept = thinner.events();
+          expect(kept.length).toBeLessThanOrEqual(limit + 3);
+          expect(kept.map(({ seq }) => seq)).toEqual([...new Set(kept.map(({ seq }) => seq))].sort((a, b) => a - b));
+          if (events.length <= limit / 2) expect(kept).toEqual(events);
+          expect(kept.at(-1)).toBe(events.at(-1));
+          const known = losses.filter((loss) => loss !== null);
+          const keptLosses = kept
+            .map((event) => (event.type === 'step' ? event.loss : null))
+            .filter((loss) => loss !== null);
+          if (known.length > 0) {
+            expect(Math.max(...keptLosses)).toBe(Math.max(...known));
+            expect(Math.min(...keptLosses)).toBe(Math.min(...known));
+          }
+        },
+      ),
+    );
+  });
+
+  it('drops what does not count any more', () => {
+    const thinner = createThinner(100);
+    for (let seq = 0; seq < 30; seq++) thinner.add(stepAt(seq, seq));
+    thinner.keep(({ seq }) => seq < 10);
+    thinner.add(stepAt(30, 0));
+    expect(thinner.events().map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 30]);
+  });
+});

@@ -1,0 +1,44 @@
+/** @file Tabs as links: one tab stop, arrow keys between them, as screen readers expect. */
+import { useEffect, useRef } from 'preact/hooks';
+
+/** One tab. */
+export interface Tab {
+  readonly name: string;
+  readonly href: string;
+  /** Nothing to show there: pale, but reachable, since the view says why. */
+  readonly isEmpty?: boolean;
+}
+
+export function Tabs({ tabs, active, label }: { tabs: readonly Tab[]; active: string; label: string }) {
+  const list = useRef<HTMLDivElement>(null);
+  const wasKey = useRef(false);
+  useEffect(() => {
+    if (wasKey.current) list.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+    wasKey.current = false;
+  }, [active]);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const place = tabs.findIndex(({ name }) => name === active);
+    const next = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: tabs.length - 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    wasKey.current = true;
+    location.hash = tabs[(next + tabs.length) % tabs.length].href;
+  };
+  return (
+    <div class="tabs" role="tablist" aria-label={label} ref={list} onKeyDown={onKeyDown}>
+      {tabs.map(({ name, href, isEmpty }) => (
+        <a
+          key={name}
+          role="tab"
+          href={href}
+          aria-selected={name === active}
+          aria-controls="view"
+          tabIndex={name === active ? 0 : -1}
+          class={isEmpty ? 'pale' : ''}
+        >
+          {name}
+        </a>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,105 @@
+/** @file The data of a run: classes with their shares, sizes, and what is wrong with it. */
+import type { DataFile, DataGlance } from '../../../src/run/dataFile.ts';
+import { formatShare } from '../format.ts';
+import { Card, Empty, Failed, Loading, Tiles } from '../parts/states.tsx';
+import { useLoaded } from '../parts/useLoaded.ts';
+import { fetchDocument, type LoadedRun } from '../state.ts';
+
+/** More sizes are only counted. */
+const MOST_SIZES = 12;
+
+export function DataSetView({ detail }: LoadedRun) {
+  const data = useLoaded(() => fetchDocument<DataFile>(detail, 'data'), String(detail.documents.includes('data')));
+  if (data.state === 'loading') return <Loading what="the data" />;
+  if (data.state === 'failed') return <Failed message={data.message} />;
+  if (data.state === 'missing')
+    return (
+      <Empty title="Nothing known of the data">
+        <p>The run has no data.json; it is written when a search or a training starts.</p>
+      </Empty>
+    );
+  const { name, layout, classes, samples, report } = data.value;
+  const largest = Math.max(...(report?.classShares ?? [1]));
+  return (
+    <>
+      <Card>
+        <Tiles
+          tiles={[
+            ['data', name, layout],
+            ['classes', String(classes.length)],
+            ['to train', samples.train.toLocaleString('en')],
+            ['to validate', samples.val.toLocaleString('en')],
+            ...(report
+              ? [
+                  ['looked at', String(report.counts.train.read + report.counts.val.read), 'at the start'] as [
+                    string,
+                    string,
+                    string,
+                  ],
+                ]
+              : []),
+          ]}
+        />
+      </Card>
+      <Card title={report ? 'Share of the training pixels' : 'Classes'}>
+        <ul class="shares">
+          {classes.map((entry, id) => (
+            <li key={entry.name}>
+              <span class="swatch" style={{ background: `rgb(${entry.colour.join(' ')})` }} />
+              <span class="ellipsis">{entry.name}</span>
+              {report && (
+                <>
+                  <span class="track">
+                    <i
+                      style={{
+                        width: `${(100 * report.classShares[id]) / largest}%`,
+                        background: `rgb(${entry.colour.join(' ')})`,
+                      }}
+                    />
+                  </span>
+                  <output>{formatShare(report.classShares[id])}</output>
+                </>
+              )}
+            </li>
+          ))}
+        </ul>
+        {report && <p class="quiet">{formatShare(report.ignoredShare)} of the pixels are ignored.</p>}
+      </Card>
+      {report && (
+        <>
+          <Card title="Problems">
+            {report.problems.length === 0 ? (
+              <p class="quiet">None in the pictures that were looked at. To look at all: espalier data check</p>
+            ) : (
+              <ul class="problems">
+                {report.problems.map(({ severity, file, message, fix }) => (
+                  <li key={`${file} ${message}`}>
+                    <span class={`state ${severity === 'error' ? 'failed' : 'stopped'}`}>{severity}</span>{' '}
+                    <code>{file}</code> {message}
+                    <span class="quiet">; {fix}</span>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </Card>
+          {report.sizes && <Sizes sizes={report.sizes} />}
+        </>
+      )}
+    </>
+  );
+}
+
+function Sizes({ sizes }: { sizes: NonNullable<DataGlance['sizes']> }) {
+  return (
+    <Card title="Sizes">
+      <ul class="plain">
+        {sizes.slice(0, MOST_SIZES).map(({ width, height, count }) => (
+          <li key={`${width} ${height}`}>
+            {width} × {height} <span class="quiet">({count})</span>
+          </li>
+        ))}
+        {sizes.length > MOST_SIZES && <li class="quiet">{sizes.length - MOST_SIZES} more</li>}
+      </ul>
+    </Card>
+  );
+}

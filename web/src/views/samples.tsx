@@ -1,0 +1,129 @@
+/** @file Sample pictures: the picture with the label, the prediction or the error over it, as opaque as one likes. */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { DataFile } from '../../../src/run/dataFile.ts';
+import { Card, Choice, Empty, Slider } from '../parts/states.tsx';
+import { useLoaded } from '../parts/useLoaded.ts';
+import { addressOf, fetchDocument, type LoadedRun } from '../state.ts';
+
+/** What a sample file shows side by side, white columns of so many pixels between. */
+const PANELS = ['picture', 'label', 'prediction', 'error'] as const;
+const GAP = 4;
+type Panel = (typeof PANELS)[number];
+
+export function SamplesView({ detail }: LoadedRun) {
+  const { samples, summary } = detail;
+  const [chosen, setChosen] = useState(0);
+  const [over, setOver] = useState<Panel>('prediction');
+  const [opacity, setOpacity] = useState(0.6);
+  const data = useLoaded(() => fetchDocument<DataFile>(detail, 'data'), summary.id);
+  const isVolume = data.state === 'ready' && data.value.rank === 3;
+  useEffect(() => {
+    const onKey = ({ key, target }: KeyboardEvent) => {
+      if (target instanceof HTMLElement && target.matches('select, input:not([type=range])')) return;
+      const by = { j: 1, k: -1 }[key];
+      if (by !== undefined) setChosen((now) => (now + by + samples.length) % samples.length);
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, [samples.length]);
+  if (samples.length === 0)
+    return (
+      <Empty title="No samples yet">
+        <p>They are written when the network is scored, at the end of a training.</p>
+      </Empty>
+    );
+  const name = samples[Math.min(chosen, samples.length - 1)];
+  return (
+    <Card
+      title={name}
+      aside={
+        !isVolume && (
+          <>
+            <Choice names={PANELS.slice(1)} chosen={over} label="what lies over the picture" onChange={setOver} />
+            <Slider
+              name="opacity"
+              value={opacity}
+              min={0}
+              max={1}
+              step={0.05}
+              shown={`${Math.round(100 * opacity)} %`}
+              onChange={setOpacity}
+            />
+          </>
+        )
+      }
+    >
+      {isVolume ? (
+        <Slices source={addressOf(summary.id, 'samples', name)} name={name} />
+      ) : (
+        <>
+          <Overlay source={addressOf(summary.id, 'samples', name)} over={over} opacity={opacity} name={name} />
+          <p class="quiet">In the error blue is right, orange is wrong, grey does not count.</p>
+        </>
+      )}
+      <ul class="thumbnails" aria-label="samples">
+        {samples.map((sample, i) => (
+          <li key={sample}>
+            <button type="button" aria-pressed={sample === name} onClick={() => setChosen(i)}>
+              <img src={addressOf(summary.id, 'samples', sample)} alt={sample} loading="lazy" />
+            </button>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+/** A volume: its three slices as they were drawn. */
+const Slices = ({ source, name }: { source: string; name: string }) => (
+  <>
+    <img class="slices" src={source} alt={`${name}: axial, coronal and sagittal slice`} />
+    <p class="quiet">Pale outlines are the label, strong ones the prediction.</p>
+  </>
+);
+
+function Overlay({ source, over, opacity, name }: { source: string; over: Panel; opacity: number; name: string }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [picture, setPicture] = useState<HTMLImageElement | 'failed'>();
+  useEffect(() => {
+    const image = new Image();
+    let isCurrent = true;
+    image.onload = () => isCurrent && setPicture(image);
+    image.onerror = () => isCurrent && setPicture('failed');
+    image.src = source;
+    return () => {
+      isCurrent = false;
+    };
+  }, [source]);
+  useEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (!context || !(picture instanceof HTMLImageElement)) return;
+    drawOverlay(context, picture, PANELS.indexOf(over), opacity);
+  }, [picture, over, opacity]);
+  if (picture === 'failed') return <p class="bad">The picture {name} could not be shown.</p>;
+  return <canvas class="overlay" ref={canvas} role="img" aria-label={`${name} with its ${over}`} />;
+}
+
+/** Draws the panel `over` on the first one; a picture that is not made of panels is drawn as it is. */
+function drawOverlay(
+  context: CanvasRenderingContext2D,
+  picture: HTMLImageElement,
+  over: number,
+  opacity: number,
+): void {
+  const { naturalWidth: across, naturalHeight: height } = picture;
+  const width = (across - GAP * (PANELS.length - 1)) / PANELS.length;
+  const isPanels = Number.isInteger(width) && width > 0;
+  context.canvas.width = isPanels ? width : across;
+  context.canvas.height = height;
+  if (!isPanels) {
+    context.drawImage(picture, 0, 0);
+    return;
+  }
+  const draw = (panel: number) =>
+    context.drawImage(picture, panel * (width + GAP), 0, width, height, 0, 0, width, height);
+  context.globalAlpha = 1;
+  draw(0);
+  context.globalAlpha = opacity;
+  draw(over);
+}
