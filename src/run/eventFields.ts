@@ -4,7 +4,14 @@
  */
 import type { RunEventBody } from './events.ts';
 
-type Kind = 'text' | 'number' | 'number or null' | 'group' | 'group of numbers or null' | 'numbers' | 'numbers or null';
+type Kind =
+  | 'text'
+  | 'number'
+  | 'number or null'
+  | 'group'
+  | 'group of numbers or null'
+  | 'numbers or nothing'
+  | 'numbers or null';
 type EventOf<Type extends RunEventBody['type']> = Extract<RunEventBody, { type: Type }>;
 
 /** The fields that every event of a type has, and of those that it may have the ones that are read. */
@@ -14,7 +21,7 @@ const FIELDS: {
   start: { command: 'text', config: 'group', versions: 'group' },
   step: { phase: 'text', epoch: 'number', step: 'number', loss: 'number or null', learningRate: 'number' },
   epoch: { phase: 'text', epoch: 'number', metrics: 'group of numbers or null' },
-  architecture: { epoch: 'number', entropies: 'group of numbers or null', path: 'numbers' },
+  architecture: { epoch: 'number', entropies: 'group of numbers or null', path: 'numbers or nothing' },
   evaluation: {
     split: 'text',
     miou: 'number or null',
@@ -37,7 +44,7 @@ const TESTS: Record<Kind, (value: unknown) => boolean> = {
   text: (value) => typeof value === 'string',
   number: isNumber,
   'number or null': isNumberOrNull,
-  numbers: (value) => Array.isArray(value) && value.every(isNumber),
+  'numbers or nothing': (value) => value === undefined || (Array.isArray(value) && value.every(isNumber)),
   'numbers or null': (value) => Array.isArray(value) && value.every(isNumberOrNull),
   group: isGroup,
   'group of numbers or null': (value) => isGroup(value) && Object.values(value).every(isNumberOrNull),

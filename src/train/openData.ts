@@ -2,6 +2,7 @@
  * @file The data set of a run: as its settings ask for it when it is trained, and the same one, in the same fold and prepared in the same way, when its
  * network is scored.
  */
+import { existsSync } from 'node:fs';
 import { ConfigError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
@@ -48,8 +49,11 @@ export async function openRunData(
   { classes, volumes }: NetworkDescription,
   data?: string,
 ): Promise<DataSet> {
-  const trained = loadConfigFile(folder.config) as unknown as DataSettings;
-  const dataset = await openTrainingData({ ...trained, data: data ?? trained.data });
+  // A folder for a model hub has no settings of its own.
+  const trained = (existsSync(folder.config) ? loadConfigFile(folder.config) : {}) as Partial<DataSettings>;
+  const source = data ?? trained.data;
+  if (source === undefined) throw new ConfigError(`${folder.path} does not say what it was trained on`, 'add data=...');
+  const dataset = await openTrainingData({ ...trained, data: source });
   if (dataset.classes.length !== classes.length) {
     throw new ConfigError(
       `${dataset.name} has ${dataset.classes.length} classes, the network tells ${classes.length} apart`,

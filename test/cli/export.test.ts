@@ -160,7 +160,7 @@ describe('espalier predict model.onnx', () => {
 
   it.each<[string[], number, RegExp]>([
     [['predict', 'none.onnx', 'scene.png'], 1, /none\.onnx: cannot be read \(ENOENT\)/],
-    [['predict', 'model.onnx'], 2, /no picture to predict/],
+    [['predict', 'model.onnx'], 2, /nothing to predict/],
     [['predict', 'model.onnx', 'fixed.onnx', 'scene.png'], 2, /expected one model, came model\.onnx and fixed\.onnx/],
     [['predict', 'model.onnx', 'scene.png', 'tta.flip=true'], 2, /unknown setting "tta/],
     [['predict', 'text.onnx', 'scene.png'], 1, /text\.onnx: is no ONNX model/],
