@@ -74,6 +74,7 @@ function load(): Native {
 }
 
 function adviceFor(message: string): string | undefined {
-  if (/out of memory|can't allocate memory|alloc/i.test(message)) return 'use a smaller batch or crop';
+  if (/out of memory|can't allocate memory|alloc|storage size calculation overflowed/i.test(message))
+    return 'use a smaller batch or crop';
   return undefined;
 }

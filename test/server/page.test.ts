@@ -159,7 +159,7 @@ describe.skipIf(chromium === undefined)('the page', () => {
     await open('#/train/orchard/samples');
     const pixels = () =>
       page.locator('canvas.overlay').evaluate((canvas) => (canvas as unknown as { toDataURL(): string }).toDataURL());
-    await page.waitForFunction('document.querySelector("canvas.overlay")?.width === 160');
+    await expect.poll(() => page.evaluate('document.querySelector("canvas.overlay")?.width')).toBe(160);
     const prediction = await pixels();
     await page.getByRole('button', { name: 'error' }).click();
     await expect.poll(pixels).not.toBe(prediction);

@@ -58,7 +58,8 @@ async function screenshot({ place, theme = 'light', width = 1180, height = 760 }
   await page.goto(`${dashboard.url}${place}`);
   await page.locator('.card').first().waitFor();
   // Charts and pictures are drawn in the frames after their data came.
-  await page.waitForFunction('[...document.images].every((image) => image.complete)');
+  // Polled from here: waitForFunction evaluates in the page, whose content-security policy forbids that.
+  await expect.poll(() => page.evaluate('[...document.images].every((image) => image.complete)')).toBe(true);
   await page.waitForTimeout(300);
   const picture = await page.screenshot();
   await page.close();
