@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -432,9 +433,15 @@ void define(napi_env env, napi_value exports, const char* name) {
 }
 
 /// Node tells glibc to give freed memory back at once; every tensor above 128 KiB then costs a page fault per 4 KiB (measured: two thirds of a
-/// small step). Here freed memory stays with the process, to be used by the next tensor.
+/// small step). Here freed memory stays with the process, to be used by the next tensor. Whoever measures what is needed sets
+/// ESPALIER_RETURN_MEMORY, and every tensor is given back at once.
 void keepFreedMemory() {
 #if defined(__GLIBC__)
+  if (std::getenv("ESPALIER_RETURN_MEMORY") != nullptr) {
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
+    mallopt(M_TRIM_THRESHOLD, 64 << 10);
+    return;
+  }
   mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the largest value glibc takes
   mallopt(M_TRIM_THRESHOLD, -1);        // never
   mallopt(M_TOP_PAD, 64 << 20);

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { formatBytes } from '../base/text.ts';
-import { Generator, memory } from '../engine/device.ts';
+import { chooseDevice, Generator, memory } from '../engine/device.ts';
 import { buildArchitecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
+import { estimateMemory, type MemoryEstimate } from '../models/memory.ts';
 import { comparePublished } from '../models/publishedCost.ts';
 import { parseConfig } from '../run/config.ts';
 import { openRunFolder } from '../run/folder.ts';
@@ -17,6 +18,7 @@ import { trellisFacts } from '../supernet/network.ts';
 import { readArchitecture } from '../train/architecture.ts';
 import { loadDescription } from '../train/loadNetwork.ts';
 import { measureSearchStep } from '../train/measure.ts';
+import { type MemoryTask, measureMemory } from '../train/measureNetwork.ts';
 import { methodOf } from '../train/methods.ts';
 import { prepareMachine } from '../train/runner.ts';
 import { createSearch } from '../train/searchSteps.ts';
@@ -44,7 +46,7 @@ const infoSettings = {
       .default('dense')
       .meta({ expected: 'dense or separable', description: 'atrous convolutions of the supernet' }),
     crop: whole(321, 'crop of the measured search step'),
-    batch: whole(2, 'batch of the measured search step'),
+    batch: whole(2, 'samples of a step: for the memory, and for the measured search step'),
     device: z.string().default('auto').meta({ expected: 'auto, cpu, cuda', description: 'where to measure' }),
     threads: z.int().min(0).default(0).meta({ expected: 'a whole number from 0', description: 'threads; 0 takes all' }),
   }),
@@ -53,8 +55,9 @@ type InfoConfig = z.output<typeof infoSettings.schema>;
 
 export const infoCommand: Command = {
   name: 'info',
-  summary: 'parameters, multiply-adds and shape of an architecture',
-  usage: 'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [filters=F] [--measure] [--json]',
+  summary: 'parameters, multiply-adds, memory and shape of an architecture',
+  usage:
+    'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [filters=F] [batch=2] [--measure] [--json]',
   settings: infoSettings,
   async run(words) {
     const { config, flags, positionals } = readSettings(infoSettings, words, ['json', 'measure']);
@@ -65,11 +68,11 @@ export const infoCommand: Command = {
         'name a genotype file, a run, an architecture such as auto-deeplab-s, or auto-deeplab for the supernet',
       );
     if (name === 'auto-deeplab') await supernetInfo(config, flags);
-    else networkInfo(name, config, flags.json);
+    else await networkInfo(name, config, flags);
   },
 };
 
-function networkInfo(name: string, config: InfoConfig, json: boolean): void {
+async function networkInfo(name: string, config: InfoConfig, flags: Record<string, boolean>): Promise<void> {
   const { classes, filters } = config;
   const isRun = existsSync(join(name, 'network.json'));
   const { architecture, options } = isRun
@@ -83,7 +86,12 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
   const cost = countNetwork(graph, size);
   // Other filters make another network.
   const published = filters === undefined ? comparePublished(name, graph, size) : undefined;
-  if (json) {
+  const { batch } = config;
+  const estimate = estimateMemory(graph, size, batch);
+  const measured = flags.measure
+    ? await measureBoth({ graph, size, batch, device: chooseDevice(config.device), threads: config.threads })
+    : null;
+  if (flags.json) {
     printJson({
       name,
       parameters: cost.parameters,
@@ -91,6 +99,7 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
       size,
       classes: options.classes,
       stages: cost.stages,
+      memory: { batch, ...estimate, ...(measured ? { measured } : {}) },
       ...(published ? { published } : {}),
       architecture,
     });
@@ -98,8 +107,27 @@ function networkInfo(name: string, config: InfoConfig, json: boolean): void {
   }
   const { filters: width = isGenotype(architecture) ? architecture.filters : undefined } = options;
   process.stdout.write(
-    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes\n${costTable(cost, size)}\n${published ? `${published.remark}\n` : ''}`,
+    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes\n${costTable(cost, size)}\n${memoryTable(estimate, measured, batch)}\n${published ? `${published.remark}\n` : ''}`,
   );
+}
+
+type Peaks = Pick<MemoryEstimate, 'trainingBytes' | 'inferenceBytes'>;
+
+/** Peaks of a training step and of an inference, each in a process of its own. */
+async function measureBoth(task: Omit<MemoryTask, 'kind'>): Promise<Peaks> {
+  const training = await measureMemory({ ...task, kind: 'training' });
+  const inference = await measureMemory({ ...task, kind: 'inference' });
+  return { trainingBytes: training.bytes, inferenceBytes: inference.bytes };
+}
+
+function memoryTable(estimate: Peaks, measured: Peaks | null, batch: number): string {
+  const row = (label: string, key: keyof Peaks) =>
+    `${label.padEnd(12)}${formatBytes(estimate[key]).padStart(14)}${measured ? formatBytes(measured[key]).padStart(12) : ''}`;
+  return [
+    `${'peak memory'.padEnd(12)}${'estimated'.padStart(14)}${measured ? 'measured'.padStart(12) : ''}   at batch ${batch}`,
+    row('train step', 'trainingBytes'),
+    row('inference', 'inferenceBytes'),
+  ].join('\n');
 }
 
 /** The sizes that the papers count at. */

@@ -2,7 +2,7 @@
  * @file The operators in use, each a typed line over the door. Names are libtorch's; spatial sizes are `[depth, height, width]`, rank 2 drops the depth.
  */
 import { operator } from './call.ts';
-import type { DType, Tensor } from './tensor.ts';
+import { type DType, scope, type Tensor } from './tensor.ts';
 
 // Each passes on exactly its own arguments, so that it can be given to `map` and `reduce`.
 const unary =
@@ -102,8 +102,9 @@ export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').on
 
 /**
  * Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`.
- * A window of one element is called dilated, which changes nothing but the choice of libtorch: on one thread it takes a path several times slower
- * for undilated ones.
+ * Two choices of libtorch on the CPU are talked round, neither of which changes a value: a window of one element is called dilated, since on one
+ * thread undilated ones take a path several times slower; a single small volume is computed as a batch of two, since alone it takes one a
+ * hundred times slower.
  */
 export const convolution = (
   x: Tensor,
@@ -113,18 +114,28 @@ export const convolution = (
   padding: readonly number[],
   dilation: readonly number[],
   groups: number,
-): Tensor =>
-  operator('aten::convolution').one(
-    x,
-    weight,
-    bias,
-    stride,
-    padding,
-    isPointwise(weight) ? dilation.map(() => 2) : dilation,
-    false,
-    stride.map(() => 0),
-    groups,
-  );
+): Tensor => {
+  const rates = isPointwise(weight) ? dilation.map(() => 2) : dilation;
+  const apply = (input: Tensor) =>
+    operator('aten::convolution').one(
+      input,
+      weight,
+      bias,
+      stride,
+      padding,
+      rates,
+      false,
+      stride.map(() => 0),
+      groups,
+    );
+  if (stride.length < 3 || groups > 1 || !isSmallVolume(x)) return apply(x);
+  // A copy, since a view would hold the memory of both.
+  return scope(() => clone(slice(apply(expand(x, [2, ...x.shape.slice(1)])), 0, 0, 1)));
+};
+
+/** Whether libtorch takes its plain path: by the first four of five axes, on the CPU. */
+const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>
+  batch === 1 && channels * depth * height <= 20_480 && device === 'cpu';
 
 const isPointwise = ({ shape }: Tensor): boolean => shape.every((length, axis) => axis < 2 || length === 1);
 

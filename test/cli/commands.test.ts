@@ -166,6 +166,7 @@ describe('mistakes get one line that says what to do, before anything is written
   it('counts a published network of volumes at a size of volumes', () => {
     const info = JSON.parse(espalier('info', 'dints-cvpr2021', 'classes=3', '--json').out);
     expect([info.size, info.classes, info.parameters > 1e8]).toEqual([[96, 96, 96], 3, true]);
+    expect(info.memory.trainingBytes).toBeGreaterThan(2 * info.memory.inferenceBytes);
     expect(espalier('info', 'dints-cvpr2021', 'size=[96, 96, 100]').error).toMatch(/valid ones are \[96, 96, 128\]/);
   });
 
