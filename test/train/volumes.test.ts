@@ -14,7 +14,7 @@ import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { chooseLargestComponents, evaluateVolumes } from '../../src/train/evaluateVolumes.ts';
 import { SINGLE_SCALE } from '../../src/train/inference.ts';
-import { openNetwork, segmentVolume, train } from '../../src/train/library.ts';
+import { openNetwork, search, segmentVolume, train } from '../../src/train/library.ts';
 import { loadNetwork } from '../../src/train/loadNetwork.ts';
 import { openRunData } from '../../src/train/openData.ts';
 import { scoreRun } from '../../src/train/scoreRun.ts';
@@ -120,6 +120,30 @@ describe('the loop on volumes', () => {
     await expect(segmentVolume({ forward, classes, device }, ['x.nii'])).rejects.toThrow(/x.nii: a volume.*pictures/);
   });
 
+  it('searches an architecture of DiNTS, and trains what it found', async () => {
+    const found = await search({
+      data: TINY.data,
+      method: 'dints',
+      runs: folder,
+      name: 's',
+      crop: 16,
+      batch: 10,
+      layers: 2,
+      levels: 2,
+      width: 0.0625,
+      epochs: 2,
+      warmupEpochs: 1,
+      evaluateSamples: 2,
+      workers: 0,
+      threads: 1,
+    });
+    expect(found.genotype).toMatchObject({ method: 'dints', rank: 3, layers: 2, levels: 2 });
+    const [header, ...rows] = readFileSync(openRunFolder(found.run).results, 'utf8').trim().split('\n');
+    expect([header.split(',').includes('dice'), rows.length]).toEqual([true, 2]);
+    const again = await train({ ...TINY, arch: found.run, name: 'found', epochs: 1, deepSupervision: false });
+    expect(again.scores.volumes?.cases).toHaveLength(10);
+  });
+
   it('refuses a patch of another rank, deep supervision without levels, ohem with Dice', async () => {
     await expect(train({ ...TINY, crop: [16, 16] })).rejects.toThrow(/2 sides.*\[depth, height, width\]/);
     await expect(train({ ...TINY, arch: 'dints-random:1', crop: 32 })).rejects.toThrow(/one level only/);
@@ -127,7 +151,7 @@ describe('the loop on volumes', () => {
     await expect(train({ ...TINY, arch: 'dints-random:1', crop: 48, deepSupervision: false })).rejects.toThrow(
       /multiples of 32, got \[48, 48, 48\].*\[64, 64, 64\]/,
     );
-    expect(readdirSync(join(folder, 'train'))).toEqual(['v']);
+    expect(readdirSync(join(folder, 'train'))).toEqual(['found', 'v']);
   });
 });
 
