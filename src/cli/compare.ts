@@ -14,7 +14,7 @@ export const compareCommand: Command = {
   settings: settings.compare,
   async run(words) {
     const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
-    const { layers, flags } = readLayers(words, texts, ['json']);
+    const { layers, flags } = readLayers(words, texts, ['json'], 'train');
     const own = Object.keys(settings.compare.schema.shape);
     /** Of every layer what is the comparison's own, or what goes on to the trainings. */
     const pick = (wanted: boolean) =>
