@@ -23,7 +23,7 @@ fi
 certificates=/etc/ssl/certs/ca-certificates.crt
 cp "$certificates" "$chroot_folder$certificates"
 
-clone="$chroot_folder/root/espalier"
+clone="$chroot_folder/opt/espalier"
 rm -rf "$clone"
 git clone -q . "$clone"
 cleanup() { mountpoint -q "$chroot_folder/proc" && umount "$chroot_folder/proc"; mountpoint -q "$chroot_folder/data" && umount "$chroot_folder/data"; }
@@ -36,4 +36,4 @@ if [ -n "${ESPALIER_DATA:-}" ]; then
   data=(ESPALIER_DATA=/data)
 fi
 chroot "$chroot_folder" /usr/bin/env HOME=/root CI=true npm_config_cafile="$certificates" "${data[@]}" ${npm_config_registry:+npm_config_registry="$npm_config_registry"} \
-  sh -ec 'cd /root/espalier && dpkg-query -W libtorch-dev nodejs && npm test'
+  sh -ec 'cd /opt/espalier && dpkg-query -W libtorch-dev nodejs && npm test'
