@@ -124,7 +124,8 @@ function removeStale(path: string, text: string): boolean {
   return stale;
 }
 
-function isGone({ pid, host, began }: LockOwner): boolean {
+/** Whether the process of a lock is known to have ended; of other machines nothing is known. */
+export function isGone({ pid, host, began }: LockOwner): boolean {
   if (host !== hostname()) return false;
   try {
     process.kill(pid, 0);
@@ -149,8 +150,8 @@ function beganAt(pid: number): string | undefined {
 /** A process that has ended, and whose parent has not asked how. */
 const DEAD = 'dead';
 
-/** Undefined for what no lock of ours is: half a file of a machine that went down. */
-function parseOwner(text: string): LockOwner | undefined {
+/** The owner that the text of a lock names; undefined for what no lock of ours is: half a file of a machine that went down. */
+export function parseOwner(text: string): LockOwner | undefined {
   try {
     const { pid, host, time, began } = parseJson(text) as Partial<LockOwner>;
     if (!Number.isSafeInteger(pid) || (pid as number) < 1 || typeof host !== 'string' || typeof time !== 'string')

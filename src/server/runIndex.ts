@@ -5,18 +5,10 @@
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { listRunFolders, openRunFolder } from '../run/folder.ts';
+import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
 import type { RunSummary } from './api.ts';
 import { readPiece } from './logReader.ts';
-import {
-  flattenSettings,
-  gather,
-  noFacts,
-  progressOf,
-  type RunFacts,
-  type RunOwner,
-  stateOf,
-  stepSecondsOf,
-} from './runSummary.ts';
+import { flattenSettings, gather, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
 import { openInside, readInside } from './safeFiles.ts';
 
 /** One run. */
@@ -157,14 +149,9 @@ async function readOn(entry: Entry): Promise<'same' | 'more' | 'another'> {
 }
 
 /** The process that the lock of a run names. */
-async function ownerOf({ path }: Entry): Promise<RunOwner | undefined> {
-  const file = await readInside(path, 'run.lock');
-  try {
-    const { pid, host } = JSON.parse(file?.content.toString('utf8') ?? '{}');
-    return Number.isSafeInteger(pid) && typeof host === 'string' ? { pid, host } : undefined;
-  } catch {
-    return undefined;
-  }
+async function ownerOf({ path }: Entry): Promise<LockOwner | undefined> {
+  const file = await readInside(path, LOCK_FILE);
+  return file && parseOwner(file.content.toString('utf8'));
 }
 
 /** Totals of graph.json, read again when the file changed. */
@@ -189,7 +176,7 @@ async function costsOf(entry: Entry): Promise<{ parameters?: number; multiplyAdd
 function summarise(
   entry: Entry,
   costs: Pick<RunSummary, 'parameters' | 'multiplyAdds'>,
-  owner: RunOwner | undefined,
+  owner: LockOwner | undefined,
   now: number,
 ): RunSummary {
   const { id, facts } = entry;

@@ -3,6 +3,7 @@
  */
 import { hostname } from 'node:os';
 import type { RunEvent, RunStatus } from '../run/events.ts';
+import { isGone, type LockOwner } from '../run/lock.ts';
 import type { RunScore, RunState } from './api.ts';
 
 /** What is known of a run so far. Bounded: nothing here grows with the log. */
@@ -94,12 +95,6 @@ export function gather(facts: RunFacts, event: RunEvent): void {
   }
 }
 
-/** Who holds a run, from its lock. */
-export interface RunOwner {
-  readonly pid: number;
-  readonly host: string;
-}
-
 /**
  * How a run stands, and why.
  * @param owner where the folder names one.
@@ -107,15 +102,14 @@ export interface RunOwner {
  */
 export function stateOf(
   facts: Pick<RunFacts, 'end'>,
-  owner: RunOwner | undefined,
+  owner: LockOwner | undefined,
   now: number,
   modified: number,
 ): { state: RunState; message: string } {
   if (facts.end) return { state: facts.end.status, message: facts.end.message };
   const minutes = (now - modified) / 60_000;
-  const alive = owner?.host === hostname() ? isAlive(owner.pid) : undefined;
-  if (alive === false) return { state: 'crashed', message: `its process ${owner?.pid} is gone` };
-  if (minutes > (alive ? SILENT_MINUTES_ALIVE : SILENT_MINUTES))
+  if (owner && isGone(owner)) return { state: 'crashed', message: `its process ${owner.pid} is gone` };
+  if (minutes > (owner?.host === hostname() ? SILENT_MINUTES_ALIVE : SILENT_MINUTES))
     return { state: 'crashed', message: `silent since ${new Date(modified).toISOString().slice(0, 16)}Z` };
   return { state: 'running', message: '' };
 }
@@ -159,14 +153,3 @@ function scoreOf(metrics: Readonly<Record<string, number | null | undefined>>, e
 
 const betterScore = (a: RunScore | undefined, b: RunScore | undefined): RunScore | undefined =>
   a && b ? (b.value > a.value ? b : a) : (a ?? b);
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Another user's process may not be signalled, but is there.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}

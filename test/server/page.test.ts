@@ -5,12 +5,11 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRunFolder } from '../../src/run/folder.ts';
 import type { Dashboard } from '../../src/server/serve.ts';
-import { complaintsOf, findChromium, openChromium } from './browser.ts';
+import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { builtPage, folderOfTests, serve } from './dashboards.ts';
 import { type RecordedRun, recordDints, recordManySteps, recordSearch, recordTraining } from './recordedRuns.ts';
 
-const chromium = findChromium();
-if (chromium === undefined) console.warn('no Chromium: the page of the dashboard is not tested');
+if (chromiumPath === undefined) console.warn('no Chromium: the page of the dashboard is not tested');
 
 const VIEWS = ['curves', 'trellis', 'cell', 'network', 'samples', 'confusion', 'cost', 'data', 'settings'];
 let root: string;
@@ -21,7 +20,7 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  if (chromium === undefined) return;
+  if (chromiumPath === undefined) return;
   root = folderOfTests();
   await recordSearch(root, { name: 'garden', epochs: 5, steps: 4, layers: 5 });
   await recordTraining(root, { name: 'orchard', epochs: 4, steps: 4 });
@@ -29,11 +28,21 @@ beforeAll(async () => {
   recordDints(root, 'volumes');
   live = await recordSearch(root, { name: 'live', epochs: 60, steps: 2, layers: 5, unfinished: true });
   dashboard = await serve(root, { web: builtPage() });
-  browser = await openChromium(chromium);
+  browser = await launchChromium();
   page = await browser.newPage();
   complaints = complaintsOf(page);
 });
 afterAll(() => browser?.close());
+
+/** What a page complained about: errors of the console, exceptions, requests that failed. */
+function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  return complaints;
+}
 
 /** Opens a place of the page afresh; what it complains about is in `complaints`. One page for all: a new one takes seconds. */
 async function open(place: string, options: { width?: number; url?: string } = {}): Promise<void> {
@@ -47,7 +56,7 @@ async function open(place: string, options: { width?: number; url?: string } = {
 
 const factsOfRun = () => page.locator('.facts').textContent();
 
-describe.skipIf(chromium === undefined)('the page', () => {
+describe.skipIf(chromiumPath === undefined)('the page', () => {
   it('shows every view of a search, a training and volumes without a complaint, and no wider than a phone', async () => {
     await open('#/', { width: 375 });
     const tooWide: string[] = [];

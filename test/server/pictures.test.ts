@@ -8,7 +8,7 @@ import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dashboard } from '../../src/server/serve.ts';
-import { findChromium, openChromium } from './browser.ts';
+import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { builtPage, folderOfTests, serve } from './dashboards.ts';
 import { recordSearch, recordTraining } from './recordedRuns.ts';
 
@@ -35,21 +35,20 @@ const PICTURES: Readonly<Record<string, Picture>> = {
 
 const FOLDER = resolve(import.meta.dirname, '..', '..', 'docs', 'pictures');
 const target = process.env.ESPALIER_PICTURES;
-const chromium = findChromium();
-if (chromium === undefined) console.warn('no Chromium: the pictures of the dashboard are not compared');
+if (chromiumPath === undefined) console.warn('no Chromium: the pictures of the dashboard are not compared');
 
 let browser: Browser;
 let dashboard: Dashboard;
 
 beforeAll(async () => {
-  if (chromium === undefined) return;
+  if (chromiumPath === undefined) return;
   const runs = folderOfTests();
   await recordSearch(runs, { name: 'garden', epochs: 24, steps: 12, layers: 10 });
   await recordTraining(runs, { name: 'orchard', epochs: 20, steps: 16, layers: 8 });
   await recordTraining(runs, { name: 'hedge', epochs: 20, steps: 16, layers: 6, seed: 1, learningRate: 0.02 });
   await recordTraining(runs, { name: 'shrub', epochs: 20, steps: 16, layers: 5, seed: 2, learningRate: 0.1 });
   dashboard = await serve(runs, { web: builtPage() });
-  browser = await openChromium(chromium);
+  browser = await launchChromium();
 });
 afterAll(() => browser?.close());
 
@@ -71,7 +70,7 @@ async function coarse(picture: Buffer): Promise<Buffer> {
   return sharp(picture).removeAlpha().resize(24, 18, { fit: 'fill', kernel: 'mitchell' }).raw().toBuffer();
 }
 
-describe.skipIf(chromium === undefined)('the pictures of the dashboard', () => {
+describe.skipIf(chromiumPath === undefined)('the pictures of the dashboard', () => {
   it.each(Object.entries(PICTURES))('%s', async (name, picture) => {
     const shot = await screenshot(picture);
     if (target) {

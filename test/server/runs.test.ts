@@ -43,12 +43,13 @@ describe('the table of runs', () => {
     const stateNow = async () => (await summaryOf('search/states'))?.state;
     expect(await stateNow()).toBe('running');
     expect((await summaryOf('search/states'))?.secondsLeft).toBeGreaterThan(0);
-    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname() }));
+    const lockOf = (pid: number, host = hostname()) => JSON.stringify({ pid, host, time: new Date().toISOString() });
+    writeFileSync(lock, lockOf(process.pid));
     expect(await stateNow()).toBe('running');
     // No process has a number beyond the largest of Linux.
-    writeFileSync(lock, JSON.stringify({ pid: 2 ** 22 + 1, host: hostname() }));
+    writeFileSync(lock, lockOf(2 ** 22 + 1));
     expect(await stateNow()).toBe('crashed');
-    writeFileSync(lock, JSON.stringify({ pid: 1, host: 'elsewhere' }));
+    writeFileSync(lock, lockOf(1, 'elsewhere'));
     expect(await stateNow()).toBe('running');
     const old = new Date(Date.now() - 16 * 60_000);
     utimesSync(folder.events, old, old);
