@@ -1,5 +1,6 @@
 /**
- * @file What one call through the door costs beside the same call from Python's torch: same libtorch, one thread, alternating in one run.
+ * @file What one call through the door costs beside the same call from Python's torch: same libtorch, one thread, alternating in one run. Time of the
+ * processor is counted, so that other work on the machine disturbs little.
  * node bench/call.mjs [python with torch]
  */
 import { spawn } from 'node:child_process';
@@ -7,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { noGrad, ops, scope, threads } from '../dist/index.js';
 
 const ROUNDS = 15;
-const COUNT = 2000;
+const COUNT = 20000;
 
 threads(1);
 const one = ops.ones([1]);
@@ -28,12 +29,13 @@ const python = spawn(process.argv[2] ?? '/usr/bin/python3', [new URL('call.py', 
 const lines = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
 const nextLine = async () => (await lines.next()).value;
 
-/** Nanoseconds per call, tensors freed at once as Python's are. */
+/** Nanoseconds of the processor per call, tensors freed at once as Python's are. */
 function measure(call) {
-  for (let i = 0; i < 200; i++) call().free();
-  const started = process.hrtime.bigint();
+  for (let i = 0; i < 2000; i++) call().free();
+  const started = process.cpuUsage();
   for (let i = 0; i < COUNT; i++) call().free();
-  return Number(process.hrtime.bigint() - started) / COUNT;
+  const spent = process.cpuUsage(started);
+  return (1000 * (spent.user + spent.system)) / COUNT;
 }
 
 console.log(`libtorch of Python: ${await nextLine()}; one thread; median of ${ROUNDS} rounds of ${COUNT} calls`);
