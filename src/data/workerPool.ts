@@ -51,7 +51,7 @@ function createMember(file: string, setting: JobSetting) {
   worker.on('message', (answer: WorkerAnswer) => {
     waiting.get(answer.id)?.resolve(answer);
     waiting.delete(answer.id);
-    if (waiting.size === 0) worker.unref();
+    if (waiting.size === 0 && dead === undefined) worker.unref();
   });
   worker.on('error', (error) => die(error.message));
   worker.on('exit', (code) => die(`exit code ${code}`));
@@ -68,6 +68,8 @@ function createMember(file: string, setting: JobSetting) {
       }),
     close: async (): Promise<void> => {
       die('the loader was closed');
+      // Its end is waited for, so it keeps the process alive.
+      worker.ref();
       await worker.terminate();
     },
   };

@@ -1,4 +1,5 @@
 /** @file The loader: content by seed, epoch and place alone, whatever the workers; errors come typed and named. */
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -53,6 +54,21 @@ describe('in process', () => {
 });
 
 describe.skipIf(!isBuilt)('in workers (needs dist/)', () => {
+  it('ends a program that closes the loader while batches are on their way', () => {
+    const program = `
+      import { createLoader } from './dist/data/loader.js';
+      import { createSceneSet } from './dist/data/sceneSet.js';
+      const dataset = createSceneSet({ width: 64, height: 48, train: 12, val: 2 });
+      const loader = createLoader({ dataset, samples: dataset.splits.train, batch: 2, crop: [33, 33], seed: 0, workers: 2 });
+      await loader.batches(0)[Symbol.asyncIterator]().next();
+      // As a training step does: answers arrive meanwhile, and are there when the loader is closed.
+      for (const until = performance.now() + 300; performance.now() < until; );
+      await loader.close();
+      console.log('closed');`;
+    const run = () => execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' });
+    for (let i = 0; i < 2; i++) expect(run()).toBe('closed\n');
+  });
+
   it('gives the same bytes with 0, 1 and 3 workers', async () => {
     const want = await all(createLoader({ ...options, dropLast: false }).batches(2));
     for (const workers of [1, 3]) {
