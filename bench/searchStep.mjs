@@ -1,11 +1,12 @@
 /**
- * @file What a search step of Auto-DeepLab costs on this machine, one Markdown table: node bench/searchStep.mjs [key=value ...], keys and defaults below.
+ * @file What a search step of Auto-DeepLab costs on this machine, one Markdown table, or one line of JSON with
+ * json=1: node bench/searchStep.mjs [key=value ...], keys and defaults below.
  *
  * GFLOP are those of the cells' convolutions as the equations have them: each edge once for each cell evaluation, a multiply-add counted as two, the
  * backward pass as twice the forward one, or once where weights are frozen. What is shared is not subtracted. The peak is that of a large channels-last convolution
  * in the same process. CPU seconds are those of all threads, and rates are per CPU second: other programs that run disturb them least.
  */
-import { Generator, noGrad, ops, scope, threads } from '../dist/index.js';
+import { Generator, threads } from '../dist/index.js';
 import { parseConfig } from '../dist/run/config.js';
 import { settings as schemas } from '../dist/run/presets.js';
 import { edgeCount } from '../dist/space/cell.js';
@@ -13,8 +14,11 @@ import { OPERATORS } from '../dist/space/operators.js';
 import { trellisEdges } from '../dist/space/trellis.js';
 import { measureSearchStep } from '../dist/train/measure.js';
 import { METHODS } from '../dist/train/methods.js';
+import { createSearch } from '../dist/train/searchSteps.js';
+import { peakCompute } from './roofline.mjs';
+import { settingsOf, table, wordsOf } from './words.mjs';
 
-const settings = {
+const settings = settingsOf({
   layers: 12,
   filters: 8,
   blocks: 5,
@@ -25,13 +29,8 @@ const settings = {
   memory: 'fast',
   fused: 1,
   threads: 0,
-};
-for (const word of process.argv.slice(2)) {
-  const [key, value] = word.split('=');
-  if (!(key in settings) || value === undefined)
-    throw new Error(`expected one of ${Object.keys(settings)} as key=value, got "${word}"`);
-  settings[key] = typeof settings[key] === 'number' ? Number(value) : value;
-}
+  json: 0,
+});
 const { layers, filters, blocks, crop, batch, classes, atrous } = settings;
 if (settings.threads > 0) threads(settings.threads);
 
@@ -56,61 +55,37 @@ function forwardGflop() {
   return total / 1e9;
 }
 
-/** GFLOP of a large convolution per CPU second: the best of five. */
-function peakOf() {
-  return scope(() =>
-    noGrad(() => {
-      const [channels, side] = [256, 64];
-      const image = ops.channelsLast(ops.ones([2, channels, side, side]));
-      const weight = ops.ones([channels, channels, 3, 3]);
-      let best = 0;
-      for (let i = 0; i < 5; i++) {
-        const before = process.cpuUsage();
-        ops.convolution(image, weight, null, [1, 1], [1, 1], [1, 1], 1);
-        const { user, system } = process.cpuUsage(before);
-        best = Math.max(best, (4 * side ** 2 * channels ** 2 * 9) / 1e3 / (user + system));
-      }
-      return best;
-    }),
-  );
-}
-
-const peak = peakOf();
+const peak = (await peakCompute()).perCpuSecond;
 const generator = new Generator(0);
-const network = METHODS['auto-deeplab'].createSearchNetwork(
-  { generator: generator.id, device: 'cpu' },
-  {
-    layers,
-    filters,
-    blocks,
-    atrous,
-    memory: settings.memory,
-    fused: settings.fused !== 0,
-    cellWeights: 'perNode',
-    betaNormalisation: 'outgoing',
-  },
-  { inputs: 3, classes },
-);
-const measured = measureSearchStep(network, parseConfig(schemas.search, [{ data: 'none' }]), {
-  batch,
-  crop: [crop, crop],
-  inputs: 3,
-  classes,
+const space = { layers, filters, blocks, atrous, memory: settings.memory, fused: settings.fused !== 0 };
+const method = METHODS['auto-deeplab']({ ...parseConfig(schemas.search, [{ data: 'none' }]), ...space });
+const data = { rank: 2, inputs: 3, classes, batch, size: [crop, crop] };
+const network = method.createSearchNetwork({ generator: generator.id, device: 'cpu' }, data);
+const measured = measureSearchStep(createSearch(method, network), {
+  ...data,
+  crop: data.size,
   device: 'cpu',
   generator,
 });
-const row = (name, seconds, cpuSeconds, gflop) =>
-  `| ${name} | ${seconds.toFixed(2)} | ${cpuSeconds.toFixed(2)} | ${gflop.toFixed(0)} | ${(gflop / cpuSeconds).toFixed(1)} | ${((100 * gflop) / cpuSeconds / peak).toFixed(0)} % |`;
 const forward = forwardGflop();
-console.log(
-  `${Object.entries(settings)
-    .map((entry) => entry.join('='))
-    .join(
-      ' ',
-    )}: peak ${peak.toFixed(0)} GFLOP per CPU second, ${(measured.peakBytes / 1e9).toFixed(2)} GB resident at most
+const row = (name, seconds, cpuSeconds, gflop) => [
+  name,
+  seconds.toFixed(2),
+  cpuSeconds.toFixed(2),
+  gflop.toFixed(0),
+  (gflop / cpuSeconds).toFixed(1),
+  `${((100 * gflop) / cpuSeconds / peak).toFixed(0)} %`,
+];
+if (settings.json) console.log(JSON.stringify({ ...measured, peak, forwardGflop: forward }));
+else
+  console.log(
+    `${wordsOf(settings).join(' ')}: peak ${peak.toFixed(0)} GFLOP per CPU second, ${(measured.peakBytes / 1e9).toFixed(2)} GB resident at most
 
-| step | seconds | CPU seconds | GFLOP | per CPU second | of peak |
-|---|---|---|---|---|---|
-${row('weights', measured.weightSeconds, measured.weightCpuSeconds, 3 * forward)}
-${row('architecture', measured.architectureSeconds, measured.architectureCpuSeconds, 2 * forward)}`,
-);
+${table(
+  ['step', 'seconds', 'CPU seconds', 'GFLOP', 'per CPU second', 'of peak'],
+  [
+    row('weights', measured.weightSeconds, measured.weightCpuSeconds, 3 * forward),
+    row('architecture', measured.architectureSeconds, measured.architectureCpuSeconds, 2 * forward),
+  ],
+)}`,
+  );
