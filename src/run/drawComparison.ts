@@ -1,10 +1,10 @@
 /**
- * @file A comparison as a picture: mIoU against multiply-adds and against parameters, every seed a dot, every architecture a bar from its worst to
+ * @file A comparison as a picture: the score against multiply-adds, parameters and memory, every seed a dot, every architecture a bar from its worst to
  * its best with its mean. Pure; SVG text that stands for itself.
  */
 import { escapeMarkup } from '../base/text.ts';
 import { roundTicks } from './chart.ts';
-import type { ComparedArchitecture } from './comparison.ts';
+import type { ComparedArchitecture, ComparisonConditions } from './comparison.ts';
 
 const PANEL = { width: 430, height: 320, left: 56, right: 14, top: 30, bottom: 44 } as const;
 const LEGEND_LINE = 20;
@@ -12,20 +12,30 @@ const LEGEND_LINE = 20;
 const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#5b5b5b', '#8c6d1f'] as const;
 
 /** The picture; architectures without a score are named in the legend only. */
-export function drawComparison(architectures: readonly ComparedArchitecture[]): string {
-  const width = 2 * PANEL.width;
-  const height = PANEL.height + 14 + LEGEND_LINE * Math.ceil(architectures.length / 2);
+export function drawComparison(
+  architectures: readonly ComparedArchitecture[],
+  { score: measure }: Pick<ComparisonConditions, 'score'>,
+): string {
   const panels = [
-    panel(architectures, 'multiply-adds, G', ({ multiplyAdds }) => multiplyAdds / 1e9),
-    panel(architectures, 'parameters, M', ({ parameters }) => parameters / 1e6),
+    panel(architectures, measure, 'multiply-adds, G', ({ multiplyAdds }) => multiplyAdds / 1e9),
+    panel(architectures, measure, 'parameters, M', ({ parameters }) => parameters / 1e6),
+    panel(
+      architectures,
+      measure,
+      'memory of a training step, GB',
+      (one) => (one.measuredBytes ?? one.trainingBytes) / 1e9,
+    ),
   ];
+  const width = panels.length * PANEL.width;
+  const height = PANEL.height + 14 + LEGEND_LINE * Math.ceil(architectures.length / panels.length);
   const legend = architectures.map(({ architecture, mean }, i) => {
-    const [x, y] = [PANEL.left + (i % 2) * PANEL.width, PANEL.height + 16 + LEGEND_LINE * Math.floor(i / 2)];
+    const [row, column] = [Math.floor(i / panels.length), i % panels.length];
+    const [x, y] = [PANEL.left + column * PANEL.width, PANEL.height + 16 + LEGEND_LINE * row];
     const score = mean === null ? 'no score' : `${(100 * mean).toFixed(1)} %`;
     return `${dot(x, y - 4, 5, colourOf(i))}${text(x + 12, y, `${architecture}, ${score}`, 'start')}`;
   });
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="mIoU against multiply-adds and parameters">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="${measure} against multiply-adds, parameters and memory">`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...panels.map((body, i) => `<g transform="translate(${i * PANEL.width} 0)">${body}</g>`),
     ...legend,
@@ -36,11 +46,13 @@ export function drawComparison(architectures: readonly ComparedArchitecture[]): 
 
 function panel(
   architectures: readonly ComparedArchitecture[],
+  measure: string,
   label: string,
   costOf: (architecture: ComparedArchitecture) => number,
 ): string {
   const scored = architectures.filter(({ mean }) => mean !== null);
-  const scoresOf = ({ runs }: ComparedArchitecture) => runs.flatMap(({ miou }) => (miou === null ? [] : [100 * miou]));
+  const scoresOf = ({ runs }: ComparedArchitecture) =>
+    runs.flatMap(({ score }) => (score === null ? [] : [100 * score]));
   const scores = scored.flatMap(scoresOf);
   const yTicks = roundTicks(...widened(scores), 5);
   const xTicks = roundTicks(0, Math.max(1e-6, ...architectures.map(costOf)), 5);
@@ -63,7 +75,7 @@ function panel(
     ].join('');
   });
   return [
-    text(PANEL.left, 18, 'mIoU, %', 'start'),
+    text(PANEL.left, 18, `${measure}, %`, 'start'),
     ...grid,
     `<path d="M${PANEL.left} ${PANEL.height - PANEL.bottom}H${PANEL.width - PANEL.right}" stroke="#222"/>`,
     ...across,

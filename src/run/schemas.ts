@@ -321,6 +321,10 @@ export const compareSchema = z.strictObject({
     'what every training may use',
   ),
   seeds: whole(1, 2, 'trainings of each architecture, with seeds from 0'),
+  measureMemory: switched(
+    false,
+    'also measures the memory of a training step of each architecture, in a process of its own',
+  ),
   name: setting(
     z.string().min(1).default('comparison'),
     'a text',

@@ -8,11 +8,15 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, NumericError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
+import { chooseDevice } from '../engine/device.ts';
 import { buildArchitecture } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
+import { estimateMemory } from '../models/memory.ts';
 import {
   type ComparedArchitecture,
+  type ComparedCost,
   type ComparedRun,
+  type ComparisonConditions,
   formatComparisonCsv,
   formatComparisonMarkdown,
   groupRuns,
@@ -27,6 +31,7 @@ import { settings } from '../run/presets.ts';
 import type { CompareConfig, TrainConfig } from '../run/schemas.ts';
 import { readArchitecture } from './architecture.ts';
 import { fileName } from './artifacts.ts';
+import { measureMemory } from './measureNetwork.ts';
 import { type RunWatcher, SILENT } from './runner.ts';
 import { trainSettings } from './settings.ts';
 import { networkOptions, trainRun } from './trainRun.ts';
@@ -48,11 +53,19 @@ export async function compareRuns(
 ): Promise<Comparison> {
   const plans = planRuns(config, shared);
   const dataset = await openDataSet(plans[0].training.data, { seed: plans[0].training.seed });
-  const costs = new Map(config.archs.map((name, i) => [name, costOf(name, plans[i * config.seeds].training, dataset)]));
+  const costs = new Map<string, ComparedCost>();
+  for (const [i, name] of config.archs.entries())
+    costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
   const runs: ComparedRun[] = [];
   const folder = join(resolve(config.runs), 'compare', config.name);
   mkdirSync(folder, { recursive: true });
-  const conditions = { data: dataset.name, budget: config.budget, size: sizeOf(plans[0].training, dataset) };
+  const conditions: ComparisonConditions = {
+    data: dataset.name,
+    budget: config.budget,
+    batch: plans[0].training.batch,
+    size: sizeOf(plans[0].training, dataset),
+    score: dataset.rank === 3 ? 'mean Dice' : 'mIoU',
+  };
   const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
   writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...resolved, ...config }));
   for (const [i, { architecture, training, path }] of plans.entries()) {
@@ -61,7 +74,7 @@ export async function compareRuns(
       progress: (share, note) => watcher.progress((i + share) / plans.length, `${told}  ${note}`),
       line: (text) => watcher.line(`${told}: ${text}`),
     });
-    const cost = costs.get(architecture) as NonNullable<ReturnType<typeof costs.get>>;
+    const cost = costs.get(architecture) as ComparedCost;
     runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
     // After every run, so that there is something to look at before the last.
     writeComparison(folder, runs, conditions);
@@ -129,21 +142,26 @@ async function trainOnce(training: TrainConfig, path: string, watcher: RunWatche
 
 const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(training, rank).crop;
 
-function costOf(name: string, training: TrainConfig, dataset: DataSet) {
+async function costOf(name: string, training: TrainConfig, dataset: DataSet, measured: boolean): Promise<ComparedCost> {
+  const { batch, threads } = training;
   const graph = buildArchitecture(readArchitecture(name), networkOptions(training, dataset));
-  const { parameters, multiplyAdds } = countNetwork(graph, sizeOf(training, dataset));
-  return { parameters, multiplyAdds };
+  const size = sizeOf(training, dataset);
+  const { parameters, multiplyAdds } = countNetwork(graph, size);
+  const { trainingBytes } = estimateMemory(graph, size, batch);
+  const task = { graph, batch, size, threads, device: chooseDevice(training.device), kind: 'training' } as const;
+  const measuredBytes = measured ? (await measureMemory(task)).bytes : null;
+  return { parameters, multiplyAdds, trainingBytes, measuredBytes };
 }
 
 function writeComparison(
   folder: string,
   runs: readonly ComparedRun[],
-  conditions: { data: string; budget: string; size: readonly number[] },
+  conditions: ComparisonConditions,
 ): Omit<Comparison, 'folder'> {
   const architectures = groupRuns(runs);
   const table = formatComparisonMarkdown(architectures, conditions);
   writeAtomically(join(folder, 'comparison.md'), table);
   writeAtomically(join(folder, 'comparison.csv'), formatComparisonCsv(runs));
-  writeAtomically(join(folder, 'comparison.svg'), drawComparison(architectures));
+  writeAtomically(join(folder, 'comparison.svg'), drawComparison(architectures, conditions));
   return { architectures, table };
 }

@@ -67,7 +67,7 @@ describe('ordinary networks on the command line', () => {
     const info = JSON.parse(espalier('info', run, 'size=[33, 33]', '--json'));
     expect(info.parameters).toBe(architectures[0].parameters);
     const evaluated = JSON.parse(espalier('evaluate', `run=${run}`, '--json'));
-    const best = architectures.find(({ runs }: { runs: { run: string }[] }) => runs[0].run.endsWith(run)).runs[0].miou;
+    const best = architectures.find(({ runs }: { runs: { run: string }[] }) => runs[0].run.endsWith(run)).runs[0].score;
     expect(evaluated.miou).toBeCloseTo(best, 6);
     expect(JSON.parse(espalier('predict', `run=${run}`, 'own/images/val/a.png', '--json')).pictures).toHaveLength(1);
 

@@ -40,7 +40,11 @@ describe('a comparison', () => {
     const lines: string[] = [];
     const watcher = { progress: () => undefined, line: (text: string) => void lines.push(text) };
     const archs = 'random:1:2x1,deeplabv3plus';
-    const first = await compareRuns(configOf({ archs, seeds: 1 }), [TINY], watcher);
+    const first = await compareRuns(configOf({ archs, seeds: 1, measureMemory: true }), [TINY], watcher);
+    for (const { trainingBytes, measuredBytes } of first.architectures) {
+      expect(trainingBytes).toBeGreaterThan(1e5);
+      expect(measuredBytes).toBeGreaterThan(1e5);
+    }
     expect(first.architectures.map(({ runs }) => runs.length)).toEqual([1, 1]);
     expect(lines.some((line) => line.includes('is done'))).toBe(false);
     const logs = first.architectures.flatMap(({ runs }) => runs.map(({ run }) => join(run, 'events.jsonl')));
@@ -55,8 +59,8 @@ describe('a comparison', () => {
         [0, 'done', 2],
         [1, 'done', 2],
       ]);
-      expect(mean).toBeCloseTo((runs[0].miou! + runs[1].miou!) / 2, 12);
-      expect(deviation).toBeCloseTo(Math.abs(runs[0].miou! - runs[1].miou!) / Math.SQRT2, 12);
+      expect(mean).toBeCloseTo((runs[0].score! + runs[1].score!) / 2, 12);
+      expect(deviation).toBeCloseTo(Math.abs(runs[0].score! - runs[1].score!) / Math.SQRT2, 12);
       expect(parameters).toBeGreaterThan(100);
     }
     const table = readFileSync(join(second.folder, 'comparison.md'), 'utf8');
@@ -87,15 +91,17 @@ describe('a comparison', () => {
 });
 
 describe('the table and the picture', () => {
-  const run = (architecture: string, seed: number, miou: number | null): ComparedRun => ({
+  const run = (architecture: string, seed: number, score: number | null): ComparedRun => ({
     architecture,
     seed,
     run: `runs/${architecture}-${seed}`,
-    status: miou === null ? 'diverged' : 'done',
-    miou,
-    pixelAccuracy: miou,
+    status: score === null ? 'diverged' : 'done',
+    score,
+    pixelAccuracy: score,
     parameters: 1e6,
     multiplyAdds: 2e9,
+    trainingBytes: 3e9,
+    measuredBytes: architecture === 'a' ? 2.5e9 : null,
     steps: 10,
     seconds: 3,
   });
@@ -108,24 +114,32 @@ describe('the table and the picture', () => {
       ['a', expect.closeTo(0.3, 12)],
       ['c|d', null],
     ]);
-    const text = formatComparisonMarkdown(grouped, { data: 'd', budget: '10steps', size: [33, 49] });
+    const text = formatComparisonMarkdown(grouped, {
+      data: 'd',
+      budget: '10steps',
+      batch: 4,
+      size: [33, 49],
+      score: 'mean Dice',
+    });
     const lines = text.trimEnd().split('\n');
-    expect(lines[4]).toBe('| b< | 50.00 | 50.00, – | 1.00 | 2.00 | 10 | seed 1 diverged |');
-    expect(lines[5]).toBe('| a | 30.00 ± 14.14 | 20.00, 40.00 | 1.00 | 2.00 | 10 |  |');
+    expect(lines[4]).toBe('| b< | 50.00 | 50.00, – | 1.00 | 2.00 | 3.000 | – | 10 | seed 1 diverged |');
+    expect(lines[5]).toBe('| a | 30.00 ± 14.14 | 20.00, 40.00 | 1.00 | 2.00 | 3.000 | 2.500 | 10 |  |');
+    expect(lines[2]).toContain('| mean Dice % (± standard deviation) |');
+    expect(lines[2]).toContain('| memory of a step of 4, GB | measured, GB |');
     expect(lines[6]).toContain('| c\\|d | – |');
     expect(parseCsv(formatComparisonCsv(runs)).rows[4].slice(0, 4)).toEqual(['b<', '1', 'diverged', '']);
   });
 
   it('keep every mark inside the panels, and escape names', () => {
-    const svg = drawComparison(grouped);
+    const svg = drawComparison(grouped, { score: 'mIoU' });
     expect(svg).toContain('b&lt;');
     expect(svg).not.toContain('b<');
     const marks = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)" r="2.5"/g)].map(([, x, y]) => [
       Number(x),
       Number(y),
     ]);
-    // Three scores in each of two panels.
-    expect(marks).toHaveLength(6);
+    // Three scores in each of three panels.
+    expect(marks).toHaveLength(9);
     for (const [x, y] of marks) {
       expect(x).toBeGreaterThan(56);
       expect(x).toBeLessThanOrEqual(416);
@@ -134,6 +148,6 @@ describe('the table and the picture', () => {
     }
     const [low, high] = [marks[1], marks[2]].map(([, y]) => y);
     expect(low).toBeGreaterThan(high);
-    expect(drawComparison(groupRuns([run('x', 0, null)]))).toContain('x, no score');
+    expect(drawComparison(groupRuns([run('x', 0, null)]), { score: 'mIoU' })).toContain('x, no score');
   });
 });
