@@ -102,9 +102,9 @@ export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').on
 
 /**
  * Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`.
- * Two choices of libtorch on the CPU are talked round, neither of which changes a value: a window of one element is called dilated, since on one
- * thread undilated ones take a path several times slower; a single small volume is computed as a batch of two, since alone it takes one a
- * hundred times slower.
+ * Two choices of libtorch on the CPU are talked round, neither of which changes a value: axes along which the window has one element are called
+ * dilated where the last two are such, since on one thread such windows take a path several times slower otherwise; a single small volume is
+ * computed as a batch of two, since alone it takes one a hundred times slower.
  */
 export const convolution = (
   x: Tensor,
@@ -115,7 +115,9 @@ export const convolution = (
   dilation: readonly number[],
   groups: number,
 ): Tensor => {
-  const rates = isPointwise(weight) ? dilation.map(() => 2) : dilation;
+  const rates = endsInPoint(weight)
+    ? dilation.map((rate, axis) => (weight.shape[axis + 2] === 1 ? 2 : rate))
+    : dilation;
   const apply = (input: Tensor) =>
     operator('aten::convolution').one(
       input,
@@ -137,7 +139,8 @@ export const convolution = (
 const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>
   batch === 1 && channels * depth * height <= 20_480 && device === 'cpu';
 
-const isPointwise = ({ shape }: Tensor): boolean => shape.every((length, axis) => axis < 2 || length === 1);
+/** Whether the window is one element wide along the last two axes, by which libtorch takes it for a 1x1. */
+const endsInPoint = ({ shape }: Tensor): boolean => shape.slice(-2).every((length) => length === 1);
 
 /** Normalisation per channel over batch and space; with `training` the running statistics are updated in place. */
 export const batchNorm = (

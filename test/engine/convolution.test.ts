@@ -22,3 +22,25 @@ it('of one small volume is that of its place in a batch, and so are its gradient
   ];
   expectGradients((x, weight) => op.convolution(x, weight, null, [1, 1, 1], [1, 1, 1], [1, 1, 1], 1), small);
 });
+
+it.each([[[1, 1, 1]], [[3, 1, 1]], [[1, 1, 3]]])('with the window %j is the one in the middle of a 3x3x3', (sides) => {
+  scope(() => {
+    const x = op.randn([2, 3, 4, 5, 6], generator.id, 'float64');
+    const weight = op.randn([4, 3, ...sides], generator.id, 'float64');
+    const cube = op.pad(
+      weight,
+      sides.toReversed().flatMap((side) => [(3 - side) / 2, (3 - side) / 2]),
+    );
+    const filter = (window: typeof x) =>
+      op.convolution(
+        x,
+        window,
+        null,
+        [1, 2, 1],
+        window.shape.slice(2).map((side) => (side - 1) / 2),
+        [1, 1, 1],
+        1,
+      );
+    expect(Math.max(...op.abs(op.subtract(filter(weight), filter(cube))).numbers())).toBeLessThan(1e-12);
+  });
+});
