@@ -181,6 +181,7 @@ export const autoDeepLabSearchSchema = z.strictObject({
     'cell weights shared by the edges into a node, or one set an edge',
   ),
   betaNormalisation: choice(['outgoing', 'incoming'], 'outgoing', 'moves sum to one leaving a node, or entering it'),
+  affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
     minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),

@@ -20,6 +20,8 @@ export interface SearchNetwork {
   objective(outputLoss: Tensor, ramp: number): Tensor;
   /** The logits of the architecture as plain numbers. */
   snapshot(): unknown;
+  /** What the user should know about how it computes, such as that a fast path is not taken. */
+  readonly notes?: readonly string[];
 }
 
 /** What the architecture looks like at the end of an epoch. */

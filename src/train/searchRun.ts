@@ -28,6 +28,7 @@ import {
   prepareMachine,
   type RunWatcher,
   SILENT,
+  tellNote,
   tellNotices,
   tellWarning,
   versions,
@@ -79,6 +80,7 @@ export async function searchRun(
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
     tellNotices(run, watcher);
+    if (!checkpoint) for (const message of network.notes ?? []) tellNote(message, log, watcher);
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
