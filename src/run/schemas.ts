@@ -149,6 +149,7 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
     'share of the samples that train weights; the rest trains the architecture',
   ),
   layers: whole(2, 12, 'layers of the trellis (L)'),
+  maximumSkipShare: share(1, 'ends the search when more of the decoded operators than this are skips; 1 never does'),
   classWeights,
   augmentation,
   ...volumes,

@@ -27,8 +27,8 @@ export interface SearchNetwork {
 /** What the architecture looks like at the end of an epoch. */
 export interface ArchitectureState {
   readonly genotype: Genotype;
-  /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. */
-  readonly metrics: Readonly<Record<string, number>>;
+  /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. `skipShare` is of the decoded operators. */
+  readonly metrics: Readonly<Record<string, number>> & { readonly skipShare: number };
   /** What the user should know, such as a search that collapses. */
   readonly warnings: readonly string[];
 }

@@ -45,6 +45,8 @@ export interface SearchSettings {
   readonly splitFraction: number;
   /** Images are searched on at 1 / reduction of their size. */
   readonly reduction: number;
+  /** Share of skips among the decoded operators above which the search ends; default 1, which never ends it. @paper darts-plus criterion 1: two skips of eight operators */
+  readonly maximumSkipShare?: number;
 }
 
 /** What an epoch of search found out. */
@@ -75,7 +77,7 @@ export interface SearchRecorder {
   epoch(event: SearchEpoch, progress: SearchProgress): Promise<void> | void;
 }
 
-/** Runs the search from where `search.progress` stands to the last epoch. */
+/** Runs the search from where `search.progress` stands to the last epoch, or to the one in which it collapses. */
 export async function runSearch(
   search: Search,
   job: {
@@ -94,7 +96,7 @@ export async function runSearch(
 ): Promise<void> {
   const { network, progress } = search;
   const { dataset, settings, device, loss, recorder, signal } = job;
-  const { epochs, warmupEpochs } = settings;
+  const { epochs, warmupEpochs, maximumSkipShare = 1 } = settings;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
     createLoader({ dataset, samples, ...settings, seed: settings.seed * 2 + stream });
@@ -108,7 +110,7 @@ export async function runSearch(
     checkLoss('the search', progress.health, value, compared);
   };
   try {
-    while (progress.epoch < epochs) {
+    while (progress.epoch < epochs && !progress.collapsed) {
       const { epoch, current } = progress;
       const active = epoch >= warmupEpochs;
       const others = active ? architectureData.batches(epoch, current.steps)[Symbol.asyncIterator]() : undefined;
@@ -142,6 +144,7 @@ export async function runSearch(
       const discrete = active ? await score(search, job, state.genotype) : null;
       progress.epoch++;
       progress.current = startOfEpoch();
+      progress.collapsed = active && state.metrics.skipShare > maximumSkipShare;
       await recorder.epoch(
         {
           ...state,

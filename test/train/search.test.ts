@@ -136,6 +136,30 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(storeSearch(second)).toEqual(storeSearch(whole));
   });
 
+  it('ends when more of the decoded operators than allowed are skips, and stays ended when it goes on from there', async () => {
+    const search = start();
+    const collapsing = { ...own, epochs: 4, maximumSkipShare: 0.5 };
+    const shares = [0.9, 0.4, 0.6, 0.1];
+    const ran: number[] = [];
+    const job = {
+      dataset,
+      settings: collapsing,
+      device: 'cpu',
+      loss: crossEntropy,
+      describe: (snapshot: unknown) => ({ ...describeState(snapshot), metrics: { skipShare: shares[ran.length] } }),
+      recorder: { epoch: ({ epoch }: SearchEpoch) => void ran.push(epoch) },
+    };
+    await runSearch(search, job);
+    // The first epoch is of the warm-up, in which nothing is decided.
+    expect(ran).toEqual([0, 1, 2]);
+    const resumed = start();
+    restoreSearch(resumed, structuredClone(storeSearch(search)));
+    await runSearch(resumed, job);
+    expect(ran).toEqual([0, 1, 2]);
+    await runSearch(start(), { ...job, settings: { ...collapsing, maximumSkipShare: 1 }, describe: describeState });
+    expect(ran.slice(3)).toEqual([0, 1, 2, 3]);
+  });
+
   it('skips a step without a finite loss, and ends as diverged when they come in a row', async () => {
     const search = start();
     const before = storeSearch(search);
