@@ -149,6 +149,10 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
     'share of the samples that train weights; the rest trains the architecture',
   ),
   layers: whole(2, 12, 'layers of the trellis (L)'),
+  secondOrder: switched(
+    false,
+    'the architecture descends the loss after the next step of the weights: DARTS of second order, with four passes in place of one',
+  ),
   maximumSkipShare: share(1, 'ends the search when more of the decoded operators than this are skips; 1 never does'),
   classWeights,
   augmentation,

@@ -72,12 +72,17 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
   const start = () =>
     createSearch(method, method.createSearchNetwork({ generator: new Generator(1).id, device: 'cpu' }, data));
 
-  async function run(search: ReturnType<typeof start>, stopAfter?: number, afterStep?: (step: number) => void) {
+  async function run(
+    search: ReturnType<typeof start>,
+    stopAfter?: number,
+    afterStep?: (step: number) => void,
+    settings: SearchSettings = own,
+  ) {
     const epochs: SearchEpoch[] = [];
     const losses: number[] = [];
     await runSearch(search, {
       dataset,
-      settings: own,
+      settings,
       device: 'cpu',
       loss: crossEntropy,
       describe: describeState,
@@ -158,6 +163,21 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(ran).toEqual([0, 1, 2]);
     await runSearch(start(), { ...job, settings: { ...collapsing, maximumSkipShare: 1 }, describe: describeState });
     expect(ran.slice(3)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('moves the architecture elsewhere with steps of second order, and goes on with them exactly', async () => {
+    const second = { ...own, secondOrder: true, evaluateSamples: 0 };
+    const [first, whole] = [start(), start()];
+    await run(first, undefined, undefined, { ...second, secondOrder: false });
+    const { losses } = await run(whole, undefined, undefined, second);
+    expect(whole.network.snapshot()).not.toEqual(first.network.snapshot());
+    const stopped = start();
+    const { losses: early } = await run(stopped, 2, undefined, second);
+    const resumed = start();
+    restoreSearch(resumed, structuredClone(storeSearch(stopped)));
+    const { losses: late } = await run(resumed, undefined, undefined, second);
+    expect([...early, ...late]).toEqual(losses);
+    expect(storeSearch(resumed)).toEqual(storeSearch(whole));
   });
 
   it('skips a step without a finite loss, and ends as diverged when they come in a row', async () => {
