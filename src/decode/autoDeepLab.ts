@@ -15,7 +15,12 @@ import { viterbi } from './viterbi.ts';
 export interface ArchitectureLogits {
   readonly alpha: readonly (readonly number[])[];
   readonly beta: readonly (readonly (readonly (number | null)[])[])[];
+  /** Default: outgoing. */
+  readonly betaNormalisation?: BetaNormalisation;
 }
+
+/** Which moves sum to one: those that leave a node (the paper), or those that enter it. */
+export type BetaNormalisation = 'outgoing' | 'incoming';
 
 /** What the logits do not say. */
 export interface DecodeOptions {
@@ -25,20 +30,23 @@ export interface DecodeOptions {
   readonly provenance?: Readonly<Record<string, string>>;
 }
 
-/** Softmax of the moves that leave each node; 0 where there is no edge. @paper auto-deeplab eq. 7 */
-export const moveProbabilities = (beta: ArchitectureLogits['beta']): number[][][] =>
-  beta.map((levels) =>
-    levels.map((moves) => {
-      if (moves.every((logit) => logit === null)) return moves.map(() => 0);
-      return softmax(moves.map((logit) => logit ?? -Infinity));
-    }),
-  );
+type Moves = Pick<ArchitectureLogits, 'beta' | 'betaNormalisation'>;
+
+/** Softmax of the moves, `[layers][level left][move]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
+export const moveProbabilities = (logits: Moves): number[][][] => normaliseMoves(logits, softmax, 0);
+
+/** The distributions that the moves are drawn from, one a node that has a choice. */
+export const moveChoices = ({ beta, betaNormalisation }: Moves): number[][] =>
+  beta
+    .flatMap((levels) => (betaNormalisation === 'incoming' ? turned(withoutNulls(levels)) : withoutNulls(levels)))
+    .filter((row) => row.filter((logit) => logit !== -Infinity).length > 1)
+    .map(softmax);
 
 /** The most probable path: one level per layer. Ties go to the finer level. Works on log probabilities, which do not underflow. */
-export function decodePath(beta: ArchitectureLogits['beta']): number[] {
-  const scores = beta.map((levels) => levels.map((moves) => logSoftmax(moves.map((logit) => logit ?? -Infinity))));
+export function decodePath(logits: Moves): number[] {
+  const scores = normaliseMoves(logits, logSoftmax, -Infinity);
   const { states } = viterbi({
-    stages: beta.length,
+    stages: scores.length,
     states: LEVELS,
     start: 0,
     score: (transition, from, to) => scores[transition][from][to - from + 1] ?? -Infinity,
@@ -46,14 +54,35 @@ export function decodePath(beta: ArchitectureLogits['beta']): number[] {
   return [...states];
 }
 
+/** `normalise` over the moves that share a node; `absent` where there is no edge. */
+const normaliseMoves = (
+  { beta, betaNormalisation }: Moves,
+  normalise: (row: readonly number[]) => number[],
+  absent: number,
+): number[][][] =>
+  beta.map((levels) => {
+    const normalised = (rows: number[][]) =>
+      rows.map((row) => (row.every((logit) => logit === -Infinity) ? row.map(() => absent) : normalise(row)));
+    const rows = withoutNulls(levels);
+    return betaNormalisation === 'incoming' ? turned(normalised(turned(rows)), absent) : normalised(rows);
+  });
+
+const withoutNulls = (levels: Moves['beta'][number]): number[][] =>
+  levels.map((moves) => moves.map((logit) => logit ?? -Infinity));
+
+/** Rows by node left `[level][move: finer, same, coarser]` as rows by node entered `[level][origin: finer, same, coarser]`; its own inverse. */
+const turned = (rows: readonly (readonly number[])[], absent = -Infinity): number[][] =>
+  rows.map((_, level) => [0, 1, 2].map((k) => rows[level - 1 + k]?.[2 - k] ?? absent));
+
 /** The network that the logits stand for. */
 export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOptions): AutoDeepLabGenotype {
   const blocks = blocksOf(logits.alpha.length) as number;
-  return createGenotype({ ...options, path: decodePath(logits.beta), cell: decodeCell(logits.alpha, blocks) });
+  return createGenotype({ ...options, path: decodePath(logits), cell: decodeCell(logits.alpha, blocks) });
 }
 
 /** Logits from untrusted tables `alpha` `[edges][8]` and `beta` `[layers][4][3]`, null where there is no edge. */
-export function parseAutoDeepLabLogits({ alpha, beta }: Record<string, unknown>, fail: Fail): ArchitectureLogits {
+export function parseAutoDeepLabLogits(file: Record<string, unknown>, fail: Fail): ArchitectureLogits {
+  const { alpha, beta, betaNormalisation } = file;
   const rows = Array.isArray(alpha) ? alpha : fail('alpha is missing');
   if (blocksOf(rows.length) === undefined)
     fail(`alpha has ${rows.length} rows`, 'a cell of B blocks has B (B + 3) / 2 edges: 2, 5, 9, 14, 20, ...');
@@ -80,5 +109,9 @@ export function parseAutoDeepLabLogits({ alpha, beta }: Record<string, unknown>,
       });
     });
   });
-  return { alpha: rows as number[][], beta: transitions as (number | null)[][][] };
+  const logits = { alpha: rows as number[][], beta: transitions as (number | null)[][][] };
+  if (betaNormalisation === undefined) return logits;
+  if (betaNormalisation !== 'outgoing' && betaNormalisation !== 'incoming')
+    return fail(`betaNormalisation is ${show(betaNormalisation)}, expected "outgoing" or "incoming"`);
+  return { ...logits, betaNormalisation };
 }

@@ -85,12 +85,29 @@ export function clipGradients(gradients: readonly (Tensor | null)[], limit: numb
   return noGrad(() =>
     scope(() => {
       const present = gradients.filter((gradient): gradient is Tensor => gradient !== null);
-      const norms = foreach('norm.Scalar', present, 2);
-      const total = operator('aten::linalg_vector_norm').one(operator('aten::stack').one(norms, 0), 2).item();
+      const total = jointNorm(present);
       if (total > limit) foreachInPlace('mul_.Scalar', present, limit / (total + 1e-6));
       return total;
     }),
   );
+}
+
+/** The 2-norm of all elements of all tensors; 0 of none. */
+export function jointNorm(tensors: readonly Tensor[]): number {
+  if (tensors.length === 0) return 0;
+  return noGrad(() =>
+    scope(() => {
+      const norms = foreach('norm.Scalar', tensors, 2);
+      return operator('aten::linalg_vector_norm').one(operator('aten::stack').one(norms, 0), 2).item();
+    }),
+  );
+}
+
+/** Adds `factor` times each direction to its tensor, in place; null is no direction. */
+export function addScaled(tensors: readonly Tensor[], directions: readonly (Tensor | null)[], factor: number): void {
+  const moved = tensors.filter((_, i) => directions[i] !== null);
+  const present = directions.filter((direction): direction is Tensor => direction !== null);
+  if (moved.length > 0) update(() => foreachInPlace('add_.List', moved, present, factor));
 }
 
 interface Group {

@@ -41,6 +41,8 @@ export type RunEventBody =
       /** Tables of logits, nested lists in the order of the search space: alpha and beta of Auto-DeepLab, edges and ops of DiNTS. */
       readonly alpha?: unknown;
       readonly beta?: unknown;
+      /** Which moves of beta sum to one, where they are not those that leave a node. */
+      readonly betaNormalisation?: unknown;
       readonly edges?: unknown;
       readonly ops?: unknown;
       /** Mean entropies in nats by what they are of: operators, moves, patterns. */

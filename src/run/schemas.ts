@@ -149,6 +149,11 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
     'share of the samples that train weights; the rest trains the architecture',
   ),
   layers: whole(2, 12, 'layers of the trellis (L)'),
+  secondOrder: switched(
+    false,
+    'the architecture descends the loss after the next step of the weights: DARTS of second order, with four passes in place of one',
+  ),
+  maximumSkipShare: share(1, 'ends the search when more of the decoded operators than this are skips; 1 never does'),
   classWeights,
   augmentation,
   ...volumes,
@@ -181,6 +186,7 @@ export const autoDeepLabSearchSchema = z.strictObject({
     'cell weights shared by the edges into a node, or one set an edge',
   ),
   betaNormalisation: choice(['outgoing', 'incoming'], 'outgoing', 'moves sum to one leaving a node, or entering it'),
+  affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
     minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),

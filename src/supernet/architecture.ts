@@ -18,6 +18,8 @@ export interface ArchitectureSnapshot {
   readonly alpha: number[][];
   /** `[transitions][level left][move]`, null where there is no edge; moves are finer, same, coarser. */
   readonly beta: (number | null)[][][];
+  /** Left out when it is outgoing. */
+  readonly betaNormalisation?: BetaNormalisation;
 }
 
 /** Which moves sum to one: those that leave a node (the paper), or those that enter it. */
@@ -74,6 +76,7 @@ export function createArchitectureParameters(
         method: 'auto-deeplab',
         alpha: rows(op.detach(alpha).numbers(), OPERATOR_NAMES.length),
         beta: Array.from({ length: layers }, (_, t) => moves.slice(t * LEVELS, (t + 1) * LEVELS)),
+        ...(betaNormalisation === 'outgoing' ? {} : { betaNormalisation }),
       };
     },
   };

@@ -72,11 +72,19 @@ export function createCell(
     memory?: 'fast' | 'small';
     /** Default: true. */
     fused?: boolean;
+    /** Default: false. */
+    affineNorms?: boolean;
   },
 ): Cell {
-  const { rank, blocks, channels, atrous } = options;
+  const { rank, blocks, channels, atrous, affineNorms: affine } = options;
   const states = Array.from({ length: blocks + 1 }, (_, state) =>
-    createStateOperators(set.child(`state${state}`), { rank, channels, atrous, readers: readersOf(state, blocks) }),
+    createStateOperators(set.child(`state${state}`), {
+      rank,
+      channels,
+      atrous,
+      affine,
+      readers: readersOf(state, blocks),
+    }),
   );
   const weights = states.flatMap((state) => state.weights);
   const cellOutput: Cell['cellOutput'] = (last, beforeLast, probabilities) => {
@@ -94,7 +102,7 @@ export function createCell(
   return {
     cellOutput,
     resolutionState(lasts, beforeLast, moves, probabilities) {
-      if (options.fused !== false && isFusible(beforeLast))
+      if (options.fused !== false && !affine && isFusible(beforeLast))
         return fusedResolutionState(lasts, beforeLast, moves, probabilities.table, weights, {
           blocks,
           atrous,

@@ -7,7 +7,7 @@ import { fanInUniform } from '../nn/initialisers.ts';
 import { convolution, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { LEVELS } from '../space/trellis.ts';
-import { searchNormalise } from './mixedOp.ts';
+import { searchNorm } from './searchNorm.ts';
 
 /** Maps the states of the last layer by level to logits of spatial `size`; levels without a state are left out. */
 export type SearchHead = (states: ReadonlyMap<number, Tensor>, size: readonly number[], pass: Pass) => Tensor;
@@ -15,9 +15,9 @@ export type SearchHead = (states: ReadonlyMap<number, Tensor>, size: readonly nu
 /** Creates one head per stride: 1x1, 3x3 at rate 96 / stride, image pooling; concatenated, 1x1 to classes. */
 export function createSearchHead(
   set: ParameterSet,
-  options: { rank: Rank; classes: number; layers: number; filters: number; blocks: number },
+  options: { rank: Rank; classes: number; layers: number; filters: number; blocks: number; affineNorms?: boolean },
 ): SearchHead {
-  const { rank, classes, filters, blocks, layers } = options;
+  const { rank, classes, filters, blocks, layers, affineNorms } = options;
   const levels = Array.from({ length: Math.min(LEVELS, layers + 1) }, (_, level) => level);
   const heads = levels.map((level) => {
     const own = set.child(`level${level}`);
@@ -25,7 +25,11 @@ export function createSearchHead(
     const same = { rank, inputs: channels, outputs: channels };
     const rate = 96 / (4 * 2 ** level);
     const branch = (name: string, kernel: number, dilation: number) =>
-      sequence(convolution(own.child(name), { ...same, kernel, dilation }), searchNormalise, relu);
+      sequence(
+        convolution(own.child(name), { ...same, kernel, dilation }),
+        searchNorm(own.child(name).child('norm'), channels, affineNorms),
+        relu,
+      );
     const pointwise = branch('pointwise', 1, 1);
     const atrous = branch('atrous', 3, rate);
     // No norm over a single value per channel and picture: pooling goes through convolution and ReLU alone.

@@ -18,18 +18,33 @@ export interface SeparableWeights {
 /** Weights of the operators of an edge that have any: two pairs for separable ones, a dense kernel or one pair for atrous ones. */
 export type EdgeWeights = Readonly<Partial<Record<OperatorName, readonly SeparableWeights[] | Tensor>>>;
 
+/** Scale and shift of a norm, `[channels]` each. */
+export interface Affine {
+  readonly scale: Tensor;
+  readonly shift: Tensor;
+}
+
+/** Scales and shifts of an edge's operators, one for each of their convolutions' norms; empty where norms have none. */
+export type EdgeAffines = Readonly<Partial<Record<OperatorName, readonly Affine[]>>>;
+
 /** Epsilon of every norm of the search. */
 export const SEARCH_EPSILON = 1e-5;
 
-/** Norm of the search: batch statistics always, no learned scale or shift, so that alphas are comparable. */
-export const searchNormalise = (x: Tensor): Tensor => op.batchNorm(x, null, null, null, null, true, 0, SEARCH_EPSILON);
+/** Norm of the search: batch statistics always. By default without scale and shift, so that alphas are comparable. */
+export const searchNormalise = (x: Tensor, affine?: Affine): Tensor =>
+  op.batchNorm(x, affine?.scale ?? null, affine?.shift ?? null, null, null, true, 0, SEARCH_EPSILON);
 
 /** `sum_k p_k o_k(x)`; zero is never computed. @paper auto-deeplab eq. 2 */
-export function mixedOp(x: Tensor, weights: EdgeWeights, probabilities: readonly Tensor[]): Tensor {
+export function mixedOp(
+  x: Tensor,
+  weights: EdgeWeights,
+  probabilities: readonly Tensor[],
+  affines: EdgeAffines = {},
+): Tensor {
   let sum: Tensor | undefined;
   OPERATOR_NAMES.forEach((name, k) => {
     if (name === 'zero') return;
-    const output = applyOperator(name, x, weights);
+    const output = applyOperator(name, x, weights, affines);
     sum =
       sum === undefined
         ? op.multiply(output, probabilities[k])
@@ -38,16 +53,24 @@ export function mixedOp(x: Tensor, weights: EdgeWeights, probabilities: readonly
   return sum as Tensor;
 }
 
-/** One operator at stride 1, as the search runs it. */
-export function applyOperator(name: Exclude<OperatorName, 'zero'>, x: Tensor, weights: EdgeWeights): Tensor {
+/** One operator at stride 1, as the search runs it. Norms of pools never have scale and shift, as in DARTS. */
+export function applyOperator(
+  name: Exclude<OperatorName, 'zero'>,
+  x: Tensor,
+  weights: EdgeWeights,
+  affines: EdgeAffines = {},
+): Tensor {
   const { kind, kernel } = OPERATORS[name];
-  const own = weights[name];
+  const [own, affine = []] = [weights[name], affines[name]];
   switch (kind) {
     case 'separable':
-      return (own as readonly SeparableWeights[]).reduce((value, pair) => separable(value, pair, kernel, 1), x);
+      return (own as readonly SeparableWeights[]).reduce(
+        (value, pair, i) => separable(value, pair, kernel, 1, affine[i]),
+        x,
+      );
     case 'atrous':
-      if (Array.isArray(own)) return separable(x, own[0], kernel, 2);
-      return searchNormalise(convolve(op.relu(x), own as Tensor, kernel, 2, 1));
+      if (Array.isArray(own)) return separable(x, own[0], kernel, 2, affine[0]);
+      return searchNormalise(convolve(op.relu(x), own as Tensor, kernel, 2, 1), affine[0]);
     case 'averagePool':
       return searchNormalise(op.averagePool(x, kernel, 1, samePadding(kernel, 1)));
     case 'maxPool':
@@ -60,9 +83,15 @@ export function applyOperator(name: Exclude<OperatorName, 'zero'>, x: Tensor, we
 }
 
 /** ReLU, depthwise, pointwise, norm. */
-function separable(x: Tensor, { depthwise, pointwise }: SeparableWeights, kernel: number, dilation: number): Tensor {
+function separable(
+  x: Tensor,
+  { depthwise, pointwise }: SeparableWeights,
+  kernel: number,
+  dilation: number,
+  affine?: Affine,
+): Tensor {
   const filtered = convolve(op.relu(x), depthwise, kernel, dilation, x.shape[1]);
-  return searchNormalise(convolve(filtered, pointwise, 1, 1, 1));
+  return searchNormalise(convolve(filtered, pointwise, 1, 1, 1), affine);
 }
 
 /** Convolution at stride 1 that keeps the size, of any rank. */

@@ -15,7 +15,7 @@ import {
 } from './architecture.ts';
 import { type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
 import { createSearchHead } from './head.ts';
-import { searchNormalise } from './mixedOp.ts';
+import { searchNorm } from './searchNorm.ts';
 
 /** The shape of a supernet; defaults of the paper: 12 layers, 8 filters, 5 blocks, dense atrous operators. */
 export interface SupernetOptions {
@@ -34,6 +34,8 @@ export interface SupernetOptions {
   memory?: 'fast' | 'small';
   /** Default: outgoing, as in the paper. */
   betaNormalisation?: BetaNormalisation;
+  /** Norms after convolutions learn scale and shift, in the stem, the cells and the heads; fused cells have no such norms. Default: false, as in DARTS. */
+  affineNorms?: boolean;
   /** Channels of the three stem convolutions, strides 2, 1, 2. Default: 2.5, 2.5 and 5 times the filters. */
   stem?: readonly [number, number, number];
 }
@@ -51,11 +53,11 @@ export interface Supernet {
 
 /** Creates weights and architecture parameters; the two live in sets of their own, so that no optimiser takes both. */
 export function createSupernet(origin: ParameterSet['origin'], options: SupernetOptions): Supernet {
-  const { rank, inputs, blocks, filters, layers } = options;
+  const { blocks, filters, layers } = options;
   const parameters = new ParameterSet(origin);
   const architecture = createArchitectureParameters(new ParameterSet(origin), options);
   const stemChannels = options.stem ?? [Math.round(2.5 * filters), Math.round(2.5 * filters), 5 * filters];
-  const stem = createStem(parameters.child('stem'), rank, inputs, stemChannels);
+  const stem = createStem(parameters.child('stem'), options, stemChannels);
   const head = createSearchHead(parameters.child('head'), options);
   const sources = sourcesOf(options, stemChannels);
   const nodes = trellisNodes(layers).map(({ layer, level }) =>
@@ -115,7 +117,7 @@ function createNode(
   options: SupernetOptions,
   sources: Sources,
 ): TrellisNode {
-  const { rank, filters, cellWeights } = options;
+  const { filters, cellWeights } = options;
   const channels = filters * 2 ** level;
   const incoming = trellisEdges(options.layers).filter((edge) => edge.layer === layer - 1 && edge.to === level);
   const shared = cellWeights === 'perNode' ? createCell(set.child('cell'), { ...options, channels }) : undefined;
@@ -123,12 +125,12 @@ function createNode(
     ? []
     : incoming.map(({ from }) => createCell(set.child(`cell.from${from}`), { ...options, channels }));
   const inputs = incoming.map(({ from }) =>
-    createInput(set.child(`last.from${from}`), rank, sources[layer].get(from) as number, channels, from, level),
+    createInput(set.child(`last.from${from}`), options, sources[layer].get(from) as number, channels, from, level),
   );
   const earlier = closestLevel(sources[layer - 1], level);
   const beforeLast = createInput(
     set.child('beforeLast'),
-    rank,
+    options,
     sources[layer - 1].get(earlier) as number,
     channels,
     earlier,
@@ -168,7 +170,14 @@ function closestLevel(available: ReadonlyMap<number, unknown>, level: number): n
  * Brings a state to the channels and the level of a cell: ReLU, convolution, norm. Down a level with a strided 3x3, further down with a strided 1x1,
  * up by bilinear doubling before the 1x1.
  */
-function createInput(set: ParameterSet, rank: Rank, inputs: number, channels: number, from: number, to: number): Layer {
+function createInput(
+  set: ParameterSet,
+  { rank, affineNorms }: SupernetOptions,
+  inputs: number,
+  channels: number,
+  from: number,
+  to: number,
+): Layer {
   const steps = to - from;
   const layers = [
     relu,
@@ -179,7 +188,7 @@ function createInput(set: ParameterSet, rank: Rank, inputs: number, channels: nu
       kernel: steps === 1 ? 3 : 1,
       stride: steps > 0 ? 2 ** steps : 1,
     }),
-    searchNormalise,
+    searchNorm(set.child('norm'), channels, affineNorms),
   ];
   if (steps >= 0) return sequence(...layers);
   const double: Layer = (x) =>
@@ -192,14 +201,13 @@ function createInput(set: ParameterSet, rank: Rank, inputs: number, channels: nu
 
 function createStem(
   set: ParameterSet,
-  rank: Rank,
-  inputs: number,
+  { rank, inputs, affineNorms }: SupernetOptions,
   channels: readonly number[],
 ): (images: Tensor, pass: Pass) => [Tensor, Tensor] {
   const layer = (name: string, from: number, to: number, stride: number) =>
     sequence(
       convolution(set.child(name), { rank, inputs: from, outputs: to, kernel: 3, stride }),
-      searchNormalise,
+      searchNorm(set.child(name).child('norm'), to, affineNorms),
       relu,
     );
   const first = layer('0', inputs, channels[0], 2);

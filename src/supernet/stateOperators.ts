@@ -5,11 +5,19 @@
  */
 import * as op from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
-import { fanInUniform } from '../nn/initialisers.ts';
+import { constant, fanInUniform } from '../nn/initialisers.ts';
 import { type Rank, samePadding } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { OPERATOR_NAMES, OPERATORS, type OperatorName } from '../space/operators.ts';
-import { convolve, type EdgeWeights, SEARCH_EPSILON, type SeparableWeights, searchNormalise } from './mixedOp.ts';
+import {
+  type Affine,
+  convolve,
+  type EdgeAffines,
+  type EdgeWeights,
+  SEARCH_EPSILON,
+  type SeparableWeights,
+  searchNormalise,
+} from './mixedOp.ts';
 
 /** All mixed operators on one state of a cell. */
 export interface StateOperators {
@@ -20,6 +28,8 @@ export interface StateOperators {
   contributions(x: Tensor, probabilities: Tensor): Tensor;
   /** The weights of one reader's edge, as views: what `mixedOp` takes. */
   edgeWeights(reader: number): EdgeWeights;
+  /** Scales and shifts of one reader's edge, as views. */
+  edgeAffines(reader: number): EdgeAffines;
   /** All weights, operator by operator; of a pair the depthwise one first. */
   readonly weights: readonly Tensor[];
 }
@@ -29,9 +39,16 @@ type Grouped = readonly SeparableWeights[] | Tensor;
 /** Creates the weights of the edges from one state to `readers` blocks. */
 export function createStateOperators(
   set: ParameterSet,
-  options: { rank: Rank; channels: number; readers: number; atrous: 'dense' | 'separable' },
+  options: {
+    rank: Rank;
+    channels: number;
+    readers: number;
+    atrous: 'dense' | 'separable';
+    /** Norms after convolutions learn scale and shift. Default: false. */
+    affine?: boolean;
+  },
 ): StateOperators {
-  const { rank, channels, readers, atrous } = options;
+  const { rank, channels, readers, atrous, affine = false } = options;
   const ones = Array<number>(rank).fill(1);
   const wide = readers * channels;
   const initialise = fanInUniform(2);
@@ -54,6 +71,13 @@ export function createStateOperators(
       );
     }
   }
+  const affines = new Map<OperatorName, readonly Affine[]>();
+  if (affine)
+    for (const [name, own] of weights)
+      affines.set(
+        name,
+        (Array.isArray(own) ? own : [own]).map((_, i) => createAffine(set.child(name).child(`norm${i}`), wide)),
+      );
   const pool = createPools(set.origin.device, rank, channels);
   return {
     weights: [...weights.values()].flatMap((own) =>
@@ -69,32 +93,35 @@ export function createStateOperators(
         kernel: number,
         dilation: number,
         scale: Tensor | null,
+        affine?: Affine,
       ) => {
         const filtered = convolve(value, depthwise, kernel, dilation, wide);
-        return normalise(convolve(filtered, pointwise, 1, 1, readers), scale);
+        return normalise(convolve(filtered, pointwise, 1, 1, readers), scale, affine);
       };
       let sum = mixShared(x, pool(x), probabilities, channels);
       for (const [name, own] of weights) {
         const { kernel } = OPERATORS[name];
         const dilation = OPERATORS[name].kind === 'atrous' ? 2 : 1;
+        const [first, second] = affines.get(name) ?? [];
         let output: Tensor;
         if (!Array.isArray(own))
-          output = normalise(convolve(rectified, own as Tensor, kernel, dilation, 1), scaleOf(name));
-        else if (own.length === 1) output = pair(repeated, own[0], kernel, dilation, scaleOf(name));
+          output = normalise(convolve(rectified, own as Tensor, kernel, dilation, 1), scaleOf(name), first);
+        else if (own.length === 1) output = pair(repeated, own[0], kernel, dilation, scaleOf(name), first);
         else
           output = pair(
-            op.relu(pair(repeated, own[0], kernel, dilation, null)),
+            op.relu(pair(repeated, own[0], kernel, dilation, null, first)),
             own[1],
             kernel,
             dilation,
             scaleOf(name),
+            second,
           );
         sum = op.add(sum, output);
       }
       return sum;
     },
     edgeWeights(reader) {
-      const rows = (weight: Tensor) => op.slice(weight, 0, reader * channels, (reader + 1) * channels);
+      const rows = rowsOf(reader, channels);
       return Object.fromEntries(
         [...weights].map(([name, own]) => [
           name,
@@ -104,11 +131,34 @@ export function createStateOperators(
         ]),
       );
     },
+    edgeAffines(reader) {
+      const rows = rowsOf(reader, channels);
+      return Object.fromEntries(
+        [...affines].map(([name, own]) => [
+          name,
+          own.map(({ scale, shift }) => ({ scale: rows(scale), shift: rows(shift) })),
+        ]),
+      );
+    },
   };
 }
 
-const normalise = (x: Tensor, scale: Tensor | null): Tensor =>
-  op.batchNorm(x, scale, null, null, null, true, 0, SEARCH_EPSILON);
+/** What belongs to one reader, as a view. */
+const rowsOf =
+  (reader: number, channels: number) =>
+  (weight: Tensor): Tensor =>
+    op.slice(weight, 0, reader * channels, (reader + 1) * channels);
+
+const createAffine = (set: ParameterSet, channels: number): Affine => ({
+  scale: set.weight('scale', [channels], constant(1), { decay: false }),
+  shift: set.weight('shift', [channels], constant(0), { decay: false }),
+});
+
+/** Norm of the search, then `scale`, both in one pass over the data. */
+function normalise(x: Tensor, scale: Tensor | null, affine?: Affine): Tensor {
+  const both = (own: Tensor | undefined) => (own && scale ? op.multiply(own, scale) : (own ?? null));
+  return op.batchNorm(x, affine ? both(affine.scale) : scale, both(affine?.shift), null, null, true, 0, SEARCH_EPSILON);
+}
 
 /** Column `operator` of `[readers, operators]`, each value repeated for the channels of its reader. */
 function perChannel(probabilities: Tensor, operator: number, channels: number): Tensor {

@@ -19,6 +19,8 @@ export interface AutoDeepLabSettings {
   readonly atrous: 'dense' | 'separable';
   readonly cellWeights: 'perNode' | 'perEdge';
   readonly betaNormalisation: 'outgoing' | 'incoming';
+  /** Default: false. */
+  readonly affineNorms?: boolean;
   readonly stemFilters?: number;
   readonly weights: {
     readonly learningRate: number;
@@ -53,6 +55,7 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
       // Nothing is asked beside a low loss.
       objective: (outputLoss) => outputLoss,
       snapshot: supernet.architecture.snapshot,
+      notes: composedNotes(settings, rank),
     };
   },
   optimise({ weights, architecture }) {
@@ -77,9 +80,16 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
     const genotype = decodeAutoDeepLab(parameters, { filters, atrous, rank });
     const metrics = {
       operatorEntropy: operatorEntropy(parameters.alpha),
-      moveEntropy: moveEntropy(parameters.beta),
+      moveEntropy: moveEntropy(parameters),
       skipShare: skipShare(genotype),
     };
     return { genotype, metrics, warnings: skipWarnings(metrics.skipShare) };
   },
 });
+
+/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
+function composedNotes({ affineNorms, fused = true }: AutoDeepLabSettings, rank: 2 | 3): string[] {
+  const asked = Object.entries({ affineNorms }).flatMap(([name, on]) => (on ? [name] : []));
+  if (rank === 3 || !fused || asked.length === 0) return [];
+  return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
+}

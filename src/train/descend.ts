@@ -29,14 +29,24 @@ export function descend(
   return withFrozen(frozen, () =>
     scope(() => {
       const { result, slopes } = addGradients(losses, trained);
-      if (!Number.isFinite(result)) return Number.NaN;
-      // Without a limit the norm is taken all the same: it is what tells a gradient that is not finite.
-      const norm = clipGradients(slopes, clip > 0 ? clip : Number.POSITIVE_INFINITY);
-      if (!Number.isFinite(norm)) return Number.NaN;
-      optimiser.step(slopes, learningRate);
-      return result;
+      return applyGradients({ optimiser, clip }, learningRate, result, slopes);
     }),
   );
+}
+
+/** A step of the optimiser with gradients that are there; the result as of `descend`. */
+export function applyGradients(
+  { optimiser, clip }: Pick<Descent, 'optimiser' | 'clip'>,
+  learningRate: number,
+  result: number,
+  slopes: readonly (Tensor | null)[],
+): number {
+  if (!Number.isFinite(result)) return Number.NaN;
+  // Without a limit the norm is taken all the same: it is what tells a gradient that is not finite.
+  const norm = clipGradients(slopes, clip > 0 ? clip : Number.POSITIVE_INFINITY);
+  if (!Number.isFinite(norm)) return Number.NaN;
+  optimiser.step(slopes, learningRate);
+  return result;
 }
 
 /** The sum of the losses and its gradients, which are incomplete where the sum is not finite. */

@@ -9,6 +9,7 @@ import { descend } from './descend.ts';
 import { trainingDescent, trainingLosses } from './retrain.ts';
 import type { PreparedSearch } from './searchRun.ts';
 import { searchDescents, searchLoss, splitHalves } from './searchSteps.ts';
+import { descendUnrolled } from './secondOrder.ts';
 import { createLoss, searchSettings, trainSettings } from './settings.ts';
 import type { PreparedTraining } from './trainRun.ts';
 
@@ -36,9 +37,11 @@ export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfi
   const loss = await createLoss(dataset, config, device);
   const { learn, adapt } = searchDescents(search);
   // A learning rate of 0: what is measured is not changed.
-  const weightSeconds = secondsOf(() => descend(learn, 0, () => searchLoss(search.network, batch, device, loss)));
+  const training = () => searchLoss(search.network, batch, device, loss);
+  const weightSeconds = secondsOf(() => descend(learn, 0, training));
+  const validation = () => search.network.objective(training(), 1);
   const adaptSeconds = secondsOf(() =>
-    descend(adapt, 0, () => search.network.objective(searchLoss(search.network, batch, device, loss), 1)),
+    config.secondOrder ? descendUnrolled(adapt, 0, { training, validation, rate: 0 }) : descend(adapt, 0, validation),
   );
   const { epochs, warmupEpochs } = config;
   return {

@@ -20,13 +20,15 @@ export interface SearchNetwork {
   objective(outputLoss: Tensor, ramp: number): Tensor;
   /** The logits of the architecture as plain numbers. */
   snapshot(): unknown;
+  /** What the user should know about how it computes, such as that a fast path is not taken. */
+  readonly notes?: readonly string[];
 }
 
 /** What the architecture looks like at the end of an epoch. */
 export interface ArchitectureState {
   readonly genotype: Genotype;
-  /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. */
-  readonly metrics: Readonly<Record<string, number>>;
+  /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. `skipShare` is of the decoded operators. */
+  readonly metrics: Readonly<Record<string, number>> & { readonly skipShare: number };
   /** What the user should know, such as a search that collapses. */
   readonly warnings: readonly string[];
 }

@@ -45,6 +45,12 @@ export function tellNotices({ notices, log }: OpenRun<unknown>, watcher: RunWatc
   }
 }
 
+/** Says what is worth knowing, once now and once for the log. */
+export function tellNote(message: string, log: EventLog, watcher: RunWatcher): void {
+  log.append({ type: 'note', message });
+  watcher.line(message);
+}
+
 /** Says what looks wrong, once now and once for the log. */
 export function tellWarning(message: string, log: EventLog, watcher: RunWatcher): void {
   log.append({ type: 'warning', message });

@@ -21,6 +21,7 @@ import {
   splitHalves,
   startOfEpoch,
 } from './searchSteps.ts';
+import { descendUnrolled } from './secondOrder.ts';
 import { stopPoint } from './stop.ts';
 
 /** Settings of the loop; the method has its own. */
@@ -45,6 +46,10 @@ export interface SearchSettings {
   readonly splitFraction: number;
   /** Images are searched on at 1 / reduction of their size. */
   readonly reduction: number;
+  /** Share of skips among the decoded operators above which the search ends; default 1, which never ends it. @paper darts-plus criterion 1: two skips of eight operators */
+  readonly maximumSkipShare?: number;
+  /** The architecture descends the loss after the next step of the weights; default false: the loss of the weights as they are. @paper darts eq. 6 */
+  readonly secondOrder?: boolean;
 }
 
 /** What an epoch of search found out. */
@@ -75,7 +80,7 @@ export interface SearchRecorder {
   epoch(event: SearchEpoch, progress: SearchProgress): Promise<void> | void;
 }
 
-/** Runs the search from where `search.progress` stands to the last epoch. */
+/** Runs the search from where `search.progress` stands to the last epoch, or to the one in which it collapses. */
 export async function runSearch(
   search: Search,
   job: {
@@ -94,7 +99,7 @@ export async function runSearch(
 ): Promise<void> {
   const { network, progress } = search;
   const { dataset, settings, device, loss, recorder, signal } = job;
-  const { epochs, warmupEpochs } = settings;
+  const { epochs, warmupEpochs, maximumSkipShare = 1, secondOrder = false } = settings;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
     createLoader({ dataset, samples, ...settings, seed: settings.seed * 2 + stream });
@@ -108,7 +113,7 @@ export async function runSearch(
     checkLoss('the search', progress.health, value, compared);
   };
   try {
-    while (progress.epoch < epochs) {
+    while (progress.epoch < epochs && !progress.collapsed) {
       const { epoch, current } = progress;
       const active = epoch >= warmupEpochs;
       const others = active ? architectureData.batches(epoch, current.steps)[Symbol.asyncIterator]() : undefined;
@@ -123,9 +128,11 @@ export async function runSearch(
         if (others) {
           const { value: other } = await others.next();
           const ramp = (epochsAt(current.steps) - warmupEpochs) / (epochs - warmupEpochs);
-          architectureLoss = descend(adapt, search.architecture.rate(done), () =>
-            network.objective(lossOf(other), ramp),
-          );
+          const objective = () => network.objective(lossOf(other), ramp);
+          const rate = search.architecture.rate(done);
+          architectureLoss = secondOrder
+            ? descendUnrolled(adapt, rate, { training: () => lossOf(batch), validation: objective, rate: learningRate })
+            : descend(adapt, rate, objective);
           check(architectureLoss, false);
         }
         progress.step++;
@@ -142,6 +149,7 @@ export async function runSearch(
       const discrete = active ? await score(search, job, state.genotype) : null;
       progress.epoch++;
       progress.current = startOfEpoch();
+      progress.collapsed = active && state.metrics.skipShare > maximumSkipShare;
       await recorder.epoch(
         {
           ...state,

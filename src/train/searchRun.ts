@@ -28,6 +28,7 @@ import {
   prepareMachine,
   type RunWatcher,
   SILENT,
+  tellNote,
   tellNotices,
   tellWarning,
   versions,
@@ -36,6 +37,7 @@ import { runSearch, type SearchEpoch, type SearchRecorder } from './search.ts';
 import { restoreSearch, type SearchState, storeSearch } from './searchState.ts';
 import { createSearch, type Search } from './searchSteps.ts';
 import { checkSides, createLoss, searchSettings } from './settings.ts';
+import { collapseWarning } from './skipWarnings.ts';
 
 /** What a search found, and where it is. */
 export interface SearchOutcome {
@@ -79,6 +81,7 @@ export async function searchRun(
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
     tellNotices(run, watcher);
+    if (!checkpoint) for (const message of network.notes ?? []) tellNote(message, log, watcher);
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
@@ -176,6 +179,8 @@ function createRecorder(job: {
       );
       const slow = slowWarning(search.progress.health, epoch, event.weightLoss);
       for (const message of slow ? [slow, ...warnings] : warnings) tellWarning(message, log, watcher);
+      if (search.progress.collapsed)
+        tellWarning(collapseWarning(event.metrics.skipShare, config.maximumSkipShare), log, watcher);
       if (isSound(search.progress.health)) save();
       clock.saved();
     },

@@ -19,6 +19,8 @@ export interface SearchProgress {
   /** The epoch that has begun. */
   current: { steps: number; weightLoss: MeanLoss; architectureLoss: MeanLoss };
   health: Health;
+  /** Whether the search ended before its last epoch because it collapsed to skips. */
+  collapsed: boolean;
 }
 
 /** Everything a search works on. */
@@ -34,6 +36,7 @@ export const startOfSearch = (): SearchProgress => ({
   step: 0,
   current: startOfEpoch(),
   health: startOfHealth(),
+  collapsed: false,
 });
 
 export const startOfEpoch = () => ({ steps: 0, weightLoss: noLoss(), architectureLoss: noLoss() });

@@ -45,6 +45,7 @@ import {
   prepareMachine,
   type RunWatcher,
   SILENT,
+  tellNote,
   tellNotices,
   tellWarning,
   versions,
@@ -109,10 +110,7 @@ export async function trainRun(
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
     tellNotices(run, watcher);
-    if (note !== undefined && !checkpoint) {
-      log.append({ type: 'note', message: note });
-      watcher.line(note);
-    }
+    if (note !== undefined && !checkpoint) tellNote(note, log, watcher);
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );

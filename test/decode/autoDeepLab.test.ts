@@ -14,7 +14,7 @@ import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { type AutoDeepLabGenotype, createGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { publishedGenotype } from '../../src/space/published.ts';
-import { LEVELS, trellisEdges } from '../../src/space/trellis.ts';
+import { LEVELS, trellisEdges, trellisNodes } from '../../src/space/trellis.ts';
 
 /** Beta with `value` on every edge and null elsewhere. */
 function betaOf(layers: number, value: (layer: number, from: number, move: number) => number): (number | null)[][][] {
@@ -67,30 +67,33 @@ describe('decoding', () => {
     expect(decodeAutoDeepLab(oneHot(published, 10), published)).toEqual(sorted(published));
   });
 
-  it('finds the path of largest probability among all', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 6 }), fc.integer(), (layers, seed) => {
-        const random = createRandom(seed);
-        const beta = betaOf(layers, () => 2 * random.normal());
-        const probabilities = moveProbabilities(beta);
-        let best = 0;
-        let bestPath: number[] = [];
-        const walk = (path: number[], probability: number) => {
-          if (path.length === layers) {
-            if (probability > best) [best, bestPath] = [probability, path];
-            return;
-          }
-          const from = path.at(-1) ?? 0;
-          for (let move = 0; move < 3; move++) {
-            const p = probabilities[path.length][from][move];
-            if (p > 0) walk([...path, from + move - 1], probability * p);
-          }
-        };
-        walk([], 1);
-        expect(decodePath(beta)).toEqual(bestPath);
-      }),
-    );
-  });
+  it.each(['outgoing', 'incoming'] as const)(
+    'finds the path of largest probability among all (%s)',
+    (betaNormalisation) => {
+      fc.assert(
+        fc.property(fc.integer({ min: 1, max: 6 }), fc.integer(), (layers, seed) => {
+          const random = createRandom(seed);
+          const beta = betaOf(layers, () => 2 * random.normal());
+          const probabilities = moveProbabilities({ beta, betaNormalisation });
+          let best = 0;
+          let bestPath: number[] = [];
+          const walk = (path: number[], probability: number) => {
+            if (path.length === layers) {
+              if (probability > best) [best, bestPath] = [probability, path];
+              return;
+            }
+            const from = path.at(-1) ?? 0;
+            for (let move = 0; move < 3; move++) {
+              const p = probabilities[path.length][from][move];
+              if (p > 0) walk([...path, from + move - 1], probability * p);
+            }
+          };
+          walk([], 1);
+          expect(decodePath({ beta, betaNormalisation })).toEqual(bestPath);
+        }),
+      );
+    },
+  );
 
   it('is a matter of probabilities, not of logits: constants added to a node change nothing', () => {
     fc.assert(
@@ -103,13 +106,13 @@ describe('decoding', () => {
             return moves.map((logit) => (logit === null ? null : logit + shift));
           }),
         );
-        expect(decodePath(shifted)).toEqual(decodePath(beta));
+        expect(decodePath({ beta: shifted })).toEqual(decodePath({ beta }));
       }),
     );
   });
 
   it('stays at stride 4 when beta is undecided: its two moves are likelier than three', () => {
-    expect(decodePath(betaOf(12, () => 0))).toEqual(Array(12).fill(0));
+    expect(decodePath({ beta: betaOf(12, () => 0) })).toEqual(Array(12).fill(0));
   });
 
   it('refuses logits of a run that diverged', () => {
@@ -124,7 +127,7 @@ describe('decoding', () => {
 describe('the move probabilities', () => {
   it('sum to exactly one over the edges leaving each node, 0 where there is none', () => {
     const random = createRandom(1);
-    const probabilities = moveProbabilities(betaOf(12, () => 3 * random.normal()));
+    const probabilities = moveProbabilities({ beta: betaOf(12, () => 3 * random.normal()) });
     const exists = new Set(trellisEdges(12).map(({ layer, from, move }) => `${layer},${from},${move}`));
     let nodes = 0;
     probabilities.forEach((levels, layer) => {
@@ -144,7 +147,7 @@ describe('the move probabilities', () => {
   });
 
   it('are one half at strides 4 and 32 and one third between when undecided', () => {
-    const [, , , , layer] = moveProbabilities(betaOf(12, () => 0.3));
+    const [, , , , layer] = moveProbabilities({ beta: betaOf(12, () => 0.3) });
     const third = 1 / 3;
     const expected = [
       [0, 0.5, 0.5],
@@ -160,6 +163,27 @@ describe('the move probabilities', () => {
   });
 });
 
+describe('moves that are normalised where they enter', () => {
+  it('sum to one at every node entered, and a node with one entry has no choice', () => {
+    const random = createRandom(3);
+    const logits = { beta: betaOf(12, () => 3 * random.normal()), betaNormalisation: 'incoming' } as const;
+    const sums = new Map<string, number>();
+    const probabilities = moveProbabilities(logits);
+    for (const { layer, from, to, move } of trellisEdges(12)) {
+      const key = `${layer},${to}`;
+      sums.set(key, (sums.get(key) ?? 0) + probabilities[layer][from][move]);
+    }
+    expect(sums.size).toBe(45);
+    for (const sum of sums.values()) expect(sum).toBeCloseTo(1, 12);
+    const entries = trellisNodes(12).map(
+      ({ layer, level }) => trellisEdges(12).filter((edge) => edge.layer === layer - 1 && edge.to === level).length,
+    );
+    const choices = entries.filter((count) => count > 1);
+    const mean = choices.reduce((sum, count) => sum + Math.log(count), 0) / choices.length;
+    expect(moveEntropy({ ...logits, beta: betaOf(12, () => 0) })).toBeCloseTo(mean, 12);
+  });
+});
+
 describe('the file of architecture parameters', () => {
   const good = () => JSON.parse(JSON.stringify({ method: 'auto-deeplab', ...oneHot(publishedGenotype(20), 2) }));
 
@@ -169,6 +193,8 @@ describe('the file of architecture parameters', () => {
         const logits = oneHot(randomGenotype({ layers, blocks, filters: 8 }, createRandom(layers)), 2);
         const file = JSON.parse(JSON.stringify({ method: 'auto-deeplab', ...logits }));
         expect(parseArchitectureParameters(file, 'file')).toEqual({ method: 'auto-deeplab', ...logits });
+        const incoming = { ...file, betaNormalisation: 'incoming' };
+        expect(parseArchitectureParameters(incoming, 'file')).toEqual(incoming);
       }),
     );
   });
@@ -183,6 +209,11 @@ describe('the file of architecture parameters', () => {
     ['a logit of text', (f) => (f.alpha[4][6] = '1'), /alpha\[4\]\[6\] \(skip\) is "1", expected a finite number/],
     ['a logit that is NaN', (f) => (f.alpha[4][0] = Number.NaN), /alpha\[4\]\[0\] \(sep3x3\) is NaN/],
     ['no beta', (f) => delete f.beta, /beta is missing/],
+    [
+      'an unknown normalisation',
+      (f) => (f.betaNormalisation = 'both'),
+      /betaNormalisation is "both", expected "outgoing"/,
+    ],
     ['an empty beta', (f) => (f.beta = []), /beta is missing/],
     ['3 levels', (f) => f.beta[2].pop(), /beta\[2\] has no 4 levels/],
     ['2 moves', (f) => f.beta[2][1].pop(), /beta\[2\]\[1\] has no 3 moves/],
@@ -234,15 +265,18 @@ describe('the entropies', () => {
     const two = 1 + 11 + 9;
     const three = 11 + 10;
     expect(two * 2 + three * 3).toBe(105);
-    expect(moveEntropy(betaOf(12, () => 0))).toBeCloseTo((two * Math.log(2) + three * Math.log(3)) / (two + three), 12);
+    expect(moveEntropy({ beta: betaOf(12, () => 0) })).toBeCloseTo(
+      (two * Math.log(2) + three * Math.log(3)) / (two + three),
+      12,
+    );
     const decided = betaOf(12, (_, __, move) => (move === 1 ? 1000 : 0));
-    expect(moveEntropy(decided)).toBe(0);
+    expect(moveEntropy({ beta: decided })).toBe(0);
     expect(operatorEntropy(alpha.map((row) => row.map((_, k) => (k === 3 ? 1000 : 0))))).toBe(0);
   });
 
   it('of a run that diverged are NaN, not 0', () => {
     expect(operatorEntropy([Array(8).fill(Number.NaN), Array(8).fill(0)])).toBeNaN();
-    expect(moveEntropy(betaOf(3, (layer) => (layer === 2 ? Number.NaN : 0)))).toBeNaN();
+    expect(moveEntropy({ beta: betaOf(3, (layer) => (layer === 2 ? Number.NaN : 0)) })).toBeNaN();
   });
 
   it('come with the share of skips', () => {

@@ -119,7 +119,7 @@ describe('the path', () => {
     const beta = emptyBeta(12, 0).map((levels) =>
       levels.map((moves) => moves.map((logit) => (logit === null ? null : random.normal()))),
     );
-    const sums = moveProbabilities(beta).map((levels) => levels.map((moves) => moves.reduce((a, b) => a + b, 0)));
+    const sums = moveProbabilities({ beta }).map((levels) => levels.map((moves) => moves.reduce((a, b) => a + b, 0)));
     for (const [t, levels] of sums.entries()) {
       for (const [level, sum] of levels.entries()) {
         expect(sum).toBeCloseTo(beta[t][level].every((logit) => logit === null) ? 0 : 1, 12);
@@ -129,7 +129,7 @@ describe('the path', () => {
 
   it('takes nodes with two moves for what they are: the undecided trellis leads along the finest level', () => {
     // Leaving levels 0 and 3 has two moves of 1/2 each, levels 1 and 2 three of 1/3.
-    expect(decodePath(emptyBeta(5, 0))).toEqual([0, 0, 0, 0, 0]);
+    expect(decodePath({ beta: emptyBeta(5, 0) })).toEqual([0, 0, 0, 0, 0]);
   });
 });
 
@@ -169,7 +169,7 @@ describe('decoding', () => {
     const genotype = randomGenotype({ layers: 6, blocks: 3, filters: 8 }, createRandom(1));
     const undecided = oneHot(genotype, 0);
     expect(operatorEntropy(undecided.alpha)).toBeCloseTo(Math.log(8), 3);
-    expect(moveEntropy(emptyBeta(1, 0))).toBeCloseTo(Math.log(2), 12);
+    expect(moveEntropy({ beta: emptyBeta(1, 0) })).toBeCloseTo(Math.log(2), 12);
     expect(operatorEntropy([[60, 0, 0, 0, 0, 0, 0, 0]])).toBeCloseTo(0, 10);
     const skips = genotype.cell.flatMap(({ inputs }) => inputs).filter(({ operator }) => operator === 'skip').length;
     expect(skipShare(genotype)).toBe(skips / 6);

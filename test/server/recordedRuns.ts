@@ -98,7 +98,7 @@ export async function recordSearch(root: string, recording: Recording): Promise<
     );
     const beta = betaOf(wanted, certainty, random.normal);
     const genotype = decodeAutoDeepLab({ alpha, beta }, { filters: 8, atrous: 'dense', rank: 2 });
-    const entropies = { operators: operatorEntropy(alpha), moves: moveEntropy(beta) };
+    const entropies = { operators: operatorEntropy(alpha), moves: moveEntropy({ beta }) };
     const miou = 0.62 * (1 - Math.exp(-(epoch + 1) / (0.35 * epochs))) + 0.02 * random.uniform();
     const metrics = {
       weightLoss: 1.9 * Math.exp(-(epoch + 0.5) / (0.4 * epochs)) + 0.41,

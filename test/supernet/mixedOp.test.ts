@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { gradients, requireGradient } from '../../src/engine/autograd.ts';
+import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
@@ -13,9 +13,12 @@ const largest = (a: Tensor, b: Tensor) => Math.max(...op.abs(op.subtract(a, b)).
 const scalars = (row: Tensor) => OPERATOR_NAMES.map((_, k) => op.select(row, 0, k));
 
 describe('the mixed operator', () => {
-  const build = (readers: number, channels: number, rank: 2 | 3, atrous: 'dense' | 'separable') => {
+  const build = (readers: number, channels: number, rank: 2 | 3, atrous: 'dense' | 'separable', affine = false) => {
     const set = new ParameterSet({ generator: generator.id, device: 'cpu' });
-    return { set, operators: createStateOperators(set, { rank, channels, readers, atrous }) };
+    const operators = createStateOperators(set, { rank, channels, readers, atrous, affine });
+    for (const { name, tensor } of set.parameters())
+      if (/scale|shift/.test(name)) noGrad(() => op.copyInto(tensor, op.randn(tensor.shape, generator.id)));
+    return { set, operators };
   };
 
   it('with one-hot probabilities is the single operator', () => {
@@ -34,22 +37,29 @@ describe('the mixed operator', () => {
   });
 
   it.each([
-    [1, 1, 2, 'dense', [1, 1]],
-    [3, 4, 2, 'dense', [7, 6]],
-    [2, 5, 2, 'separable', [6, 9]],
-    [2, 3, 3, 'dense', [4, 3, 5]],
+    [1, 1, 2, 'dense', false, [1, 1]],
+    [3, 4, 2, 'dense', false, [7, 6]],
+    [3, 4, 2, 'dense', true, [7, 6]],
+    [2, 5, 2, 'separable', false, [6, 9]],
+    [2, 5, 2, 'separable', true, [6, 9]],
+    [2, 3, 3, 'dense', false, [4, 3, 5]],
   ] as const)(
-    'of %i readers with %i channels at rank %i (%s) equals the plain composition, and so do all gradients',
-    (readers, channels, rank, atrous, size) => {
+    'of %i readers with %i channels at rank %i (%s, scale and shift: %s) equals the plain composition, and so do all gradients',
+    (readers, channels, rank, atrous, affine, size) => {
       scope(() => {
-        const { set, operators } = build(readers, channels, rank, atrous);
+        const { set, operators } = build(readers, channels, rank, atrous, affine);
         const x = requireGradient(op.randn([2, channels, ...size], generator.id));
         const logits = requireGradient(op.randn([readers, 8], generator.id));
         const slope = op.randn([2, readers * channels, ...size], generator.id);
         const fast = operators.contributions(x, op.softmax(logits, 1));
         const plain = op.concat(
           Array.from({ length: readers }, (_, r) =>
-            mixedOp(x, operators.edgeWeights(r), scalars(op.select(op.softmax(logits, 1), 0, r))),
+            mixedOp(
+              x,
+              operators.edgeWeights(r),
+              scalars(op.select(op.softmax(logits, 1), 0, r)),
+              operators.edgeAffines(r),
+            ),
           ),
           1,
         );

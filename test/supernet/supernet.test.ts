@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { gradients } from '../../src/engine/autograd.ts';
+import { moveProbabilities } from '../../src/decode/autoDeepLab.ts';
+import { gradients, noGrad } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { scope } from '../../src/engine/tensor.ts';
+import { scope, type Tensor } from '../../src/engine/tensor.ts';
 import { trellisEdges } from '../../src/space/trellis.ts';
 import { createSupernet, trellisFacts } from '../../src/supernet/network.ts';
 
@@ -56,6 +57,20 @@ describe('the supernet', () => {
     expect(moves.reduce((a, b) => a + b, 0)).toBeCloseTo(total, 5);
   });
 
+  it.each(['outgoing', 'incoming'] as const)(
+    'computes the moves that its snapshot decodes to (%s)',
+    (betaNormalisation) => {
+      const { architecture } = createSupernet(origin, { ...small, layers: 5, betaNormalisation });
+      const [, beta] = architecture.parameters;
+      noGrad(() => op.copyInto(beta.tensor, op.randn(beta.tensor.shape, generator.id)));
+      const decoded = moveProbabilities(architecture.snapshot()).flat(2);
+      architecture
+        .moveProbabilities()
+        .numbers()
+        .forEach((p, i) => void expect(p).toBeCloseTo(decoded[i], 6));
+    },
+  );
+
   it.each(['dense', 'separable'] as const)(
     'gives logits at the size of the input and a gradient to every logit (%s)',
     (atrous) => {
@@ -75,6 +90,56 @@ describe('the supernet', () => {
       }
     },
   );
+
+  it('has with weights of their own a cell for each edge, which computes what shared ones do when they are equal', () => {
+    const [shared, own] = (['perNode', 'perEdge'] as const).map((cellWeights) =>
+      createSupernet(origin, { ...small, layers: 4, cellWeights }),
+    );
+    const cells = new Set<string>();
+    noGrad(() => {
+      const values = shared.parameters.entries();
+      for (const [name, tensor] of own.parameters.entries()) {
+        const [cell] = name.match(/^.*\.cell\.from\d/) ?? [];
+        if (cell !== undefined) cells.add(cell);
+        op.copyInto(tensor, values.get(name.replace(/cell\.from\d/, 'cell')) as Tensor);
+      }
+      own.architecture.parameters.forEach(({ tensor }, i) => {
+        op.copyInto(tensor, shared.architecture.parameters[i].tensor);
+      });
+    });
+    expect(cells.size).toBe(trellisEdges(4).length);
+    const images = op.randn([2, 3, 33, 33], generator.id);
+    const [a, b] = [shared, own].map((supernet) => supernet.forward(images, { training: true }));
+    const largest = Math.max(...op.abs(a).numbers());
+    expect(Math.max(...op.abs(op.subtract(a, b)).numbers())).toBeLessThan(1e-4 * largest);
+  });
+
+  it('can learn a scale and a shift after every convolution that has a norm, from the plain norm on', () => {
+    const plain = createSupernet(origin, { ...small, fused: false });
+    const affine = createSupernet(origin, { ...small, affineNorms: true });
+    const values = plain.parameters.entries();
+    const added = [...affine.parameters.entries()].filter(([name, tensor]) => {
+      const value = values.get(name);
+      if (value) noGrad(() => op.copyInto(tensor, value));
+      return !value;
+    });
+    expect(added.filter(([name]) => !/\.norm\d?\.(scale|shift|weight|bias)$/.test(name))).toEqual([]);
+    noGrad(() =>
+      affine.architecture.parameters.forEach(({ tensor }, i) => {
+        op.copyInto(tensor, plain.architecture.parameters[i].tensor);
+      }),
+    );
+    scope(() => {
+      const images = op.randn([2, 3, 33, 33], generator.id);
+      const [a, b] = [plain, affine].map((supernet) => supernet.forward(images, { training: true }));
+      expect(Math.max(...op.abs(op.subtract(a, b)).numbers())).toBeLessThan(1e-4);
+      const slopes = gradients(
+        [op.sum(op.power(b, 2))],
+        added.map(([, tensor]) => tensor),
+      );
+      expect(added.filter((_, i) => slopes[i] === null)).toEqual([]);
+    });
+  });
 
   it('takes any size, also those whose levels do not double exactly', () => {
     const supernet = createSupernet(origin, small);

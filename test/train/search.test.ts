@@ -72,12 +72,17 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
   const start = () =>
     createSearch(method, method.createSearchNetwork({ generator: new Generator(1).id, device: 'cpu' }, data));
 
-  async function run(search: ReturnType<typeof start>, stopAfter?: number, afterStep?: (step: number) => void) {
+  async function run(
+    search: ReturnType<typeof start>,
+    stopAfter?: number,
+    afterStep?: (step: number) => void,
+    settings: SearchSettings = own,
+  ) {
     const epochs: SearchEpoch[] = [];
     const losses: number[] = [];
     await runSearch(search, {
       dataset,
-      settings: own,
+      settings,
       device: 'cpu',
       loss: crossEntropy,
       describe: describeState,
@@ -134,6 +139,45 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(late.losses).toEqual(uninterrupted.losses.slice(6));
     expect(late.epochs).toEqual(uninterrupted.epochs.slice(1));
     expect(storeSearch(second)).toEqual(storeSearch(whole));
+  });
+
+  it('ends when more of the decoded operators than allowed are skips, and stays ended when it goes on from there', async () => {
+    const search = start();
+    const collapsing = { ...own, epochs: 4, maximumSkipShare: 0.5 };
+    const shares = [0.9, 0.4, 0.6, 0.1];
+    const ran: number[] = [];
+    const job = {
+      dataset,
+      settings: collapsing,
+      device: 'cpu',
+      loss: crossEntropy,
+      describe: (snapshot: unknown) => ({ ...describeState(snapshot), metrics: { skipShare: shares[ran.length] } }),
+      recorder: { epoch: ({ epoch }: SearchEpoch) => void ran.push(epoch) },
+    };
+    await runSearch(search, job);
+    // The first epoch is of the warm-up, in which nothing is decided.
+    expect(ran).toEqual([0, 1, 2]);
+    const resumed = start();
+    restoreSearch(resumed, structuredClone(storeSearch(search)));
+    await runSearch(resumed, job);
+    expect(ran).toEqual([0, 1, 2]);
+    await runSearch(start(), { ...job, settings: { ...collapsing, maximumSkipShare: 1 }, describe: describeState });
+    expect(ran.slice(3)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('moves the architecture elsewhere with steps of second order, and goes on with them exactly', async () => {
+    const second = { ...own, secondOrder: true, evaluateSamples: 0 };
+    const [first, whole] = [start(), start()];
+    await run(first, undefined, undefined, { ...second, secondOrder: false });
+    const { losses } = await run(whole, undefined, undefined, second);
+    expect(whole.network.snapshot()).not.toEqual(first.network.snapshot());
+    const stopped = start();
+    const { losses: early } = await run(stopped, 2, undefined, second);
+    const resumed = start();
+    restoreSearch(resumed, structuredClone(storeSearch(stopped)));
+    const { losses: late } = await run(resumed, undefined, undefined, second);
+    expect([...early, ...late]).toEqual(losses);
+    expect(storeSearch(resumed)).toEqual(storeSearch(whole));
   });
 
   it('skips a step without a finite loss, and ends as diverged when they come in a row', async () => {

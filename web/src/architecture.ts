@@ -1,5 +1,5 @@
 /** @file The architecture of an epoch as probabilities, from what the log says: logits of Auto-DeepLab or of DiNTS. */
-import { moveProbabilities } from '../../src/decode/autoDeepLab.ts';
+import { type ArchitectureLogits, moveProbabilities } from '../../src/decode/autoDeepLab.ts';
 import { softmax } from '../../src/decode/softmax.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { blocksOf } from '../../src/space/cell.ts';
@@ -57,7 +57,8 @@ function architectureOf(event: Extract<RunEvent, { type: 'architecture' }>): Arc
     }
     const alpha = event.alpha as number[][];
     if (blocksOf(alpha.length) === undefined) return undefined;
-    const moves = moveProbabilities(event.beta as (number | null)[][][]);
+    const { beta, betaNormalisation } = event as ArchitectureLogits;
+    const moves = moveProbabilities({ beta, betaNormalisation });
     return {
       method: 'auto-deeplab',
       epoch,
