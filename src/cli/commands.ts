@@ -9,6 +9,7 @@ import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { infoCommand } from './info.ts';
+import { mlflowCommand } from './mlflow.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
@@ -27,4 +28,5 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   infoCommand,
   uiCommand,
+  mlflowCommand,
 ];
