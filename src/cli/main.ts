@@ -7,31 +7,7 @@ import { ConfigError, EspalierError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
 import { describeConfig, variantsOf } from '../run/config.ts';
 import type { Command } from './command.ts';
-import { compareCommand } from './compare.ts';
-import { dataCommand } from './data.ts';
-import { decodeCommand } from './decode.ts';
-import { demoCommand } from './demo.ts';
-import { evaluateCommand } from './evaluate.ts';
-import { exportCommand } from './export.ts';
-import { infoCommand } from './info.ts';
-import { predictCommand } from './predict.ts';
-import { searchCommand } from './search.ts';
-import { trainCommand } from './train.ts';
-import { uiCommand } from './ui.ts';
-
-const COMMANDS: readonly Command[] = [
-  demoCommand,
-  dataCommand,
-  searchCommand,
-  decodeCommand,
-  trainCommand,
-  evaluateCommand,
-  compareCommand,
-  predictCommand,
-  exportCommand,
-  infoCommand,
-  uiCommand,
-];
+import { COMMANDS } from './commands.ts';
 
 function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));

@@ -3,6 +3,7 @@
  * Written by the export, read wherever the model runs; texts by key, as ONNX has them.
  */
 import { DataError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import type { Colour, SegmentationClass } from '../data/types.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
 
@@ -62,7 +63,7 @@ export function formatMetadata(metadata: ModelMetadata): Record<string, string> 
 
 /**
  * The metadata of a model; `file` is named in errors.
- * @throws DataError when the model is none of espalier's.
+ * @throws DataError when the model is none of espalier's, or an entry is not what the export writes.
  */
 export function parseMetadata(entries: Readonly<Record<string, string>>, file: string): ModelMetadata {
   if (entries.format !== FORMAT) {
@@ -71,24 +72,74 @@ export function parseMetadata(entries: Readonly<Record<string, string>>, file: s
       'take a model that espalier export wrote',
     );
   }
-  const read = <T>(key: string): T => {
-    try {
-      return JSON.parse(entries[key]) as T;
-    } catch {
-      throw new DataError(`${file}: metadata "${key}" is ${JSON.stringify(entries[key])?.slice(0, 60)}, expected JSON`);
-    }
+  const refuse = (key: string, expected: string): never => {
+    throw new DataError(
+      `${file}: metadata "${key}" is ${JSON.stringify(entries[key])?.slice(0, 60)}, expected ${expected}`,
+      'export the model again',
+    );
   };
-  const names = read<string[]>('classes');
-  const palette = read<Colour[]>('palette');
+  const read = <T>(key: string, isValid: (value: unknown) => boolean, expected: string): T => {
+    try {
+      const value = parseJson(entries[key]);
+      if (isValid(value)) return value as T;
+    } catch {
+      // No JSON is no valid value either.
+    }
+    return refuse(key, expected);
+  };
+  const oneOf = <T extends string>(key: string, values: readonly T[]): T =>
+    values.find((value) => value === entries[key]) ?? refuse(key, values.join(' or '));
+  const names = read<string[]>('classes', isListOf(1, 256, isText), 'a list of up to 256 names');
+  const palette = read<Colour[]>('palette', isListOf(names.length, names.length, isColour), 'a colour for every class');
   return {
     classes: names.map((name, id) => ({ name, colour: palette[id] })),
-    preprocessing: read('preprocessing'),
-    result: entries.result as ModelResult,
-    size: read('input_size'),
-    ...(entries.side_multiple === undefined ? {} : { sideMultiple: read<number>('side_multiple') }),
-    precision: entries.precision as ModelMetadata['precision'],
-    version: entries.espalier_version,
-    ...(entries.preparation === undefined ? {} : { preparation: read<Preparation>('preparation') }),
+    preprocessing: read('preprocessing', isPreprocessing, 'layout, dtype, channels, divisor and offset'),
+    result: oneOf('result', ['logits', 'softmax', 'argmax']),
+    size: read('input_size', (value) => value === 'dynamic' || isSize(value), '"dynamic" or two or three sides'),
+    ...(entries.side_multiple === undefined
+      ? {}
+      : { sideMultiple: read<number>('side_multiple', isSide, 'a whole number from 1') }),
+    precision: oneOf('precision', ['float32', 'float16']),
+    ...(entries.preparation === undefined
+      ? {}
+      : { preparation: read<Preparation>('preparation', isPreparation, 'spacing, normalisation and cropping') }),
+    version: entries.espalier_version ?? '',
     ...(entries.architecture === undefined ? {} : { architecture: entries.architecture }),
   };
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+const isSide = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 1;
+const isByte = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
+const isListOf =
+  (least: number, most: number, isElement: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.length >= least && value.length <= most && value.every(isElement);
+const isColour = isListOf(3, 3, isByte);
+const isSize = isListOf(2, 3, isSide);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isPreprocessing = (value: unknown): boolean =>
+  isRecord(value) &&
+  (value.layout === 'channelsFirst' || value.layout === 'channelsLast') &&
+  (value.dtype === 'float32' || value.dtype === 'uint8') &&
+  isSide(value.channels) &&
+  isNumber(value.divisor) &&
+  value.divisor !== 0 &&
+  isNumber(value.offset);
+
+const isPreparation = (value: unknown): boolean =>
+  isRecord(value) &&
+  (value.spacingMm === null || isListOf(3, 3, (side) => isNumber(side) && side > 0)(value.spacingMm)) &&
+  isListOf(1, 256, isNormalisation)(value.normalisation) &&
+  typeof value.cropForeground === 'boolean';
+
+function isNormalisation(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const isRange = isListOf(2, 2, isNumber);
+  if (value.kind === 'window') return isRange(value.window) && isNumber(value.mean) && isNumber(value.deviation);
+  return value.kind === 'none' || (value.kind === 'zscore' && isRange(value.percentiles));
 }

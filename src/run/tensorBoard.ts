@@ -9,6 +9,7 @@ import { PbfWriter } from 'pbf';
 import type { EventLog } from './eventLog.ts';
 import type { RunEvent } from './events.ts';
 import type { RunFolder } from './folder.ts';
+import { scalarsOf } from './scalars.ts';
 import { formatRecord } from './tfRecord.ts';
 
 /** At most so many sample pictures. */
@@ -55,34 +56,12 @@ export function withTensorBoard(log: EventLog, folder: RunFolder): EventLog {
 /** What TensorBoard is told of an event; steps are epochs from 1. */
 function recordsOf(event: RunEvent, folder: RunFolder): TensorBoardRecord[] {
   const seconds = Date.parse(event.time) / 1000;
-  const scalars = (group: string, fields: Readonly<Record<string, unknown>>): Value[] =>
-    Object.entries(fields).flatMap(([key, scalar]) =>
-      typeof scalar === 'number' && Number.isFinite(scalar) ? [{ tag: `${group}/${key}`, scalar }] : [],
-    );
-  switch (event.type) {
-    case 'start':
-      return event.resumedEpoch === undefined ? [] : [{ seconds, step: event.resumedEpoch + 1, restart: true }];
-    case 'epoch':
-      return [{ seconds, step: event.epoch + 1, values: scalars(event.phase, event.metrics) }];
-    case 'architecture':
-      return [{ seconds, step: event.epoch + 1, values: scalars('entropy', event.entropies) }];
-    case 'evaluation': {
-      const { split, iou, classNames } = event;
-      // Whatever was measured, but not the numbers that say where the event belongs.
-      const scores = { ...event, ...event.volumes, seq: undefined, epoch: undefined };
-      const byClass = Object.fromEntries(iou.map((value, c) => [classNames?.[c] ?? `class ${c}`, value]));
-      const values = [...scalars(split, scores), ...scalars('iou', byClass)];
-      return [{ seconds, step: (event.epoch ?? 0) + 1, values }];
-    }
-    case 'memory': {
-      const { residentBytes, peakBytes } = event;
-      return [{ seconds, step: event.epoch + 1, values: scalars('memory', { residentBytes, peakBytes }) }];
-    }
-    case 'end':
-      return sampleValues(folder).map((value) => ({ seconds, step: 0, values: [value] }));
-    default:
-      return [];
-  }
+  if (event.type === 'start')
+    return event.resumedEpoch === undefined ? [] : [{ seconds, step: event.resumedEpoch + 1, restart: true }];
+  if (event.type === 'end') return sampleValues(folder).map((value) => ({ seconds, step: 0, values: [value] }));
+  const scalars = scalarsOf(event);
+  if (!scalars) return [];
+  return [{ seconds, step: scalars.step, values: scalars.values.map(([tag, scalar]) => ({ tag, scalar })) }];
 }
 
 function sampleValues({ samples }: RunFolder): Value[] {

@@ -96,6 +96,22 @@ describe('the Decathlon', () => {
     expect([splits.train.length, splits.val.map(({ id }) => id)]).toEqual([4, ['a_1', 'a_2']]);
   });
 
+  it('is never led out of its folder', async () => {
+    const list = (image: string) => [{ image, label: 'labelsTr/a_1.nii.gz' }];
+    describeAs({ labels: LABELS, training: list('../elsewhere/a_1.nii.gz') });
+    await expect(open()).rejects.toThrow(/^\.\.\/elsewhere\/a_1\.nii\.gz: leaves the folder/);
+    const outside = mkdtempSync(join(tmpdir(), 'espalier-outside-'));
+    writeFileSync(join(outside, 'b.nii.gz'), '');
+    describeAs({ labels: LABELS, training: list(join(outside, 'b.nii.gz')) });
+    await expect(open()).rejects.toThrow(/files without a partner/);
+    rmSync(outside, { recursive: true });
+  });
+
+  it('refuses keys that reach for the prototype', async () => {
+    writeFileSync(join(root, 'dataset.json'), '{"labels":{"0":"background"},"__proto__":{"polluted":1}}');
+    await expect(open()).rejects.toThrow(/dataset.json: no valid JSON .*__proto__/);
+  });
+
   it('names what is missing or wrong', async () => {
     describeAs({ labels: LABELS });
     rmSync(join(root, 'labelsTr/a_3.nii.gz'));

@@ -12,7 +12,8 @@ import type { Network } from '../../src/models/network.ts';
 import { NETWORKS } from '../../src/models/networks.ts';
 import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
 import { readModelMetadata } from '../../src/portable/modelFile.ts';
-import { type AutoDeepLabGenotype, randomGenotype } from '../../src/space/genotype.ts';
+import { type AutoDeepLabGenotype, type Genotype, randomGenotype } from '../../src/space/genotype.ts';
+import { randomDints } from '../../src/space/randomDints.ts';
 import { reduced } from '../../src/train/inference.ts';
 import { isParity, measureParity, type Parity } from '../../src/train/parity.ts';
 import { livelyNetwork } from '../helpers/networks.ts';
@@ -28,7 +29,21 @@ const narrow = (genotype: AutoDeepLabGenotype, filters = 2) =>
     head: { aspp: 6, decoder: 6, lowLevel: 4 },
   });
 
-const random = (seed: number) => randomGenotype({ layers: 4, blocks: 3, filters: 2 }, createRandom(seed, 7));
+const random = (seed: number, rank: 2 | 3 = 2) =>
+  randomGenotype({ layers: 4, blocks: 3, filters: 2, rank }, createRandom(seed, 7));
+
+/** Small sizes of which each side is a valid one of the graph. */
+const sizesFor = ({ rank, sideMultiple = 1 }: NetworkGraph) =>
+  (rank === 2
+    ? [
+        [65, 33],
+        [34, 50],
+      ]
+    : [
+        [33, 32, 34],
+        [16, 35, 32],
+      ]
+  ).map((size) => size.map((side) => sideMultiple * Math.ceil(side / sideMultiple)));
 
 /** Bytes as pixels in [-1, 1], `[batch, ...size, channels]`. */
 function sampleOf(size: readonly number[], channels: number, batch = 1) {
@@ -63,39 +78,60 @@ describe('an exported network computes what the engine does', () => {
     const ranks = isGenotype(architecture) ? [architecture.rank] : NETWORKS[architecture.network].ranks;
     return ranks.map((rank) => ({ name, rank, architecture }));
   });
-  it.each(names)('$name in $rank dimensions, at a fixed and at dynamic sizes', async ({ architecture, rank }) => {
-    const options = {
+  const graphOf = ({ architecture, rank }: (typeof names)[number]) =>
+    buildArchitecture(architecture, {
       rank,
       inputs: 3,
       classes: 5,
       stem: [4, 4, 6],
       head: { aspp: 6, decoder: 6, lowLevel: 4 },
-    } as const;
-    // The published sizes differ in their filters alone.
-    const filters = isGenotype(architecture) ? 2 * Math.round(architecture.filters / 20) : 2;
-    const graph = buildArchitecture(architecture, { ...options, filters });
+      // The published sizes differ in their filters alone.
+      filters: isGenotype(architecture) ? 2 * Math.round(architecture.filters / 20) : 2,
+    });
+
+  it.each(names)('$name in $rank dimensions, at a fixed and at dynamic sizes', async (row) => {
+    const graph = graphOf(row);
     const network = livelyNetwork(graph);
-    const { sideMultiple = 1 } = graph;
-    const sizes = (
-      rank === 2
-        ? [
-            [65, 33],
-            [34, 50],
-          ]
-        : [
-            [33, 32, 34],
-            [16, 35, 32],
-          ]
-    ).map((size) => size.map((side) => sideMultiple * Math.ceil(side / sideMultiple)));
+    const sizes = sizesFor(graph);
     const fixed = await parityOf(network, [sizes[0]], { size: sizes[0], batch: 1 });
     const free = await parityOf(network, sizes);
     for (const { largestDifference, largestScore } of [fixed, free])
-      expect((largestDifference as number) / Math.max(1, largestScore)).toBeLessThan(rank === 2 ? 1e-5 : 1e-4);
+      expect((largestDifference as number) / Math.max(1, largestScore)).toBeLessThan(row.rank === 2 ? 1e-5 : 1e-4);
   });
 
-  it.each(Array.from({ length: 10 }, (_, seed) => seed))('random genotype %i', async (seed) => {
-    const network = livelyNetwork(narrow(random(seed)), seed);
-    expect((await parityOf(network, [[33, 41]])).largestDifference).toBeLessThan(1e-5);
+  const genotypes = Array.from({ length: 10 }, (_, seed) => seed).flatMap((seed) => {
+    const dints = (rank: 2 | 3) =>
+      randomDints({ rank, levels: 3, layers: 4, filters: 2 }, createRandom(seed, rank, 0xd1));
+    return [random(seed), random(seed, 3), dints(2), dints(3)].map((genotype) => ({
+      seed,
+      method: genotype.method,
+      rank: genotype.rank,
+      genotype: genotype as Genotype,
+    }));
+  });
+  const randomGraph = (genotype: Genotype) =>
+    genotype.method === 'auto-deeplab'
+      ? narrow(genotype)
+      : buildArchitecture(genotype, { inputs: 2, classes: 4, filters: 2 });
+
+  it.each(genotypes)('random genotype $seed of $method in $rank dimensions', async ({ genotype, seed }) => {
+    const graph = randomGraph(genotype);
+    const { sideMultiple = 1 } = graph;
+    const size = [24, 32, 16].slice(0, graph.rank).map((side) => sideMultiple * Math.ceil(side / sideMultiple));
+    const { largestDifference, largestScore } = await parityOf(livelyNetwork(graph, seed), [size]);
+    expect((largestDifference as number) / Math.max(1, largestScore)).toBeLessThan(graph.rank === 2 ? 2e-5 : 1e-4);
+  });
+
+  it.skipIf(python === undefined)('and all of them pass the checker and strict shape inference of ONNX', () => {
+    const graphs = [...names.map(graphOf), ...genotypes.map(({ genotype }) => randomGraph(genotype))];
+    const models = checkModels(
+      graphs.flatMap((graph) => {
+        const network = livelyNetwork(graph);
+        return [onnxBytes(network), onnxBytes(network, { size: sizesFor(graph)[0], batch: 1 })];
+      }),
+    );
+    expect(models).toHaveLength(2 * graphs.length);
+    for (const { known, nodes } of models) expect(known).toBe(nodes - 1);
   });
 });
 

@@ -7,12 +7,22 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { constants, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
 import sharp from 'sharp';
 import { createRandom } from '../../dist/base/random.js';
+import { stackSlices } from '../../dist/data/dicom/series.js';
+import { parseDicomSlice } from '../../dist/data/dicom/slice.js';
+import { loadDatasetJson } from '../../dist/data/layouts/datasetJson.js';
 import { parseDescription } from '../../dist/data/layouts/description.js';
+import { createNiftiHeader, encodeNifti } from '../../dist/data/nifti/encode.js';
+import { readNifti } from '../../dist/data/nifti/read.js';
+import { niftiRawLabels, niftiVolume } from '../../dist/data/nifti/volume.js';
 import { decodePicture } from '../../dist/data/picture.js';
 import { encodePng } from '../../dist/data/png.js';
 import { decodeArchitecture, parseArchitectureParameters } from '../../dist/decode/parameters.js';
+import { encodeModel } from '../../dist/export/onnx/proto.js';
+import { formatMetadata } from '../../dist/portable/metadata.js';
+import { readModelMetadata } from '../../dist/portable/modelFile.js';
 import { parseState } from '../../dist/run/checkpoint.js';
 import { formatConfig, parseConfig, parseConfigText } from '../../dist/run/config.js';
 import { parseCsv } from '../../dist/run/csv.js';
@@ -24,6 +34,7 @@ import { readSafetensors, writeSafetensors } from '../../dist/run/safetensors.js
 import { formatGenotype, parseGenotype, randomGenotype } from '../../dist/space/genotype.js';
 import { parseJson } from '../../dist/space/genotypeFields.js';
 import { publishedGenotype } from '../../dist/space/published.js';
+import { slice } from '../helpers/dicom.mjs';
 import { crc32 } from './crc32.mjs';
 
 /** The name that errors must hold. */
@@ -31,7 +42,9 @@ export const FILE = 'stranger.file';
 
 /** A run whose event log is replaced by each input, so that it is read from the disk and told in a report. */
 const run = createRunFolder(mkdtempSync(join(tmpdir(), 'espalier-fuzz-')), 'search', 'run');
-process.on('exit', () => rmSync(dirname(dirname(run.path)), { recursive: true, force: true }));
+/** Folder of the files that are read from the disk. */
+const disk = dirname(dirname(run.path));
+process.on('exit', () => rmSync(disk, { recursive: true, force: true }));
 
 const text = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 const pixels = (length) => Uint8Array.from({ length }, (_, i) => (i * 37) & 255);
@@ -84,6 +97,90 @@ function mendSafetensors(bytes) {
   if (copy.length >= 8 && end > 8) copy.writeBigUInt64LE(BigInt(Math.ceil(end / 8) * 8 - 8), 0);
   return copy;
 }
+
+/** Compressed volumes: two kinds of samples, scaled and not. */
+function niftiSeeds() {
+  const affine = [
+    [-2, 0, 0, 10],
+    [0, 3, 0, -20],
+    [0, 0, 1.5, 30],
+    [0, 0, 0, 1],
+  ];
+  const make = (shape, type, samples) => encodeNifti(createNiftiHeader({ shape, affine, type }), samples);
+  return [
+    make([4, 3, 2], 'int16', new Int16Array(24).fill(7)),
+    make([3, 2, 2], 'uint8', new Uint8Array(12).fill(1)),
+    make(
+      [2, 2, 2, 2],
+      'float32',
+      Float32Array.from({ length: 16 }, (_, i) => i / 3),
+    ),
+  ];
+}
+
+/** Reads a volume as the product does, with less memory than a damaged header may ask for. */
+async function parseNifti(bytes, file) {
+  writeFileSync(file, bytes);
+  const image = await readNifti(file, { limitBytes: 64 * 2 ** 20 });
+  if (niftiVolume(image, file).channels === 1) niftiRawLabels(image, file);
+}
+
+/** Whatever of the damaged stream can be inflated, compressed again: the damage is in the content. */
+function mendGzip(bytes) {
+  try {
+    return gzipSync(
+      inflateRawSync(bytes.subarray(10), { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 2 ** 20 }),
+    );
+  } catch {
+    return bytes;
+  }
+}
+
+const preparation = {
+  spacingMm: [1, 2, 2],
+  normalisation: [{ kind: 'zscore', percentiles: [1, 99] }],
+  cropForeground: true,
+};
+/** Model files with every entry of metadata, and with those of pictures. */
+const onnxSeeds = () =>
+  [{ size: 'dynamic', preparation, sideMultiple: 8 }, { size: [33, 41] }].map((more, i) =>
+    Buffer.from(
+      encodeModel({
+        irVersion: 8,
+        opset: 17,
+        producerVersion: '1.2.3',
+        name: 'network',
+        nodes: [{ operator: 'Identity', name: 'same', inputs: ['image'], outputs: ['scores'], attributes: {} }],
+        tensors: [{ name: 'w', dtype: 'float32', shape: [2], data: pixels(8) }],
+        inputs: [{ name: 'image', dtype: 'float32', shape: ['batch', 3, 'height', 'width'] }],
+        outputs: [{ name: 'scores', dtype: 'float32', shape: ['batch', 2, 'height', 'width'] }],
+        metadata: formatMetadata({
+          classes: [
+            { name: 'road', colour: [1, 2, 3] },
+            { name: 'sky', colour: [4, 5, 6] },
+          ],
+          preprocessing: { layout: 'channelsFirst', dtype: 'float32', channels: 3, divisor: 127.5, offset: 1 },
+          result: i === 0 ? 'logits' : 'argmax',
+          precision: 'float32',
+          version: '1.2.3',
+          architecture: '{"network":"unet"}',
+          ...more,
+        }),
+      }),
+    ),
+  );
+
+/** Lists by the Decathlon and by nnU-Net. */
+const datasetSeeds = [
+  {
+    name: 'Hippocampus',
+    modality: { 0: 'MRI' },
+    labels: { 0: 'background', 1: 'Anterior', 2: 'Posterior' },
+    numTraining: 2,
+    training: [{ image: './imagesTr/a.nii.gz', label: './labelsTr/a.nii.gz' }, 'imagesTr/b.nii.gz'],
+  },
+  { channel_names: { 0: 'CT' }, labels: { background: 0, liver: 1, ignore: 2 }, file_ending: '.nii.gz' },
+];
 
 const events = [
   { type: 'start', command: 'espalier search', config: { seed: 0, epochs: 2 }, versions: { node: '20' } },
@@ -199,6 +296,32 @@ export const PARSERS = {
       formatReport(loadReportData(run));
     },
   },
+  nifti: {
+    seeds: niftiSeeds().map((bytes) => gunzipSync(bytes)),
+    file: join(disk, 'stranger.nii'),
+    parse: (bytes) => parseNifti(bytes, join(disk, 'stranger.nii')),
+  },
+  gz: {
+    seeds: niftiSeeds(),
+    mend: mendGzip,
+    file: join(disk, 'stranger.nii.gz'),
+    parse: (bytes) => parseNifti(bytes, join(disk, 'stranger.nii.gz')),
+  },
+  dicom: {
+    seeds: ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2'].map((syntax) =>
+      slice(7, [0, 1, 2, -1, -2048, 2047], syntax),
+    ),
+    parse: (bytes) => stackSlices([parseDicomSlice(bytes, FILE)], FILE),
+  },
+  'dataset.json': {
+    seeds: datasetSeeds.map(text),
+    file: join(disk, 'dataset.json'),
+    parse: async (bytes) => {
+      writeFileSync(join(disk, 'dataset.json'), bytes);
+      await loadDatasetJson(disk);
+    },
+  },
+  'onnx metadata': { seeds: onnxSeeds(), parse: (bytes) => readModelMetadata(bytes, FILE) },
   csv: {
     seeds: [text('epoch,loss,"a ""b"""\n0,1.5,x\n1,,y\n')],
     parse: (bytes) => parseCsv(bytes.toString('utf8')),

@@ -36,22 +36,26 @@ export const isDicom = (bytes: Buffer): boolean => bytes.length > 132 && bytes.t
 
 /** Parses a file. Throws a `DataError` that names `file` and what it has that cannot be read, or lacks. */
 export function parseDicomSlice(bytes: Buffer, file: string): DicomSlice {
-  let dataset: DataSet;
   try {
-    const syntax = dicomParser.readPart10Header(bytes).string('x00020010') ?? '1.2.840.10008.1.2';
-    if (!Object.hasOwn(PLAIN, syntax)) {
-      throw new DataError(
-        `${file}: compressed DICOM (transfer syntax ${syntax})`,
-        'decompress the series first, for example with dcmdjpeg or gdcmconv --raw',
-      );
-    }
-    dataset = dicomParser.parseDicom(bytes);
+    return readSlice(bytes, file);
   } catch (error) {
     if (error instanceof DataError) throw error;
+    // The parser throws errors, texts, and objects with an exception, while it parses and while elements are read.
     const message =
       error instanceof Error ? error.message : String((error as { exception?: unknown }).exception ?? error);
     throw new DataError(`${file}: no valid DICOM (${message})`, 'fetch or copy the file again');
   }
+}
+
+function readSlice(bytes: Buffer, file: string): DicomSlice {
+  const syntax = dicomParser.readPart10Header(bytes).string('x00020010') ?? '1.2.840.10008.1.2';
+  if (!Object.hasOwn(PLAIN, syntax)) {
+    throw new DataError(
+      `${file}: compressed DICOM (transfer syntax ${syntax})`,
+      'decompress the series first, for example with dcmdjpeg or gdcmconv --raw',
+    );
+  }
+  const dataset = dicomParser.parseDicom(bytes);
   const text = (tag: string) => dataset.string(tag) ?? '';
   const numbers = (tag: string, count: number, name: string): number[] => {
     const values = text(tag).split('\\').map(Number.parseFloat);

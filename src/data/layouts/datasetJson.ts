@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
+import { parseJson } from '../../base/json.ts';
 import { createLabelMap, IGNORE, type SegmentationClass } from '../types.ts';
 import { paletteColour } from '../visual.ts';
 
@@ -49,7 +50,7 @@ export async function loadDatasetJson(root: string): Promise<DatasetJson> {
   const file = join(root, 'dataset.json');
   let value: unknown;
   try {
-    value = JSON.parse((await readFile(file, 'utf8')).replace(/^\ufeff/, ''));
+    value = parseJson((await readFile(file, 'utf8')).replace(/^\ufeff/, ''));
   } catch (error) {
     throw new DataError(`${file}: no valid JSON (${(error as Error).message})`);
   }

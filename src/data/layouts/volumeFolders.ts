@@ -2,7 +2,7 @@
  * @file Folders of volumes with their labels: how files are listed, found and paired, for all layouts of volumes.
  */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { splitFold } from '../folds.ts';
 import { isNiftiName } from '../nifti/read.ts';
@@ -38,10 +38,14 @@ export async function listVolumes(folder: string): Promise<Map<string, string>> 
   return found;
 }
 
-/** Where a listed path is: as written below the root, else with or without `.gz`, else the same name in the same folder below the root. */
+/**
+ * Where a listed path is: as written below the root, else with or without `.gz`, else the same name in the same folder below the root, as for
+ * absolute paths of another machine. Nothing outside the root is looked at.
+ */
 export async function locate(root: string, path: string): Promise<string | undefined> {
   const parts = path.split(/[/\\]/).filter((part) => part !== '' && part !== '.');
-  const candidates = [isAbsolute(path) ? path : join(root, ...parts), join(root, ...parts.slice(-2))];
+  if (parts.includes('..')) throw new DataError(`${path}: leaves the folder ${root}`, 'move the file below it');
+  const candidates = [join(root, ...parts), join(root, ...parts.slice(-2))];
   for (const candidate of candidates) {
     const other = candidate.endsWith('.gz') ? candidate.slice(0, -3) : `${candidate}.gz`;
     for (const file of [candidate, other]) if (await stat(file).catch(() => undefined)) return file;

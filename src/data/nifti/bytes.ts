@@ -12,6 +12,9 @@ import { formatBytes } from '../../base/text.ts';
 /** Deflate makes no more than this of one byte. */
 const LARGEST_RATIO = 1032;
 
+/** Most bytes after those that are wanted which are decompressed to reach the end: a bomb goes on for longer. */
+const LARGEST_REST = 64 * 2 ** 20;
+
 /** How much to read. */
 export interface ByteRequest {
   /** Bytes that tell `measure` what it needs; a shorter file gives what it has. */
@@ -24,7 +27,7 @@ export interface ByteRequest {
 
 /**
  * The first bytes, as many as `measure` says, of a file after decompression. Throws a `DataError` that names the file: unreadable, truncated,
- * damaged, shorter than it claims, or larger than the limit.
+ * damaged, shorter than it claims, much longer after decompression, or larger than the limit.
  */
 export async function readBytes(file: string, request: ByteRequest): Promise<Buffer> {
   const { size, compressed } = await inspect(file);
@@ -34,6 +37,7 @@ export async function readBytes(file: string, request: ByteRequest): Promise<Buf
   let head = Buffer.alloc(0);
   let result: Buffer | undefined;
   let filled = 0;
+  let seen = 0;
   const begin = (): Buffer => {
     const { bytes, memoryBytes } = request.measure(head);
     const most = compressed ? size * LARGEST_RATIO : size;
@@ -61,6 +65,13 @@ export async function readBytes(file: string, request: ByteRequest): Promise<Buf
         rest = head;
       }
       filled += rest.copy(result, filled);
+      seen += chunk.length;
+      if (seen > result.length + LARGEST_REST) {
+        throw new DataError(
+          `${file}: goes on for more than ${formatBytes(LARGEST_REST)} after the ${formatBytes(result.length)} that its header claims`,
+          'the header or the compressed data are damaged: fetch or copy the file again',
+        );
+      }
       // What follows the samples is of no use; compressed, its end still tells whether all of it is sound.
       if (filled === result.length && !compressed) break;
     }

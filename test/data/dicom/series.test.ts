@@ -3,73 +3,13 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DataError } from '../../../src/base/errors.ts';
 import { readDicomSeries, stackSlices } from '../../../src/data/dicom/series.ts';
 import { type DicomSlice, parseDicomSlice } from '../../../src/data/dicom/slice.ts';
 import { spacingOf } from '../../../src/data/volume.ts';
 import { orientationOf } from '../../../src/data/volumes/orientation.ts';
+import { dicom, slice } from '../../helpers/dicom.mjs';
 import { hasRealData, realData } from '../realData.ts';
-
-/** A file of one element after another, with a head that states the transfer syntax. */
-function dicom(elements: [tag: number, vr: string, value: string | Buffer][], syntax = '1.2.840.10008.1.2.1'): Buffer {
-  const big = syntax.endsWith('.2.2');
-  const implicit = syntax === '1.2.840.10008.1.2';
-  const element = (tag: number, vr: string, value: string | Buffer, explicit: boolean, bigEndian: boolean): Buffer => {
-    const body = typeof value === 'string' ? Buffer.from(value.length % 2 ? `${value} ` : value, 'latin1') : value;
-    const head = Buffer.alloc(explicit ? (vr === 'OW' ? 12 : 8) : 8);
-    const write16 = (number: number, at: number) =>
-      bigEndian ? head.writeUInt16BE(number, at) : head.writeUInt16LE(number, at);
-    const write32 = (number: number, at: number) =>
-      bigEndian ? head.writeUInt32BE(number, at) : head.writeUInt32LE(number, at);
-    write16(tag >>> 16, 0);
-    write16(tag & 0xffff, 2);
-    if (!explicit) write32(body.length, 4);
-    else {
-      head.write(vr, 4, 'latin1');
-      if (vr === 'OW') write32(body.length, 8);
-      else write16(body.length, 6);
-    }
-    return Buffer.concat([head, body]);
-  };
-  const meta = element(0x00020010, 'UI', syntax.length % 2 ? `${syntax}\0` : syntax, true, false);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(meta.length);
-  return Buffer.concat([
-    Buffer.alloc(128),
-    Buffer.from('DICM'),
-    element(0x00020000, 'UL', length, true, false),
-    meta,
-    ...elements.map(([tag, vr, value]) => element(tag, vr, value, !implicit, big)),
-  ]);
-}
-
-function slice(z: number, pixels: number[], syntax?: string): Buffer {
-  const big = syntax?.endsWith('.2.2') ?? false;
-  const short = (number: number): Buffer => {
-    const buffer = Buffer.alloc(2);
-    if (big) buffer.writeUInt16BE(number & 0xffff);
-    else buffer.writeUInt16LE(number & 0xffff);
-    return buffer;
-  };
-  return dicom(
-    [
-      [0x00080060, 'CS', 'CT'],
-      [0x0020000e, 'UI', '1.2.3.4'],
-      [0x00200032, 'DS', `-10\\5\\${z}`],
-      [0x00200037, 'DS', '1\\0\\0\\0\\1\\0'],
-      [0x00280002, 'US', short(1)],
-      [0x00280010, 'US', short(2)],
-      [0x00280011, 'US', short(3)],
-      [0x00280030, 'DS', '2\\0.5'],
-      [0x00280100, 'US', short(16)],
-      [0x00280101, 'US', short(12)],
-      [0x00280103, 'US', short(1)],
-      [0x00281052, 'DS', '-1000'],
-      [0x00281053, 'DS', '2'],
-      [0x7fe00010, 'OW', Buffer.concat(pixels.map(short))],
-    ],
-    syntax,
-  );
-}
 
 describe.skipIf(!hasRealData)('the real series', () => {
   const folder = () => realData('formats', 'dicom', 'hippocampus_crop_series');
@@ -144,6 +84,13 @@ describe('slices', () => {
     expect(() => parseDicomSlice(dicom([[0x00080060, 'CS', 'MR']]), 'bare.dcm')).toThrow(
       /bare.dcm: ImageOrientationPatient/,
     );
+    // The number of bits in one byte, which the parser answers with a text, not an error.
+    const bits = dicom([
+      [0x00200037, 'DS', '1\\0\\0\\0\\1\\0'],
+      [0x00280002, 'US', Buffer.alloc(1)],
+    ]);
+    expect(() => parseDicomSlice(bits, 'bits.dcm')).toThrow(DataError);
+    expect(() => parseDicomSlice(bits, 'bits.dcm')).toThrow(/bits.dcm: no valid DICOM/);
     const folder = mkdtempSync(join(tmpdir(), 'espalier-dicom-'));
     writeFileSync(join(folder, 'notes.txt'), 'no picture');
     await expect(readDicomSeries(folder)).rejects.toThrow(/holds no DICOM files/);

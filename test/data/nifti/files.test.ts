@@ -230,6 +230,20 @@ describe('damaged files', () => {
     expect(failure.advice).toBeTruthy();
   });
 
+  it('stops a gzip bomb soon after what its header claims', async () => {
+    // 1 GiB of zeros in a megabyte: two members, to show that the limit holds over all of them.
+    const zeros = gzipSync(Buffer.alloc(2 ** 29));
+    const file = write('bomb.nii.gz', Buffer.concat([gzipSync(plain()), zeros, zeros]));
+    const before = process.memoryUsage.rss();
+    const began = process.cpuUsage();
+    await expect(readNifti(file)).rejects.toThrow(
+      /bomb.nii.gz: goes on for more than 64.0 MiB after the 400 B that its header claims/,
+    );
+    const { user, system } = process.cpuUsage(began);
+    expect((user + system) / 1e6).toBeLessThan(1);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 27);
+  });
+
   it('refuses a volume larger than memory before taking it', async () => {
     const file = write('large.nii', plain());
     await expect(readNifti(file, { limitBytes: 300 })).rejects.toThrow(

@@ -1,0 +1,52 @@
+/**
+ * @file The site of the documents: pages in reading order, search without a service. Built by scripts/docs.mjs.
+ */
+import { defineConfig } from 'vitepress';
+
+const page = (text: string, link: string) => ({ text, link });
+
+export default defineConfig({
+  title: 'Espalier',
+  description: 'Search for a segmentation network along a trellis, train it, measure it, ship it.',
+  outDir: '../build/site',
+  cacheDir: '../build/site-cache',
+  // The server of the dashboard is no page.
+  ignoreDeadLinks: 'localhostLinks',
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    sidebar: [
+      {
+        text: 'Use',
+        items: [
+          page('Start', '/start'),
+          page('Concepts', '/concepts'),
+          page('Your own data', '/data'),
+          page('Budgets', '/budgets'),
+          page('Dashboard', '/dashboard'),
+          page('Networks by name', '/networks'),
+          page('Questions', '/faq'),
+        ],
+      },
+      {
+        text: 'Reference',
+        items: [
+          page('Commands', '/reference/commands'),
+          page('Settings', '/reference/settings'),
+          page('Library', '/reference/library/'),
+          page('In the browser', '/reference/browser/'),
+        ],
+      },
+      {
+        text: 'Facts',
+        items: [
+          page('Results', '/results'),
+          page('Reliability', '/reliability'),
+          page('Design', '/design'),
+          page('Licences', '/licences'),
+          page('What is open', '/open'),
+        ],
+      },
+    ],
+  },
+});

@@ -1,0 +1,93 @@
+/** @file The documents: every link leads somewhere, in the files and on the built site; pictures and references are those of the code. */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { configKeys } from '../../src/run/config.ts';
+import { settings } from '../../src/run/presets.ts';
+
+const root = resolve(import.meta.dirname, '..', '..');
+const docs = join(root, 'docs');
+const read = (file: string) => readFileSync(file, 'utf8');
+const isGenerated = (file: string) => file.startsWith(join(docs, 'reference'));
+
+/** Files written by people. */
+const pages = [
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].map((name) => join(root, name)),
+  ...readdirSync(docs)
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(docs, name)),
+];
+
+/** The anchor of a heading, as GitHub and the site make it. */
+const anchorOf = (heading: string) =>
+  heading
+    .replace(/[`*]/g, '')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .trim()
+    .replace(/ /g, '-');
+
+describe('links in the files', () => {
+  it.each(pages.map((page) => [page.slice(root.length + 1), page]))('%s', (_, page) => {
+    const text = read(page).replace(/```[\s\S]*?```/g, '');
+    for (const [, target] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [path, anchor] = target.split('#');
+      const file = path === '' ? page : join(dirname(page), path);
+      // What is generated is checked on the site.
+      if (isGenerated(file)) continue;
+      expect(existsSync(file), target).toBe(true);
+      if (anchor !== undefined) {
+        const headings = [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading));
+        expect(headings, target).toContain(anchor);
+      }
+    }
+  });
+});
+
+it('shows concepts in pictures that the functions of the product draw', async () => {
+  const { conceptPictures } = (await import(join(root, 'scripts', 'docs', 'pictures.mjs'))) as {
+    conceptPictures(): Record<string, string>;
+  };
+  const shown = [...read(join(docs, 'concepts.md')).matchAll(/pictures\/(concept-[a-z-]+\.svg)/g)].map(
+    ([, name]) => name,
+  );
+  expect(Object.keys(conceptPictures()).sort()).toEqual([...shown].sort());
+  for (const [name, svg] of Object.entries(conceptPictures()))
+    expect(read(join(docs, 'pictures', name)), `${name}: npm run docs draws it again`).toBe(svg);
+});
+
+describe('the site', () => {
+  it('builds, with no link that leads nowhere', { timeout: 600_000 }, async () => {
+    const site = join(root, 'build', 'site');
+    await promisify(execFile)(process.execPath, [join(root, 'scripts', 'docs.mjs')], { maxBuffer: 2 ** 26 });
+    const html = readdirSync(site, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.html'));
+    for (const name of ['index', 'start', 'concepts', 'data', 'budgets', 'results', 'design', 'faq', 'reliability'])
+      expect(html).toContain(`${name}.html`);
+    const idsOf = new Map(html.map((name) => [name, new Set(matches(read(join(site, name)), / id="([^"]+)"/g))]));
+    let links = 0;
+    for (const name of html) {
+      for (const target of matches(read(join(site, name)), / (?:href|src)="([^"]+)"/g)) {
+        if (/^(https?|data|mailto):/.test(target)) continue;
+        const { pathname, hash } = new URL(target, `http://site/${name}`);
+        const path = decodeURIComponent(pathname).slice(1);
+        const file = path === '' || path.endsWith('/') ? `${path}index.html` : path;
+        const found = [file, `${file}.html`].find((candidate) => existsSync(join(site, candidate)));
+        expect(found, `${name} links to ${target}`).toBeDefined();
+        if (hash !== '')
+          expect(idsOf.get(found as string), `${name} links to ${target}`).toContain(decodeURIComponent(hash.slice(1)));
+        links++;
+      }
+    }
+    expect(links).toBeGreaterThan(500);
+    const reference = read(join(docs, 'reference', 'settings.md'));
+    for (const { schema } of Object.values(settings))
+      for (const key of configKeys(schema)) expect(reference).toContain(`| \`${key}\` |`);
+    const commands = read(join(docs, 'reference', 'commands.md'));
+    for (const name of ['demo', 'search', 'train', 'export', 'ui']) expect(commands).toContain(`\n## ${name}\n`);
+  });
+});
+
+const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, value]) => value);
