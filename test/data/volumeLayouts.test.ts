@@ -167,6 +167,31 @@ describe('nnU-Net', () => {
     ]);
   });
 
+  it('takes the folds of splits_final.json where it is there', async () => {
+    const file = join(root, 'splits_final.json');
+    const folds = [
+      { train: ['c_1', 'c_2', 'c_3'], val: ['c_4'] },
+      { train: ['c_4', 'c_1'], val: ['c_5', 'c_6'] },
+    ];
+    writeFileSync(file, JSON.stringify(folds));
+    for (const [fold, { train, val }] of folds.entries()) {
+      const { splits } = await open({ fold });
+      expect([splits.train, splits.val].map((samples) => samples.map(({ id }) => id))).toEqual([train, val]);
+    }
+    await expect(open({ fold: 2 })).rejects.toThrow(/fold 2: .*splits_final.json has no such fold/);
+    const refused: [unknown, RegExp][] = [
+      [[{ train: ['c_1', 'c_9'], val: ['c_2'] }], /there is no case c_9/],
+      [[{ train: ['c_1', 'c_2'], val: ['c_2'] }], /fold 0 has c_2 in train and in val/],
+      [{ train: [] }, /expected a list of folds/],
+    ];
+    for (const [content, message] of refused) {
+      writeFileSync(file, JSON.stringify(content));
+      await expect(open()).rejects.toThrow(message);
+    }
+    writeFileSync(file, '[');
+    await expect(open()).rejects.toThrow(/splits_final.json: no valid JSON/);
+  });
+
   it('names a missing modality and an ending that cannot be read', async () => {
     rmSync(join(root, 'imagesTr/c_4_0001.nii.gz'));
     await expect(open()).rejects.toThrow(/c_4_0000.nii.gz: the case lacks T1 \(c_4_0001\)/);

@@ -1,6 +1,6 @@
 /**
  * @file nnU-Net v2: `imagesTr/<case>_<channel><ending>` with four digits for the channel, `labelsTr/<case><ending>`, and a `dataset.json`
- * with `channel_names` and `file_ending`.
+ * with `channel_names` and `file_ending`. Where a `splits_final.json` lies beside it, its folds are taken.
  */
 import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
@@ -8,6 +8,7 @@ import { isNiftiName } from '../nifti/read.ts';
 import type { Sample } from '../types.ts';
 import { type DatasetJson, isNnunet, loadDatasetJson } from './datasetJson.ts';
 import type { Layout, OpenOptions } from './layout.ts';
+import { readNnunetSplit } from './nnunetSplits.ts';
 import { assembleVolumes, listVolumes, type VolumePairing } from './volumeFolders.ts';
 
 /** The layout `nnunet`. */
@@ -21,13 +22,12 @@ export const nnunet: Layout = {
     if (!isNiftiName(`case${ending}`)) {
       throw new DataError(`${file}: file_ending ${ending} cannot be read`, 'convert the volumes to .nii.gz');
     }
-    return assembleVolumes(
-      root,
-      'nnunet',
-      description,
-      { train: await pairCases(root, description, options) },
-      options,
-    );
+    const train = await pairCases(root, description, options);
+    const split = await readNnunetSplit(root, train.samples, options.fold ?? 0);
+    const pairings = split
+      ? { train: { ...train, samples: split.train }, val: { samples: split.val, alone: [] } }
+      : { train };
+    return assembleVolumes(root, 'nnunet', description, pairings, options);
   },
 };
 

@@ -6,7 +6,7 @@ import type { Affine } from '../volume.ts';
 import type { NiftiHeader } from './header.ts';
 
 /**
- * The affine from voxel (x, y, z) to millimetres in RAS+. Without a form the voxel sizes count from the middle, x to the left, as the
+ * The affine from voxel (x, y, z) to RAS+ in the unit of the file. Without a form the voxel sizes count from the middle, x to the left, as the
  * older format ANALYZE had it.
  */
 export function niftiAffine(header: NiftiHeader): Affine {

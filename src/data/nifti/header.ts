@@ -84,6 +84,12 @@ export const HEADER_BYTES = { 1: 348, 2: 540 } as const;
 /** Bytes that tell every version's header. */
 export const LONGEST_HEADER = 540;
 
+/** The part of the field of units that is of length. */
+const LENGTH_UNITS = 7;
+
+/** Metres and micrometres, by their code in the standard. */
+const MILLIMETRES: Readonly<Record<number, number>> = { 1: 1000, 3: 0.001 };
+
 /** A parsed header. */
 export interface NiftiHeader {
   readonly version: 1 | 2;
@@ -100,6 +106,8 @@ export interface NiftiHeader {
   /** A stored sample stands for `slope * sample + intercept`; 1 and 0 where the file states no scaling. */
   readonly slope: number;
   readonly intercept: number;
+  /** Millimetres in the unit of length that the affine is stored in; 1 where none is stated. */
+  readonly millimetres: number;
   readonly sformCode: number;
   readonly qformCode: number;
   /** `pixdim[0..3]`, `quatern_b..d`, `qoffset_x..z` and the rows of the sform: what the affine is made of. */
@@ -148,6 +156,7 @@ export function parseNiftiHeader(head: Uint8Array, file: string): NiftiHeader {
     zooms: pixdim.slice(1, 1 + axes),
     slope: scaled ? slope : 1,
     intercept: scaled ? intercept : 0,
+    millimetres: MILLIMETRES[read('units', 1)[0] & LENGTH_UNITS] ?? 1,
     sformCode: read('sformCode', 1)[0],
     qformCode: read('qformCode', 1)[0],
     pixdim: pixdim.slice(0, 4),

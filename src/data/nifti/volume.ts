@@ -18,10 +18,15 @@ export interface NiftiGrid {
 /** The grid of a header. Throws a `DataError` for voxels without extent, such as a spacing of zero. */
 export function niftiGrid(header: NiftiHeader, file: string): NiftiGrid {
   const [x, y = 1, z = 1, ...more] = header.shape;
-  const affine = niftiAffine(header);
+  const affine = inMillimetres(niftiAffine(header), header.millimetres);
   requireGrid(affine, file);
   const colours = header.datatype === 128 || header.datatype === 2304 ? NIFTI_TYPES[header.datatype].components : 1;
   return { shape: [z, y, x], affine, channels: more.reduce((product, length) => product * length, colours) };
+}
+
+function inMillimetres([x, y, z, last]: Affine, unit: number): Affine {
+  const scaled = (row: Affine[number]): Affine[number] => [row[0] * unit, row[1] * unit, row[2] * unit, row[3] * unit];
+  return unit === 1 ? [x, y, z, last] : [scaled(x), scaled(y), scaled(z), last];
 }
 
 /**

@@ -10,7 +10,7 @@ import { niftiAffine } from '../../../src/data/nifti/affine.ts';
 import { createNiftiHeader, encodeNifti, labelHeader } from '../../../src/data/nifti/encode.ts';
 import { withFields } from '../../../src/data/nifti/header.ts';
 import { readNifti, readNiftiHeader } from '../../../src/data/nifti/read.ts';
-import { niftiRawLabels, niftiVolume, toLabelVolume } from '../../../src/data/nifti/volume.ts';
+import { niftiGrid, niftiRawLabels, niftiVolume, toLabelVolume } from '../../../src/data/nifti/volume.ts';
 import { createLabelMap } from '../../../src/data/types.ts';
 import type { Affine } from '../../../src/data/volume.ts';
 import { hasRealData, realData } from '../realData.ts';
@@ -115,6 +115,25 @@ describe('writing and reading', () => {
       .forEach((value, i) => {
         expect(value).toBeCloseTo(want.flat()[i], 5);
       });
+  });
+});
+
+describe('units of length', () => {
+  it.each([
+    ['none', 0, 1],
+    ['metres', 1, 1000],
+    ['millimetres', 2, 1],
+    ['micrometres, beside seconds', 3 + 8, 0.001],
+  ])('%s become millimetres, and stay in the header', (_, code, factor) => {
+    const header = withFields(createNiftiHeader({ shape: [4, 3, 2], affine: AFFINE }), { units: [code] });
+    const { affine } = niftiGrid(header, 'file');
+    AFFINE.slice(0, 3).forEach((row, i) => {
+      row.forEach((value, j) => {
+        expect(affine[i][j]).toBeCloseTo(value * factor, 9);
+      });
+    });
+    expect(affine[3]).toEqual([0, 0, 0, 1]);
+    expect(labelHeader(header).bytes[123]).toBe(code);
   });
 });
 
