@@ -3,7 +3,7 @@
  */
 import type { GraphNode, NetworkGraph, NodeOperation } from './graph.ts';
 
-/** A graph under construction; every method returns the id of the node it added. */
+/** A graph under construction; every method returns the id of the node that it added, or found. */
 export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
   readonly #rank: 2 | 3;
@@ -11,6 +11,8 @@ export class GraphBuilder {
   readonly #sides: Pick<NetworkGraph, 'sideMultiple'>;
   /** Channels of every node so far. */
   readonly #channels: number[] = [];
+  /** Nodes of kinds in `PURE` by what they compute. */
+  readonly #pure = new Map<string, number>();
   #stage = '';
 
   constructor(rank: 2 | 3, options: { normOver?: 'batch' | 'instance'; sideMultiple?: number } = {}) {
@@ -132,13 +134,21 @@ export class GraphBuilder {
     };
   }
 
+  /** Adds a node, or returns the one that computes the same already: many edges of a cell read one state through a ReLU. */
   #add(name: string, inputs: readonly number[], operation: NodeOperation, channels?: number): number {
+    const key = JSON.stringify([operation, inputs]);
+    const same = this.#pure.get(key);
+    if (same !== undefined) return same;
+    if (PURE.has(operation.kind)) this.#pure.set(key, this.nodes.length);
     const path = this.#stage ? `${this.#stage}.${name}` : name;
     this.nodes.push({ ...operation, inputs, stage: this.#stage, name: path });
     this.#channels.push(channels ?? this.#channels[inputs[0]]);
     return this.nodes.length - 1;
   }
 }
+
+/** Kinds without weights and without chance: two of one input are one. */
+const PURE: ReadonlySet<NodeOperation['kind']> = new Set(['relu', 'pool', 'globalPool', 'resize', 'shift']);
 
 /** Settings of every norm: those of libtorch; running statistics follow a new batch by a tenth. */
 export const NORM = { epsilon: 1e-5, momentum: 0.1 } as const;

@@ -43,6 +43,15 @@ describe('the published network', () => {
     expect(Math.abs(cost.multiplyAdds / 1e9 / giga - 1)).toBeLessThan(0.05);
   });
 
+  it('computes no ReLU, pool or resize twice', () => {
+    const { nodes } = buildAutoDeepLab(published, { inputs: 3, classes: 19 });
+    const computed = nodes
+      .filter(({ kind }) => ['relu', 'pool', 'resize'].includes(kind))
+      .map(({ name, stage, ...what }) => JSON.stringify(what));
+    expect(computed.length).toBeGreaterThan(100);
+    expect(new Set(computed).size).toBe(computed.length);
+  });
+
   it('runs at odd and even sizes, with the shapes and parameters that were counted', () => {
     const graph = buildAutoDeepLab(published, {
       inputs: 3,
