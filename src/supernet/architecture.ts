@@ -1,15 +1,18 @@
 /**
  * @file The architecture parameters of Auto-DeepLab: alpha chooses operators inside the cell, beta moves between resolutions. One table of each, shared by the whole trellis.
  */
+import { ConfigError } from '../base/errors.ts';
 import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { normal } from '../nn/initialisers.ts';
+import type { Pass } from '../nn/layers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
 import { edgeCount, edgeIndex } from '../space/cell.ts';
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
 import { OPERATOR_NAMES, type OperatorName } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
+import { sampleOperators, strongestOperators, temperatureAt } from './sampledOperators.ts';
 
 /** Raw logits as plain numbers: what is logged, stored and decoded. */
 export interface ArchitectureSnapshot {
@@ -31,6 +34,12 @@ export interface ArchitectureParameters {
   readonly parameters: readonly Parameter[];
   /** Softmax of alpha over the operators, `[edges, operators]`. @paper auto-deeplab eq. 2-3 */
   operatorProbabilities(): Tensor;
+  /**
+   * What the cells of a pass compute with: all operators by their probabilities, or with sampling one an edge, drawn in training and the strongest
+   * otherwise.
+   * @throws ConfigError when there is to be drawn and the pass has no random numbers.
+   */
+  operators(pass: Pass): { readonly table: Tensor; readonly chosen?: readonly number[] };
   /** Probabilities of the moves, `[layers, levels left, moves]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
   moveProbabilities(): Tensor;
   snapshot(): ArchitectureSnapshot;
@@ -39,9 +48,14 @@ export interface ArchitectureParameters {
 /** Logits drawn as 0.001 times standard normal. */
 export function createArchitectureParameters(
   set: ParameterSet,
-  space: { layers: number; blocks: number; betaNormalisation?: BetaNormalisation },
+  space: {
+    layers: number;
+    blocks: number;
+    betaNormalisation?: BetaNormalisation;
+    sampling?: { temperature: readonly [number, number] };
+  },
 ): ArchitectureParameters {
-  const { layers, blocks, betaNormalisation = 'outgoing' } = space;
+  const { layers, blocks, betaNormalisation = 'outgoing', sampling } = space;
   const shape = [layers, LEVELS, MOVES];
   const alpha = set.weight('alpha', [edgeCount(blocks), OPERATOR_NAMES.length], normal(0.001));
   const beta = set.weight('beta', shape, normal(0.001));
@@ -58,6 +72,12 @@ export function createArchitectureParameters(
   return {
     parameters: set.parameters(),
     operatorProbabilities: () => op.softmax(alpha, 1),
+    operators({ training, random, progress = 0 }) {
+      if (!sampling) return { table: op.softmax(alpha, 1) };
+      if (!training) return strongestOperators(alpha);
+      if (!random) throw new ConfigError('sampling operators needs random numbers in the pass');
+      return sampleOperators(alpha, random, temperatureAt(sampling.temperature, progress));
+    },
     moveProbabilities() {
       const logits = op.add(op.reshape(beta, [-1]), mask);
       const normalised = (table: Tensor) => op.reshape(op.softmax(op.reshape(table, [-1, MOVES]), 1), [-1]);

@@ -36,6 +36,8 @@ export interface SupernetOptions {
   betaNormalisation?: BetaNormalisation;
   /** Norms after convolutions learn scale and shift, in the stem, the cells and the heads; fused cells have no such norms. Default: false, as in DARTS. */
   affineNorms?: boolean;
+  /** One operator an edge, drawn anew in every training pass at a temperature that goes from the first to the last. Default: all operators. */
+  sampling?: { temperature: readonly [number, number] };
   /** Channels of the three stem convolutions, strides 2, 1, 2. Default: 2.5, 2.5 and 5 times the filters. */
   stem?: readonly [number, number, number];
 }
@@ -67,7 +69,7 @@ export function createSupernet(origin: ParameterSet['origin'], options: Supernet
     parameters,
     architecture,
     forward(images, pass, genotype) {
-      const operators = genotype ? oneHotOperators(genotype, images.device) : architecture.operatorProbabilities();
+      const operators = genotype ? { table: oneHotOperators(genotype, images.device) } : architecture.operators(pass);
       const edgeProbabilities = cellProbabilities(operators, blocks);
       const moves = genotype ? undefined : architecture.moveProbabilities();
       const move = (transition: number, from: number, kind: number) =>

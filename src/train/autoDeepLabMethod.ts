@@ -21,6 +21,10 @@ export interface AutoDeepLabSettings {
   readonly betaNormalisation: 'outgoing' | 'incoming';
   /** Default: false. */
   readonly affineNorms?: boolean;
+  /** All operators at once, or one an edge; default: all. */
+  readonly sampling?: 'none' | 'gumbel';
+  /** Of sampling: at the start and at the end of the search. */
+  readonly temperature?: readonly [number, number];
   readonly stemFilters?: number;
   readonly weights: {
     readonly learningRate: number;
@@ -39,9 +43,10 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
   name: 'auto-deeplab',
   sides: { multiple: 32, remainder: 1 },
   createSearchNetwork(origin, { rank, inputs, classes }) {
-    const { stemFilters: stem } = settings;
+    const { stemFilters: stem, sampling, temperature = [10, 0.1] } = settings;
     const supernet = createSupernet(origin, {
       ...settings,
+      sampling: sampling === 'gumbel' ? { temperature } : undefined,
       rank,
       inputs,
       classes,
@@ -88,8 +93,10 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
 });
 
 /** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
-function composedNotes({ affineNorms, fused = true }: AutoDeepLabSettings, rank: 2 | 3): string[] {
-  const asked = Object.entries({ affineNorms }).flatMap(([name, on]) => (on ? [name] : []));
+function composedNotes({ affineNorms, sampling, fused = true }: AutoDeepLabSettings, rank: 2 | 3): string[] {
+  const asked = Object.entries({ affineNorms, sampling: sampling === 'gumbel' }).flatMap(([name, on]) =>
+    on ? [name] : [],
+  );
   if (rank === 3 || !fused || asked.length === 0) return [];
   return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
 }
