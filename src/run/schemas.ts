@@ -196,6 +196,11 @@ export const autoDeepLabSearchSchema = z.strictObject({
     'two numbers [first, last] above 0',
     'of sampling: how soft its gradient is at the start and at the end of the search',
   ),
+  partialChannels: whole(
+    1,
+    1,
+    'parts of the channels, of which one passes the operators and the others go round (PC-DARTS: 4); filters are a multiple of it',
+  ),
   affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
