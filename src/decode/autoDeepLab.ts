@@ -17,6 +17,8 @@ export interface ArchitectureLogits {
   readonly beta: readonly (readonly (readonly (number | null)[])[])[];
   /** Default: outgoing. */
   readonly betaNormalisation?: BetaNormalisation;
+  /** Of partial channels: `[edges]`, what each edge counts among those into its block. */
+  readonly predecessors?: readonly number[];
 }
 
 /** Which moves sum to one: those that leave a node (the paper), or those that enter it. */
@@ -77,12 +79,16 @@ const turned = (rows: readonly (readonly number[])[], absent = -Infinity): numbe
 /** The network that the logits stand for. */
 export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOptions): AutoDeepLabGenotype {
   const blocks = blocksOf(logits.alpha.length) as number;
-  return createGenotype({ ...options, path: decodePath(logits), cell: decodeCell(logits.alpha, blocks) });
+  return createGenotype({
+    ...options,
+    path: decodePath(logits),
+    cell: decodeCell(logits.alpha, blocks, logits.predecessors),
+  });
 }
 
 /** Logits from untrusted tables `alpha` `[edges][8]` and `beta` `[layers][4][3]`, null where there is no edge. */
 export function parseAutoDeepLabLogits(file: Record<string, unknown>, fail: Fail): ArchitectureLogits {
-  const { alpha, beta, betaNormalisation } = file;
+  const { alpha, beta, betaNormalisation, predecessors } = file;
   const rows = Array.isArray(alpha) ? alpha : fail('alpha is missing');
   if (blocksOf(rows.length) === undefined)
     fail(`alpha has ${rows.length} rows`, 'a cell of B blocks has B (B + 3) / 2 edges: 2, 5, 9, 14, 20, ...');
@@ -109,9 +115,16 @@ export function parseAutoDeepLabLogits(file: Record<string, unknown>, fail: Fail
       });
     });
   });
-  const logits = { alpha: rows as number[][], beta: transitions as (number | null)[][][] };
-  if (betaNormalisation === undefined) return logits;
-  if (betaNormalisation !== 'outgoing' && betaNormalisation !== 'incoming')
-    return fail(`betaNormalisation is ${show(betaNormalisation)}, expected "outgoing" or "incoming"`);
-  return { ...logits, betaNormalisation };
+  if (betaNormalisation !== undefined && betaNormalisation !== 'outgoing' && betaNormalisation !== 'incoming')
+    fail(`betaNormalisation is ${show(betaNormalisation)}, expected "outgoing" or "incoming"`);
+  const isFull =
+    Array.isArray(predecessors) && predecessors.length === rows.length && predecessors.every(Number.isFinite);
+  if (predecessors !== undefined && !isFull)
+    fail('predecessors has not one finite number for each row of alpha', 'leave it out where all edges count alike');
+  return {
+    alpha: rows as number[][],
+    beta: transitions as (number | null)[][][],
+    ...(betaNormalisation === undefined ? {} : { betaNormalisation: betaNormalisation as BetaNormalisation }),
+    ...(predecessors === undefined ? {} : { predecessors: predecessors as number[] }),
+  };
 }

@@ -16,12 +16,19 @@ export interface Strength extends BlockInput {
  * Ties go to the earlier operator and the earlier predecessor.
  * @throws NumericError when a logit is NaN or +Infinity.
  * @param alpha logits `[edges][operators]`
+ * @param predecessors logits `[edges]` of what each edge counts among those into its block, where a search had such: a strength is then the product of
+ * both probabilities. @paper pc-darts section 3.3
  */
-export function strongestPredecessors(alpha: readonly (readonly number[])[], block: number): [Strength, Strength] {
-  const predecessors = Array.from({ length: block + 2 }, (_, from) =>
-    strongestOperator(alpha[edgeIndex(block, from)], from),
+export function strongestPredecessors(
+  alpha: readonly (readonly number[])[],
+  block: number,
+  predecessors?: readonly number[],
+): [Strength, Strength] {
+  const shares = predecessors && logSoftmax(predecessors.slice(edgeIndex(block, 0), edgeIndex(block + 1, 0)));
+  const all = Array.from({ length: block + 2 }, (_, from) =>
+    strongestOperator(alpha[edgeIndex(block, from)], from, shares?.[from]),
   );
-  const ranked = predecessors.sort((a, b) => b.logStrength - a.logStrength || a.from - b.from);
+  const ranked = all.sort((a, b) => b.logStrength - a.logStrength || a.from - b.from);
   const [first, second] = ranked.slice(0, 2).sort((a, b) => a.from - b.from);
   return [withoutLog(first), withoutLog(second)];
 }
@@ -31,23 +38,27 @@ type Ranked = Strength & { readonly logStrength: number };
 const withoutLog = ({ from, operator, strength }: Ranked): Strength => ({ from, operator, strength });
 
 /** Softmax over all operators, then the largest except zero; in logarithms, which still rank when zero has nearly everything. */
-function strongestOperator(logits: readonly number[], from: number): Ranked {
+function strongestOperator(logits: readonly number[], from: number, logShare = 0): Ranked {
   const logProbabilities = logSoftmax(logits);
-  if (logProbabilities.some(Number.isNaN)) {
+  if (logProbabilities.some(Number.isNaN) || Number.isNaN(logShare)) {
     throw new NumericError(`the operator logits of predecessor ${from} are ${logits.join(', ')}`);
   }
   let best = -1;
   OPERATOR_NAMES.forEach((name, k) => {
     if (name !== 'zero' && (best < 0 || logits[k] > logits[best])) best = k;
   });
-  const logStrength = logProbabilities[best];
+  const logStrength = logProbabilities[best] + logShare;
   return { from, operator: OPERATOR_NAMES[best], strength: Math.exp(logStrength), logStrength };
 }
 
 /** All blocks of a cell as the inputs of a genotype. */
-export const decodeCell = (alpha: readonly (readonly number[])[], blocks: number): [BlockInput, BlockInput][] =>
+export const decodeCell = (
+  alpha: readonly (readonly number[])[],
+  blocks: number,
+  predecessors?: readonly number[],
+): [BlockInput, BlockInput][] =>
   Array.from({ length: blocks }, (_, block): [BlockInput, BlockInput] => {
-    const [first, second] = strongestPredecessors(alpha, block);
+    const [first, second] = strongestPredecessors(alpha, block, predecessors);
     return [
       { from: first.from, operator: first.operator },
       { from: second.from, operator: second.operator },

@@ -1,6 +1,7 @@
 /**
  * @file How decided an architecture is: entropies of its distributions, and the share of skips in what was decoded.
  */
+import { blocksOf, edgeIndex } from '../space/cell.ts';
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
 import { type ArchitectureLogits, moveChoices } from './autoDeepLab.ts';
 import { entropy, softmax } from './softmax.ts';
@@ -14,6 +15,14 @@ export const operatorEntropy = (alpha: ArchitectureLogits['alpha']): number =>
 /** Mean entropy over the nodes of the trellis that have a choice, nats. */
 export const moveEntropy = (logits: Parameters<typeof moveChoices>[0]): number =>
   mean(moveChoices(logits).map(entropy));
+
+/** Mean entropy over the blocks of what their edges count, nats. */
+export const predecessorEntropy = (predecessors: readonly number[]): number =>
+  mean(
+    Array.from({ length: blocksOf(predecessors.length) as number }, (_, block) =>
+      entropy(softmax(predecessors.slice(edgeIndex(block, 0), edgeIndex(block + 1, 0)))),
+    ),
+  );
 
 /** Share of skips among the operators of a decoded cell; above one half speaks of skip collapse. */
 export function skipShare(genotype: AutoDeepLabGenotype): number {

@@ -1,6 +1,7 @@
 /**
  * @file Layers as functions: each registers its weights in a `ParameterSet` and returns what maps a tensor to a tensor. The rank (2 or 3) is an argument, never another class.
  */
+import type { Random } from '../base/random.ts';
 import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { constant, fanInUniform, type Initialiser } from './initialisers.ts';
@@ -14,6 +15,8 @@ export interface Pass {
   readonly progress?: number;
   /** Id of the generator for random masks. */
   readonly generator?: number;
+  /** Random numbers for choices that are made in JavaScript. */
+  readonly random?: Random;
   /** Norms with running statistics use those in training too, and leave them as they are. */
   readonly frozenNorms?: boolean;
 }

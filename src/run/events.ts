@@ -43,6 +43,8 @@ export type RunEventBody =
       readonly beta?: unknown;
       /** Which moves of beta sum to one, where they are not those that leave a node. */
       readonly betaNormalisation?: unknown;
+      /** Logits of what each edge of the cell counts, where a search had such. */
+      readonly predecessors?: unknown;
       readonly edges?: unknown;
       readonly ops?: unknown;
       /** Mean entropies in nats by what they are of: operators, moves, patterns. */

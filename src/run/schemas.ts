@@ -186,6 +186,21 @@ export const autoDeepLabSearchSchema = z.strictObject({
     'cell weights shared by the edges into a node, or one set an edge',
   ),
   betaNormalisation: choice(['outgoing', 'incoming'], 'outgoing', 'moves sum to one leaving a node, or entering it'),
+  sampling: choice(
+    ['none', 'gumbel'],
+    'none',
+    'all operators of an edge in every step, or one of them, drawn with Gumbel noise (GDAS)',
+  ),
+  temperature: setting(
+    z.tuple([z.number().positive(), z.number().positive()]).default([10, 0.1]),
+    'two numbers [first, last] above 0',
+    'of sampling: how soft its gradient is at the start and at the end of the search',
+  ),
+  partialChannels: whole(
+    1,
+    1,
+    'parts of the channels, of which one passes the operators and the others go round (PC-DARTS: 4); filters are a multiple of it',
+  ),
   affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),

@@ -1,15 +1,18 @@
 /**
  * @file The architecture parameters of Auto-DeepLab: alpha chooses operators inside the cell, beta moves between resolutions. One table of each, shared by the whole trellis.
  */
+import { ConfigError } from '../base/errors.ts';
 import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { normal } from '../nn/initialisers.ts';
+import type { Pass } from '../nn/layers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
 import { edgeCount, edgeIndex } from '../space/cell.ts';
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
 import { OPERATOR_NAMES, type OperatorName } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
+import { sampleOperators, strongestOperators, temperatureAt } from './sampledOperators.ts';
 
 /** Raw logits as plain numbers: what is logged, stored and decoded. */
 export interface ArchitectureSnapshot {
@@ -20,17 +23,35 @@ export interface ArchitectureSnapshot {
   readonly beta: (number | null)[][][];
   /** Left out when it is outgoing. */
   readonly betaNormalisation?: BetaNormalisation;
+  /** Of partial channels: `[edges]`, to be normalised over the edges into a block. */
+  readonly predecessors?: number[];
 }
 
 /** Which moves sum to one: those that leave a node (the paper), or those that enter it. */
 export type BetaNormalisation = 'outgoing' | 'incoming';
 
+/** What cells read: operators by edge, which of them were drawn, and what edges count; the last two where there is such. */
+export interface CellTables {
+  /** `[edges, operators]` */
+  readonly table: Tensor;
+  /** Index of the operator of each edge. */
+  readonly chosen?: readonly number[];
+  /** `[edges]` */
+  readonly predecessors?: Tensor;
+}
+
 /** Alpha and beta as tensors, and the way to probabilities. */
 export interface ArchitectureParameters {
-  /** The two logit tables, for their own optimiser. */
+  /** The logit tables, for their own optimiser. */
   readonly parameters: readonly Parameter[];
   /** Softmax of alpha over the operators, `[edges, operators]`. @paper auto-deeplab eq. 2-3 */
   operatorProbabilities(): Tensor;
+  /**
+   * What the cells of a pass compute with: all operators by their probabilities, or with sampling one an edge, drawn in training and the strongest
+   * otherwise. With partial channels also what each edge counts: the softmax over the edges into its block. @paper pc-darts section 3.3
+   * @throws ConfigError when there is to be drawn and the pass has no random numbers.
+   */
+  operators(pass: Pass): CellTables;
   /** Probabilities of the moves, `[layers, levels left, moves]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
   moveProbabilities(): Tensor;
   snapshot(): ArchitectureSnapshot;
@@ -39,12 +60,19 @@ export interface ArchitectureParameters {
 /** Logits drawn as 0.001 times standard normal. */
 export function createArchitectureParameters(
   set: ParameterSet,
-  space: { layers: number; blocks: number; betaNormalisation?: BetaNormalisation },
+  space: {
+    layers: number;
+    blocks: number;
+    betaNormalisation?: BetaNormalisation;
+    sampling?: { temperature: readonly [number, number] };
+    partialChannels?: number;
+  },
 ): ArchitectureParameters {
-  const { layers, blocks, betaNormalisation = 'outgoing' } = space;
+  const { layers, blocks, betaNormalisation = 'outgoing', sampling, partialChannels = 1 } = space;
   const shape = [layers, LEVELS, MOVES];
   const alpha = set.weight('alpha', [edgeCount(blocks), OPERATOR_NAMES.length], normal(0.001));
   const beta = set.weight('beta', shape, normal(0.001));
+  const predecessors = partialChannels > 1 ? set.weight('predecessors', [edgeCount(blocks)], normal(0.001)) : undefined;
   const constant = (values: ArrayLike<number>, dtype: 'float32' | 'int64') =>
     keepForever(op.toDevice(fromArray(Array.from(values), [values.length], dtype), set.origin.device));
   const present = edgePresence(layers);
@@ -58,6 +86,13 @@ export function createArchitectureParameters(
   return {
     parameters: set.parameters(),
     operatorProbabilities: () => op.softmax(alpha, 1),
+    operators(pass) {
+      const counts = predecessors ? { predecessors: normalisePredecessors(predecessors, blocks) } : {};
+      return {
+        ...(sampling ? sampled(alpha, sampling.temperature, pass) : { table: op.softmax(alpha, 1) }),
+        ...counts,
+      };
+    },
     moveProbabilities() {
       const logits = op.add(op.reshape(beta, [-1]), mask);
       const normalised = (table: Tensor) => op.reshape(op.softmax(op.reshape(table, [-1, MOVES]), 1), [-1]);
@@ -77,10 +112,34 @@ export function createArchitectureParameters(
         alpha: rows(op.detach(alpha).numbers(), OPERATOR_NAMES.length),
         beta: Array.from({ length: layers }, (_, t) => moves.slice(t * LEVELS, (t + 1) * LEVELS)),
         ...(betaNormalisation === 'outgoing' ? {} : { betaNormalisation }),
+        ...(predecessors ? { predecessors: op.detach(predecessors).numbers() } : {}),
       };
     },
   };
 }
+
+function sampled(
+  alpha: Tensor,
+  temperature: readonly [number, number],
+  { training, random, progress = 0 }: Pass,
+): CellTables {
+  if (!training) return strongestOperators(alpha);
+  if (!random) throw new ConfigError('sampling operators needs random numbers in the pass');
+  return sampleOperators(alpha, random, temperatureAt(temperature, progress));
+}
+
+/** Softmax over the edges into each block, `[edges]`. */
+const normalisePredecessors = (logits: Tensor, blocks: number): Tensor =>
+  op.concat(
+    Array.from({ length: blocks }, (_, block) =>
+      op.softmax(op.slice(logits, 0, edgeIndex(block, 0), edgeIndex(block + 1, 0)), 0),
+    ),
+    0,
+  );
+
+/** What the edges of a genotype count: those that it keeps fully, the others nothing, `[edges]`. */
+export const keptPredecessors = (table: Tensor): Tensor =>
+  op.addNumber(op.negate(op.select(table, 1, OPERATOR_NAMES.indexOf('zero'))), 1);
 
 /** Probabilities of 1 for the operators that a genotype keeps, and for zero on every other edge, `[edges, operators]`. */
 export function oneHotOperators({ blocks, cell }: AutoDeepLabGenotype, device = 'cpu'): Tensor {

@@ -6,8 +6,10 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
+import { OPERATOR_NAMES } from '../space/operators.ts';
 import { fusedResolutionState, isFusible } from './fusedCell.ts';
-import type { EdgeWeights } from './mixedOp.ts';
+import { applyOperator, type EdgeWeights } from './mixedOp.ts';
+import { bypassPart, joinParts, operatedPart } from './partialChannels.ts';
 import { createStateOperators } from './stateOperators.ts';
 
 /** A cell with weights: two inputs of `channels` channels to `blocks * channels`. */
@@ -33,6 +35,10 @@ export interface Cell {
 export interface CellProbabilities {
   /** `[edges, operators]` */
   readonly table: Tensor;
+  /** Where one operator an edge was drawn, its index edge by edge: no other is computed. */
+  readonly chosen?: readonly number[];
+  /** Of partial channels: what each edge counts among those of its block, `[edges]`. */
+  readonly predecessors?: Tensor;
   /** For each state that is read, the rows of its edges: `[readers, operators]`. */
   byState(): readonly Tensor[];
 }
@@ -42,10 +48,11 @@ const firstReader = (state: number) => Math.max(0, state - 1);
 const readersOf = (state: number, blocks: number) => blocks - firstReader(state);
 
 /** The table of all edges, `[edges, operators]`, and its rows by state once they are asked for. */
-export function cellProbabilities(table: Tensor, blocks: number): CellProbabilities {
+export function cellProbabilities(given: Omit<CellProbabilities, 'byState'>, blocks: number): CellProbabilities {
   let rows: readonly Tensor[] | undefined;
+  const { table } = given;
   return {
-    table,
+    ...given,
     byState() {
       rows ??= Array.from({ length: blocks + 1 }, (_, state) =>
         op.stack(
@@ -74,35 +81,70 @@ export function createCell(
     fused?: boolean;
     /** Default: false. */
     affineNorms?: boolean;
+    /** Parts of the channels, of which one passes the operators. Default: 1. */
+    partialChannels?: number;
   },
 ): Cell {
-  const { rank, blocks, channels, atrous, affineNorms: affine } = options;
+  const { rank, blocks, channels, atrous, affineNorms: affine, partialChannels: parts = 1 } = options;
+  const operated = channels / parts;
   const states = Array.from({ length: blocks + 1 }, (_, state) =>
     createStateOperators(set.child(`state${state}`), {
       rank,
-      channels,
+      channels: operated,
       atrous,
       affine,
       readers: readersOf(state, blocks),
     }),
   );
   const weights = states.flatMap((state) => state.weights);
-  const cellOutput: Cell['cellOutput'] = (last, beforeLast, probabilities) => {
-    const rows = probabilities.byState();
-    const values = [last, beforeLast];
+  const edgeOf = (block: number, state: number) => {
+    const reader = block - firstReader(state);
+    return { weights: states[state].edgeWeights(reader), affines: states[state].edgeAffines(reader) };
+  };
+  /** What every state gives to every block, all operators at once; a state's readers are computed together. */
+  const mixtures = ({ byState, predecessors }: CellProbabilities) => {
     const contributions: Tensor[] = [];
+    return (values: readonly Tensor[], block: number) =>
+      values.map((value, state) => {
+        contributions[state] ??= states[state].contributions(operatedPart(value, parts), byState()[state]);
+        const reader = block - firstReader(state);
+        const own = op.slice(contributions[state], 1, reader * operated, (reader + 1) * operated);
+        return weighted(own, predecessors, edgeIndex(block, state));
+      });
+  };
+  /** The same through the one operator that each edge has; edges with zero give nothing. @paper gdas section 3.2 */
+  const choices =
+    ({ table, predecessors }: CellProbabilities, chosen: readonly number[]) =>
+    (values: readonly Tensor[], block: number) =>
+      values.flatMap((value, state) => {
+        const edge = edgeIndex(block, state);
+        const name = OPERATOR_NAMES[chosen[edge]];
+        if (name === 'zero') return [];
+        const { weights, affines } = edgeOf(block, state);
+        const weight = op.select(op.select(table, 0, edge), 0, chosen[edge]);
+        const output = applyOperator(name, operatedPart(value, parts), weights, affines);
+        return [weighted(op.multiply(output, weight), predecessors, edge)];
+      });
+  const cellOutput: Cell['cellOutput'] = (last, beforeLast, probabilities) => {
+    const { chosen } = probabilities;
+    const inputsOf = chosen ? choices(probabilities, chosen) : mixtures(probabilities);
+    const values = [last, beforeLast];
     for (let block = 0; block < blocks; block++) {
-      for (let state = contributions.length; state < block + 2; state++) {
-        contributions.push(states[state].contributions(values[state], rows[state]));
+      const sum = blockOutput(inputsOf(values, block), operatedPart(last, parts));
+      if (parts === 1) values.push(sum);
+      else {
+        const round = values.map((value, state) =>
+          weighted(bypassPart(value, parts), probabilities.predecessors, edgeIndex(block, state)),
+        );
+        values.push(joinParts(sum, round.reduce(op.add), parts));
       }
-      values.push(blockOutput(block, contributions, channels));
     }
     return op.concat(values.slice(2), 1);
   };
   return {
     cellOutput,
     resolutionState(lasts, beforeLast, moves, probabilities) {
-      if (options.fused !== false && !affine && isFusible(beforeLast))
+      if (options.fused !== false && !affine && parts === 1 && !probabilities.chosen && isFusible(beforeLast))
         return fusedResolutionState(lasts, beforeLast, moves, probabilities.table, weights, {
           blocks,
           atrous,
@@ -112,16 +154,14 @@ export function createCell(
         .map((last, i) => op.multiply(cellOutput(last, beforeLast, probabilities), op.select(moves, 0, i)))
         .reduce(op.add);
     },
-    edgeWeights: (block, predecessor) => states[predecessor].edgeWeights(block - firstReader(predecessor)),
+    edgeWeights: (block, predecessor) => edgeOf(block, predecessor).weights,
   };
 }
 
-/** The sum of what all earlier states give to a block. @paper auto-deeplab eq. 1 */
-export function blockOutput(block: number, contributions: readonly Tensor[], channels: number): Tensor {
-  return contributions
-    .map((contribution, state) => {
-      const reader = block - firstReader(state);
-      return op.slice(contribution, 1, reader * channels, (reader + 1) * channels);
-    })
-    .reduce(op.add);
-}
+/** The sum of what all earlier states give to a block; zeros of the size of `state` where none gives anything. @paper auto-deeplab eq. 1 */
+export const blockOutput = (inputs: readonly Tensor[], state: Tensor): Tensor =>
+  inputs.length > 0 ? inputs.reduce(op.add) : op.zerosLike(state);
+
+/** Times what the edge counts among those of its block; as it is where all count alike. @paper pc-darts section 3.3 */
+const weighted = (x: Tensor, predecessors: Tensor | undefined, edge: number): Tensor =>
+  predecessors ? op.multiply(x, op.select(predecessors, 0, edge)) : x;

@@ -11,6 +11,7 @@ import {
   type ArchitectureParameters,
   type BetaNormalisation,
   createArchitectureParameters,
+  keptPredecessors,
   oneHotOperators,
 } from './architecture.ts';
 import { type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
@@ -36,6 +37,13 @@ export interface SupernetOptions {
   betaNormalisation?: BetaNormalisation;
   /** Norms after convolutions learn scale and shift, in the stem, the cells and the heads; fused cells have no such norms. Default: false, as in DARTS. */
   affineNorms?: boolean;
+  /** One operator an edge, drawn anew in every training pass at a temperature that goes from the first to the last. Default: all operators. */
+  sampling?: { temperature: readonly [number, number] };
+  /**
+   * One part of so many of a cell's channels passes the operators, the others go round; edges are then normalised over those into a block. The filters
+   * are a multiple of it. Default: all channels pass.
+   */
+  partialChannels?: number;
   /** Channels of the three stem convolutions, strides 2, 1, 2. Default: 2.5, 2.5 and 5 times the filters. */
   stem?: readonly [number, number, number];
 }
@@ -60,6 +68,10 @@ export function createSupernet(origin: ParameterSet['origin'], options: Supernet
   const stem = createStem(parameters.child('stem'), options, stemChannels);
   const head = createSearchHead(parameters.child('head'), options);
   const sources = sourcesOf(options, stemChannels);
+  const genotypeTables = (genotype: AutoDeepLabGenotype, device: string) => {
+    const table = oneHotOperators(genotype, device);
+    return { table, ...(options.partialChannels === undefined ? {} : { predecessors: keptPredecessors(table) }) };
+  };
   const nodes = trellisNodes(layers).map(({ layer, level }) =>
     createNode(parameters.child(`layer${layer}.level${level}`), layer, level, options, sources),
   );
@@ -67,8 +79,8 @@ export function createSupernet(origin: ParameterSet['origin'], options: Supernet
     parameters,
     architecture,
     forward(images, pass, genotype) {
-      const operators = genotype ? oneHotOperators(genotype, images.device) : architecture.operatorProbabilities();
-      const edgeProbabilities = cellProbabilities(operators, blocks);
+      const tables = genotype ? genotypeTables(genotype, images.device) : architecture.operators(pass);
+      const edgeProbabilities = cellProbabilities(tables, blocks);
       const moves = genotype ? undefined : architecture.moveProbabilities();
       const move = (transition: number, from: number, kind: number) =>
         moves && op.select(op.select(op.select(moves, 0, transition), 0, from), 0, kind);

@@ -1,8 +1,9 @@
 /**
  * @file Auto-DeepLab as a method: one cell and one path through the resolutions, both searched by gradient. @paper auto-deeplab section 4
  */
+import { ConfigError } from '../base/errors.ts';
 import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
-import { moveEntropy, operatorEntropy, skipShare } from '../decode/entropy.ts';
+import { moveEntropy, operatorEntropy, predecessorEntropy, skipShare } from '../decode/entropy.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { cosine } from '../nn/schedules.ts';
 import { requireMethod } from '../space/genotype.ts';
@@ -21,6 +22,12 @@ export interface AutoDeepLabSettings {
   readonly betaNormalisation: 'outgoing' | 'incoming';
   /** Default: false. */
   readonly affineNorms?: boolean;
+  /** One part of so many of the channels passes the operators; default: 1. */
+  readonly partialChannels?: number;
+  /** All operators at once, or one an edge; default: all. */
+  readonly sampling?: 'none' | 'gumbel';
+  /** Of sampling: at the start and at the end of the search. */
+  readonly temperature?: readonly [number, number];
   readonly stemFilters?: number;
   readonly weights: {
     readonly learningRate: number;
@@ -39,9 +46,16 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
   name: 'auto-deeplab',
   sides: { multiple: 32, remainder: 1 },
   createSearchNetwork(origin, { rank, inputs, classes }) {
-    const { stemFilters: stem } = settings;
+    const { stemFilters: stem, sampling, temperature = [10, 0.1], filters, partialChannels: parts = 1 } = settings;
+    if (filters % parts !== 0)
+      throw new ConfigError(
+        `partialChannels is ${parts}, but ${filters} filters do not divide into so many parts`,
+        `raise filters to ${parts * Math.ceil(filters / parts)}`,
+      );
     const supernet = createSupernet(origin, {
       ...settings,
+      sampling: sampling === 'gumbel' ? { temperature } : undefined,
+      partialChannels: parts > 1 ? parts : undefined,
       rank,
       inputs,
       classes,
@@ -81,6 +95,7 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
     const metrics = {
       operatorEntropy: operatorEntropy(parameters.alpha),
       moveEntropy: moveEntropy(parameters),
+      ...(parameters.predecessors ? { predecessorEntropy: predecessorEntropy(parameters.predecessors) } : {}),
       skipShare: skipShare(genotype),
     };
     return { genotype, metrics, warnings: skipWarnings(metrics.skipShare) };
@@ -88,8 +103,15 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
 });
 
 /** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
-function composedNotes({ affineNorms, fused = true }: AutoDeepLabSettings, rank: 2 | 3): string[] {
-  const asked = Object.entries({ affineNorms }).flatMap(([name, on]) => (on ? [name] : []));
+function composedNotes(
+  { affineNorms, sampling, partialChannels = 1, fused = true }: AutoDeepLabSettings,
+  rank: 2 | 3,
+): string[] {
+  const asked = Object.entries({
+    affineNorms,
+    sampling: sampling === 'gumbel',
+    partialChannels: partialChannels > 1,
+  }).flatMap(([name, on]) => (on ? [name] : []));
   if (rank === 3 || !fused || asked.length === 0) return [];
   return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
 }

@@ -8,7 +8,7 @@ import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
 import { descend } from './descend.ts';
 import { trainingDescent, trainingLosses } from './retrain.ts';
 import type { PreparedSearch } from './searchRun.ts';
-import { searchDescents, searchLoss, splitHalves } from './searchSteps.ts';
+import { searchDescents, searchLoss, searchPass, splitHalves } from './searchSteps.ts';
 import { descendUnrolled } from './secondOrder.ts';
 import { createLoss, searchSettings, trainSettings } from './settings.ts';
 import type { PreparedTraining } from './trainRun.ts';
@@ -37,7 +37,7 @@ export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfi
   const loss = await createLoss(dataset, config, device);
   const { learn, adapt } = searchDescents(search);
   // A learning rate of 0: what is measured is not changed.
-  const training = () => searchLoss(search.network, batch, device, loss);
+  const training = () => searchLoss(search.network, batch, device, loss, searchPass(config.seed, 0, 'weights', 0));
   const weightSeconds = secondsOf(() => descend(learn, 0, training));
   const validation = () => search.network.objective(training(), 1);
   const adaptSeconds = secondsOf(() =>

@@ -18,6 +18,7 @@ import {
   type SearchProgress,
   searchDescents,
   searchLoss,
+  searchPass,
   splitHalves,
   startOfEpoch,
 } from './searchSteps.ts';
@@ -107,7 +108,6 @@ export async function runSearch(
   const architectureData = load(architectureHalf, 1);
   const steps = Math.min(weightData.stepsPerEpoch, architectureData.stepsPerEpoch);
   const { learn, adapt } = searchDescents(search);
-  const lossOf = (batch: Batch) => searchLoss(network, batch, device, loss);
   const check = (value: number, compared = true) => {
     if (!Number.isFinite(value)) mendStatistics(network.weights);
     checkLoss('the search', progress.health, value, compared);
@@ -122,16 +122,22 @@ export async function runSearch(
         if (current.steps === steps) break;
         const done = epochsAt(current.steps) / epochs;
         const learningRate = search.weights.rate(done);
-        const weightLoss = descend(learn, learningRate, () => lossOf(batch));
+        const lossOf = (of: Batch, descent: 'weights' | 'architecture') =>
+          searchLoss(network, of, device, loss, searchPass(settings.seed, progress.step, descent, done));
+        const weightLoss = descend(learn, learningRate, () => lossOf(batch, 'weights'));
         check(weightLoss);
         let architectureLoss: number | null = null;
         if (others) {
           const { value: other } = await others.next();
           const ramp = (epochsAt(current.steps) - warmupEpochs) / (epochs - warmupEpochs);
-          const objective = () => network.objective(lossOf(other), ramp);
+          const objective = () => network.objective(lossOf(other, 'architecture'), ramp);
           const rate = search.architecture.rate(done);
           architectureLoss = secondOrder
-            ? descendUnrolled(adapt, rate, { training: () => lossOf(batch), validation: objective, rate: learningRate })
+            ? descendUnrolled(adapt, rate, {
+                training: () => lossOf(batch, 'weights'),
+                validation: objective,
+                rate: learningRate,
+              })
             : descend(adapt, rate, objective);
           check(architectureLoss, false);
         }

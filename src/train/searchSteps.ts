@@ -5,6 +5,7 @@ import { createRandom, shuffled } from '../base/random.ts';
 import type { Batch } from '../data/loader.ts';
 import type { Sample } from '../data/types.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import type { Pass } from '../nn/layers.ts';
 import { toTensors } from './batch.ts';
 import { type Descent, type MeanLoss, noLoss } from './descend.ts';
 import { type Health, startOfHealth } from './health.ts';
@@ -74,7 +75,20 @@ export function searchLoss(
   batch: Batch,
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
+  pass: Pass,
 ): Tensor {
   const { images, labels } = toTensors(batch, device);
-  return loss(network.forward(images, { training: true }), labels);
+  return loss(network.forward(images, pass), labels);
 }
+
+/** A training pass; what is drawn in it depends on nothing but the seed, the step and whose descent it is, however often it is computed. */
+export const searchPass = (
+  seed: number,
+  step: number,
+  descent: 'weights' | 'architecture',
+  progress: number,
+): Pass => ({
+  training: true,
+  progress,
+  random: createRandom(seed, 0x9a55, step, descent === 'weights' ? 0 : 1),
+});

@@ -28,7 +28,11 @@ describe('a one-hot cell', () => {
             atrous: 'dense',
           });
           const inputs = [op.randn([1, 3, 9, 7], generator.id), op.randn([1, 3, 9, 7], generator.id)];
-          const relaxed = cell.cellOutput(inputs[0], inputs[1], cellProbabilities(oneHotOperators(genotype), blocks));
+          const relaxed = cell.cellOutput(
+            inputs[0],
+            inputs[1],
+            cellProbabilities({ table: oneHotOperators(genotype) }, blocks),
+          );
           const states = [...inputs];
           for (const { block, inputs: edges } of genotype.cell) {
             const [a, b] = edges.map(({ from, operator }) =>

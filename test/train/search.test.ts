@@ -26,7 +26,7 @@ const settings: SearchSettings = {
 };
 const weights = { learningRate: 0.05, minimumLearningRate: 0.001, momentum: 0.9, decay: 3e-4, clip: 5 };
 const architecture = { learningRate: 0.01, decay: 1e-3 };
-const autoDeepLab = METHODS['auto-deeplab']({
+const space = {
   layers: 2,
   filters: 2,
   blocks: 1,
@@ -35,7 +35,9 @@ const autoDeepLab = METHODS['auto-deeplab']({
   betaNormalisation: 'outgoing',
   weights,
   architecture,
-});
+} as const;
+const autoDeepLab = METHODS['auto-deeplab'](space);
+const sampled = METHODS['auto-deeplab']({ ...space, sampling: 'gumbel' });
 const dints = METHODS.dints({
   ...settings,
   layers: 2,
@@ -59,11 +61,9 @@ describe('the halves', () => {
 });
 
 /** Methods with a crop that they can take; no test below knows more of them. */
-const METHOD_CASES: [string, Method, number][] = [autoDeepLab, dints].map((method) => [
-  method.name,
-  method,
-  32 + method.sides.remainder,
-]);
+const METHOD_CASES: [string, Method, number][] = Object.entries({ autoDeepLab, sampled, dints }).map(
+  ([name, method]) => [name, method, 32 + method.sides.remainder],
+);
 
 describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
   const own = { ...settings, crop: [side, side] };
