@@ -8,6 +8,7 @@ import { adam, sgd } from '../nn/optimisers.ts';
 import { cosine } from '../nn/schedules.ts';
 import { requireMethod } from '../space/genotype.ts';
 import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
+import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { createSupernet } from '../supernet/network.ts';
 import type { Method } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
@@ -37,6 +38,8 @@ export interface AutoDeepLabSettings {
     readonly clip: number;
   };
   readonly architecture: { readonly learningRate: number; readonly decay: number };
+  /** What fused cells keep for the backward pass; default fast. */
+  readonly memory?: KeptMemory;
   /** False composes the cells of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
 }

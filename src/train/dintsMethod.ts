@@ -20,6 +20,7 @@ import { requireMethod } from '../space/genotype.ts';
 import { PUBLISHED_DINTS_FILTERS } from '../space/publishedDints.ts';
 import { createDintsSupernet } from '../supernet/dints.ts';
 import { dintsProbabilities, patternTable } from '../supernet/dintsArchitecture.ts';
+import type { KeptMemory } from '../supernet/keptMemory.ts';
 import type { Method, SearchData } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
 
@@ -40,6 +41,10 @@ export interface DintsSettings {
     readonly clip: number;
   };
   readonly architecture: { readonly learningRate: number };
+  /** What fused edges keep for the backward pass; default fast. */
+  readonly memory?: KeptMemory;
+  /** False composes the edges of libtorch's operators also where they could be fused; default true. */
+  readonly fused?: boolean;
 }
 
 /** The method with its settings. */
@@ -57,7 +62,7 @@ export function dints(settings: DintsSettings): Method {
     sides: { multiple: 2 ** (levels + 1), remainder: 0 },
     createSearchNetwork(origin, data) {
       const { rank, inputs, classes } = data;
-      const supernet = createDintsSupernet(origin, { rank, inputs, classes, layers, levels, filters });
+      const supernet = createDintsSupernet(origin, { ...settings, rank, inputs, classes, filters });
       const { elements, share } = memoryBudget(data);
       const budget = { share, elements: keepForever(op.toDevice(elements, origin.device)) };
       return {

@@ -94,14 +94,13 @@ describe('an edge', () => {
         const edge = createEdge(new ParameterSet(origin), { from, to }, { rank, channels: (level) => 4 * 2 ** level });
         const x = nodeValue(op.randn([2, 4 * 2 ** from, ...Array<number>(rank).fill(4)], generator.id));
         const names = DINTS_OPERATOR_NAMES[rank];
-        const weights = names.map((_, k) => fromArray([0.1 + 0.2 * k], [1]));
-        const mixed = edge(
-          x,
-          names.map((operator, k) => ({ operator, weight: weights[k] })),
-          { training: true },
+        const weights = fromArray(
+          names.map((_, k) => 0.1 + 0.2 * k),
+          [names.length],
         );
+        const mixed = edge(x, weights, { training: true });
         const plain = names
-          .map((operator, k) => op.multiply(edge(x, [{ operator, weight: null }], { training: true }), weights[k]))
+          .map((operator, k) => op.multiply(edge(x, operator, { training: true }), op.select(weights, 0, k)))
           .reduce(op.add);
         expect(mixed.shape.slice(2)).toEqual(Array(rank).fill(from === to ? 4 : from > to ? 8 : 2));
         expect(largest(mixed, plain)).toBeLessThan(1e-5);
