@@ -112,8 +112,8 @@ struct ReachedTaps {
   }
 };
 
-/// `out (+)= in * weights`, in panels of at most two vectors of outputs: few outputs and many voxels read the weights least often. As many taps at a time
-/// as the cache holds the weights of. `sums`: of the rows that are written, `[rows, 2, channels]`, where a norm follows.
+/// `out (+)= in * weights`, panel of outputs by panel, and as many taps at a time as the cache holds the weights of. `sums`: of the rows that are written,
+/// `[rows, 2, channels]`, where a norm follows.
 template <class T>
 void convolve(const EdgePlan<T>& plan, const T* in, const Window& window, int64_t sign, const T* weight, Rows<T> out, bool add, T* sums) {
   const Volume& v = plan.volume;
@@ -138,13 +138,12 @@ void convolve(const EdgePlan<T>& plan, const T* in, const Window& window, int64_
           sumRow(out.at(plan, r) + column, channels, v.width, columns, sums + r * 2 * channels + column, channels);
       }
     };
-    constexpr int64_t kLanes = lanesIn<T, Main<T>>;
     for (int64_t from = 0; from < window.taps(); from += group) {
-      forBlocks<2>(channels / kLanes, [&](int64_t vector, auto vectors) {
-        stripsOf(vector * kLanes, vectors * kLanes, from,
-                 [&](const Product<T>& p) { wrappedPanels<Main<T>, decltype(vectors)::value>(p, vector * kLanes); });
+      forPanels<T>(channels, [&](int64_t column, auto vectors) {
+        stripsOf(column, vectors * lanesIn<T, Main<T>>, from,
+                 [&](const Product<T>& p) { wrappedPanels<Main<T>, decltype(vectors)::value>(p, column); });
       });
-      for (int64_t column = channels / kLanes * kLanes; column < channels; column += lanesIn<T, Tail<T>>)
+      for (int64_t column = channels / lanesIn<T, Main<T>> * lanesIn<T, Main<T>>; column < channels; column += lanesIn<T, Tail<T>>)
         stripsOf(column, lanesIn<T, Tail<T>>, from, [&](const Product<T>& p) { wrappedPanels<Tail<T>, 1>(p, column); });
     }
   });

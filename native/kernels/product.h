@@ -70,10 +70,10 @@ inline __attribute__((always_inline)) void panel(const Product<T>& p, int64_t ro
     for (int v = 0; v < kVectors; v++) store(c + ofC.at(r) + v * kLanes, sum[r][v]);
 }
 
-/// Rows of a panel so that sums, right operands and one left operand fit the registers.
+/// Rows of a panel so that sums, right operands and one left operand fit the registers; of two vectors fewer, so that the addresses of the rows do too.
 constexpr int panelRows(int vectors) {
-  const int rows = (kRegisters - 1 - vectors) / vectors;
-  return rows > 12 ? 12 : rows;
+  const int rows = (kRegisters - 1 - vectors) / vectors, most = vectors == 2 ? 8 : 12;
+  return rows > most ? most : rows;
 }
 
 template <class V, int kVectors, class T>

@@ -103,6 +103,7 @@ struct Record {
   Tensor statistics;  // [branches, 2, batch, channels]
 
   Record() = default;
+  /// With room for all that is computed, and for what is kept beside it.
   Record(const Edge& edge, Kept kept, const at::TensorOptions& options) {
     const Volume& v = edge.volume;
     for (int b = 0; b < edge.branches(); b++) {
@@ -245,10 +246,10 @@ class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
     const std::vector<Tensor> weights = take(weightCount), scales = take(branches), shifts = take(branches);
     const Inputs given{saved[0], saved[2], weights, scales, shifts, lengths, context->saved_data["epsilon"].toDouble()};
     const Edge edge = edgeOf(given);
-    Record record(edge, kInputs, saved[0].options());
-    record.statistics = saved[3];
+    Record record = kept == kInputs ? Record(edge, kInputs, saved[0].options()) : Record();
     if (kept != kInputs) record.raw = take(branches);
-    if (kept == kEverything) record.middle = take(branches);
+    if (kept != kInputs) record.middle = kept == kEverything ? take(branches) : std::vector<Tensor>(branches);
+    record.statistics = saved[3];
     std::vector<bool> wanted;
     for (int64_t i = 0; i < weightCount; i++) wanted.push_back(context->needs_input_grad(2 + i));
     const Tensor last = saved[1].defined() ? saved[1] : channelsLast(saved[0], edge);

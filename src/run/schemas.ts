@@ -155,9 +155,9 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   ),
   maximumSkipShare: share(1, 'ends the search when more of the decoded operators than this are skips; 1 never does'),
   memory: choice(
-    ['fast', 'balanced', 'small'],
-    'fast',
-    'what a step keeps for its backward pass: everything, the larger part computed again, or nearly all of it',
+    ['auto', 'fast', 'balanced', 'small'],
+    'auto',
+    'what a step keeps for its backward pass: everything, less, or as little as it can; auto takes the most that fits the machine',
   ),
   classWeights,
   augmentation,

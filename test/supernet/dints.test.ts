@@ -15,7 +15,7 @@ import type { DintsGenotype } from '../../src/space/genotype.ts';
 import { randomDints } from '../../src/space/randomDints.ts';
 import { createDintsSupernet } from '../../src/supernet/dints.ts';
 import { dintsProbabilities, patternTable } from '../../src/supernet/dintsArchitecture.ts';
-import { createEdge, nodeValue } from '../../src/supernet/dintsEdge.ts';
+import { createEdge, type EdgeOptions, nodeValue } from '../../src/supernet/dintsEdge.ts';
 
 const generator = new Generator(5);
 const origin = { generator: generator.id, device: 'cpu' };
@@ -129,6 +129,32 @@ describe('the supernet', () => {
       });
     },
   );
+
+  it.each(ranks)('gives the same logits and gradients fused as composed, whatever it keeps, in rank %i', (rank) => {
+    const image = op.randn([2, 2, ...[32, 16, 16].slice(0, rank)], generator.id);
+    const run = (options: EdgeOptions) => {
+      const { id } = new Generator(3);
+      const supernet = createDintsSupernet({ generator: id, device: 'cpu' }, { ...small, ...options, rank });
+      return scope(() => {
+        const logits = supernet.forward(image, { training: true });
+        const leaves = [...supernet.architecture.parameters, ...supernet.parameters.parameters()];
+        const slopes = gradients(
+          [op.sum(op.power(logits, 2))],
+          leaves.map(({ tensor }) => tensor),
+        );
+        return [logits, ...slopes].map((tensor) => (tensor as Tensor).numbers());
+      });
+    };
+    const composed = run({ fused: false });
+    const fast = run({});
+    fast.forEach((values, i) => {
+      const scale = composed[i].reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+      const distance = values.reduce((most, value, k) => Math.max(most, Math.abs(value - composed[i][k])), 0);
+      expect(distance / scale).toBeLessThan(2e-3);
+    });
+    expect(run({ memory: 'balanced' })).toEqual(fast);
+    expect(run({ memory: 'small' })).toEqual(fast);
+  });
 
   it.each(ranks)('decided for a genotype is the discrete network of the same weights in rank %i', (rank) => {
     const random = createRandom(rank);

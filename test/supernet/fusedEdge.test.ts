@@ -1,7 +1,7 @@
 /** @file The fused edge of DiNTS against libtorch's operators one by one, and against central differences. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
-import { Generator } from '../../src/engine/device.ts';
+import { Generator, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { samePadding } from '../../src/nn/layers.ts';
@@ -176,6 +176,25 @@ describe('the fused edge', () => {
       const silent = noGrad(() => fused(leaves, small));
       expect(silent.requiresGradient).toBe(false);
       expect(difference(silent, fused(leaves, small))).toBe(0);
+    });
+  });
+
+  it('gives the same to the last bit on any number of threads', () => {
+    scope(() => {
+      const leaves = createLeaves(small, 'float32');
+      const slope = slopeFor(small, 'float32');
+      const on = (count: number) => {
+        threads(count);
+        const output = fused(leaves, small);
+        return [output, ...gradients([output], leaves, { gradients: [slope] })];
+      };
+      const before = threads();
+      const one = on(1);
+      const three = on(3);
+      threads(before);
+      one.forEach((tensor, i) => {
+        expect(difference(tensor as Tensor, three[i] as Tensor)).toBe(0);
+      });
     });
   });
 
