@@ -1,16 +1,21 @@
 /**
- * @file What a search step of Auto-DeepLab costs on this machine, one Markdown table, or one line of JSON with
- * json=1: node bench/searchStep.mjs [key=value ...], keys and defaults below.
+ * @file What a search step costs on this machine, one Markdown table, or one line of JSON with json=1:
  *
- * GFLOP are those of the cells' convolutions as the equations have them: each edge once for each cell evaluation, a multiply-add counted as two, the
- * backward pass as twice the forward one, or once where weights are frozen. What is shared is not subtracted. The peak is that of a large channels-last convolution
- * in the same process. CPU seconds are those of all threads, and rates are per CPU second: other programs that run disturb them least.
+ *   node bench/searchStep.mjs [method=auto-deeplab|dints] [key=value ...]      keys and defaults by method below
+ *
+ * GFLOP are those of the cells' or edges' convolutions as the equations have them: each edge once for each cell evaluation, a multiply-add counted as
+ * two, the backward pass as twice the forward one, or once where weights are frozen. What is shared, and what falls outside of the picture, is not
+ * subtracted. The peak is that of a large channels-last convolution in the same process. CPU seconds are those of all threads, and rates are per CPU
+ * second: other programs that run disturb them least.
  */
 import { Generator, threads } from '../dist/index.js';
 import { parseConfig } from '../dist/run/config.js';
 import { settings as schemas } from '../dist/run/presets.js';
 import { edgeCount } from '../dist/space/cell.js';
+import { DINTS_OPERATORS } from '../dist/space/dintsOperators.js';
+import { layerEdges } from '../dist/space/dintsTrellis.js';
 import { OPERATORS } from '../dist/space/operators.js';
+import { PUBLISHED_DINTS_FILTERS } from '../dist/space/publishedDints.js';
 import { trellisEdges } from '../dist/space/trellis.js';
 import { measureSearchStep } from '../dist/train/measure.js';
 import { METHODS } from '../dist/train/methods.js';
@@ -18,24 +23,8 @@ import { createSearch } from '../dist/train/searchSteps.js';
 import { peakCompute } from './roofline.mjs';
 import { settingsOf, table, wordsOf } from './words.mjs';
 
-const settings = settingsOf({
-  layers: 12,
-  filters: 8,
-  blocks: 5,
-  crop: 321,
-  batch: 2,
-  classes: 19,
-  atrous: 'dense',
-  memory: 'fast',
-  fused: 1,
-  threads: 0,
-  json: 0,
-});
-const { layers, filters, blocks, crop, batch, classes, atrous } = settings;
-if (settings.threads > 0) threads(settings.threads);
-
-/** Multiply-adds of the convolutions of one edge, for one pixel. */
-function edgeMultiplyAdds(channels) {
+/** Multiply-adds of the convolutions of one edge of a cell, for one pixel. */
+function cellEdgeMultiplyAdds(channels, atrous) {
   let count = 0;
   for (const { kind, kernel } of Object.values(OPERATORS)) {
     const pair = kernel ** 2 * channels + channels ** 2;
@@ -45,21 +34,45 @@ function edgeMultiplyAdds(channels) {
   return count;
 }
 
-/** GFLOP of the cells in one forward pass. */
-function forwardGflop() {
-  let total = 0;
-  for (const { to } of trellisEdges(layers)) {
-    const side = Math.ceil(crop / (4 * 2 ** to));
-    total += 2 * edgeCount(blocks) * edgeMultiplyAdds(filters * 2 ** to) * batch * side ** 2;
-  }
-  return total / 1e9;
-}
+/** Taps of all operators of an edge of DiNTS. */
+const DINTS_TAPS = Object.values(DINTS_OPERATORS)
+  .flatMap(({ kernels }) => kernels)
+  .reduce((sum, kernel) => sum + (typeof kernel === 'number' ? kernel ** 3 : kernel.reduce((a, b) => a * b)), 0);
+
+/** By method: its pictures, its keys with their defaults, and GFLOP of the cells or edges in one forward pass. */
+const CASES = {
+  'auto-deeplab': {
+    data: { rank: 2, inputs: 3 },
+    space: { layers: 12, filters: 8, blocks: 5, crop: 321, batch: 2, classes: 19, atrous: 'dense' },
+    forwardGflop: ({ layers, filters, blocks, crop, batch, atrous }) =>
+      trellisEdges(layers).reduce((total, { to }) => {
+        const pixels = batch * Math.ceil(crop / (4 * 2 ** to)) ** 2;
+        return total + (2 * edgeCount(blocks) * cellEdgeMultiplyAdds(filters * 2 ** to, atrous) * pixels) / 1e9;
+      }, 0),
+  },
+  dints: {
+    data: { rank: 3, inputs: 1 },
+    space: { layers: 12, levels: 4, width: 0.5, crop: 64, batch: 1, classes: 3 },
+    forwardGflop: ({ layers, levels, width, crop, batch }) =>
+      layerEdges(levels).reduce((total, { to }) => {
+        const channels = PUBLISHED_DINTS_FILTERS * width * 2 ** to;
+        const voxels = batch * (crop / 2 ** (to + 1)) ** 3;
+        return total + (2 * layers * DINTS_TAPS * channels ** 2 * voxels) / 1e9;
+      }, 0),
+  },
+};
+
+const name = process.argv.includes('method=dints') ? 'dints' : 'auto-deeplab';
+const { data: pictures, space, forwardGflop } = CASES[name];
+const settings = settingsOf({ method: name, ...space, memory: 'fast', fused: 1, threads: 0, json: 0 });
+const { crop, batch, classes, memory } = settings;
+if (settings.threads > 0) threads(settings.threads);
 
 const peak = (await peakCompute()).perCpuSecond;
 const generator = new Generator(0);
-const space = { layers, filters, blocks, atrous, memory: settings.memory, fused: settings.fused !== 0 };
-const method = METHODS['auto-deeplab']({ ...parseConfig(schemas.search, [{ data: 'none' }]), ...space });
-const data = { rank: 2, inputs: 3, classes, batch, size: [crop, crop] };
+const defaults = parseConfig(schemas.search, [{ data: 'none', method: settings.method }]);
+const method = METHODS[name]({ ...defaults, ...settings, memory, fused: settings.fused !== 0 });
+const data = { ...pictures, classes, batch, size: Array(pictures.rank).fill(crop) };
 const network = method.createSearchNetwork({ generator: generator.id, device: 'cpu' }, data);
 const measured = measureSearchStep(createSearch(method, network), {
   ...data,
@@ -67,9 +80,9 @@ const measured = measureSearchStep(createSearch(method, network), {
   device: 'cpu',
   generator,
 });
-const forward = forwardGflop();
-const row = (name, seconds, cpuSeconds, gflop) => [
-  name,
+const forward = forwardGflop(settings);
+const row = (step, seconds, cpuSeconds, gflop) => [
+  step,
   seconds.toFixed(2),
   cpuSeconds.toFixed(2),
   gflop.toFixed(0),

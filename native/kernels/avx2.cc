@@ -1,6 +1,8 @@
-/// @file The kernels of a state, compiled for AVX2 with FMA.
+/// @file All kernels, compiled for AVX2 with FMA.
+#include "edgeKernels.h"
+#include "instructionSet.h"
 #include "stateKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kAvx2 = {"avx2", kKernels<float>, kKernels<double>};
+const InstructionSet kAvx2 = {"avx2", {kStateKernels<float>, kEdgeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>}};
 }

@@ -1,6 +1,8 @@
-/// @file The kernels of a state, compiled for AVX-512.
+/// @file All kernels, compiled for AVX-512.
+#include "edgeKernels.h"
+#include "instructionSet.h"
 #include "stateKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kAvx512 = {"avx512", kKernels<float>, kKernels<double>};
+const InstructionSet kAvx512 = {"avx512", {kStateKernels<float>, kEdgeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>}};
 }

@@ -1,6 +1,8 @@
-/// @file The kernels of a state, compiled for any machine.
+/// @file All kernels, compiled for any machine.
+#include "edgeKernels.h"
+#include "instructionSet.h"
 #include "stateKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kPortable = {"portable", kKernels<float>, kKernels<double>};
+const InstructionSet kPortable = {"portable", {kStateKernels<float>, kEdgeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>}};
 }

@@ -7,6 +7,7 @@ namespace espalier::kernels {
 namespace {
 
 /// `c[row, column] (+)= sum over o, i of a[row * aRow + aAt[o] + i * aStep] * b[column + bAt[o] + i * bStep]`.
+/// Where there are more than `wrap` rows, each `wrap` of them begin anew, `aWrap` and `cWrap` further on: rows of a picture that is too narrow for a panel.
 template <class T>
 struct Product {
   int64_t rows, columns;  // columns: a multiple of eight
@@ -21,20 +22,35 @@ struct Product {
   int64_t outer = 1;
   const int64_t* aAt = nullptr;  // null: one outer step, at 0
   const int64_t* bAt = nullptr;
+  int64_t wrap = 0, aWrap = 0, cWrap = 0;  // for `wrappedPanels` alone
 };
 
-template <class V, int kRows, int kVectors, class T>
+/// Where the rows of a panel lie from the first one on: at equal distances, or listed.
+template <int kRows, bool kWrapped>
+struct PanelRows {
+  int64_t stride, offset[kWrapped ? kRows : 1];
+
+  PanelRows(int64_t row, int64_t stride, int64_t wrap, int64_t ofWrap) : stride(stride) {
+    if constexpr (kWrapped)
+      for (int r = 0; r < kRows; r++) offset[r] = (row + r) / wrap * ofWrap + (row + r) % wrap * stride;
+    else offset[0] = row * stride;
+  }
+  inline __attribute__((always_inline)) int64_t at(int r) const { return kWrapped ? offset[r] : offset[0] + r * stride; }
+};
+
+template <class V, int kRows, int kVectors, bool kWrapped = false, class T>
 inline __attribute__((always_inline)) void panel(const Product<T>& p, int64_t row, int64_t column) {
   constexpr int64_t kLanes = lanesIn<T, V>;
+  const PanelRows<kRows, kWrapped> ofA(row, p.aRow, p.wrap, p.aWrap), ofC(row, p.cRow, p.wrap, p.cWrap);
   V sum[kRows][kVectors];
-  T* const c = p.c + row * p.cRow + column;
+  T* const c = p.c + column;
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; r++)
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; v++) sum[r][v] = p.add ? load<V>(c + r * p.cRow + v * kLanes) : V{};
-  const int64_t aRow = p.aRow, aStep = p.aStep, bStep = p.bStep, inner = p.inner;
+    for (int v = 0; v < kVectors; v++) sum[r][v] = p.add ? load<V>(c + ofC.at(r) + v * kLanes) : V{};
+  const int64_t aStep = p.aStep, bStep = p.bStep, inner = p.inner;
   for (int64_t o = 0; o < p.outer; o++) {
-    const T* a = p.a + row * aRow + (p.aAt ? p.aAt[o] : 0);
+    const T* a = p.a + (p.aAt ? p.aAt[o] : 0);
     const T* b = p.b + column + (p.bAt ? p.bAt[o] : 0);
     for (int64_t i = 0; i < inner; i++, a += aStep, b += bStep) {
       V right[kVectors];
@@ -42,7 +58,7 @@ inline __attribute__((always_inline)) void panel(const Product<T>& p, int64_t ro
       for (int v = 0; v < kVectors; v++) right[v] = load<V>(b + v * kLanes);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; r++) {
-        const V left = V{} + a[r * aRow];
+        const V left = V{} + a[ofA.at(r)];
 #pragma GCC unroll 16
         for (int v = 0; v < kVectors; v++) sum[r][v] += left * right[v];
       }
@@ -51,18 +67,26 @@ inline __attribute__((always_inline)) void panel(const Product<T>& p, int64_t ro
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; r++)
 #pragma GCC unroll 16
-    for (int v = 0; v < kVectors; v++) store(c + r * p.cRow + v * kLanes, sum[r][v]);
+    for (int v = 0; v < kVectors; v++) store(c + ofC.at(r) + v * kLanes, sum[r][v]);
 }
 
-/// Rows of a panel so that sums, right operands and one left operand fit the registers.
+/// Rows of a panel so that sums, right operands and one left operand fit the registers; of two vectors fewer, so that the addresses of the rows do too.
 constexpr int panelRows(int vectors) {
-  const int rows = (kRegisters - 1 - vectors) / vectors;
-  return rows > 12 ? 12 : rows;
+  const int rows = (kRegisters - 1 - vectors) / vectors, most = vectors == 2 ? 8 : 12;
+  return rows > most ? most : rows;
 }
 
 template <class V, int kVectors, class T>
 void panels(const Product<T>& p, int64_t column) {
   forBlocks<panelRows(kVectors)>(p.rows, [&](int64_t row, auto size) { panel<V, decltype(size)::value, kVectors>(p, row, column); });
+}
+
+/// Panels of rows that may wrap; of those at most eight at once, whose places fit the registers.
+template <class V, int kVectors, class T>
+void wrappedPanels(const Product<T>& p, int64_t column) {
+  if (p.rows <= p.wrap) return panels<V, kVectors>(p, column);
+  constexpr int kMost = panelRows(kVectors) < 8 ? panelRows(kVectors) : 8;
+  forBlocks<kMost>(p.rows, [&](int64_t row, auto size) { panel<V, decltype(size)::value, kVectors, true>(p, row, column); });
 }
 
 constexpr int kMostVectors = kRegisters == 32 ? 4 : 3;

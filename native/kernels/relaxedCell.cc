@@ -1,78 +1,22 @@
 /// @file `espalier::relaxed_cell`: a cell of the supernet of Auto-DeepLab as one operator with gradients. @paper auto-deeplab eq. 1, 2 and 5
 /// Here live the order of states and edges, the packing of weights, what is kept for the backward pass, and the choice of the instruction set; the
 /// arithmetic is in `stateKernels.h`.
-#include "state.h"
+#include "tensors.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <cstdlib>
-#include <string>
 
 namespace espalier::kernels {
-
-void runParallel(int64_t count, void (*body)(void*, int64_t, int64_t, int), void* context) {
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) { body(context, begin, end, at::get_thread_num()); });
-}
 
 namespace {
 
 using at::Tensor;
 
-// --- instruction sets
-
-bool runsHere(const InstructionSet& set) {
-#if defined(__x86_64__)
-  if (&set == &kAvx512) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
-  }
-  if (&set == &kAvx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return true;
-#else
-  return &set == &kPortable;
-#endif
-}
-
-const InstructionSet* const kSets[] = {&kAvx512, &kAvx2, &kPortable};
-
-const InstructionSet& best() {
-  for (const InstructionSet* set : kSets)
-    if (runsHere(*set)) return *set;
-  return kPortable;
-}
-
-const InstructionSet*& current() {
-  static const InstructionSet* set = &best();
-  return set;
-}
-
-/// Sets what the kernels run on ("" leaves it, "best" is the default) and returns its name; for tests and comparisons.
-std::string instructionSet(c10::string_view wanted) {
-  const std::string name(wanted.data(), wanted.size());
-  if (name == "best") current() = &best();
-  for (const InstructionSet* set : kSets) {
-    if (name != set->name) continue;
-    TORCH_CHECK(runsHere(*set), "this machine has no ", name);
-    current() = set;
-  }
-  TORCH_CHECK(name.empty() || name == "best" || name == current()->name, "expected avx512, avx2, portable or best, got ", name);
-  return current()->name;
-}
-
-template <class T>
-const StateKernels<T>& kernels();
-template <>
-const StateKernels<float>& kernels<float>() { return current()->single; }
-template <>
-const StateKernels<double>& kernels<double>() { return current()->precise; }
-
 // --- shapes
 
 constexpr int kWindows[kConvolutions] = {3, 3, 5, 5, 3, 5};
-constexpr int64_t kLaneMultiple = 8;
 
 /// State s is read by the blocks from s - 1 on, the two inputs by all.
 int64_t firstReader(int64_t state) { return std::max<int64_t>(0, state - 1); }
@@ -182,26 +126,6 @@ Tensor padded(const Tensor& weight, const Cell& cell, int64_t readers, bool padI
 /// `[..., lanes]`: a weight `[outputs, inputs, ...window]` with its outputs last, which is no copy where it already lies so.
 Tensor outputsLast(const Tensor& weight) { return weight.permute({2, 3, 1, 0}).contiguous(); }
 
-/// `count` matrices `[rows, columns]`, transposed.
-template <class T>
-Tensor transposed(const Tensor& from, int64_t count, int64_t rows, int64_t columns) {
-  Tensor result = at::empty({count, columns, rows}, from.options());
-  const T* source = from.data_ptr<T>();
-  T* target = result.data_ptr<T>();
-  constexpr int64_t kBlock = 8;  // divides the padded channels
-  at::parallel_for(0, count * (columns / kBlock), 16, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t matrix = i / (columns / kBlock), column = i % (columns / kBlock) * kBlock;
-      const T* in = source + matrix * rows * columns + column;
-      T* out = target + (matrix * columns + column) * rows;
-      for (int64_t row = 0; row < rows; row += kBlock)
-        for (int64_t c = 0; c < kBlock; c++)
-          for (int64_t r = 0; r < kBlock; r++) out[c * rows + row + r] = in[(row + r) * columns + c];
-    }
-  });
-  return result;
-}
-
 /// The weights of a state as the kernels read them; holds what it had to copy.
 template <class T>
 struct PackedWeights {
@@ -300,13 +224,8 @@ template <class T>
 Tensor createArena(const Cell& cell, int threads, bool backward) {
   size_t bytes = 0;
   for (int64_t state = 0; state < cell.states; state++)
-    bytes = std::max(bytes, kernels<T>().arenaBytes(cell.geometry, cell.readers(state), threads, backward));
+    bytes = std::max(bytes, kernels<T>().state.arenaBytes(cell.geometry, cell.readers(state), threads, backward));
   return at::empty({static_cast<int64_t>(bytes) + 64}, at::kByte);
-}
-
-char* aligned(const Tensor& memory) {
-  const uintptr_t address = reinterpret_cast<uintptr_t>(memory.data_ptr());
-  return reinterpret_cast<char*>((address + 63) / 64 * 64);
 }
 
 /// The rows of the edges from a state, `[readers, columns]`.
@@ -390,7 +309,7 @@ Forward forwardCell(const Cell& cell, const Inputs& given, bool keep) {
       job.out = result.outputs[move].template data_ptr<T>() + firstReader(state) * g.channels;
       job.outPixel = cell.outChannels();
       job.add = state != kBeforeLast;
-      kernels<T>().forward(job);
+      kernels<T>().state.forward(job);
     }
   };
   runState(kBeforeLast);
@@ -454,7 +373,7 @@ std::vector<Tensor> backwardCell(const Cell& cell, const Inputs& given, const Fo
       job.xGradientPixel = state < 2 ? g.channels : cell.outChannels();
       if (state >= 2) job.xGradient = slopes[move].template data_ptr<T>() + (state - 2) * g.channels;
       else job.xGradient = (state == kBeforeLast ? beforeSlope : inputSlopes[move]).template data_ptr<T>();
-      kernels<T>().backward(job);
+      kernels<T>().state.backward(job);
       for (int64_t reader = 0; reader < job.readers; reader++) {
         T* to = tableSlope.template data_ptr<T>() + edge(firstReader(state) + reader, state) * kColumns;
         for (int column = 0; column < kColumns; column++) to[column] += rowSlopes[reader * kColumns + column];
@@ -474,11 +393,6 @@ std::vector<Tensor> backwardCell(const Cell& cell, const Inputs& given, const Fo
 }
 
 // --- the operator
-
-template <class Body>
-auto withType(const Tensor& x, const Body& body) {
-  return x.scalar_type() == at::kFloat ? body(float{}) : body(double{});
-}
 
 Forward run(const Cell& cell, const Inputs& given, bool keep) {
   return withType(given.beforeLast, [&](auto one) { return forwardCell<decltype(one)>(cell, given, keep); });
@@ -552,11 +466,10 @@ Tensor relaxedCellWithGradients(at::TensorList last, const Tensor& beforeLast, c
 
 }  // namespace
 
-TORCH_LIBRARY(espalier, library) {
+TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def(
       "relaxed_cell(Tensor[] last, Tensor before_last, Tensor moves, Tensor probabilities, Tensor[] weights, int blocks, bool dense, float epsilon, "
       "bool keep) -> Tensor");
-  library.def("instruction_set(str wanted) -> str", instructionSet);
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("relaxed_cell", relaxedCell); }
 TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("relaxed_cell", relaxedCellWithGradients); }

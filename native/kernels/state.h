@@ -77,15 +77,4 @@ struct StateKernels {
   size_t (*arenaBytes)(const Geometry& geometry, int64_t readers, int threads, bool backward);
 };
 
-/// Runs `body(context, begin, end, thread)` over `[0, count)` on the threads of libtorch.
-void runParallel(int64_t count, void (*body)(void*, int64_t, int64_t, int), void* context);
-
-struct InstructionSet {
-  const char* name;
-  StateKernels<float> single;
-  StateKernels<double> precise;
-};
-
-extern const InstructionSet kAvx512, kAvx2, kPortable;
-
 }  // namespace espalier::kernels

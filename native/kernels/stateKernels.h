@@ -4,6 +4,7 @@
 #pragma once
 #include "depthwise.h"
 #include "product.h"
+#include "scratch.h"
 #include "state.h"
 
 namespace espalier::kernels {
@@ -16,28 +17,6 @@ constexpr int64_t kReach[kConvolutions] = {1, 1, 2, 2, 2, 4};  // from the middl
 constexpr int kSums = 8;  // of a slope: alone, against the four branches, against both pools, against x
 constexpr int64_t kMostChunks = 16, kRowsOfChunk = 4;
 constexpr int64_t kCacheBytes = 1 << 19;
-
-inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-
-template <class Body>
-void parallel(int64_t count, const Body& body) {
-  runParallel(
-      count, [](void* context, int64_t begin, int64_t end, int thread) { (*static_cast<const Body*>(context))(begin, end, thread); },
-      const_cast<void*>(static_cast<const void*>(&body)));
-}
-
-/// Hands out pieces of the scratch memory; with a null start it only counts.
-struct Arena {
-  char* start;
-  size_t used = 0;
-  template <class T>
-  T* take(int64_t count) {
-    const size_t at = used;
-    used += (static_cast<size_t>(count) * sizeof(T) + 63) / 64 * 64 + 64;
-    return reinterpret_cast<T*>(start + at);
-  }
-};
 
 /// Sizes that follow from the job, and its scratch memory.
 template <class T>
@@ -106,9 +85,6 @@ InputRows<T> windowRows(const Plan<T>& plan, const T* padded, int64_t pixel, int
   return in;
 }
 
-template <class T>
-void clear(T* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(T)); }
-
 /// Zeroes the rim of a padded tensor.
 template <class T>
 void clearRim(const Plan<T>& plan, T* padded, int64_t pixel) {
@@ -169,23 +145,6 @@ void poolRows(const Plan<T>& plan, const StateJob<T>& job, T* winner) {
         });
       }
     }
-  });
-}
-
-/// Sums of a row against its own first pixel, which keeps them exact where the mean is large: into `[2, lanes]`.
-template <class T>
-void sumRow(const T* row, int64_t pixel, int64_t width, int64_t lanes, T* sums, int64_t second) {
-  forLanes<T>(lanes, [&](int64_t lane, auto vector) {
-    using V = decltype(vector);
-    const V shift = load<V>(row + lane);
-    V sum{}, squares{};
-    for (int64_t x = 1; x < width; x++) {
-      const V value = load<V>(row + x * pixel + lane) - shift;
-      sum += value;
-      squares += value * value;
-    }
-    store(sums + lane, sum);
-    store(sums + second + lane, squares);
   });
 }
 
@@ -776,7 +735,7 @@ size_t arenaBytes(const Geometry& geometry, int64_t readers, int threads, bool i
 }
 
 template <class T>
-constexpr StateKernels<T> kKernels = {forward<T>, backward<T>, arenaBytes<T>};
+constexpr StateKernels<T> kStateKernels = {forward<T>, backward<T>, arenaBytes<T>};
 
 }  // namespace
 }  // namespace espalier::kernels

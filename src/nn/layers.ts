@@ -69,6 +69,9 @@ export function convolution(parameters: ParameterSet, options: ConvolutionOption
 /** Padding on each side that keeps the size at stride 1, for odd kernels. */
 export const samePadding = (kernel: number, dilation: number): number => (dilation * (kernel - 1)) / 2;
 
+/** What norms add to a variance unless told otherwise. */
+export const NORM_EPSILON = 1e-5;
+
 export interface NormOptions {
   channels: number;
   /** Learned scale and shift; false during search, so that operators stay comparable. */
@@ -82,7 +85,7 @@ export interface NormOptions {
 
 /** Batch norm over batch and space. */
 export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer {
-  const { channels, affine = true, track = true, momentum = 0.1, epsilon = 1e-5 } = options;
+  const { channels, affine = true, track = true, momentum = 0.1, epsilon = NORM_EPSILON } = options;
   const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
   const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
   const mean = track ? parameters.buffer('runningMean', [channels], 0) : null;
@@ -93,19 +96,12 @@ export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer
   };
 }
 
-/** Instance norm with learned scale and shift. A `factor` of one element scales the output by scaling these two: no pass over the data. */
-export function instanceNorm(
-  parameters: ParameterSet,
-  options: NormOptions,
-): (x: Tensor, pass: Pass, factor?: Tensor | null) => Tensor {
-  const { channels, affine = true, epsilon = 1e-5 } = options;
+/** Instance norm with learned scale and shift. */
+export function instanceNorm(parameters: ParameterSet, options: NormOptions): Layer {
+  const { channels, affine = true, epsilon = NORM_EPSILON } = options;
   const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
   const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
-  const scaled = (parameter: Tensor | null, factor: Tensor) => parameter && op.multiply(parameter, factor);
-  return (x, _, factor) =>
-    factor
-      ? op.instanceNorm(x, scaled(weight, factor), scaled(bias, factor), epsilon)
-      : op.instanceNorm(x, weight, bias, epsilon);
+  return (x) => op.instanceNorm(x, weight, bias, epsilon);
 }
 
 export const relu: Layer = (x) => op.relu(x);

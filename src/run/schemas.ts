@@ -154,6 +154,11 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
     'the architecture descends the loss after the next step of the weights: DARTS of second order, with four passes in place of one',
   ),
   maximumSkipShare: share(1, 'ends the search when more of the decoded operators than this are skips; 1 never does'),
+  memory: choice(
+    ['auto', 'fast', 'balanced', 'small'],
+    'auto',
+    'what a step keeps for its backward pass: everything, less, or as little as it can; auto takes the most that fits the machine',
+  ),
   classWeights,
   augmentation,
   ...volumes,

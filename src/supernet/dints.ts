@@ -7,14 +7,13 @@ import type { Tensor } from '../engine/tensor.ts';
 import { convolution, instanceNorm, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import { withPaddedSides } from '../nn/padding.ts';
 import { ParameterSet } from '../nn/parameters.ts';
-import { DINTS_OPERATOR_NAMES } from '../space/dintsOperators.ts';
 import { type LayerEdge, layerEdges } from '../space/dintsTrellis.ts';
 import type { DintsGenotype } from '../space/genotype.ts';
 import { createDintsArchitecture, type DintsArchitecture } from './dintsArchitecture.ts';
-import { createEdge, type Mixture, nodeValue } from './dintsEdge.ts';
+import { createEdge, type EdgeOptions, type Mixture, nodeValue } from './dintsEdge.ts';
 
 /** The shape of a supernet. */
-export interface DintsSupernetOptions {
+export interface DintsSupernetOptions extends EdgeOptions {
   rank: Rank;
   inputs: number;
   classes: number;
@@ -47,7 +46,7 @@ export function createDintsSupernet(origin: ParameterSet['origin'], options: Din
     createStemIn(parameters.child(`stemIn.level${level}`), shape, inputs, level),
   );
   const grid = Array.from({ length: layers }, (_, layer) =>
-    edges.map((edge) => createEdge(parameters.child(`layer${layer + 1}`), edge, shape)),
+    edges.map((edge) => createEdge(parameters.child(`layer${layer + 1}`), edge, { ...options, ...shape })),
   );
   const stemOut = createStemOut(parameters.child('stemOut'), shape, levels, classes);
   return {
@@ -58,7 +57,7 @@ export function createDintsSupernet(origin: ParameterSet['origin'], options: Din
   };
 
   function run(images: Tensor, pass: Pass, genotype?: DintsGenotype): Tensor {
-    const plan = genotype ? planOf(genotype, edges) : relaxedPlan(architecture, options, edges);
+    const plan = genotype ? planOf(genotype, edges) : relaxedPlan(architecture, layers, edges.length);
     const read = new Set(plan[0].map(({ edge }) => edges[edge].from));
     let nodes = stemsIn.map((stem, level) => (read.has(level) ? stem(images, pass) : undefined));
     plan.forEach((moves, layer) => {
@@ -82,20 +81,12 @@ export function createDintsSupernet(origin: ParameterSet['origin'], options: Din
 type Plan = readonly (readonly { readonly edge: number; readonly mixture: Mixture }[])[];
 
 /** Every edge and operator, weighted by the product of their probabilities. @paper dints section 3 */
-function relaxedPlan(
-  architecture: DintsArchitecture,
-  { rank, layers }: Pick<DintsSupernetOptions, 'rank' | 'layers'>,
-  edges: readonly LayerEdge[],
-): Plan {
-  const names = DINTS_OPERATOR_NAMES[rank];
-  const { edges: on, operators } = architecture.probabilities();
-  const weights = op.multiply(operators, op.reshape(on, [layers, edges.length, 1]));
+function relaxedPlan(architecture: DintsArchitecture, layers: number, edgeCount: number): Plan {
+  const { edges, operators } = architecture.probabilities();
+  const weights = op.multiply(operators, op.reshape(edges, [layers, edgeCount, 1]));
   return Array.from({ length: layers }, (_, layer) => {
     const rows = op.select(weights, 0, layer);
-    return edges.map((_, edge) => {
-      const row = op.select(rows, 0, edge);
-      return { edge, mixture: names.map((operator, k) => ({ operator, weight: op.select(row, 0, k) })) };
-    });
+    return Array.from({ length: edgeCount }, (_, edge) => ({ edge, mixture: op.select(rows, 0, edge) }));
   });
 }
 
@@ -103,7 +94,7 @@ const planOf = ({ topology }: DintsGenotype, edges: readonly LayerEdge[]): Plan 
   topology.map((layer) =>
     layer.map(({ from, to, operator }) => ({
       edge: edges.findIndex((edge) => edge.from === from && edge.to === to),
-      mixture: [{ operator, weight: null }],
+      mixture: operator,
     })),
   );
 

@@ -4,10 +4,21 @@
  */
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
-import { convolution, instanceNorm, type Layer, type Pass, type Rank } from '../nn/layers.ts';
+import { constant, fanInUniform } from '../nn/initialisers.ts';
+import {
+  convolution,
+  instanceNorm,
+  type Layer,
+  NORM_EPSILON,
+  type Pass,
+  type Rank,
+  samePadding,
+} from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS, type DintsOperator } from '../space/dintsOperators.ts';
 import type { LayerEdge } from '../space/dintsTrellis.ts';
+import { fusedEdge, isFusibleEdge, type OperatorWeights } from './fusedEdge.ts';
+import type { KeptMemory } from './keptMemory.ts';
 
 /** A node's value, with its ReLU computed once for all that read it. */
 export interface NodeValue {
@@ -15,8 +26,8 @@ export interface NodeValue {
   rectified(): Tensor;
 }
 
-/** The operators that are computed, each with the weight of its output, one element; null stands for 1. */
-export type Mixture = readonly { readonly operator: DintsOperator; readonly weight: Tensor | null }[];
+/** What an edge computes: all operators by their weights, `[operators]` in the order of `DINTS_OPERATOR_NAMES`, or one by itself. */
+export type Mixture = Tensor | DintsOperator;
 
 /** What an edge adds to the node it feeds: `sum_k w_k o_k(preprocess(x))`. */
 export type EdgeFunction = (input: NodeValue, mixture: Mixture, pass: Pass) => Tensor;
@@ -32,57 +43,87 @@ export function nodeValue(value: Tensor): NodeValue {
   };
 }
 
+/** How edges are computed. */
+export interface EdgeOptions {
+  /** False composes them of libtorch's operators also where they could be fused. Default: true. */
+  readonly fused?: boolean;
+  /** Of fused edges. Default: fast. */
+  readonly memory?: KeptMemory;
+}
+
 /** Creates the weights of an edge; `channels` gives those of a level. */
 export function createEdge(
   set: ParameterSet,
   { from, to }: LayerEdge,
-  options: { rank: Rank; channels: (level: number) => number },
+  options: EdgeOptions & { rank: Rank; channels: (level: number) => number },
 ): EdgeFunction {
-  const { rank } = options;
+  const { rank, fused = true, memory = 'fast' } = options;
   const [inputs, outputs] = [options.channels(from), options.channels(to)];
   const own = set.child(`from${from}to${to}`);
   const move = createPreprocessing(own, { rank, inputs, outputs, steps: to - from });
+  const names = DINTS_OPERATOR_NAMES[rank];
   const operators = new Map(
-    DINTS_OPERATOR_NAMES[rank].flatMap((name) => {
+    names.flatMap((name) => {
       const { kernels } = DINTS_OPERATORS[name];
       return kernels.length === 0 ? [] : [[name, createOperator(own.child(name), rank, outputs, kernels)]];
     }),
   );
+  const weighted = [...operators.values()];
+  const outputOf = (name: DintsOperator, moved: NodeValue, weight: Tensor | null) => {
+    const weights = operators.get(name);
+    if (weights) return operatorOutput(moved.rectified(), weights, weight);
+    return weight === null ? moved.value : op.multiply(moved.value, weight);
+  };
   return (input, mixture, pass) => {
+    const isFused = fused && typeof mixture !== 'string' && isFusibleEdge(input.value);
     // Made outside the scope, since other edges read it too.
-    if (to > from || (to === from && mixture.some(({ operator }) => operators.has(operator)))) input.rectified();
+    if (to > from || (to === from && !isFused && mixture !== 'skip')) input.rectified();
     // Autograd holds what it needs: the rest of what is made on the way is freed here.
     return scope(() => {
       const moved = move(input, pass);
-      const terms = mixture.map(({ operator, weight }) => {
-        const compute = operators.get(operator);
-        if (compute) return compute(moved.rectified(), weight, pass);
-        return weight === null ? moved.value : op.multiply(moved.value, weight);
-      });
-      return terms.reduce(op.add);
+      if (typeof mixture === 'string') return outputOf(mixture, moved, null);
+      if (isFused) return fusedEdge(moved.value, mixture, weighted, memory);
+      return names.map((name, k) => outputOf(name, moved, op.select(mixture, 0, k))).reduce(op.add);
     });
   };
 }
 
-type WeightedOperator = (rectified: Tensor, weight: Tensor | null, pass: Pass) => Tensor;
-
-/** Convolutions and a norm; the weight of the output scales the norm's parameters, which costs nothing, instead of its output. */
+/** The weights of convolutions in the memory order of the kernels, and of a norm. */
 function createOperator(
   set: ParameterSet,
   rank: Rank,
   channels: number,
   kernels: readonly (number | readonly number[])[],
-): WeightedOperator {
-  const filters = kernels.map((kernel, i) =>
-    convolution(set.child(i), { rank, inputs: channels, outputs: channels, kernel }),
-  );
-  const normalise = instanceNorm(set.child('norm'), { channels });
-  return (rectified, weight, pass) =>
-    normalise(
-      filters.reduce((value, filter) => filter(value, pass), rectified),
-      pass,
-      weight,
+): OperatorWeights {
+  const weights = kernels.map((kernel, i) => {
+    const sides = typeof kernel === 'number' ? Array<number>(rank).fill(kernel) : kernel;
+    return set.child(i).weight('weight', [channels, channels, ...sides], fanInUniform(2), { outputsLast: true });
+  });
+  const norm = set.child('norm');
+  return {
+    weights,
+    scale: norm.weight('weight', [channels], constant(1), { decay: false }),
+    shift: norm.weight('bias', [channels], constant(0), { decay: false }),
+  };
+}
+
+/** Convolutions and a norm; `weight` (null stands for 1) scales the norm's parameters, which costs nothing, instead of the output. */
+function operatorOutput(rectified: Tensor, { weights, scale, shift }: OperatorWeights, weight: Tensor | null): Tensor {
+  const filtered = weights.reduce((value, filter) => {
+    const sides = filter.shape.slice(2);
+    const ones = sides.map(() => 1);
+    return op.convolution(
+      value,
+      filter,
+      null,
+      ones,
+      sides.map((side) => samePadding(side, 1)),
+      ones,
+      1,
     );
+  }, rectified);
+  const scaled = (parameter: Tensor) => (weight === null ? parameter : op.multiply(parameter, weight));
+  return op.instanceNorm(filtered, scaled(scale), scaled(shift), NORM_EPSILON);
 }
 
 /** Brings a node to another level: down by two strided halves, up by doubling and a 1x1; the same level stays as it is. */

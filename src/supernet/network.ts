@@ -16,6 +16,7 @@ import {
 } from './architecture.ts';
 import { type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
 import { createSearchHead } from './head.ts';
+import { type KeptMemory, keptByCells } from './keptMemory.ts';
 import { searchNorm } from './searchNorm.ts';
 
 /** The shape of a supernet; defaults of the paper: 12 layers, 8 filters, 5 blocks, dense atrous operators. */
@@ -31,8 +32,8 @@ export interface SupernetOptions {
   cellWeights: 'perNode' | 'perEdge';
   /** Whether cells run as one operator where the kernels take their input; false composes them always. Default: true. */
   fused?: boolean;
-  /** Of fused cells: keep what the backward pass reads (fast), or compute it again (small). Default: fast. */
-  memory?: 'fast' | 'small';
+  /** Of fused cells. Default: fast. */
+  memory?: KeptMemory;
   /** Default: outgoing, as in the paper. */
   betaNormalisation?: BetaNormalisation;
   /** Norms after convolutions learn scale and shift, in the stem, the cells and the heads; fused cells have no such norms. Default: false, as in DARTS. */
@@ -132,10 +133,9 @@ function createNode(
   const { filters, cellWeights } = options;
   const channels = filters * 2 ** level;
   const incoming = trellisEdges(options.layers).filter((edge) => edge.layer === layer - 1 && edge.to === level);
-  const shared = cellWeights === 'perNode' ? createCell(set.child('cell'), { ...options, channels }) : undefined;
-  const cells = shared
-    ? []
-    : incoming.map(({ from }) => createCell(set.child(`cell.from${from}`), { ...options, channels }));
+  const ofCell = { ...options, channels, memory: keptByCells(options.memory ?? 'fast', level) };
+  const shared = cellWeights === 'perNode' ? createCell(set.child('cell'), ofCell) : undefined;
+  const cells = shared ? [] : incoming.map(({ from }) => createCell(set.child(`cell.from${from}`), ofCell));
   const inputs = incoming.map(({ from }) =>
     createInput(set.child(`last.from${from}`), options, sources[layer].get(from) as number, channels, from, level),
   );

@@ -6,8 +6,11 @@ import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, predecessorEntropy, skipShare } from '../decode/entropy.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { cosine } from '../nn/schedules.ts';
+import { edgeCount } from '../space/cell.ts';
 import { requireMethod } from '../space/genotype.ts';
+import { trellisEdges, trellisNodes } from '../space/trellis.ts';
 import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
+import { type KeptMemory, keptByCells } from '../supernet/keptMemory.ts';
 import { createSupernet } from '../supernet/network.ts';
 import type { Method } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
@@ -37,6 +40,8 @@ export interface AutoDeepLabSettings {
     readonly clip: number;
   };
   readonly architecture: { readonly learningRate: number; readonly decay: number };
+  /** What fused cells keep for the backward pass; default fast. */
+  readonly memory?: KeptMemory;
   /** False composes the cells of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
 }
@@ -72,6 +77,19 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
       notes: composedNotes(settings, rank),
     };
   },
+  stepBytes({ batch, size }, memory) {
+    const { layers, filters, blocks } = settings;
+    const edges = trellisEdges(layers);
+    const elements = trellisNodes(layers).map(({ layer, level }) => {
+      const moves = edges.filter((edge) => edge.layer === layer - 1 && edge.to === level).length;
+      const pixels = size.reduce((product, side) => product * Math.ceil(side / (4 * 2 ** level)), batch);
+      // Of the state that all moves share, which every block reads, there is one.
+      const read = moves * (edgeCount(blocks) - blocks) + blocks;
+      const kept = keptByCells(memory, level) === 'fast' ? CONVOLUTIONS * read : 0;
+      return pixels * filters * 2 ** level * (1 + moves * (1 + blocks) + kept);
+    });
+    return BYTES * elements.reduce((sum, count) => sum + count);
+  },
   optimise({ weights, architecture }) {
     const { learningRate, minimumLearningRate, clip } = settings.weights;
     const { learningRate: architectureRate, decay } = settings.architecture;
@@ -101,6 +119,11 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
     return { genotype, metrics, warnings: skipWarnings(metrics.skipShare) };
   },
 });
+
+/** Bytes of a float32. */
+const BYTES = 4;
+/** Whose results the norms of an edge read: two pairs of each separable operator, one of each atrous. */
+const CONVOLUTIONS = 6;
 
 /** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
 function composedNotes(

@@ -8,6 +8,7 @@ import type { Optimiser } from '../nn/optimisers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
 import type { Schedule } from '../nn/schedules.ts';
 import type { Genotype } from '../space/genotype.ts';
+import type { KeptMemory } from '../supernet/keptMemory.ts';
 
 /** What the search loop trains. */
 export interface SearchNetwork {
@@ -59,6 +60,11 @@ export interface Method {
   /** Sides of a crop are `multiple m + remainder`, m from 1. */
   readonly sides: { readonly multiple: number; readonly remainder: number };
   createSearchNetwork(origin: ParameterSet['origin'], data: SearchData): SearchNetwork;
+  /**
+   * About what a step needs: the weights of what is relaxed with their gradients and momentum, and what is kept for the backward pass. Stems and heads are
+   * not counted.
+   */
+  stepBytes(data: SearchData, memory: KeptMemory): number;
   /** One optimiser for the weights and one for the architecture, each over its own parameters. */
   optimise(network: SearchNetwork): { readonly weights: Optimisation; readonly architecture: Optimisation };
   /** Decodes a snapshot and measures it. */

@@ -19,6 +19,7 @@ import { writeDataSummary } from './dataSummary.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { mainScore } from './evaluate.ts';
 import { isSound, slowWarning } from './health.ts';
+import { availableBytes, chooseMemory } from './keptMemory.ts';
 import type { ArchitectureState, SearchData } from './method.ts';
 import { methodOf } from './methods.ts';
 import { openTrainingData } from './openData.ts';
@@ -61,7 +62,7 @@ export async function searchRun(
   const plan = planRun('search', settings.search, request);
   const { config } = plan;
   const prepared = await prepareSearch(config);
-  const { search, dataset, device, describe } = prepared;
+  const { search, dataset, device, describe, memoryNote } = prepared;
   const run = openRun<SearchState>('search', plan);
   const { folder, checkpoint } = run;
   const log = withTensorBoard(run.log, folder);
@@ -82,6 +83,7 @@ export async function searchRun(
     });
     tellNotices(run, watcher);
     if (!checkpoint) for (const message of network.notes ?? []) tellNote(message, log, watcher);
+    if (memoryNote) tellNote(memoryNote, log, watcher);
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
@@ -123,6 +125,8 @@ export interface PreparedSearch {
   readonly dataset: DataSet;
   readonly device: string;
   readonly describe: (snapshot: unknown) => ArchitectureState;
+  /** What was chosen where `memory` is `auto`, for the log. */
+  readonly memoryNote?: string;
 }
 
 async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
@@ -130,16 +134,22 @@ async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
   const dataset = await openTrainingData(config);
   checkSearch(config, dataset);
   const { crop: size, batch } = searchSettings(config, dataset.rank);
-  const method = methodOf(config);
-  checkSides(size, method);
+  checkSides(size, methodOf(config));
   const { rank, classes } = dataset;
   const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
+  // Other devices and composed cells keep everything: there is nothing to choose.
+  const choice =
+    config.memory === 'auto' && device === 'cpu'
+      ? chooseMemory((memory) => methodOf(config).stepBytes(data, memory), availableBytes())
+      : undefined;
+  const method = methodOf(config, choice?.memory);
   const network = method.createSearchNetwork({ generator: new Generator(config.seed).id, device }, data);
   return {
     search: createSearch(method, network),
     dataset,
     device,
     describe: (snapshot) => method.describe(snapshot, data),
+    ...(choice ? { memoryNote: choice.message } : {}),
   };
 }
 

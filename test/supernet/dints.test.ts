@@ -15,7 +15,7 @@ import type { DintsGenotype } from '../../src/space/genotype.ts';
 import { randomDints } from '../../src/space/randomDints.ts';
 import { createDintsSupernet } from '../../src/supernet/dints.ts';
 import { dintsProbabilities, patternTable } from '../../src/supernet/dintsArchitecture.ts';
-import { createEdge, nodeValue } from '../../src/supernet/dintsEdge.ts';
+import { createEdge, type EdgeOptions, nodeValue } from '../../src/supernet/dintsEdge.ts';
 
 const generator = new Generator(5);
 const origin = { generator: generator.id, device: 'cpu' };
@@ -94,14 +94,13 @@ describe('an edge', () => {
         const edge = createEdge(new ParameterSet(origin), { from, to }, { rank, channels: (level) => 4 * 2 ** level });
         const x = nodeValue(op.randn([2, 4 * 2 ** from, ...Array<number>(rank).fill(4)], generator.id));
         const names = DINTS_OPERATOR_NAMES[rank];
-        const weights = names.map((_, k) => fromArray([0.1 + 0.2 * k], [1]));
-        const mixed = edge(
-          x,
-          names.map((operator, k) => ({ operator, weight: weights[k] })),
-          { training: true },
+        const weights = fromArray(
+          names.map((_, k) => 0.1 + 0.2 * k),
+          [names.length],
         );
+        const mixed = edge(x, weights, { training: true });
         const plain = names
-          .map((operator, k) => op.multiply(edge(x, [{ operator, weight: null }], { training: true }), weights[k]))
+          .map((operator, k) => op.multiply(edge(x, operator, { training: true }), op.select(weights, 0, k)))
           .reduce(op.add);
         expect(mixed.shape.slice(2)).toEqual(Array(rank).fill(from === to ? 4 : from > to ? 8 : 2));
         expect(largest(mixed, plain)).toBeLessThan(1e-5);
@@ -130,6 +129,32 @@ describe('the supernet', () => {
       });
     },
   );
+
+  it.each(ranks)('gives the same logits and gradients fused as composed, whatever it keeps, in rank %i', (rank) => {
+    const image = op.randn([2, 2, ...[32, 16, 16].slice(0, rank)], generator.id);
+    const run = (options: EdgeOptions) => {
+      const { id } = new Generator(3);
+      const supernet = createDintsSupernet({ generator: id, device: 'cpu' }, { ...small, ...options, rank });
+      return scope(() => {
+        const logits = supernet.forward(image, { training: true });
+        const leaves = [...supernet.architecture.parameters, ...supernet.parameters.parameters()];
+        const slopes = gradients(
+          [op.sum(op.power(logits, 2))],
+          leaves.map(({ tensor }) => tensor),
+        );
+        return [logits, ...slopes].map((tensor) => (tensor as Tensor).numbers());
+      });
+    };
+    const composed = run({ fused: false });
+    const fast = run({});
+    fast.forEach((values, i) => {
+      const scale = composed[i].reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+      const distance = values.reduce((most, value, k) => Math.max(most, Math.abs(value - composed[i][k])), 0);
+      expect(distance / scale).toBeLessThan(2e-3);
+    });
+    expect(run({ memory: 'balanced' })).toEqual(fast);
+    expect(run({ memory: 'small' })).toEqual(fast);
+  });
 
   it.each(ranks)('decided for a genotype is the discrete network of the same weights in rank %i', (rank) => {
     const random = createRandom(rank);

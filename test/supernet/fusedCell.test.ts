@@ -8,19 +8,9 @@ import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { fusedResolutionState } from '../../src/supernet/fusedCell.ts';
 import { mixedOp } from '../../src/supernet/mixedOp.ts';
+import { difference, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
 
 const generator = new Generator(11);
-const INSTRUCTION_SETS = ['portable', 'avx2', 'avx512'] as const;
-
-/** Makes the kernels run on an instruction set; false where the machine has none. */
-function use(set: (typeof INSTRUCTION_SETS)[number] | 'best'): boolean {
-  try {
-    return operator('espalier::instruction_set').plain(set) !== null;
-  } catch {
-    return false;
-  }
-}
-
 interface Shape {
   readonly lasts: number;
   readonly batch: number;
@@ -103,10 +93,6 @@ const all = ({ lasts, beforeLast, moves, logits, weights }: Leaves) => [
   ...weights,
 ];
 
-/** The largest difference, as a share of the largest value. */
-const difference = (a: Tensor, b: Tensor) =>
-  Math.max(...op.abs(op.subtract(a, b)).numbers()) / Math.max(1e-3, ...op.abs(b).numbers());
-
 const SHAPES: readonly Shape[] = [
   { lasts: 1, batch: 2, channels: 1, size: [1, 1], blocks: 1, atrous: 'dense' },
   { lasts: 2, batch: 1, channels: 3, size: [7, 10], blocks: 2, atrous: 'separable' },
@@ -119,8 +105,6 @@ const SHAPES: readonly Shape[] = [
   { lasts: 1, batch: 2, channels: 2, size: [37, 3], blocks: 1, atrous: 'dense' },
 ];
 const named = SHAPES.map((shape) => [JSON.stringify(shape), shape] as const);
-
-const exact = (x: Tensor) => requireGradient(op.toDType(op.detach(x), 'float64'));
 
 describe('the fused cell', () => {
   afterEach(() => {

@@ -1,0 +1,57 @@
+/// @file What the kernels share: threads, scratch memory, and the sums of a row that a norm is made of.
+#pragma once
+#include <cstddef>
+
+#include "lanes.h"
+
+namespace espalier::kernels {
+
+/// Runs `body(context, begin, end, thread)` over `[0, count)` on the threads of libtorch.
+void runParallel(int64_t count, void (*body)(void*, int64_t, int64_t, int), void* context);
+
+namespace {
+
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+template <class Body>
+void parallel(int64_t count, const Body& body) {
+  runParallel(
+      count, [](void* context, int64_t begin, int64_t end, int thread) { (*static_cast<const Body*>(context))(begin, end, thread); },
+      const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+/// Hands out pieces of the scratch memory; with a null start it only counts.
+struct Arena {
+  char* start;
+  size_t used = 0;
+  template <class T>
+  T* take(int64_t count) {
+    const size_t at = used;
+    used += (static_cast<size_t>(count) * sizeof(T) + 63) / 64 * 64 + 64;
+    return reinterpret_cast<T*>(start + at);
+  }
+};
+
+template <class T>
+void clear(T* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(T)); }
+
+/// Sums of a row against its own first pixel, which keeps them exact where the mean is large: into `[2, lanes]`.
+template <class T>
+void sumRow(const T* row, int64_t pixel, int64_t width, int64_t lanes, T* sums, int64_t second) {
+  forLanes<T>(lanes, [&](int64_t lane, auto vector) {
+    using V = decltype(vector);
+    const V shift = load<V>(row + lane);
+    V sum{}, squares{};
+    for (int64_t x = 1; x < width; x++) {
+      const V value = load<V>(row + x * pixel + lane) - shift;
+      sum += value;
+      squares += value * value;
+    }
+    store(sums + lane, sum);
+    store(sums + second + lane, squares);
+  });
+}
+
+}  // namespace
+}  // namespace espalier::kernels
