@@ -1,20 +1,32 @@
 /**
  * @file `espalier search`: finds an architecture on a data set.
  */
+
+import type { Layer } from '../run/config.ts';
 import { settings } from '../run/presets.ts';
 import { summariseGenotype } from '../space/genotype.ts';
 import { searchDryRun, searchRun } from '../train/searchRun.ts';
+import { searchTrials } from '../train/searchTrials.ts';
 import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
 
 export const searchCommand: Command = {
   name: 'search',
   summary: 'find an architecture on a data set',
-  usage: 'search data=<folder|yaml> [preset=small|paper|demo] [key=value ...] [--resume] [--dry-run] [--json]',
+  usage:
+    'search data=<folder|yaml> [preset=small|paper|demo] [trials=10] [key=value ...] [--resume] [--dry-run] [--json]',
   settings: settings.search,
   async run(words) {
     const { request, flags } = readRunRequest('search', settings.search, words);
     if (flags.dryRun) return printDryRun(await searchDryRun(request), flags.json);
     const watcher = watchRun('search');
+    if (isTrials(request.layers)) {
+      const found = await stoppable((signal) => searchTrials(request, watcher, signal)).finally(watcher.finish);
+      if (flags.json) return printJson(found);
+      const { folder, chosen, table } = found;
+      const advice = chosen ? `train it: espalier train arch=${folder}/genotype.json data=<the same>\n` : '';
+      process.stdout.write(`${table}\n${folder}/trials.{md,csv,svg}\n${advice}`);
+      return;
+    }
     const found = await stoppable((signal) => searchRun(request, watcher, signal)).finally(watcher.finish);
     const { run, genotype, report } = found;
     if (flags.json) printJson(found);
@@ -24,3 +36,7 @@ export const searchCommand: Command = {
       );
   },
 };
+
+/** Whether several searches are asked for; what is no number is left to the check of the settings. */
+const isTrials = (layers: readonly Layer[]): boolean =>
+  Number(layers.findLast(({ trials }) => trials !== undefined)?.trials ?? 1) > 1;

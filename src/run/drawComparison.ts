@@ -2,14 +2,12 @@
  * @file A comparison as a picture: the score against multiply-adds, parameters and memory, every seed a dot, every architecture a bar from its worst to
  * its best with its mean. Pure; SVG text that stands for itself.
  */
-import { escapeMarkup } from '../base/text.ts';
 import { roundTicks } from './chart.ts';
 import type { ComparedArchitecture, ComparisonConditions } from './comparison.ts';
+import { colourOf, dot, picture, scaleOf, text, widened } from './svgParts.ts';
 
 const PANEL = { width: 430, height: 320, left: 56, right: 14, top: 30, bottom: 44 } as const;
 const LEGEND_LINE = 20;
-/** Colours that also people tell apart who see few; they repeat after eight. */
-const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#5b5b5b', '#8c6d1f'] as const;
 
 /** The picture; architectures without a score are named in the legend only. */
 export function drawComparison(
@@ -34,14 +32,10 @@ export function drawComparison(
     const score = mean === null ? 'no score' : `${(100 * mean).toFixed(1)} %`;
     return `${dot(x, y - 4, 5, colourOf(i))}${text(x + 12, y, `${architecture}, ${score}`, 'start')}`;
   });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="${measure} against multiply-adds, parameters and memory">`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+  return picture(width, height, `${measure} against multiply-adds, parameters and memory`, [
     ...panels.map((body, i) => `<g transform="translate(${i * PANEL.width} 0)">${body}</g>`),
     ...legend,
-    '</svg>',
-    '',
-  ].join('\n');
+  ]);
 }
 
 function panel(
@@ -83,25 +77,3 @@ function panel(
     ...marks,
   ].join('');
 }
-
-/** The interval of the scores with a little room; 0 to 100 where there are none. */
-function widened(scores: readonly number[]): [number, number] {
-  if (scores.length === 0) return [0, 100];
-  const [low, high] = [Math.min(...scores), Math.max(...scores)];
-  const room = Math.max(0.5, 0.1 * (high - low));
-  return [Math.max(0, low - room), Math.min(100, high + room)];
-}
-
-/** From the interval of the ticks to pixels, in tenths. */
-function scaleOf(ticks: readonly number[], start: number, end: number): (value: number) => number {
-  const [low, high] = [ticks[0], ticks[ticks.length - 1]];
-  return (value) => Math.round(10 * (start + ((value - low) / (high - low)) * (end - start))) / 10;
-}
-
-const colourOf = (i: number): string => COLOURS[i % COLOURS.length];
-
-const dot = (x: number, y: number, radius: number, colour: string, title?: string): string =>
-  `<circle cx="${x}" cy="${y}" r="${radius}" fill="${colour}"${title === undefined ? '/>' : `><title>${escapeMarkup(title)}</title></circle>`}`;
-
-const text = (x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string =>
-  `<text x="${x}" y="${y}" text-anchor="${anchor}">${escapeMarkup(content)}</text>`;

@@ -162,6 +162,16 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   classWeights,
   augmentation,
   ...volumes,
+  trials: whole(
+    1,
+    1,
+    'searches with seeds from `seed` on; of several, a short training of what each finds chooses one, and the same command goes on',
+  ),
+  selection: group({
+    steps: whole(1, 300, 'of trials: steps of the training that chooses among them'),
+    batch: optionalWhole('of trials: pictures a step of that training; its preset decides by default'),
+    preset: optionalText('of trials: preset of that training; by default the one of the search where training has it'),
+  }),
   evaluateSamples: whole(0, 100, 'validation samples scored after an epoch; 0 scores none'),
   ...loading,
 });

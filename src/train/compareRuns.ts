@@ -2,10 +2,9 @@
  * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped; what is
  * done is not done again.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { ConfigError, NumericError } from '../base/errors.ts';
+import { ConfigError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
 import { chooseDevice } from '../engine/device.ts';
@@ -26,12 +25,12 @@ import { formatConfig, type Layer, parseConfig } from '../run/config.ts';
 import { drawComparison } from '../run/drawComparison.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { loadConfigFile } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import type { CompareConfig, TrainConfig } from '../run/schemas.ts';
 import { readArchitecture } from './architecture.ts';
 import { fileName } from './artifacts.ts';
 import { measureMemory } from './measureNetwork.ts';
+import { requireSame, runOnce } from './partRuns.ts';
 import { type RunWatcher, SILENT } from './runner.ts';
 import { trainSettings } from './settings.ts';
 import { networkOptions, trainRun } from './trainRun.ts';
@@ -70,10 +69,13 @@ export async function compareRuns(
   writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...resolved, ...config }));
   for (const [i, { architecture, training, path }] of plans.entries()) {
     const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
-    await trainOnce(training, path, {
+    const own: RunWatcher = {
       progress: (share, note) => watcher.progress((i + share) / plans.length, `${told}  ${note}`),
       line: (text) => watcher.line(`${told}: ${text}`),
-    });
+    };
+    await runOnce(path, own, (resume) =>
+      trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own),
+    );
     const cost = costs.get(architecture) as ComparedCost;
     runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
     // After every run, so that there is something to look at before the last.
@@ -99,7 +101,7 @@ function planRuns({ archs, seeds, budget, name, runs }: CompareConfig, shared: r
       const own = { arch: architecture, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
       const training = parseConfig(settings.train, [...shared, parseBudget(budget), own]);
       const path = join(resolve(runs), 'train', own.name);
-      if (existsSync(join(path, 'config.yaml'))) requireSame(path, training);
+      requireSame(settings.train, path, training, 'comparison');
       return { architecture, training, path };
     }),
   );
@@ -109,35 +111,6 @@ function planRuns({ archs, seeds, budget, name, runs }: CompareConfig, shared: r
 function parseBudget(text: string): Layer {
   const amount = Number.parseFloat(text);
   return text.includes('step') ? { steps: Math.ceil(amount) } : { minutes: amount };
-}
-
-/** Settings that change nothing about what is learnt. */
-const INDIFFERENT = ['runs', 'threads', 'workers', 'checkpointMinutes', 'device'];
-
-function requireSame(path: string, wanted: TrainConfig): void {
-  const stored = parseConfig(settings.train, [loadConfigFile(join(path, 'config.yaml'))]);
-  for (const key of Object.keys({ ...wanted, ...stored }) as (keyof TrainConfig)[]) {
-    if (!INDIFFERENT.includes(key) && !isDeepStrictEqual(wanted[key], stored[key]))
-      throw new ConfigError(
-        `${path} was trained with another ${key}: ${JSON.stringify(stored[key])}, wanted ${JSON.stringify(wanted[key])}`,
-        'give the comparison another name',
-      );
-  }
-}
-
-/** Trains a run, goes on with it, or leaves it as it is when it has ended. A diverged run is a result. */
-async function trainOnce(training: TrainConfig, path: string, watcher: RunWatcher): Promise<void> {
-  const resume = existsSync(join(path, 'config.yaml'));
-  if (resume && ['done', 'diverged'].includes(readOutcome(openRunFolder(path)).status)) {
-    watcher.line('is done');
-    return;
-  }
-  try {
-    await trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, watcher);
-  } catch (error) {
-    if (!(error instanceof NumericError)) throw error;
-    watcher.line(error.message);
-  }
 }
 
 const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(training, rank).crop;

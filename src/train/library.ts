@@ -21,6 +21,7 @@ import { type Infer, type InferenceOptions, predictClasses, reduced, SINGLE_SCAL
 import { createDescribed, loadNetwork, type VolumeDescription } from './loadNetwork.ts';
 import { prepareMachine, type RunWatcher } from './runner.ts';
 import { type SearchOutcome, searchRun } from './searchRun.ts';
+import { searchTrials as runTrials, type SearchTrials } from './searchTrials.ts';
 import { type TrainOutcome, trainRun } from './trainRun.ts';
 
 /** How a run of the library is made. */
@@ -36,6 +37,13 @@ export interface RunOptions {
 /** `espalier search`: settings as on the command line, nested or dotted, such as `{ data: 'street', preset: 'small' }`. */
 export const search = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<SearchOutcome> =>
   searchRun({ layers: [settings], resume, command: 'search() of the library' }, watcher, signal);
+
+/** `espalier search trials=10`: several seeds and the choice among what they found, such as `{ data: 'street', trials: 10, name: 'ten' }`. */
+export const searchTrials = (
+  settings: Layer,
+  { watcher, signal }: Omit<RunOptions, 'resume'> = {},
+): Promise<SearchTrials> =>
+  runTrials({ layers: [settings], command: 'searchTrials() of the library' }, watcher, signal);
 
 /** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
 export const train = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<TrainOutcome> =>

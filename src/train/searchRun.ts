@@ -61,6 +61,11 @@ export async function searchRun(
 ): Promise<SearchOutcome> {
   const plan = planRun('search', settings.search, request);
   const { config } = plan;
+  if (config.trials > 1)
+    throw new ConfigError(
+      `trials: this is one search, came ${config.trials}`,
+      'call searchTrials, or leave trials out',
+    );
   const prepared = await prepareSearch(config);
   const { search, dataset, device, describe, memoryNote } = prepared;
   const run = openRun<SearchState>('search', plan);

@@ -74,7 +74,7 @@ describe('a comparison', () => {
   it('refuses what would not be one comparison, before it trains', async () => {
     const archs = 'random:1:2x1';
     await expect(compareRuns(configOf({ archs, seeds: 1 }), [TINY, { learningRate: 0.1 }])).rejects.toThrow(
-      /was trained with another learningRate: 0.004, wanted 0.1; give the comparison another name/,
+      /was made with another learningRate: 0.004, wanted 0.1; give the comparison another name/,
     );
     await expect(compareRuns(configOf({ archs }), [TINY, { seed: 3 }])).rejects.toThrow(
       /seed: is not for a comparison/,
