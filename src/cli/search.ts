@@ -1,7 +1,6 @@
 /**
  * @file `espalier search`: finds an architecture on a data set.
  */
-
 import type { Layer } from '../run/config.ts';
 import { settings } from '../run/presets.ts';
 import { summariseGenotype } from '../space/genotype.ts';
