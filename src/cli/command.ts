@@ -128,10 +128,11 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Says what a run would cost. */
 export function printDryRun(result: DryRun, json: boolean): void {
-  const { weights, steps, stepSeconds, seconds, peakBytes } = result;
+  const { weights, steps, stepSeconds, seconds, peakBytes, need } = result;
+  const predicted = need ? `, predicted ${formatBytes(need.neededBytes)} of ${formatBytes(need.availableBytes)}` : '';
   if (json) printJson(result);
   else
     process.stdout.write(
-      `dry run: ${weights} weights; ${steps} steps of ${formatDuration(stepSeconds)} are ${formatDuration(seconds)}; peak memory ${formatBytes(peakBytes)}; nothing was written\n`,
+      `dry run: ${weights} weights; ${steps} steps of ${formatDuration(stepSeconds)} are ${formatDuration(seconds)}; peak memory ${formatBytes(peakBytes)}${predicted}; nothing was written\n`,
     );
 }

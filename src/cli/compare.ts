@@ -4,7 +4,7 @@
 import { parseConfig, textKeys } from '../run/config.ts';
 import { settings } from '../run/presets.ts';
 import { compareRuns } from '../train/compareRuns.ts';
-import { type Command, printJson, readLayers, watchRun } from './command.ts';
+import { type Command, printJson, readLayers, stoppable, watchRun } from './command.ts';
 
 export const compareCommand: Command = {
   name: 'compare',
@@ -21,8 +21,8 @@ export const compareCommand: Command = {
       layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([key]) => own.includes(key) === wanted)));
     const watcher = watchRun('compare');
     const config = parseConfig(settings.compare, pick(true));
-    const { folder, architectures, table } = await compareRuns(config, pick(false), watcher);
-    watcher.finish();
+    const compare = (signal: AbortSignal) => compareRuns(config, pick(false), watcher, signal);
+    const { folder, architectures, table } = await stoppable(compare).finally(watcher.finish);
     if (flags.json) printJson({ folder, architectures });
     else process.stdout.write(`${table}\n${folder}/comparison.{md,csv,svg}\n`);
   },

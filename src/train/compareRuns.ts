@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError, StoppedError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
 import { chooseDevice } from '../engine/device.ts';
@@ -44,11 +44,15 @@ export interface Comparison {
   readonly table: string;
 }
 
-/** Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones. */
+/**
+ * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones.
+ * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison goes on with it.
+ */
 export async function compareRuns(
   config: CompareConfig,
   shared: readonly Layer[],
   watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
 ): Promise<Comparison> {
   const plans = planRuns(config, shared);
   const dataset = await openDataSet(plans[0].training.data, { seed: plans[0].training.seed });
@@ -74,8 +78,11 @@ export async function compareRuns(
       line: (text) => watcher.line(`${told}: ${text}`),
     };
     await runOnce(path, own, (resume) =>
-      trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own),
-    );
+      trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+    ).catch((error: unknown) => {
+      if (!(error instanceof StoppedError)) throw error;
+      throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');
+    });
     const cost = costs.get(architecture) as ComparedCost;
     runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
     // After every run, so that there is something to look at before the last.

@@ -6,6 +6,7 @@ import type { Sample } from '../data/types.ts';
 import { memory } from '../engine/device.ts';
 import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
 import { descend } from './descend.ts';
+import type { MemoryNeed } from './memoryNeed.ts';
 import { trainingDescent, trainingLosses } from './retrain.ts';
 import type { PreparedSearch } from './searchRun.ts';
 import { searchDescents, searchLoss, searchPass, splitHalves } from './searchSteps.ts';
@@ -23,8 +24,10 @@ export interface DryRun {
   readonly stepSeconds: number;
   /** Seconds of all steps, without evaluation. */
   readonly seconds: number;
-  /** The largest resident size of the process. */
+  /** The largest resident size of the process, measured. */
   readonly peakBytes: number;
+  /** Of a training: the same, predicted before the first step, and what there is; as every start predicts it. */
+  readonly need?: MemoryNeed;
 }
 
 /** @see DryRun */
@@ -80,6 +83,7 @@ export async function dryRunTraining(prepared: PreparedTraining, config: TrainCo
     stepSeconds,
     seconds: 'minutes' in budget ? 60 * budget.minutes : steps * stepSeconds,
     peakBytes: memory().peakBytes,
+    need: prepared.need,
   };
 }
 

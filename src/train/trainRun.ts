@@ -11,6 +11,7 @@ import { Generator, memory } from '../engine/device.ts';
 import { countPredicted } from '../metrics/confusion.ts';
 import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
+import { estimateMemory } from '../models/memory.ts';
 import type { Network } from '../models/network.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
@@ -37,6 +38,7 @@ import {
   transferWeights,
   type VolumeDescription,
 } from './loadNetwork.ts';
+import { type MemoryNeed, memoryNeed, tellMemoryNeed } from './memoryNeed.ts';
 import { openTrainingData } from './openData.ts';
 import { runTraining, startOfTraining, type Training, type TrainRecorder, type TrainSettings } from './retrain.ts';
 import {
@@ -81,7 +83,7 @@ export async function trainRun(
 ): Promise<TrainOutcome> {
   const plan = planRun('train', settings.train, request);
   const { config } = plan;
-  const { training, description, dataset, device, note } = await prepareTraining(config, plan.folder?.path);
+  const { training, description, dataset, device, need, note } = await prepareTraining(config, plan.folder?.path);
   requireFullBatch(config, dataset);
   const { progress, network } = training;
   const loopSettings = trainSettings(config, dataset.rank);
@@ -114,6 +116,7 @@ export async function trainRun(
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
+    if (device === 'cpu') tellMemoryNeed(need, log, watcher);
     await writeDataSummary(folder, dataset);
     await runTraining(training, {
       dataset,
@@ -178,6 +181,8 @@ export interface PreparedTraining {
   readonly description: NetworkDescription;
   readonly dataset: DataSet;
   readonly device: string;
+  /** What the training is about to need. */
+  readonly need: MemoryNeed;
   /** Where the weights come from, when they are not fresh. */
   readonly note?: string;
 }
@@ -210,7 +215,12 @@ async function prepareTraining(config: TrainConfig, folder?: string): Promise<Pr
       'leave it out, or take arch=unet',
     );
   const note = config.from === undefined ? undefined : startFrom(config.from, training.network);
-  return { training, description, dataset, device, note };
+  const { graph } = training.network;
+  const { crop } = trainSettings(config, dataset.rank);
+  const { trainingBytes, weightBytes } = estimateMemory(graph, crop, Math.ceil(config.batch / config.accumulate));
+  // The estimate counts weights, their gradients and one state of the optimiser; of those only activations are wanted here.
+  const need = memoryNeed(Math.max(0, trainingBytes - 2 * weightBytes), weightBytes);
+  return { training, description, dataset, device, need, note };
 }
 
 function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {

@@ -17,8 +17,23 @@ const names = Object.keys(PARSERS).filter((name) => words.parser === undefined |
 const folder = mkdtempSync(join(tmpdir(), 'espalier-fuzz-'));
 const worker = join(import.meta.dirname, 'worker.mjs');
 
-/** Looks at the progress of a child this often; the same input at two looks is a hang. Long, since a busy machine lets a process wait. */
+/**
+ * Looks at the progress of a child this often. The same input for so many seconds of the processor is a hang, and for so many minutes one that waits
+ * for what never comes: a busy machine lets a process stand for long.
+ */
 const LOOK_SECONDS = 10;
+const HUNG_PROCESSOR_SECONDS = 5;
+const HUNG_MINUTES = 5;
+
+/** Seconds of the processor that a process has used; NaN where the system does not tell. */
+function processorSeconds(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return Number.NaN;
+  }
+}
 
 /** Runs inputs from `first` on; a crash or a hang is a finding and ends it. */
 function feed(name, first) {
@@ -43,22 +58,23 @@ function feed(name, first) {
       return Number.NaN;
     }
   };
-  let seen = Number.NaN;
+  let seen = { input: Number.NaN, processor: 0, time: 0 };
   let hung = false;
   const watch = setInterval(() => {
-    const now = at();
-    if (now === seen) {
+    const now = { input: at(), processor: processorSeconds(child.pid), time: performance.now() };
+    if (now.input !== seen.input) seen = now;
+    const minutes = (now.time - seen.time) / 60_000;
+    if (now.processor - seen.processor > HUNG_PROCESSOR_SECONDS || minutes > HUNG_MINUTES) {
       hung = true;
       child.kill('SIGKILL');
     }
-    seen = now;
   }, LOOK_SECONDS * 1000);
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
       clearInterval(watch);
       if (code === 0) return resolve(JSON.parse(out));
       const fault = hung
-        ? `hung for ${LOOK_SECONDS} s or more`
+        ? `hung for ${HUNG_PROCESSOR_SECONDS} s of the processor, or for ${HUNG_MINUTES} minutes`
         : `the process ended with ${code ?? signal}: ${error.slice(-2000)}`;
       resolve({ accepted: 0, grownBytes: 0, findings: [{ index: at(), fault }] });
     });

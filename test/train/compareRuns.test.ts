@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import {
 import { parseConfig } from '../../src/run/config.ts';
 import { parseCsv } from '../../src/run/csv.ts';
 import { drawComparison } from '../../src/run/drawComparison.ts';
+import { readEvents } from '../../src/run/eventLog.ts';
 import { settings } from '../../src/run/presets.ts';
 import { compareRuns } from '../../src/train/compareRuns.ts';
 
@@ -35,6 +36,23 @@ describe('a comparison', () => {
   afterAll(() => rmSync(root, { recursive: true, force: true }));
   const configOf = (values: Record<string, unknown>) =>
     parseConfig(settings.compare, [{ runs: root, name: 'c', budget: '2steps', ...values }]);
+
+  it('is stopped like a training, between steps, and goes on where it was', { timeout: 300_000 }, async () => {
+    const config = configOf({ archs: 'random:1:2x1', seeds: 1, name: 'stopped', budget: '6steps' });
+    const controller = new AbortController();
+    const watcher = { progress: () => controller.abort(), line: () => undefined };
+    await expect(compareRuns(config, [TINY], watcher, controller.signal)).rejects.toThrow(
+      /^stopped: everything up to here is saved; the same command goes on$/,
+    );
+    const [run] = readdirSync(join(root, 'train')).filter((name) => name.startsWith('stopped-'));
+    const logOf = () => readEvents(join(root, 'train', run, 'events.jsonl'));
+    const stepsOf = () => logOf().filter(({ type }) => type === 'step').length;
+    expect(logOf().at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
+    expect(stepsOf()).toBe(1);
+    const { architectures } = await compareRuns(config, [TINY]);
+    expect(architectures[0].runs[0]).toMatchObject({ status: 'done', steps: 6 });
+    expect(stepsOf()).toBe(6);
+  });
 
   it('trains every architecture with every seed once, goes on, and tells them apart', async () => {
     const lines: string[] = [];

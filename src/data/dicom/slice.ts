@@ -3,6 +3,7 @@
  */
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { DataError } from '../../base/errors.ts';
+import { showShort } from '../../base/text.ts';
 
 /** A slice; vectors are in the patient's coordinates of DICOM, LPS+ (left, posterior, superior), in millimetres. */
 export interface DicomSlice {
@@ -43,7 +44,7 @@ export function parseDicomSlice(bytes: Buffer, file: string): DicomSlice {
     // The parser throws errors, texts, and objects with an exception, while it parses and while elements are read.
     const message =
       error instanceof Error ? error.message : String((error as { exception?: unknown }).exception ?? error);
-    throw new DataError(`${file}: no valid DICOM (${message})`, 'fetch or copy the file again');
+    throw new DataError(`${file}: no valid DICOM (${message.slice(0, 200)})`, 'fetch or copy the file again');
   }
 }
 
@@ -51,7 +52,7 @@ function readSlice(bytes: Buffer, file: string): DicomSlice {
   const syntax = dicomParser.readPart10Header(bytes).string('x00020010') ?? '1.2.840.10008.1.2';
   if (!Object.hasOwn(PLAIN, syntax)) {
     throw new DataError(
-      `${file}: compressed DICOM (transfer syntax ${syntax})`,
+      `${file}: compressed DICOM (transfer syntax ${syntax.slice(0, 64)})`,
       'decompress the series first, for example with dcmdjpeg or gdcmconv --raw',
     );
   }
@@ -61,7 +62,7 @@ function readSlice(bytes: Buffer, file: string): DicomSlice {
     const values = text(tag).split('\\').map(Number.parseFloat);
     if (values.length !== count || !values.every(Number.isFinite)) {
       throw new DataError(
-        `${file}: ${name} is ${JSON.stringify(text(tag))}, expected ${count} numbers`,
+        `${file}: ${name} is ${showShort(text(tag))}, expected ${count} numbers`,
         'a volume needs slices that say where they lie',
       );
     }

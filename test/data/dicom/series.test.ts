@@ -91,6 +91,10 @@ describe('slices', () => {
     ]);
     expect(() => parseDicomSlice(bits, 'bits.dcm')).toThrow(DataError);
     expect(() => parseDicomSlice(bits, 'bits.dcm')).toThrow(/bits.dcm: no valid DICOM/);
+    const long = dicom([[0x00200037, 'DS', '1\\'.repeat(5000)]]);
+    expect(() => parseDicomSlice(long, 'long.dcm')).toThrow(
+      /^long.dcm: ImageOrientationPatient is .{1,120}, expected 6/,
+    );
     const folder = mkdtempSync(join(tmpdir(), 'espalier-dicom-'));
     writeFileSync(join(folder, 'notes.txt'), 'no picture');
     await expect(readDicomSeries(folder)).rejects.toThrow(/holds no DICOM files/);
