@@ -11,6 +11,7 @@ import type { RunStatus } from '../run/events.ts';
 import type { RunFolder } from '../run/folder.ts';
 import type { OpenRun } from '../run/openRun.ts';
 import { writeReport } from '../run/report.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 
 /** Is told how a run goes on: a progress bar, or nobody. */
 export interface RunWatcher {
@@ -23,10 +24,14 @@ export interface RunWatcher {
 /** Listens to nothing. */
 export const SILENT: RunWatcher = { progress: () => undefined, line: () => undefined };
 
-/** Sets threads and device as the settings say; returns the device. */
-export function prepareMachine(config: { threads: number; device: string }): string {
-  threads(config.threads > 0 ? config.threads : availableParallelism());
-  return chooseDevice(config.device);
+/** Sets threads and device as the settings say, for one of the processes of this machine; returns the device. */
+export function prepareMachine(
+  config: { threads: number; device: string },
+  { localRank, localSize }: Pick<Parallel, 'localRank' | 'localSize'> = ALONE,
+): string {
+  threads(config.threads > 0 ? config.threads : Math.max(1, Math.floor(availableParallelism() / localSize)));
+  const device = chooseDevice(config.device);
+  return device === 'cuda' && localSize > 1 ? `cuda:${localRank}` : device;
 }
 
 /** Versions for the event log. */
