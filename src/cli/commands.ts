@@ -10,6 +10,7 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { infoCommand } from './info.ts';
 import { mlflowCommand } from './mlflow.ts';
+import { launchCommand } from './launch.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
 import { trainCommand } from './train.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   predictCommand,
   exportCommand,
   infoCommand,
+  launchCommand,
   uiCommand,
   mlflowCommand,
 ];

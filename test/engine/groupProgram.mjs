@@ -48,6 +48,12 @@ const programs = {
     if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 2500));
     await group.barrier().done();
   },
+  async endless(group) {
+    for (let i = 0; ; i++) {
+      group.sum(own(1)).wait();
+      if (i === 0) process.stderr.write('under way');
+    }
+  },
   async failing(group) {
     if (rank === 1) throw new Error('the reason');
     // Not in an exchange when it happens.

@@ -22,12 +22,23 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts one rank; `environment` is added to what says its place. */
+/** Where a rank runs. */
+interface RankPlace {
+  readonly size: number;
+  readonly port: number;
+  /** Its working folder. */
+  readonly cwd?: string;
+  /** What rank 0 is reached by. */
+  readonly host?: string;
+  /** Words before those of Node, such as `ip netns exec <name>`. */
+  readonly within?: readonly string[];
+}
+
+/** Starts one rank of a group. */
 export function startRank(
   rank: number,
-  { size, port, cwd, host = '127.0.0.1' }: { size: number; port: number; cwd?: string; host?: string },
+  { size, port, cwd, host = '127.0.0.1', within = [] }: RankPlace,
   words: readonly string[],
-  environment: Record<string, string> = {},
 ) {
   const place = {
     RANK: rank,
@@ -39,7 +50,8 @@ export function startRank(
   };
   const texts = Object.fromEntries(Object.entries(place).map(([name, value]) => [name, String(value)]));
   const started = performance.now();
-  const child = spawn(process.execPath, words, { cwd, env: { ...process.env, ...texts, ...environment } });
+  const [command, ...rest] = [...within, process.execPath, ...words];
+  const child = spawn(command, rest, { cwd, env: { ...process.env, ...texts } });
   let [out, error] = ['', ''];
   child.stdout.on('data', (part) => {
     out += part;
@@ -54,8 +66,7 @@ export function startRank(
 }
 
 /** Runs the same program as all ranks of a group to their ends. */
-export async function runRanks(size: number, words: readonly string[], cwd?: string): Promise<EndedRank[]> {
+export async function runRanks(size: number, words: readonly string[]): Promise<EndedRank[]> {
   const port = await freePort();
-  const place = { size, port, ...(cwd ? { cwd } : {}) };
-  return Promise.all(Array.from({ length: size }, (_, rank) => startRank(rank, place, words).ended));
+  return Promise.all(Array.from({ length: size }, (_, rank) => startRank(rank, { size, port }, words).ended));
 }
