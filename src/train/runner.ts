@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, relative } from 'node:path';
 import { NumericError, StoppedError } from '../base/errors.ts';
+import { formatBytes } from '../base/text.ts';
 import { chooseDevice, engineFacts, threads } from '../engine/device.ts';
 import type { EventLog } from '../run/eventLog.ts';
 import type { RunStatus } from '../run/events.ts';
@@ -48,6 +49,28 @@ export function tellNotices({ notices, log }: OpenRun<unknown>, watcher: RunWatc
     log.append({ type: 'warning', message });
     watcher.line(`note: ${message}`);
   }
+}
+
+/** Says that several processes share the run, and how their norms see a batch. */
+export function tellRanks(
+  { size }: Parallel,
+  { syncNorms }: { syncNorms: boolean },
+  log: EventLog,
+  watcher: RunWatcher,
+) {
+  if (size === 1) return;
+  const norms = syncNorms
+    ? 'norms see whole batches'
+    : "batch norms see each process's part alone (syncNorms=true: whole batches)";
+  tellNote(`${size} processes share each batch; ${norms}`, log, watcher);
+}
+
+/** Says what the exchanges of several processes cost in `seconds` of a run. */
+export function tellExchanges(parallel: Parallel, seconds: number, log: EventLog, watcher: RunWatcher): void {
+  if (parallel.size === 1) return;
+  const cost = parallel.cost();
+  const share = Math.round((100 * cost.seconds) / seconds);
+  tellNote(`${share} % of the time of rank 0 went into exchanges of ${formatBytes(cost.bytes)}`, log, watcher);
 }
 
 /** Says what is worth knowing, once now and once for the log. */

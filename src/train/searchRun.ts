@@ -30,8 +30,10 @@ import {
   prepareMachine,
   type RunWatcher,
   SILENT,
+  tellExchanges,
   tellNote,
   tellNotices,
+  tellRanks,
   tellWarning,
   versions,
 } from './runner.ts';
@@ -97,6 +99,7 @@ export async function searchRun(
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
+    tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     await runSearch(search, {
       dataset,
@@ -110,6 +113,7 @@ export async function searchRun(
     });
     const { genotype } = describe(network.snapshot());
     const seconds = (performance.now() - started) / 1000;
+    tellExchanges(parallel, seconds, log, watcher);
     log.append({
       type: 'end',
       status: 'done',

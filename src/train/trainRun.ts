@@ -46,8 +46,10 @@ import {
   prepareMachine,
   type RunWatcher,
   SILENT,
+  tellExchanges,
   tellNote,
   tellNotices,
+  tellRanks,
   tellWarning,
   versions,
 } from './runner.ts';
@@ -119,6 +121,7 @@ export async function trainRun(
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
+    tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     await runTraining(training, {
       dataset,
@@ -129,6 +132,7 @@ export async function trainRun(
       signal,
       parallel,
     });
+    tellExchanges(parallel, (performance.now() - started) / 1000, log, watcher);
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
     const largestComponents = await choosePostprocessing(best, description, dataset, loopSettings, config, device);
     if (largestComponents.length > 0) {

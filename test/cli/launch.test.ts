@@ -47,6 +47,9 @@ describe('espalier launch', () => {
     expect(out.match(/found: /g)).toHaveLength(1);
     expect(readdirSync(join(folder, 'runs', 'search'))).toEqual(['two']);
     expect(events('search', 'two').at(-1)).toMatchObject({ type: 'end', status: 'done' });
+    const notes = events('search', 'two').flatMap((event) => (event.type === 'note' ? [event.message] : []));
+    expect(notes[0]).toContain('2 processes share each batch');
+    expect(notes[1]).toMatch(/\d+ % of the time of rank 0 went into exchanges of/);
   });
 
   it('trains and scores in two processes', async () => {
