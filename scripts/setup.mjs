@@ -117,7 +117,7 @@ function buildAddon() {
   if (missing.length > 0) installSystemPackages(missing, `${missing.join(' and ')} missing (they build the addon)`);
   let prefix = findLibtorch();
   if (prefix === undefined) {
-    installSystemPackages(['libtorch-dev'], 'no libtorch found');
+    installSystemPackages(['libtorch-dev', 'libgloo-dev'], 'no libtorch found');
     prefix = findLibtorch();
     if (prefix === undefined) stop('libtorch was installed but is not found', 'export LIBTORCH=<its folder>');
   }

@@ -7,6 +7,7 @@ export {
   DataError,
   EngineError,
   EspalierError,
+  GroupError,
   NumericError,
   ShapeError,
   StoppedError,

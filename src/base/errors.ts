@@ -3,7 +3,7 @@
  */
 
 /** Stable machine-readable names; a code never changes its meaning. */
-export type ErrorCode = 'config' | 'shape' | 'data' | 'architecture' | 'numeric' | 'engine' | 'stopped';
+export type ErrorCode = 'config' | 'shape' | 'data' | 'architecture' | 'numeric' | 'engine' | 'stopped' | 'group';
 
 /** What every error of the package has: a code, a message in lower case, and advice. */
 export class EspalierError extends Error {
@@ -65,5 +65,16 @@ export class EngineError extends EspalierError {
 export class StoppedError extends EspalierError {
   constructor(message: string, advice?: string) {
     super('stopped', message, advice);
+  }
+}
+
+/** Processes of one run that did not find each other, or lost each other. */
+export class GroupError extends EspalierError {
+  /** The ranks that are missing, as far as that is known. */
+  readonly missing: readonly number[];
+
+  constructor(message: string, missing: readonly number[] = [], advice?: string) {
+    super('group', message, advice);
+    this.missing = missing;
   }
 }

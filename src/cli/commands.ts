@@ -9,6 +9,7 @@ import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { infoCommand } from './info.ts';
+import { launchCommand } from './launch.ts';
 import { mlflowCommand } from './mlflow.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   predictCommand,
   exportCommand,
   infoCommand,
+  launchCommand,
   uiCommand,
   mlflowCommand,
 ];

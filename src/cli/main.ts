@@ -55,7 +55,8 @@ async function main(words: readonly string[]): Promise<void> {
       ),
     );
   }
-  if (rest.includes('--help')) {
+  // Behind a lone -- stands another command.
+  if (rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined).includes('--help')) {
     process.stdout.write(`${commandHelp(command)}\n`);
     return;
   }

@@ -1,10 +1,13 @@
 /**
  * @file `espalier search`: finds an architecture on a data set.
  */
+import { ConfigError } from '../base/errors.ts';
+import { placeInGroup } from '../engine/group.ts';
 import type { Layer } from '../run/config.ts';
 import { settings } from '../run/presets.ts';
 import { summariseGenotype } from '../space/genotype.ts';
-import { searchDryRun, searchRun } from '../train/searchRun.ts';
+import { inGroup } from '../train/parallel.ts';
+import { followSearch, searchDryRun, searchRun } from '../train/searchRun.ts';
 import { searchTrials } from '../train/searchTrials.ts';
 import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
 
@@ -19,6 +22,8 @@ export const searchCommand: Command = {
     if (flags.dryRun) return printDryRun(await searchDryRun(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
+      if (placeInGroup(process.env))
+        throw new ConfigError('trials are runs by themselves, not parts of one', 'start them without launch');
       const found = await stoppable((signal) => searchTrials(request, watcher, signal)).finally(watcher.finish);
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;
@@ -26,7 +31,12 @@ export const searchCommand: Command = {
       process.stdout.write(`${table}\n${folder}/trials.{md,csv,svg}\n${advice}`);
       return;
     }
-    const found = await stoppable((signal) => searchRun(request, watcher, signal)).finally(watcher.finish);
+    const found = await stoppable((signal) =>
+      inGroup(process.env, async (parallel) =>
+        parallel.rank === 0 ? searchRun(request, watcher, signal, parallel) : followSearch(request, parallel, signal),
+      ),
+    ).finally(watcher.finish);
+    if (!found) return;
     const { run, genotype, report } = found;
     if (flags.json) printJson(found);
     else

@@ -2,7 +2,8 @@
  * @file `espalier train`: trains an architecture from scratch and scores it.
  */
 import { settings } from '../run/presets.ts';
-import { trainDryRun, trainRun } from '../train/trainRun.ts';
+import { inGroup } from '../train/parallel.ts';
+import { followTraining, trainDryRun, trainRun } from '../train/trainRun.ts';
 import {
   type Command,
   plainScores,
@@ -24,9 +25,13 @@ export const trainCommand: Command = {
     const { request, flags } = readRunRequest('train', settings.train, words);
     if (flags.dryRun) return printDryRun(await trainDryRun(request), flags.json);
     const watcher = watchRun('train');
-    const { scores, ...trained } = await stoppable((signal) => trainRun(request, watcher, signal)).finally(
-      watcher.finish,
-    );
+    const outcome = await stoppable((signal) =>
+      inGroup(process.env, async (parallel) =>
+        parallel.rank === 0 ? trainRun(request, watcher, signal, parallel) : followTraining(request, parallel, signal),
+      ),
+    ).finally(watcher.finish);
+    if (!outcome) return;
+    const { scores, ...trained } = outcome;
     if (flags.json) printJson({ ...trained, ...plainScores(scores) });
     else
       process.stdout.write(`${scoresTable(trained.classes, scores)}\nrun: ${trained.run}\nreport: ${trained.report}\n`);

@@ -5,7 +5,7 @@
 import { ConfigError } from '../base/errors.ts';
 import { type Augmentation, checkAugmentation, normalisePicture, STANDARD_AUGMENTATION } from './augment.ts';
 import { createJobRunner, type JobRunner, type JobSetting } from './loaderJob.ts';
-import { epochOrder } from './loaderPlan.ts';
+import { epochOrder, type Part, partOfBatch, WHOLE } from './loaderPlan.ts';
 import { loadSample } from './sample.ts';
 import { channelsOf, formatOf, type Sample, type SampleFormat } from './types.ts';
 import { checkPatchSettings, type PatchSettings, STANDARD_PATCHES } from './volumes/patches.ts';
@@ -46,6 +46,8 @@ export interface LoaderOptions {
   dropLast?: boolean;
   /** Batches made ahead of the one in use; default 2, and at least 2 a worker in samples. */
   prefetch?: number;
+  /** Which part of each batch is made here, where several processes share it; default the whole. */
+  part?: Part;
   /** Limit of decoded pictures and prepared volumes in memory, over all workers; default 1 GiB. */
   cacheBytes?: number;
 }
@@ -61,7 +63,7 @@ export interface Loader {
 
 /** Creates a loader of augmented crops of pictures or patches of volumes. Errors while iterating are `DataError`s that name the file. */
 export function createLoader(options: LoaderOptions): Loader {
-  const { samples, batch, crop, seed, workers = 0, shuffle = true, dropLast = true } = options;
+  const { samples, batch, crop, seed, workers = 0, shuffle = true, dropLast = true, part = WHOLE } = options;
   const augmentation = options.augmentation ?? STANDARD_AUGMENTATION;
   checkAugmentation(augmentation);
   const patches = options.patches ?? STANDARD_PATCHES;
@@ -77,6 +79,8 @@ export function createLoader(options: LoaderOptions): Loader {
     if (!Number.isInteger(value) || value < 1)
       throw new ConfigError(`${name} ${value}`, 'expected a whole number from 1 on');
   }
+  if (batch < part.count)
+    throw new ConfigError(`a batch of ${batch} has no part for each of ${part.count} processes`, 'raise the batch');
   if (!Number.isInteger(workers) || workers < 0) throw new ConfigError(`workers ${workers}`, 'expected 0, 1, ...');
   const stepsPerEpoch = dropLast ? Math.floor(samples.length / batch) : Math.ceil(samples.length / batch);
   if (stepsPerEpoch === 0) {
@@ -103,7 +107,7 @@ export function createLoader(options: LoaderOptions): Loader {
       const queue: Promise<Batch>[] = [];
       for (let step = first, asked = first; step < stepsPerEpoch; step++) {
         for (; asked < stepsPerEpoch && asked <= step + ahead; asked++) {
-          const made = makeBatch(run, setting, epoch, order, asked * batch, batch);
+          const made = makeBatch(run, setting, epoch, order, partOfBatch(asked * batch, batch, part));
           // Its error is thrown when its turn comes; until then it is not an unhandled one.
           made.catch(() => undefined);
           queue.push(made);
@@ -119,11 +123,10 @@ async function makeBatch(
   { dataset, crop: size, samples }: JobSetting,
   epoch: number,
   order: readonly number[],
-  first: number,
-  count: number,
+  [first, end]: readonly [number, number],
 ): Promise<Batch> {
   const channels = channelsOf(dataset);
-  const numbers = order.slice(first, first + count);
+  const numbers = order.slice(first, end);
   const pixels = size.reduce((product, side) => product * side, 1);
   const images = new Float32Array(numbers.length * pixels * channels);
   const labels = new Uint8Array(numbers.length * pixels);

@@ -6,6 +6,7 @@ import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { constant, fanInUniform, type Initialiser } from './initialisers.ts';
 import type { ParameterSet } from './parameters.ts';
+import { synchronisedNorm } from './synchronisedNorm.ts';
 
 /** What a pass through a network needs to know beyond its input. */
 export interface Pass {
@@ -83,7 +84,7 @@ export interface NormOptions {
   epsilon?: number;
 }
 
-/** Batch norm over batch and space. */
+/** Batch norm over batch and space; over the parts of a batch in all processes where the origin of `parameters` says so. */
 export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer {
   const { channels, affine = true, track = true, momentum = 0.1, epsilon = NORM_EPSILON } = options;
   const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
@@ -92,6 +93,9 @@ export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer
   const variance = track ? parameters.buffer('runningVariance', [channels], 1) : null;
   return (x, pass) => {
     const ofBatch = !track || (pass.training && !pass.frozenNorms);
+    const { sumOverRanks } = parameters.origin;
+    if (ofBatch && sumOverRanks)
+      return synchronisedNorm(x, { weight, bias, mean, variance, momentum, epsilon, sumOverRanks });
     return op.batchNorm(x, weight, bias, mean, variance, ofBatch, momentum, epsilon);
   };
 }

@@ -16,10 +16,15 @@ export interface Parameter {
   readonly decay: boolean;
 }
 
+/** Adds a tensor up over all processes that share a batch; differentiable. */
+export type SumOverRanks = (x: Tensor) => Tensor;
+
 /** Where initial values come from: a generator's id and the device to live on. */
 export interface Origin {
   readonly generator: number;
   readonly device: string;
+  /** Present where batch norms take their statistics from the parts of all processes. */
+  readonly sumOverRanks?: SumOverRanks;
 }
 
 /** A tree of named tensors. `child` gives a view under a prefix; all views share one registry. */

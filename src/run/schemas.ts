@@ -48,6 +48,9 @@ const machine = {
   ),
   threads: whole(0, 0, 'threads of the processor; 0 takes all'),
 };
+const ranks = {
+  syncNorms: switched(false, 'batch norms take their statistics over the parts of a batch in all processes'),
+};
 const run = {
   preset: optionalText('a named set of settings to start from'),
   name: optionalText('name of the run; the date and time by default'),
@@ -180,6 +183,7 @@ const searchStart = <const Name extends string>(method: Name) => ({
   method: setting(z.literal(method).default(method as never), 'auto-deeplab or dints', 'search method'),
   ...run,
   ...machine,
+  ...ranks,
 });
 const weightDescent = (decay: number) => ({
   momentum: share(0.9, 'momentum of the weights'),
@@ -254,6 +258,7 @@ export const trainSchema = z.strictObject({
   arch: text('architecture file, run, or name in the registry'),
   ...run,
   ...machine,
+  ...ranks,
   trainOn: setting(
     z.array(z.string().min(1)).min(1).default(['train']),
     'a list of splits',

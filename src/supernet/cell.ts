@@ -144,7 +144,9 @@ export function createCell(
   return {
     cellOutput,
     resolutionState(lasts, beforeLast, moves, probabilities) {
-      if (options.fused !== false && !affine && parts === 1 && !probabilities.chosen && isFusible(beforeLast))
+      // The kernels take the statistics of their norms themselves: those of this process.
+      const alone = !affine && parts === 1 && !probabilities.chosen && !set.origin.sumOverRanks;
+      if (options.fused !== false && alone && isFusible(beforeLast))
         return fusedResolutionState(lasts, beforeLast, moves, probabilities.table, weights, {
           blocks,
           atrous,

@@ -7,6 +7,8 @@ import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { samePadding } from '../nn/layers.ts';
+import type { ParameterSet } from '../nn/parameters.ts';
+import { synchronisedNorm } from '../nn/synchronisedNorm.ts';
 import { OPERATOR_NAMES, OPERATORS, type OperatorName } from '../space/operators.ts';
 
 /** Depthwise `[channels, 1, ...kernel]` and pointwise `[channels, channels, ...1]`. */
@@ -33,6 +35,16 @@ export const SEARCH_EPSILON = 1e-5;
 /** Norm of the search: batch statistics always. By default without scale and shift, so that alphas are comparable. */
 export const searchNormalise = (x: Tensor, affine?: Affine): Tensor =>
   op.batchNorm(x, affine?.scale ?? null, affine?.shift ?? null, null, null, true, 0, SEARCH_EPSILON);
+
+/** The same for the weights of `set`, whose origin may say that several processes share a batch; then `scale` and `shift`, `[channels]` each. */
+export const createSearchNorm =
+  ({ origin: { sumOverRanks } }: Pick<ParameterSet, 'origin'>) =>
+  (x: Tensor, scale: Tensor | null = null, shift: Tensor | null = null): Tensor =>
+    sumOverRanks
+      ? synchronisedNorm(x, { ...STATELESS, weight: scale, bias: shift, sumOverRanks })
+      : op.batchNorm(x, scale, shift, null, null, true, 0, SEARCH_EPSILON);
+
+const STATELESS = { mean: null, variance: null, momentum: 0, epsilon: SEARCH_EPSILON };
 
 /** `sum_k p_k o_k(x)`; zero is never computed. @paper auto-deeplab eq. 2 */
 export function mixedOp(

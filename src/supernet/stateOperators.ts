@@ -12,11 +12,10 @@ import { OPERATOR_NAMES, OPERATORS, type OperatorName } from '../space/operators
 import {
   type Affine,
   convolve,
+  createSearchNorm,
   type EdgeAffines,
   type EdgeWeights,
-  SEARCH_EPSILON,
   type SeparableWeights,
-  searchNormalise,
 } from './mixedOp.ts';
 
 /** All mixed operators on one state of a cell. */
@@ -78,12 +77,18 @@ export function createStateOperators(
         name,
         (Array.isArray(own) ? own : [own]).map((_, i) => createAffine(set.child(name).child(`norm${i}`), wide)),
       );
-  const pool = createPools(set.origin.device, rank, channels);
+  const norm = createSearchNorm(set);
+  const pool = createPools(set, rank, channels);
   return {
     weights: [...weights.values()].flatMap((own) =>
       Array.isArray(own) ? own.flatMap(({ depthwise, pointwise }) => [depthwise, pointwise]) : [own as Tensor],
     ),
     contributions(x, probabilities) {
+      /** Norm of the search, then `scale`, both in one pass over the data. */
+      const normalise = (value: Tensor, scale: Tensor | null, affine?: Affine): Tensor => {
+        const both = (own: Tensor | undefined) => (own && scale ? op.multiply(own, scale) : (own ?? null));
+        return norm(value, affine ? both(affine.scale) : scale, both(affine?.shift));
+      };
       const scaleOf = (name: OperatorName) => perChannel(probabilities, OPERATOR_NAMES.indexOf(name), channels);
       const rectified = op.relu(x);
       const repeated = readers === 1 ? rectified : op.concat(Array<Tensor>(readers).fill(rectified), 1);
@@ -154,12 +159,6 @@ const createAffine = (set: ParameterSet, channels: number): Affine => ({
   shift: set.weight('shift', [channels], constant(0), { decay: false }),
 });
 
-/** Norm of the search, then `scale`, both in one pass over the data. */
-function normalise(x: Tensor, scale: Tensor | null, affine?: Affine): Tensor {
-  const both = (own: Tensor | undefined) => (own && scale ? op.multiply(own, scale) : (own ?? null));
-  return op.batchNorm(x, affine ? both(affine.scale) : scale, both(affine?.shift), null, null, true, 0, SEARCH_EPSILON);
-}
-
 /** Column `operator` of `[readers, operators]`, each value repeated for the channels of its reader. */
 function perChannel(probabilities: Tensor, operator: number, channels: number): Tensor {
   const column = op.select(probabilities, 1, operator);
@@ -184,7 +183,9 @@ function mixShared(x: Tensor, pools: Tensor, probabilities: Tensor, channels: nu
 }
 
 /** Average and max pool, normalised, `[batch, 2 channels, ...spatial]`. */
-function createPools(device: string, rank: Rank, channels: number): (x: Tensor) => Tensor {
+function createPools(set: Pick<ParameterSet, 'origin'>, rank: Rank, channels: number): (x: Tensor) => Tensor {
+  const { device } = set.origin;
+  const normalise = createSearchNorm(set);
   // libtorch pools few channels ten times slower than it filters them: the sum of a window is a depthwise convolution with ones.
   const window = keepForever(op.ones([channels, 1, ...Array<number>(rank).fill(3)], 'float32', device));
   const counts = new Map<string, Tensor>();
@@ -198,7 +199,7 @@ function createPools(device: string, rank: Rank, channels: number): (x: Tensor) 
       counts.set(key, share);
     }
     const average = op.multiply(convolve(x, kernel, 3, 1, channels), share);
-    return searchNormalise(op.concat([average, op.maxPool(x, 3, 1, samePadding(3, 1))], 1));
+    return normalise(op.concat([average, op.maxPool(x, 3, 1, samePadding(3, 1))], 1));
   };
 }
 

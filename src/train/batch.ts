@@ -38,6 +38,10 @@ export function splitBatch(pixels: PixelBatch, parts: number): PixelBatch[] {
   });
 }
 
+/** Pixels that are not `ignore`. */
+export const countPixels = (labels: Uint8Array, ignore: number): number =>
+  labels.reduce((count, label) => (label === ignore ? count : count + 1), 0);
+
 /** The class of largest logit at every pixel or voxel, `[batch, ...size]` as bytes. */
 export function classMap(logits: Tensor): Uint8Array {
   return op.toDType(op.argmax(logits, 1), 'uint8').data() as Uint8Array;

@@ -6,6 +6,7 @@ import { addInto } from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
 import { clipGradients, type Optimiser } from '../nn/optimisers.ts';
 import type { Parameter } from '../nn/parameters.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 
 /** What is trained, and how. */
 export interface Descent {
@@ -15,20 +16,24 @@ export interface Descent {
   readonly optimiser: Optimiser;
   /** Largest joint norm of the gradients; 0 for no limit. */
   readonly clip: number;
+  /** Those who compute the other parts of each batch; default nobody. */
+  readonly parallel?: Parallel;
 }
 
 /**
  * One step down the sum of `losses`, each computed and differentiated after the other; everything made on the way is freed. Returns the sum.
- * Where it or the norm of its gradient is not finite, nothing is changed and the result is NaN.
+ * Of several processes it is the mean over all: every one gives its own losses, and takes the same step. Where it or the norm of its gradient is not
+ * finite, nothing is changed and the result is NaN.
  */
 export function descend(
-  { trained, frozen = [], optimiser, clip }: Descent,
+  { trained, frozen = [], optimiser, clip, parallel = ALONE }: Descent,
   learningRate: number,
   ...losses: readonly (() => Tensor)[]
 ) {
   return withFrozen(frozen, () =>
     scope(() => {
-      const { result, slopes } = addGradients(losses, trained);
+      const { result, slopes } = addGradients(losses, trained, parallel);
+      if (Number.isFinite(result)) parallel.average(slopes);
       return applyGradients({ optimiser, clip }, learningRate, result, slopes);
     }),
   );
@@ -53,6 +58,7 @@ export function applyGradients(
 function addGradients(
   losses: readonly (() => Tensor)[],
   trained: readonly Parameter[],
+  parallel: Parallel,
 ): { result: number; slopes: (Tensor | null)[] } {
   const tensors = trained.map(({ tensor }) => tensor);
   let result = 0;
@@ -60,7 +66,8 @@ function addGradients(
   for (const loss of losses) {
     slopes = scope(() => {
       const value = loss();
-      result += value.item();
+      // Of all: a loss that is no number on one rank is none anywhere.
+      result += parallel.total(value.item()) / parallel.size;
       if (!Number.isFinite(result)) return slopes;
       return gradients([value], tensors).map((slope, i) => {
         const before = slopes[i];

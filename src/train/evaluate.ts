@@ -4,17 +4,19 @@
 import { evaluationBatches } from '../data/loader.ts';
 import type { DataSet, Sample, SampleFormat } from '../data/types.ts';
 import { scope } from '../engine/tensor.ts';
-import type { CaseScores, CaseSummary } from '../metrics/cases.ts';
+import { type CaseScores, type CaseSummary, summariseCases } from '../metrics/cases.ts';
 import {
   addToConfusion,
   type ConfusionMatrix,
   createConfusion,
+  mergeConfusion,
   type SegmentationScores,
   segmentationScores,
 } from '../metrics/confusion.ts';
 import { toTensors } from './batch.ts';
 import { evaluateVolumes, type ScoredVolume } from './evaluateVolumes.ts';
 import { type Infer, type InferenceOptions, predictClasses, SINGLE_SCALE } from './inference.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 import { stopPoint } from './stop.ts';
 
 /** Scores and the matrix they follow from; of volumes also those by case. */
@@ -48,8 +50,10 @@ export interface EvaluateOptions {
   readonly largestComponents?: readonly number[];
   readonly onPicture?: (picture: ScoredPicture, done: number) => void;
   readonly onVolume?: (volume: ScoredVolume, done: number) => void;
-  /** Ends the scoring after the sample in progress, with a `StoppedError`. */
+  /** Ends the scoring after the sample in progress, with a `StoppedError`; of several processes, only when all have come to its end. */
   readonly signal?: AbortSignal;
+  /** Those who score other samples; the result is that of all, on every rank. */
+  readonly parallel?: Parallel;
 }
 
 /** Scores `network` on `samples`, one by one at full size. */
@@ -58,18 +62,31 @@ export async function evaluate(
   dataset: SampleFormat & Pick<DataSet, 'ignore'>,
   samples: readonly Sample[],
   device: string,
-  options: EvaluateOptions = {},
+  { parallel = ALONE, signal, ...options }: EvaluateOptions = {},
 ): Promise<Scores> {
+  const { rank, size } = parallel;
+  const own = samples.filter((_, i) => i % size === rank);
+  const infer: Infer = (images) => parallel.apart(() => network(images));
+  const alone = { ...options, signal: size === 1 ? signal : undefined };
   if (dataset.rank === 3) {
     const { inference = SINGLE_SCALE, toleranceMm = 1 } = options;
-    const { confusion, ...volumes } = await evaluateVolumes(network, dataset, samples, {
-      ...options,
-      inference,
-      toleranceMm,
-      device,
-    });
-    return { ...segmentationScores(confusion), confusion, volumes };
+    const all = { ...alone, inference, toleranceMm, device };
+    const parts = await parallel.gather(await evaluateVolumes(infer, dataset, own, all));
+    const cases = samples.map((_, i) => parts[i % size].cases[Math.floor(i / size)]);
+    const confusion = sumOf(parts.map((part) => part.confusion));
+    return { ...segmentationScores(confusion), confusion, volumes: { cases, summary: summariseCases(cases) } };
   }
+  const confusion = sumOf(await parallel.gather(await countPictures(infer, dataset, own, device, alone)));
+  return { ...segmentationScores(confusion), confusion };
+}
+
+async function countPictures(
+  network: Infer,
+  dataset: SampleFormat & Pick<DataSet, 'ignore'>,
+  samples: readonly Sample[],
+  device: string,
+  options: EvaluateOptions,
+): Promise<ConfusionMatrix> {
   const confusion = createConfusion(dataset.classes.length);
   let done = 0;
   for await (const batch of evaluationBatches(dataset, samples)) {
@@ -90,5 +107,11 @@ export async function evaluate(
     );
     await stopPoint(options.signal);
   }
-  return { ...segmentationScores(confusion), confusion };
+  return confusion;
+}
+
+function sumOf(parts: readonly ConfusionMatrix[]): ConfusionMatrix {
+  const sum = createConfusion(parts[0].classes);
+  for (const part of parts) mergeConfusion(sum, part);
+  return sum;
 }

@@ -10,7 +10,7 @@ import type { Generator } from '../engine/device.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
-import { ParameterSet } from '../nn/parameters.ts';
+import { type Origin, ParameterSet } from '../nn/parameters.ts';
 import { loadCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import type { RunFolder } from '../run/folder.ts';
@@ -51,11 +51,11 @@ export function createDescribed(
   { architecture, options: size }: NetworkPlan,
   generator: Generator,
   device: string,
-  options: NetworkOptions = {},
+  { sumOverRanks, ...options }: NetworkOptions & Pick<Origin, 'sumOverRanks'> = {},
 ): Network {
   return createNetwork(
     buildArchitecture(architecture, size),
-    new ParameterSet({ generator: generator.id, device }),
+    new ParameterSet({ generator: generator.id, device, ...(sumOverRanks ? { sumOverRanks } : {}) }),
     options,
   );
 }

@@ -14,11 +14,12 @@ import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
-import { splitBatch, toTensors } from './batch.ts';
+import { countPixels, splitBatch, toTensors } from './batch.ts';
 import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss } from './descend.ts';
 import { evaluate, mainScore, type Scores } from './evaluate.ts';
 import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
+import { ALONE, buffersOf, type Parallel, partOf } from './parallel.ts';
 import { stopPoint } from './stop.ts';
 
 /** Settings of the loop. */
@@ -125,31 +126,32 @@ export function trainingLosses(
     precision,
     frozenNorms,
     ignore,
-  }: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & { ignore: number },
+    parallel = ALONE,
+  }: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & { ignore: number; parallel?: Parallel },
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   progress: number,
 ): (() => Tensor)[] {
-  const counting = (labels: Uint8Array) => labels.reduce((count, label) => (label === ignore ? count : count + 1), 0);
   const parts = splitBatch(batch, accumulate);
-  const all = Math.max(1, counting(batch.labels));
+  // Of several processes each has the share of a mean over them.
+  const all = Math.max(1, parallel.total(countPixels(batch.labels, ignore))) / parallel.size;
   return parts.map((part) => () => {
     const { images, labels } = toTensors(part, device);
     const pass = { training: true, progress, generator: generator.id, frozenNorms };
     // Logits at coarser levels, where the network gives them, take part in the loss.
     const outputs = network.forwardAll(toDType(images, precision), pass).map((logits) => toDType(logits, 'float32'));
-    if (parts.length === 1) return deepSupervision(loss, outputs, labels);
-    const share = counting(part.labels) / all;
+    if (parts.length === 1 && parallel.size === 1) return deepSupervision(loss, outputs, labels);
+    const share = countPixels(part.labels, ignore) / all;
     // A mean over no pixels is no number.
     return scale(share > 0 ? deepSupervision(loss, outputs, labels) : sum(scale(outputs[0], 0)), share);
   });
 }
 
 /** What a training moves, and what it leaves as it is. */
-export function trainingDescent({ network, optimiser }: Training, clip: number): Descent {
+export function trainingDescent({ network, optimiser }: Training, clip: number, parallel: Parallel = ALONE): Descent {
   const trained = new Set(optimiser.parameters.map(({ name }) => name));
   const frozen = network.parameters.parameters().filter(({ name }) => !trained.has(name));
-  return { trained: optimiser.parameters, frozen, optimiser, clip };
+  return { trained: optimiser.parameters, frozen, optimiser, clip, parallel };
 }
 
 /** Trains from where `training.progress` stands to the end of the budget. */
@@ -164,12 +166,14 @@ export async function runTraining(
     stop?: () => boolean;
     /** Ends the training after the step in progress, with a `StoppedError`. */
     signal?: AbortSignal;
+    /** Those who compute the other parts of each batch; default nobody. */
+    parallel?: Parallel;
   },
 ): Promise<void> {
   const { network, averaged, progress } = training;
-  const { dataset, settings, device, loss, recorder, signal } = job;
-  const descent = trainingDescent(training, settings.clip);
-  const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings });
+  const { dataset, settings, device, loss, recorder, signal, parallel = ALONE } = job;
+  const descent = trainingDescent(training, settings.clip, parallel);
+  const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings, part: partOf(parallel) });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
   const schedule = poly(settings.learningRate, settings.power);
@@ -185,7 +189,7 @@ export async function runTraining(
         const done = share();
         if (done >= 1) break;
         const learningRate = rate();
-        const plan = { ...settings, ignore: dataset.ignore };
+        const plan = { ...settings, ignore: dataset.ignore, parallel };
         const value = descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
         const skipped = !Number.isFinite(value);
         if (skipped) mendStatistics(network.parameters);
@@ -196,11 +200,12 @@ export async function runTraining(
         addLoss(current.loss, value);
         if (averaged && !skipped)
           averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
-        progress.seconds += (performance.now() - clock) / 1000;
+        progress.seconds = parallel.largest(progress.seconds + (performance.now() - clock) / 1000);
         clock = performance.now();
         recorder.step?.({ epoch, step: current.steps, steps, loss: value, learningRate, done: share() });
-        await stopPoint(signal);
+        await stopPoint(signal, parallel);
       }
+      for (const { parameters } of averaged ? [network, averaged] : [network]) parallel.average(buffersOf(parameters));
       const evaluated = share() >= 1 || (epoch + 1) % settings.evaluateEvery === 0;
       const scores = evaluated
         ? await evaluate(
@@ -208,7 +213,7 @@ export async function runTraining(
             dataset,
             dataset.splits.val,
             device,
-            { ...settings, signal },
+            { ...settings, signal, parallel },
           )
         : null;
       progress.epoch++;

@@ -5,12 +5,14 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, relative } from 'node:path';
 import { NumericError, StoppedError } from '../base/errors.ts';
+import { formatBytes } from '../base/text.ts';
 import { chooseDevice, engineFacts, threads } from '../engine/device.ts';
 import type { EventLog } from '../run/eventLog.ts';
 import type { RunStatus } from '../run/events.ts';
 import type { RunFolder } from '../run/folder.ts';
 import type { OpenRun } from '../run/openRun.ts';
 import { writeReport } from '../run/report.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 
 /** Is told how a run goes on: a progress bar, or nobody. */
 export interface RunWatcher {
@@ -23,10 +25,14 @@ export interface RunWatcher {
 /** Listens to nothing. */
 export const SILENT: RunWatcher = { progress: () => undefined, line: () => undefined };
 
-/** Sets threads and device as the settings say; returns the device. */
-export function prepareMachine(config: { threads: number; device: string }): string {
-  threads(config.threads > 0 ? config.threads : availableParallelism());
-  return chooseDevice(config.device);
+/** Sets threads and device as the settings say, for one of the processes of this machine; returns the device. */
+export function prepareMachine(
+  config: { threads: number; device: string },
+  { localRank, localSize }: Pick<Parallel, 'localRank' | 'localSize'> = ALONE,
+): string {
+  threads(config.threads > 0 ? config.threads : Math.max(1, Math.floor(availableParallelism() / localSize)));
+  const device = chooseDevice(config.device);
+  return device === 'cuda' && localSize > 1 ? `cuda:${localRank}` : device;
 }
 
 /** Versions for the event log. */
@@ -43,6 +49,28 @@ export function tellNotices({ notices, log }: OpenRun<unknown>, watcher: RunWatc
     log.append({ type: 'warning', message });
     watcher.line(`note: ${message}`);
   }
+}
+
+/** Says that several processes share the run, and how their norms see a batch. */
+export function tellRanks(
+  { size }: Parallel,
+  { syncNorms }: { syncNorms: boolean },
+  log: EventLog,
+  watcher: RunWatcher,
+) {
+  if (size === 1) return;
+  const norms = syncNorms
+    ? 'norms see whole batches'
+    : "batch norms see each process's part alone (syncNorms=true: whole batches)";
+  tellNote(`${size} processes share each batch; ${norms}`, log, watcher);
+}
+
+/** Says what the exchanges of several processes cost in `seconds` of a run. */
+export function tellExchanges(parallel: Parallel, seconds: number, log: EventLog, watcher: RunWatcher): void {
+  if (parallel.size === 1) return;
+  const cost = parallel.cost();
+  const share = Math.round((100 * cost.seconds) / seconds);
+  tellNote(`${share} % of the time of rank 0 went into exchanges of ${formatBytes(cost.bytes)}`, log, watcher);
 }
 
 /** Says what is worth knowing, once now and once for the log. */

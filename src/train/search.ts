@@ -13,6 +13,7 @@ import { evaluate, mainScore, type Scores } from './evaluate.ts';
 import { checkLoss, mendStatistics } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
 import type { ArchitectureState } from './method.ts';
+import { ALONE, type Parallel, partOf } from './parallel.ts';
 import {
   type Search,
   type SearchProgress,
@@ -96,18 +97,21 @@ export async function runSearch(
     stop?: () => boolean;
     /** Ends the search after the step in progress, with a `StoppedError`. */
     signal?: AbortSignal;
+    /** Those who compute the other parts of each batch; default nobody. */
+    parallel?: Parallel;
   },
 ): Promise<void> {
   const { network, progress } = search;
-  const { dataset, settings, device, loss, recorder, signal } = job;
+  const { dataset, settings, device, loss, recorder, signal, parallel = ALONE } = job;
   const { epochs, warmupEpochs, maximumSkipShare = 1, secondOrder = false } = settings;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>
-    createLoader({ dataset, samples, ...settings, seed: settings.seed * 2 + stream });
+    createLoader({ dataset, samples, ...settings, seed: settings.seed * 2 + stream, part: partOf(parallel) });
   const weightData = load(weightHalf, 0);
   const architectureData = load(architectureHalf, 1);
   const steps = Math.min(weightData.stepsPerEpoch, architectureData.stepsPerEpoch);
-  const { learn, adapt } = searchDescents(search);
+  const { learn, adapt } = searchDescents(search, parallel);
+  const shared = { parallel, ignore: dataset.ignore };
   const check = (value: number, compared = true) => {
     if (!Number.isFinite(value)) mendStatistics(network.weights);
     checkLoss('the search', progress.health, value, compared);
@@ -123,7 +127,7 @@ export async function runSearch(
         const done = epochsAt(current.steps) / epochs;
         const learningRate = search.weights.rate(done);
         const lossOf = (of: Batch, descent: 'weights' | 'architecture') =>
-          searchLoss(network, of, device, loss, searchPass(settings.seed, progress.step, descent, done));
+          searchLoss(network, of, device, loss, searchPass(settings.seed, progress.step, descent, done), shared);
         const weightLoss = descend(learn, learningRate, () => lossOf(batch, 'weights'));
         check(weightLoss);
         let architectureLoss: number | null = null;
@@ -146,7 +150,7 @@ export async function runSearch(
         addLoss(current.weightLoss, weightLoss);
         if (architectureLoss !== null) addLoss(current.architectureLoss, architectureLoss);
         recorder.step?.({ epoch, step: current.steps, steps, loss: weightLoss, architectureLoss, learningRate });
-        await stopPoint(signal);
+        await stopPoint(signal, parallel);
       }
       await others?.return?.();
       const snapshot = network.snapshot();
@@ -184,11 +188,12 @@ async function score(
     settings,
     device,
     signal,
-  }: { dataset: DataSet; settings: SearchSettings; device: string; signal?: AbortSignal },
+    parallel,
+  }: { dataset: DataSet; settings: SearchSettings; device: string; signal?: AbortSignal; parallel?: Parallel },
   genotype?: Genotype,
 ): Promise<Scores | null> {
   const samples = dataset.splits.val.slice(0, settings.evaluateSamples);
   if (samples.length === 0) return null;
   const infer = reduced((images) => network.forward(images, { training: false }, genotype), settings.reduction);
-  return evaluate(infer, dataset, samples, device, { ...settings, signal });
+  return evaluate(infer, dataset, samples, device, { ...settings, signal, parallel });
 }

@@ -7,7 +7,7 @@ import { channelsOf, type DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
-import { type OpenRun, openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
@@ -23,22 +23,26 @@ import { availableBytes, chooseMemory } from './keptMemory.ts';
 import type { ArchitectureState, SearchData } from './method.ts';
 import { methodOf } from './methods.ts';
 import { openTrainingData } from './openData.ts';
+import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
 import {
   endWithError,
   everyMinutes,
   prepareMachine,
   type RunWatcher,
   SILENT,
+  tellExchanges,
   tellNote,
   tellNotices,
+  tellRanks,
   tellWarning,
   versions,
 } from './runner.ts';
 import { runSearch, type SearchEpoch, type SearchRecorder } from './search.ts';
-import { restoreSearch, type SearchState, storeSearch } from './searchState.ts';
+import { restoreSearch, type SearchState, shareSearch, storeSearch } from './searchState.ts';
 import { createSearch, type Search } from './searchSteps.ts';
 import { checkSides, createLoss, searchSettings } from './settings.ts';
 import { collapseWarning } from './skipWarnings.ts';
+import { planTogether, requireSameData } from './together.ts';
 
 /** What a search found, and where it is. */
 export interface SearchOutcome {
@@ -51,22 +55,24 @@ export interface SearchOutcome {
 }
 
 /**
- * Searches as the settings say; see `espalier search --help`. An aborted `signal` ends it after the step in progress.
+ * Searches as the settings say; see `espalier search --help`. An aborted `signal` ends it after the step in progress. Of the processes of a `parallel`
+ * search this is the first, to which the run folder belongs; the others call `followSearch`.
  * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
  */
 export async function searchRun(
   request: RunRequest,
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
+  parallel: Parallel = ALONE,
 ): Promise<SearchOutcome> {
-  const plan = planRun('search', settings.search, request);
+  const plan = await planTogether('search', settings.search, request, parallel);
   const { config } = plan;
   if (config.trials > 1)
     throw new ConfigError(
       `trials: this is one search, came ${config.trials}`,
       'call searchTrials, or leave trials out',
     );
-  const prepared = await prepareSearch(config);
+  const prepared = await prepareSearch(config, parallel);
   const { search, dataset, device, describe, memoryNote } = prepared;
   const run = openRun<SearchState>('search', plan);
   const { folder, checkpoint } = run;
@@ -79,6 +85,7 @@ export async function searchRun(
   const started = performance.now();
   try {
     if (checkpoint) restoreSearch(search, checkpoint);
+    await shareSearch(search, parallel);
     log.append({
       type: 'start',
       command: request.command ?? 'espalier search',
@@ -92,6 +99,7 @@ export async function searchRun(
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
+    tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     await runSearch(search, {
       dataset,
@@ -101,9 +109,11 @@ export async function searchRun(
       describe,
       recorder: createRecorder({ run, watcher, config, search, save }),
       signal,
+      parallel,
     });
     const { genotype } = describe(network.snapshot());
     const seconds = (performance.now() - started) / 1000;
+    tellExchanges(parallel, seconds, log, watcher);
     log.append({
       type: 'end',
       status: 'done',
@@ -118,10 +128,27 @@ export async function searchRun(
   }
 }
 
+/** The same search on a rank other than the first: it computes its part of every batch, and writes nothing. */
+export async function followSearch(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
+  const { config } = await planTogether('search', settings.search, request, parallel);
+  const { search, dataset, device, describe } = await prepareSearch(config, parallel);
+  await shareSearch(search, parallel);
+  await runSearch(search, {
+    dataset,
+    settings: searchSettings(config, dataset.rank),
+    device,
+    loss: await createLoss(dataset, config, device),
+    describe,
+    recorder: { epoch: () => undefined },
+    signal,
+    parallel,
+  });
+}
+
 /** Builds everything, takes one step of each kind, and says what they cost; writes nothing. */
 export async function searchDryRun(request: RunRequest): Promise<DryRun> {
-  const { config } = planRun('search', settings.search, request);
-  return dryRunSearch(await prepareSearch(config), config);
+  const { config } = await planTogether('search', settings.search, request, ALONE);
+  return dryRunSearch(await prepareSearch(config, ALONE), config);
 }
 
 /** Everything that a search needs, from its settings. */
@@ -134,9 +161,10 @@ export interface PreparedSearch {
   readonly memoryNote?: string;
 }
 
-async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
-  const device = prepareMachine(config);
+async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<PreparedSearch> {
+  const device = prepareMachine(config, parallel);
   const dataset = await openTrainingData(config);
+  await requireSameData(dataset, parallel);
   checkSearch(config, dataset);
   const { crop: size, batch } = searchSettings(config, dataset.rank);
   checkSides(size, methodOf(config));
@@ -145,10 +173,11 @@ async function prepareSearch(config: SearchConfig): Promise<PreparedSearch> {
   // Other devices and composed cells keep everything: there is nothing to choose.
   const choice =
     config.memory === 'auto' && device === 'cpu'
-      ? chooseMemory((memory) => methodOf(config).stepBytes(data, memory), availableBytes())
+      ? chooseMemory((memory) => methodOf(config).stepBytes(data, memory), availableBytes() / parallel.localSize)
       : undefined;
   const method = methodOf(config, choice?.memory);
-  const network = method.createSearchNetwork({ generator: new Generator(config.seed).id, device }, data);
+  const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
+  const network = method.createSearchNetwork(origin, data);
   return {
     search: createSearch(method, network),
     dataset,

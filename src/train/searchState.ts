@@ -2,6 +2,7 @@
  * @file Everything a search needs to go on: weights, architecture and both optimisers, as a checkpoint.
  */
 import type { Checkpoint } from '../run/checkpoint.ts';
+import type { Parallel } from './parallel.ts';
 import type { Search, SearchProgress } from './searchSteps.ts';
 import { restoreTensors, storeTensors } from './state.ts';
 
@@ -20,21 +21,30 @@ const groupsOf = ({ network, weights, architecture }: Search) => ({
 });
 
 export function storeSearch(search: Search): Checkpoint<SearchState> {
-  const { progress, weights, architecture } = search;
   const groups = Object.entries(groupsOf(search)).map(([prefix, tensors]) => storeTensors(tensors, prefix));
-  return {
-    tensors: Object.assign({}, ...groups),
-    state: {
-      progress: { ...progress },
-      steps: { weights: weights.optimiser.steps, architecture: architecture.optimiser.steps },
-    },
-  };
+  return { tensors: Object.assign({}, ...groups), state: stateOf(search) };
+}
+
+const stateOf = ({ progress, weights, architecture }: Search): SearchState => ({
+  progress: { ...progress },
+  steps: { weights: weights.optimiser.steps, architecture: architecture.optimiser.steps },
+});
+
+/** Lets every rank go on from where rank 0 stands. */
+export async function shareSearch(search: Search, parallel: Parallel): Promise<void> {
+  parallel.copyFromFirst(Object.values(groupsOf(search)).flatMap((tensors) => [...tensors.values()]));
+  const [state] = await parallel.gather(stateOf(search));
+  setState(search, state);
 }
 
 /** @throws DataError when the checkpoint is of another network. */
 export function restoreSearch(search: Search, { tensors, state }: Checkpoint<SearchState>): void {
   for (const [prefix, group] of Object.entries(groupsOf(search))) restoreTensors(group, tensors, prefix);
-  search.weights.optimiser.steps = state.steps.weights;
-  search.architecture.optimiser.steps = state.steps.architecture;
-  Object.assign(search.progress, state.progress);
+  setState(search, state);
+}
+
+function setState({ progress, weights, architecture }: Search, state: SearchState): void {
+  weights.optimiser.steps = state.steps.weights;
+  architecture.optimiser.steps = state.steps.architecture;
+  Object.assign(progress, state.progress);
 }

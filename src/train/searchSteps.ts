@@ -4,12 +4,14 @@
 import { createRandom, shuffled } from '../base/random.ts';
 import type { Batch } from '../data/loader.ts';
 import type { Sample } from '../data/types.ts';
+import { scale, sum } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
-import { toTensors } from './batch.ts';
+import { countPixels, toTensors } from './batch.ts';
 import { type Descent, type MeanLoss, noLoss } from './descend.ts';
 import { type Health, startOfHealth } from './health.ts';
 import type { Method, Optimisation, SearchNetwork } from './method.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 
 /** Where a search stands; with the tensors of `state` it can go on. */
 export interface SearchProgress {
@@ -61,24 +63,36 @@ export function splitHalves(
 }
 
 /** The two steps that take turns: weights with the architecture frozen, and the other way round. */
-export function searchDescents({ network, weights, architecture }: Search): { learn: Descent; adapt: Descent } {
+export function searchDescents(
+  { network, weights, architecture }: Search,
+  parallel: Parallel = ALONE,
+): { learn: Descent; adapt: Descent } {
   const [trained, logits] = [network.weights.parameters(), network.architecture];
   return {
-    learn: { trained, frozen: logits, optimiser: weights.optimiser, clip: weights.clip },
-    adapt: { trained: logits, frozen: trained, optimiser: architecture.optimiser, clip: architecture.clip },
+    learn: { trained, frozen: logits, optimiser: weights.optimiser, clip: weights.clip, parallel },
+    adapt: { trained: logits, frozen: trained, optimiser: architecture.optimiser, clip: architecture.clip, parallel },
   };
 }
 
-/** Loss of the supernet on a batch. */
+/**
+ * Loss of the supernet on a batch. Of a part of one it is weighed by the part's share of the pixels that are not `ignore`, so that the mean over all
+ * parts is the mean over all pixels.
+ */
 export function searchLoss(
   network: SearchNetwork,
   batch: Batch,
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   pass: Pass,
+  { parallel, ignore }: { parallel: Parallel; ignore: number } = { parallel: ALONE, ignore: 255 },
 ): Tensor {
   const { images, labels } = toTensors(batch, device);
-  return loss(network.forward(images, pass), labels);
+  const logits = network.forward(images, pass);
+  if (parallel.size === 1) return loss(logits, labels);
+  const own = countPixels(batch.labels, ignore);
+  const weight = (own * parallel.size) / Math.max(1, parallel.total(own));
+  // A mean over no pixels is no number.
+  return own > 0 ? scale(loss(logits, labels), weight) : sum(scale(logits, 0));
 }
 
 /** A training pass; what is drawn in it depends on nothing but the seed, the step and whose descent it is, however often it is computed. */

@@ -9,6 +9,7 @@ import { scope, type Tensor } from '../engine/tensor.ts';
 import { addScaled, jointNorm } from '../nn/optimisers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { applyGradients, type Descent, withFrozen } from './descend.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 
 /** What the unrolled objective is made of: `validation(w - rate * slope of training(w, a), a)`. */
 export interface Unrolled {
@@ -23,9 +24,9 @@ export interface Unrolled {
  * Returns the validation loss after the virtual step; NaN, and nothing changed, where a loss or a gradient is not finite.
  */
 export function descendUnrolled(descent: Descent, learningRate: number, unrolled: Unrolled): number {
-  const { trained, frozen = [] } = descent;
+  const { trained, frozen = [], parallel } = descent;
   return scope(() => {
-    const { result, slopes } = unrolledGradients(trained, frozen, unrolled);
+    const { result, slopes } = unrolledGradients(trained, frozen, unrolled, parallel);
     return applyGradients(descent, learningRate, result, slopes);
   });
 }
@@ -39,6 +40,7 @@ export function unrolledGradients(
   architecture: readonly Parameter[],
   weights: readonly Parameter[],
   { training, validation, rate }: Unrolled,
+  parallel: Parallel = ALONE,
 ): { result: number; slopes: (Tensor | null)[] } {
   const tensors = weights.map(({ tensor }) => tensor);
   const before = noGrad(() => tensors.map(op.clone));
@@ -49,10 +51,10 @@ export function unrolledGradients(
       }),
     );
   try {
-    const step = withFrozen(architecture, () => slopesOf(training, weights));
+    const step = withFrozen(architecture, () => slopesOf(training, weights, parallel));
     if (!Number.isFinite(step.value)) return { result: Number.NaN, slopes: [] };
     addScaled(tensors, step.slopes, -rate);
-    const ahead = slopesOf(validation, [...architecture, ...weights]);
+    const ahead = slopesOf(validation, [...architecture, ...weights], parallel);
     restore();
     const direct = ahead.slopes.slice(0, architecture.length);
     const direction = ahead.slopes.slice(architecture.length);
@@ -63,7 +65,7 @@ export function unrolledGradients(
     const epsilon = DIFFERENCE / norm;
     const [plus, minus] = [epsilon, -epsilon].map((offset) => {
       addScaled(tensors, direction, offset);
-      const { slopes } = withFrozen(weights, () => slopesOf(training, architecture));
+      const { slopes } = withFrozen(weights, () => slopesOf(training, architecture, parallel));
       restore();
       return slopes;
     });
@@ -85,13 +87,19 @@ const DIFFERENCE = 0.01;
 
 const scaled = (slope: Tensor | null, factor: number) => slope && op.scale(slope, factor);
 
-function slopesOf(loss: () => Tensor, parameters: readonly Parameter[]): { value: number; slopes: (Tensor | null)[] } {
+/** A loss and its gradients, as means over all processes: each step that they take together follows all of them. */
+function slopesOf(
+  loss: () => Tensor,
+  parameters: readonly Parameter[],
+  parallel: Parallel,
+): { value: number; slopes: (Tensor | null)[] } {
   return scope(() => {
     const output = loss();
     const slopes = gradients(
       [output],
       parameters.map(({ tensor }) => tensor),
     );
-    return { value: output.item(), slopes };
+    parallel.average(slopes);
+    return { value: parallel.total(output.item()) / parallel.size, slopes };
   });
 }

@@ -3,13 +3,14 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { StoppedError } from '../base/errors.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 
 /**
  * Lets the events of the process come in (a signal is one; a loop that computes without a pause would never see it), then ends the loop
- * if it was told to stop.
+ * if it was told to stop. Of several processes all end together when one was.
  * @throws StoppedError when `signal` is aborted.
  */
-export async function stopPoint(signal: AbortSignal | undefined): Promise<void> {
+export async function stopPoint(signal: AbortSignal | undefined, parallel: Parallel = ALONE): Promise<void> {
   await setImmediate();
-  if (signal?.aborted) throw new StoppedError('stopped');
+  if (parallel.largest(signal?.aborted ? 1 : 0) > 0) throw new StoppedError('stopped');
 }

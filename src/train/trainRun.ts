@@ -16,7 +16,7 @@ import type { Network } from '../models/network.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { type OpenRun, openRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
@@ -40,6 +40,7 @@ import {
 } from './loadNetwork.ts';
 import { type MemoryNeed, memoryNeed, tellMemoryNeed } from './memoryNeed.ts';
 import { openTrainingData } from './openData.ts';
+import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
 import { runTraining, startOfTraining, type Training, type TrainRecorder, type TrainSettings } from './retrain.ts';
 import {
   endWithError,
@@ -47,14 +48,17 @@ import {
   prepareMachine,
   type RunWatcher,
   SILENT,
+  tellExchanges,
   tellNote,
   tellNotices,
+  tellRanks,
   tellWarning,
   versions,
 } from './runner.ts';
 import { scoreRun } from './scoreRun.ts';
 import { createLoss, trainSettings } from './settings.ts';
-import { restoreTraining, storeTraining, type TrainState } from './trainState.ts';
+import { planTogether, requireSameData } from './together.ts';
+import { restoreTraining, shareTraining, storeTraining, type TrainState } from './trainState.ts';
 
 /** What came of a training, and where it is. */
 export interface TrainOutcome {
@@ -73,17 +77,20 @@ export interface TrainOutcome {
 }
 
 /**
- * Trains as the settings say; see `espalier train --help`. An aborted `signal` ends it after the step in progress.
+ * Trains as the settings say; see `espalier train --help`. An aborted `signal` ends it after the step in progress. Of the processes of a `parallel`
+ * training this is the first, to which the run folder belongs; the others call `followTraining`.
  * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
  */
 export async function trainRun(
   request: RunRequest,
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
+  parallel: Parallel = ALONE,
 ): Promise<TrainOutcome> {
-  const plan = planRun('train', settings.train, request);
+  const plan = await planTogether('train', settings.train, request, parallel);
   const { config } = plan;
-  const { training, description, dataset, device, need, note } = await prepareTraining(config, plan.folder?.path);
+  const prepared = await prepareTraining(config, parallel, plan.folder?.path);
+  const { training, description, dataset, device, need, note } = prepared;
   requireFullBatch(config, dataset);
   const { progress, network } = training;
   const loopSettings = trainSettings(config, dataset.rank);
@@ -101,6 +108,7 @@ export async function trainRun(
   const started = performance.now();
   try {
     if (checkpoint) restoreTraining(training, checkpoint);
+    await shareTraining(training, config.seed, parallel);
     if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
     saveDescription(folder, description);
     writeGraph(folder, network.graph, loopSettings.crop);
@@ -117,6 +125,7 @@ export async function trainRun(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
     if (device === 'cpu') tellMemoryNeed(need, log, watcher);
+    tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     await runTraining(training, {
       dataset,
@@ -125,7 +134,9 @@ export async function trainRun(
       loss,
       recorder: createRecorder({ run, watcher, config, training, classes, rank: dataset.rank, save }),
       signal,
+      parallel,
     });
+    tellExchanges(parallel, (performance.now() - started) / 1000, log, watcher);
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
     const largestComponents = await choosePostprocessing(best, description, dataset, loopSettings, config, device);
     if (largestComponents.length > 0) {
@@ -169,10 +180,27 @@ export async function trainRun(
 const ONE_CLASS =
   'the network gives every pixel the same class: it has not learned; lower the learning rate to a tenth, or train longer';
 
+/** The same training on a rank other than the first: it computes its part of every batch, and writes nothing. */
+export async function followTraining(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
+  const { config } = await planTogether('train', settings.train, request, parallel);
+  const { training, dataset, device } = await prepareTraining(config, parallel);
+  const loss = await createLoss(dataset, config, device);
+  await shareTraining(training, config.seed, parallel);
+  await runTraining(training, {
+    dataset,
+    settings: trainSettings(config, dataset.rank),
+    device,
+    loss,
+    recorder: { epoch: () => undefined },
+    signal,
+    parallel,
+  });
+}
+
 /** Builds everything, takes one step, and says what it costs; writes nothing. */
 export async function trainDryRun(request: RunRequest): Promise<DryRun> {
-  const { config } = planRun('train', settings.train, request);
-  return dryRunTraining(await prepareTraining(config), config);
+  const { config } = await planTogether('train', settings.train, request, ALONE);
+  return dryRunTraining(await prepareTraining(config, ALONE), config);
 }
 
 /** Everything that a training needs, from its settings. */
@@ -187,13 +215,14 @@ export interface PreparedTraining {
   readonly note?: string;
 }
 
-/** A run that goes on takes the architecture that its folder holds, if it came so far. */
-async function prepareTraining(config: TrainConfig, folder?: string): Promise<PreparedTraining> {
-  const architecture = readArchitecture(
-    folder !== undefined && existsSync(join(folder, 'network.json')) ? folder : config.arch,
-  );
-  const device = prepareMachine(config);
+/** A run that goes on takes the architecture that its folder holds, if it came so far; the first rank says which. */
+async function prepareTraining(config: TrainConfig, parallel: Parallel, folder?: string): Promise<PreparedTraining> {
+  const source = folder !== undefined && existsSync(join(folder, 'network.json')) ? folder : config.arch;
+  const [architecture] = await parallel.gather(parallel.rank === 0 ? readArchitecture(source) : undefined);
+  if (architecture === undefined) throw new RangeError('the first rank has read the architecture');
+  const device = prepareMachine(config, parallel);
   const opened = await openTrainingData(config);
+  await requireSameData(opened, parallel);
   const dataset = {
     ...opened,
     splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
@@ -208,16 +237,17 @@ async function prepareTraining(config: TrainConfig, folder?: string): Promise<Pr
     longSide: config.longSide,
     ...(dataset.rank === 3 ? { volumes: volumeDescription(config, dataset) } : {}),
   };
-  const training = createTraining(description, config, device);
+  const training = createTraining(description, config, device, parallel);
   if (config.deepSupervision && !training.network.graph.auxiliary)
     throw new ConfigError(
       'deepSupervision: this network gives logits at one level only',
       'leave it out, or take arch=unet',
     );
-  const note = config.from === undefined ? undefined : startFrom(config.from, training.network);
+  // The other ranks get all weights from the first.
+  const note = config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network);
   const { graph } = training.network;
   const { crop } = trainSettings(config, dataset.rank);
-  const { trainingBytes, weightBytes } = estimateMemory(graph, crop, Math.ceil(config.batch / config.accumulate));
+  const { trainingBytes, weightBytes } = estimateMemory(graph, crop, Math.ceil(config.batch / (config.accumulate * parallel.size)));
   // The estimate counts weights, their gradients and one state of the optimiser; of those only activations are wanted here.
   const need = memoryNeed(Math.max(0, trainingBytes - 2 * weightBytes), weightBytes);
   return { training, description, dataset, device, need, note };
@@ -337,9 +367,17 @@ export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDe
   };
 }
 
-function createTraining(description: NetworkDescription, config: TrainConfig, device: string): Training {
+function createTraining(
+  description: NetworkDescription,
+  config: TrainConfig,
+  device: string,
+  parallel: Parallel,
+): Training {
   const generator = new Generator(config.seed);
-  const network = createDescribed(description, generator, device, { dropPathKeep: config.dropPathKeep });
+  const network = createDescribed(description, generator, device, {
+    dropPathKeep: config.dropPathKeep,
+    ...sharedNorms(config, parallel),
+  });
   const { momentum, decay } = config;
   const norms = network.graph.nodes.flatMap(({ kind, name }) =>
     kind === 'norm' ? [`${name}.weight`, `${name}.bias`] : [],

@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { type Batch, createLoader, evaluationBatches, type LoaderOptions } from '../../src/data/loader.ts';
+import { partOfBatch } from '../../src/data/loaderPlan.ts';
 import { createSceneSet } from '../../src/data/sceneSet.ts';
 
 const dataset = createSceneSet({ width: 64, height: 48, train: 11, val: 2 });
@@ -16,6 +18,43 @@ async function all(batches: AsyncIterable<Batch>): Promise<Batch[]> {
   for await (const batch of batches) result.push(batch);
   return result;
 }
+
+describe('parts of batches', () => {
+  it('are disjoint and together every place of the batch, nearly equal in size', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(1000),
+        fc.integer({ min: 1, max: 64 }),
+        fc.integer({ min: 1, max: 64 }),
+        (first, batch, count) => {
+          const parts = Array.from({ length: count }, (_, index) => partOfBatch(first, batch, { index, count }));
+          const places = parts.flatMap(([start, end]) => Array.from({ length: end - start }, (_, i) => start + i));
+          expect(places).toEqual(Array.from({ length: batch }, (_, i) => first + i));
+          const sizes = parts.map(([start, end]) => end - start);
+          expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+        },
+      ),
+    );
+  });
+
+  it.each([1, 2, 3])('of %i processes are the batches of one, pixel by pixel', async (count) => {
+    const whole = await all(createLoader(options).batches(2));
+    const parts = await Promise.all(
+      Array.from({ length: count }, (_, index) => all(createLoader({ ...options, part: { index, count } }).batches(2))),
+    );
+    whole.forEach((batch, step) => {
+      const own = parts.map((part) => part[step]);
+      expect(own.flatMap(({ ids }) => ids)).toEqual(batch.ids);
+      expect(own.flatMap(({ images }) => [...images])).toEqual([...batch.images]);
+      expect(own.flatMap(({ labels }) => [...labels])).toEqual([...batch.labels]);
+    });
+  });
+
+  it('are refused where there are fewer samples than processes', () => {
+    const part = { index: 0, count: 4 };
+    expect(() => createLoader({ ...options, part })).toThrow('a batch of 3 has no part for each of 4 processes');
+  });
+});
 
 describe('in process', () => {
   it('gives batches of the stated shape, the same when asked again, others in the next epoch', async () => {

@@ -1,0 +1,158 @@
+/** @file One command in several processes: what it says, what it leaves, and how it ends when one of them does. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readWhole, run, start } from '../durability/program.ts';
+import { freePort, startRank } from '../helpers/ranks.ts';
+import { writeSceneFolder } from '../helpers/scenes.ts';
+import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'espalier-launch-'));
+  writeSceneFolder(join(folder, 'own'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const events = (command: string, name: string) => readWhole(join(folder, 'runs'), command, name);
+const SEARCH = ['search', 'data=own', ...TINY_SEARCH, 'threads=1'];
+const stepsOf = (command: string, name: string) =>
+  events(command, name).flatMap((event) => (event.type === 'step' ? [event.epoch * 1000 + event.step] : []));
+
+/** Starts a long search in two processes and waits until it has taken a step; gives also the ids of the ranks. */
+async function underWay(name: string, environment: Record<string, string> = {}) {
+  Object.assign(process.env, environment);
+  const started = start(folder, ['launch', '--processes', '2', '--', ...SEARCH, 'epochs=100000', `name=${name}`]);
+  for (const key of Object.keys(environment)) delete process.env[key];
+  while (started.child.exitCode === null && stepsOf('search', name).length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  const pids = execFileSync('ps', ['-o', 'pid=', '--ppid', String(started.child.pid)], { encoding: 'utf8' });
+  return {
+    ...started,
+    ranks: pids
+      .trim()
+      .split('\n')
+      .map(Number)
+      .sort((a, b) => a - b),
+  };
+}
+
+describe('espalier launch', () => {
+  it('searches in two processes into one run', async () => {
+    const { code, out, error } = await run(folder, ['launch', 'processes=2', '--', ...SEARCH, 'name=two']);
+    expect([code, error]).toEqual([0, expect.not.stringContaining('rank')]);
+    expect(out.match(/found: /g)).toHaveLength(1);
+    expect(readdirSync(join(folder, 'runs', 'search'))).toEqual(['two']);
+    expect(events('search', 'two').at(-1)).toMatchObject({ type: 'end', status: 'done' });
+    const notes = events('search', 'two').flatMap((event) => (event.type === 'note' ? [event.message] : []));
+    expect(notes[0]).toContain('2 processes share each batch');
+    expect(notes[1]).toMatch(/\d+ % of the time of rank 0 went into exchanges of/);
+  });
+
+  it('trains and scores in two processes', async () => {
+    const words = [
+      'train',
+      'arch=runs/search/two',
+      'data=own',
+      ...TINY_TRAIN,
+      'threads=1',
+      'name=two',
+      'syncNorms=true',
+    ];
+    const { code, out } = await run(folder, ['launch', 'processes=2', '--', ...words]);
+    expect(code).toBe(0);
+    expect(out.match(/report: /g)).toHaveLength(1);
+    expect(existsSync(join(folder, 'runs', 'train', 'two', 'per_class.csv'))).toBe(true);
+  });
+
+  it('on a signal finishes the step, saves once, and resumes with another number of processes', async () => {
+    const { child, ended } = await underWay('stopped');
+    child.kill('SIGTERM');
+    const { code, error } = await ended;
+    expect(code).toBe(143);
+    expect(error).toContain('go on with: espalier search --resume name=stopped');
+    expect(events('search', 'stopped').at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
+    const before = stepsOf('search', 'stopped').length;
+    const again = start(folder, ['search', '--resume', 'name=stopped']);
+    while (stepsOf('search', 'stopped').length < before + 2) await new Promise((resolve) => setTimeout(resolve, 50));
+    again.child.kill('SIGTERM');
+    await again.ended;
+    const taken = stepsOf('search', 'stopped');
+    expect(taken).toEqual([...new Set(taken)].sort((a, b) => a - b));
+  });
+
+  it.each([
+    ['follows', 1],
+    ['leads', 0],
+  ])('ends when a rank that %s is killed, and the run can go on', async (how, killed) => {
+    const name = `killed-${how}`;
+    const { ended, ranks } = await underWay(name, { ESPALIER_SILENCE: '3' });
+    const started = performance.now();
+    process.kill(ranks[killed], 'SIGKILL');
+    const { code, error } = await ended;
+    expect(code).toBe(137);
+    expect(error).toContain(`espalier: rank ${killed} of 2 was ended by SIGKILL, and the run with it`);
+    expect(error).toMatch(killed === 1 ? /rank 1 of 2 fell silent for 3 s/ : /rank 1: espalier: rank 0 of 2 is gone/);
+    expect((performance.now() - started) / 1000).toBeLessThan(60);
+    const before = stepsOf('search', name).length;
+    const again = start(folder, ['launch', 'processes=2', '--', 'search', '--resume', `name=${name}`]);
+    while (again.child.exitCode === null && stepsOf('search', name).length < before + 1)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    again.child.kill('SIGTERM');
+    expect((await again.ended).code).toBe(143);
+  });
+
+  it('says on every rank where the commands or the data differ, and leaves nothing behind', async () => {
+    const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
+    const both = async (words: (rank: number) => string[]) => {
+      const place = { size: 2, port: await freePort(), cwd: folder };
+      return Promise.all([0, 1].map((rank) => startRank(rank, place, [main, ...words(rank)]).ended));
+    };
+    for (const end of await both((rank) => [...SEARCH, 'name=other', `seed=${rank}`])) {
+      expect(end.code).toBe(2);
+      expect(end.error).toContain('rank 1 was started with "seed: 1", rank 0 with "seed: 0"');
+    }
+    writeSceneFolder(join(folder, 'copies', '0'));
+    writeSceneFolder(join(folder, 'copies', '1'));
+    rmSync(join(folder, 'copies', '1', 'images', 'train', 'p0.png'));
+    rmSync(join(folder, 'copies', '1', 'masks', 'train', 'p0.png'));
+    const place = { size: 2, port: await freePort() };
+    const ends = await Promise.all(
+      [0, 1].map((rank) => {
+        const words = SEARCH.map((word) => (word === 'data=own' ? 'data=.' : word));
+        const runs = `runs=${join(folder, 'runs')}`;
+        return startRank(rank, { ...place, cwd: join(folder, 'copies', String(rank)) }, [
+          main,
+          ...words,
+          'name=other',
+          runs,
+        ]).ended;
+      }),
+    );
+    for (const { code, error } of ends) {
+      expect(code).toBe(1);
+      expect(error).toMatch(/rank 1 sees other data than rank 0: 5 \+ 2 samples in \d+ bytes there, 6 \+ 2 samples in/);
+    }
+    expect(events('search', 'other')).toEqual([]);
+  });
+
+  it('says that its port is taken', async () => {
+    const server = createServer().listen(0, '0.0.0.0');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as { port: number };
+    process.env.ESPALIER_PATIENCE = '3';
+    const { code, error } = await run(folder, ['launch', `port=${port}`, '--', ...SEARCH, 'name=taken']);
+    delete process.env.ESPALIER_PATIENCE;
+    server.close();
+    expect(code).toBe(1);
+    expect(error).toContain(`port ${port} is taken by another process of this machine`);
+  });
+
+  it('wants a command', async () => {
+    const { code, error } = await run(folder, ['launch', 'processes=2']);
+    expect([code, error]).toEqual([2, expect.stringContaining('expected a command behind --')]);
+  });
+});
