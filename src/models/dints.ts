@@ -33,7 +33,7 @@ export function buildDints(genotype: DintsGenotype, options: DintsOptions): Netw
     );
   const build = new GraphBuilder(genotype.rank, { normOver: 'instance', sideMultiple: 2 ** (levels + 1) });
   const image = build.input(inputs);
-  const place: Place = { build, channels: (level) => filters * 2 ** level, relu: reluOnce(build) };
+  const place: Place = { build, channels: (level) => filters * 2 ** level };
   build.stage('stemIn');
   let nodes = new Map<number, number>();
   for (const level of new Set(topology[0].map(({ from }) => from))) nodes.set(level, stemIn(place, image, level));
@@ -55,17 +55,6 @@ interface Place {
   readonly build: GraphBuilder;
   /** Channels of a level. */
   readonly channels: (level: number) => number;
-  /** The ReLU of a node: one for all that read it. */
-  readonly relu: (node: number) => number;
-}
-
-function reluOnce(build: GraphBuilder): (node: number) => number {
-  const known = new Map<number, number>();
-  return (node) => {
-    const relu = known.get(node) ?? build.relu(node);
-    known.set(node, relu);
-    return relu;
-  };
 }
 
 /** The picture at the size of a level: shrunk to twice that size, two convolutions of which the second strides. */
@@ -79,24 +68,24 @@ function stemIn({ build, channels }: Place, image: number, level: number): numbe
 
 /** What an edge gives: its input brought to the other level, then the operator. */
 function edgeOutput(place: Place, input: number, edge: DintsEdge): number {
-  const { build, channels, relu } = place;
+  const { build, channels } = place;
   const name = `from${edge.from}to${edge.to}`;
   const { kernels } = DINTS_OPERATORS[edge.operator];
   const moved = preprocess(place, input, edge, name);
   if (kernels.length === 0) return moved;
   const filtered = kernels.reduce<number>(
     (value, kernel, i) => build.convolution(`${name}.${edge.operator}.${i}`, value, channels(edge.to), { kernel }),
-    relu(moved),
+    build.relu(moved),
   );
   return build.norm(`${name}.${edge.operator}.norm`, filtered);
 }
 
 /** Down: two strided halves, the second a voxel further on. Up: twice the size, then a 1x1. Nothing on the same level. */
-function preprocess({ build, channels, relu }: Place, input: number, { from, to }: DintsEdge, name: string): number {
+function preprocess({ build, channels }: Place, input: number, { from, to }: DintsEdge, name: string): number {
   const outputs = channels(to);
   if (to > from) {
     const half = { kernel: 1, stride: 2 };
-    const rectified = relu(input);
+    const rectified = build.relu(input);
     const even = build.convolution(`${name}.down.even`, rectified, outputs / 2, half);
     const odd = build.convolution(`${name}.down.odd`, build.shift(rectified), outputs / 2, half);
     return build.norm(`${name}.down.norm`, build.concat([even, odd]));

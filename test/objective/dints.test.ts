@@ -190,12 +190,14 @@ function countEdges(genotype: ReturnType<typeof randomDints>, size: readonly num
   let sum = 0;
   graph.nodes.forEach((node, i) => {
     if (!node.stage.startsWith('layer')) return;
-    if (['norm', 'resize', 'concat'].includes(node.kind)) sum += elements(i);
+    if (['norm', 'concat'].includes(node.kind)) sum += elements(i);
     // The two halves of a way down make up one tensor together.
     if (node.kind === 'convolution') sum += elements(i);
     if (node.kind === 'convolution' && graph.nodes[node.inputs[0]].kind === 'relu') sum += elements(node.inputs[0]);
   });
-  const levelElements = (level: number) =>
-    genotype.filters * 2 ** level * size.reduce((product, side) => product * (side / 2 ** (level + 1)), 1);
-  return sum + genotype.topology.flat().reduce((all, { to }) => all + levelElements(to), 0);
+  const elementsOf = (channelsOf: number, sizeOf: number) =>
+    genotype.filters * 2 ** channelsOf * size.reduce((product, side) => product * (side / 2 ** (sizeOf + 1)), 1);
+  // By edge: where a node hands on what it reads, the network enlarges it once for the edges up of two layers.
+  const enlarged = ({ from, to }: { from: number; to: number }) => (from > to ? elementsOf(from, to) : 0);
+  return genotype.topology.flat().reduce((all, edge) => all + elementsOf(edge.to, edge.to) + enlarged(edge), sum);
 }
