@@ -25,8 +25,8 @@ export function conceptPictures() {
     { filters: 8, atrous: 'dense', rank: 2, provenance: { origin: 'logits that were made up for this picture' } },
   );
   return {
-    'concept-trellis-start.svg': drawTrellis(moveProbabilities(even), Array(LAYERS).fill(0)),
-    'concept-trellis.svg': drawTrellis(moveProbabilities(beta), decoded.path),
+    'concept-trellis-start.svg': drawTrellis(moveProbabilities({ beta: even }), Array(LAYERS).fill(0)),
+    'concept-trellis.svg': drawTrellis(moveProbabilities({ beta }), decoded.path),
     'concept-cell.svg': drawCell(publishedGenotype(20)),
     'concept-decoded.svg': drawGenotype(decoded),
     'concept-dints.svg': drawGenotype(publishedDints()),
