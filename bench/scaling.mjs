@@ -167,7 +167,7 @@ function draw(lines) {
     'ranks; efficiency is computed, not measured',
     'text-anchor="middle"',
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" fill="#333"><rect width="100%" height="100%" fill="#fff"/>${[...grid, ...ticks, ...curves, label].join('')}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="computed efficiency by ranks" font-family="sans-serif" font-size="11" fill="#333"><title>Computed efficiency of 8 to 512 ranks</title><rect width="100%" height="100%" fill="#fff"/>${[...grid, ...ticks, ...curves, label].join('')}</svg>\n`;
 }
 
 /** One and two ranks on this machine. */
@@ -197,7 +197,9 @@ function model(picture) {
   for (const seconds of [PAPER.stepSeconds, PAPER.stepSeconds / 10]) {
     console.log(`computed: steps of ${seconds.toFixed(2)} s, ${(exchanged.bytes / 1e6).toFixed(0)} MB of gradients`);
     for (const { name, points } of linesAt(seconds))
-      console.log(`  ${name.padEnd(22)} ${points.map(([ranks, share]) => `${ranks}: ${(100 * share).toFixed(1)} %`).join('  ')}`);
+      console.log(
+        `  ${name.padEnd(22)} ${points.map(([ranks, share]) => `${ranks}: ${(100 * share).toFixed(1)} %`).join('  ')}`,
+      );
   }
   if (picture) writeFileSync(picture, draw(linesAt(PAPER.stepSeconds / 10)));
 }

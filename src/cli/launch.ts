@@ -15,9 +15,9 @@ import { kubernetesManifest, slurmScript } from './manifests.ts';
 
 const launchSettings = {
   schema: z.strictObject({
-    processes: z.int().min(1).default(2).meta({
+    processes: z.int().min(1).optional().meta({
       expected: 'a whole number from 1',
-      description: 'processes; each computes its part of every batch',
+      description: 'processes; each computes its part of every batch; 2 by default, 1 for trials',
     }),
     port: z.int().min(1).max(65535).optional().meta({
       expected: 'a whole number from 1 to 65535',
@@ -70,9 +70,9 @@ export const launchCommand: Command = {
         'launch: expected a command behind --',
         'such as: espalier launch processes=2 -- search ...',
       );
-    const { print, processes, trials, graceSeconds } = config;
+    const { print, trials, graceSeconds, processes = trials > 1 ? 1 : 2 } = config;
     if (print) {
-      const job = { ...config, words: positionals };
+      const job = { ...config, processes, words: positionals };
       process.stdout.write(print === 'slurm' ? slurmScript(job) : kubernetesManifest(job));
       return;
     }
