@@ -314,6 +314,8 @@ void watch(Group& group, c10::intrusive_ptr<c10d::Store> store) {
   const Meeting& meeting = group.meeting;
   std::vector<int> late;
   for (int rank = 0; rank < meeting.size; rank++) {
+    // This process is here; its last word in the store may be older.
+    if (rank == meeting.rank) continue;
     const std::string beat = textOf(group.store->get(beatKey(rank)));
     const size_t space = beat.find(' ');
     if (space == std::string::npos || std::stoll(beat.substr(space + 1)) < group.begun) late.push_back(rank);
