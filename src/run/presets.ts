@@ -85,11 +85,11 @@ export const settings = {
               augmentation: { scale: [0.5, 1] },
               evaluateSamples: 16,
             },
-            // Some hundred small volumes such as those of the hippocampus, meant for 40 minutes on two cores: patches that hold most of a
-            // volume, a quarter of the published width, logits that move in some hundred steps.
+            // Some hundred small volumes such as those of the hippocampus, some 40 minutes on one core: patches that hold most of a volume, a
+            // quarter of the published width, logits that move in some hundred steps.
             'volumes-small': {
-              epochs: 30,
-              warmupEpochs: 10,
+              epochs: 18,
+              warmupEpochs: 6,
               batch: 2,
               crop: [32, 64, 32],
               layers: 8,
