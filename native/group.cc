@@ -149,6 +149,14 @@ std::vector<int> lastMissing;
 
 // --- meeting
 
+/// Later versions serve the store by libuv unless told otherwise, also where they were built without it.
+template <class Options>
+auto serveWithoutLibuv(Options& options, int) -> decltype(options.useLibUV, void()) {
+  options.useLibUV = false;
+}
+template <class Options>
+void serveWithoutLibuv(Options&, ...) {}
+
 c10::intrusive_ptr<c10d::Store> openStore(const Meeting& meeting, bool serves) {
   c10d::TCPStoreOptions options;
   options.port = static_cast<uint16_t>(meeting.port);
@@ -156,6 +164,7 @@ c10::intrusive_ptr<c10d::Store> openStore(const Meeting& meeting, bool serves) {
   options.numWorkers = meeting.size;
   options.waitWorkers = false;
   options.timeout = meeting.patience;
+  serveWithoutLibuv(options, 0);
   try {
     return c10::make_intrusive<c10d::PrefixStore>(meeting.prefix, c10::make_intrusive<c10d::TCPStore>(meeting.host, options));
   } catch (const std::exception& error) {

@@ -15,7 +15,7 @@ if [ ! -e "$chroot_folder/.espalier-ready" ]; then
   chroot "$chroot_folder" sh -ec '
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y --no-install-recommends nodejs npm g++ cmake make libtorch-dev'
+    apt-get install -y --no-install-recommends nodejs npm g++ cmake make libtorch-dev libgloo-dev'
   touch "$chroot_folder/.espalier-ready"
 fi
 

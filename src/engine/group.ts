@@ -140,6 +140,16 @@ function exchangeOf(id: number): Exchange {
   };
 }
 
+/** Whether this build has process groups. */
+export function hasProcessGroups(): boolean {
+  try {
+    groupOperator('join');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function groupOperator(name: string): ReturnType<typeof operator>['plain'] {
   try {
     return operator(`espalier::group_${name}`).plain;

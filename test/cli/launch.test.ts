@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readWhole, run, start } from '../durability/program.ts';
-import { freePort, startRank } from '../helpers/ranks.ts';
+import { freePort, hasGroups, startRank } from '../helpers/ranks.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 
@@ -40,7 +40,7 @@ async function underWay(name: string, environment: Record<string, string> = {}) 
   };
 }
 
-describe('espalier launch', () => {
+describe.skipIf(!hasGroups)('espalier launch', () => {
   it('searches in two processes into one run', async () => {
     const { code, out, error } = await run(folder, ['launch', 'processes=2', '--', ...SEARCH, 'name=two']);
     expect([code, error]).toEqual([0, expect.not.stringMatching(/ranks? [\d,]+ of/)]);

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { placeInGroup } from '../../src/engine/group.ts';
-import { freePort, runRanks, startRank } from '../helpers/ranks.ts';
+import { freePort, hasGroups, runRanks, startRank } from '../helpers/ranks.ts';
 
 const program = join(import.meta.dirname, 'groupProgram.mjs');
 const told = (out: string) => JSON.parse(out) as Record<string, unknown>;
@@ -36,7 +36,7 @@ describe('the place of a process', () => {
   });
 });
 
-describe('a group', () => {
+describe.skipIf(!hasGroups)('a group', () => {
   it('adds up, compares, shares, gathers and meets, also in three', async () => {
     for (const size of [2, 3]) {
       const ends = await runRanks(size, [program, 'exchanges']);

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startRank } from '../helpers/ranks.ts';
+import { hasGroups, startRank } from '../helpers/ranks.ts';
 
 const program = join(import.meta.dirname, 'groupProgram.mjs');
 const hosts = [0, 1].map((i) => `espalier-${process.pid}-${i}`);
@@ -13,7 +13,7 @@ const mayMakeHosts = ip('netns', 'add', `${hosts[0]}-try`).status === 0;
 if (mayMakeHosts) ip('netns', 'delete', `${hosts[0]}-try`);
 else console.log('skipped: this user may make no network namespaces (needs root and iproute2)');
 
-describe.skipIf(!mayMakeHosts)('two hosts', () => {
+describe.skipIf(!mayMakeHosts || !hasGroups)('two hosts', () => {
   beforeAll(() => {
     ip('link', 'add', ends[0], 'type', 'veth', 'peer', 'name', ends[1]);
     hosts.forEach((host, i) => {

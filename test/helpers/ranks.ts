@@ -2,6 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { hasProcessGroups } from '../../src/engine/group.ts';
+
+/** Whether ranks can meet; where this build has no process groups a plain line says so, and tests of them skip. */
+export const hasGroups = hasProcessGroups();
+if (!hasGroups) console.log('skipped: this build has no process groups (the headers of Gloo were not found)');
 
 /** How a rank came to its end. */
 export interface EndedRank {

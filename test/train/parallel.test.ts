@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALONE, bucketsOf, inGroup } from '../../src/train/parallel.ts';
-import { runRanks } from '../helpers/ranks.ts';
+import { hasGroups, runRanks } from '../helpers/ranks.ts';
 
 interface Outcome {
   readonly losses: number[];
@@ -30,7 +30,7 @@ function distance(a: readonly number[], b: readonly number[]): number {
 /** Hundreds of exchanges, each of which waits for its turn on a machine that is busy. */
 const TIMEOUT = 900_000;
 
-describe.each([
+describe.skipIf(!hasGroups).each([
   ['search', [2]],
   ['train', [2, 3]],
 ])('the %s', (what, sizes) => {
