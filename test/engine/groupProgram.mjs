@@ -45,7 +45,7 @@ const programs = {
     group.sum(own(1)).wait();
   },
   async behind(group) {
-    if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 2500));
+    if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 9000));
     await group.barrier().done();
   },
   async endless(group) {
