@@ -1,5 +1,6 @@
 /// @file The door to libtorch: finds any operator of the dispatcher by name and calls it with a boxed stack. Autograd records as usual.
-/// Everything else here is what operators cannot say: bytes in and out, gradients, generators, threads.
+/// Everything else here is what operators cannot say: bytes in and out, gradients, generators, threads. One file although it is long: it is the
+/// whole list of what the addon exports.
 #include "convert.h"
 
 #include <ATen/Parallel.h>

@@ -3,6 +3,7 @@
 /// Processes find each other through a TCPStore that rank 0 serves. Beside what libtorch has, every process keeps a watcher: a thread with a
 /// connection of its own that tells the store once an interval that its process lives. Rank 0 judges who fell silent and writes a verdict that
 /// all read, so that every rank ends soon, and knows why, when one of them is gone. A broken group is never taken down: its threads may hang.
+/// One file although it is long: it is built, or left out, as one, where libtorch has process groups or has none.
 #include <ATen/ATen.h>
 #include <netdb.h>
 #include <sys/socket.h>

@@ -1,6 +1,7 @@
 /// @file All operators on an edge of DiNTS, forward and backward; included by the file of each instruction set. Convolutions are direct: a panel of
 /// outputs in registers, taps outside of the volume left out. The sums of a norm are taken while its input is written, the norms are applied in the
 /// last pass, the weighted sum. Results do not depend on the number of threads: sums go by row and are added in order.
+/// One file although it is long: as in `stateKernels.h`, each stage stands beside its way back, and each instruction set compiles all of it.
 #pragma once
 #include "edge.h"
 #include "product.h"

@@ -1,6 +1,6 @@
 /// @file `espalier::relaxed_cell`: a cell of the supernet of Auto-DeepLab as one operator with gradients. @paper auto-deeplab eq. 1, 2 and 5
-/// Here live the order of states and edges, the packing of weights, what is kept for the backward pass, and the choice of the instruction set; the
-/// arithmetic is in `stateKernels.h`.
+/// Here live the order of states and edges, the packing of weights, and what is kept for the backward pass; the arithmetic is in `stateKernels.h`.
+/// One file although it is long: forward and backward walk the same tables, and read side by side.
 #include "tensors.h"
 
 #include <torch/csrc/autograd/custom_function.h>

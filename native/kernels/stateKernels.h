@@ -1,6 +1,7 @@
 /// @file All mixed operators on one state, forward and backward; included by the file of each instruction set. One pass per stage over the data:
 /// the sums of a norm are taken while its input is written, the norm is applied where it is read next, the weighted sum is the last pass.
 /// Results do not depend on the number of threads: sums go by row or by fixed chunks of rows, and are added in order.
+/// One file although it is long: every stage has its counterpart on the way back, and all are templates that each instruction set compiles whole.
 #pragma once
 #include "depthwise.h"
 #include "product.h"

@@ -13,6 +13,8 @@ export interface MemoryEstimate {
   readonly inferenceBytes: number;
   /** Of one step: forward, backward and the optimiser. */
   readonly trainingBytes: number;
+  /** Of these what a step adds to the weights and the momentum. */
+  readonly stepBytes: number;
   /** Of the weights alone. */
   readonly weightBytes: number;
 }
@@ -26,6 +28,7 @@ export function estimateMemory(graph: NetworkGraph, size: readonly number[], bat
     inferenceBytes: weightBytes + walk.inference,
     // Beside activations: weights, momentum, and gradients that grow on the way back; then gradients and their decayed copy.
     trainingBytes: 2 * weightBytes + step,
+    stepBytes: step,
     weightBytes,
   };
 }

@@ -1,6 +1,6 @@
 /**
  * @file The settings of every command as zod schemas: names, defaults, ranges. What is expected is stated once, next to the check, and
- * serves both errors and help.
+ * serves both errors and help. One file although it is long: the commands share most of their keys, and this is the list of all of them.
  */
 import { z } from 'zod';
 

@@ -73,7 +73,7 @@ export async function searchRun(
       'call searchTrials, or leave trials out',
     );
   const prepared = await prepareSearch(config, parallel);
-  const { search, dataset, device, describe, memoryNote } = prepared;
+  const { search, dataset, describe, memoryNote } = prepared;
   const run = openRun<SearchState>('search', plan);
   const { folder, checkpoint } = run;
   const log = withTensorBoard(run.log, folder);
@@ -101,16 +101,8 @@ export async function searchRun(
     );
     tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
-    await runSearch(search, {
-      dataset,
-      settings: searchSettings(config, dataset.rank),
-      device,
-      loss: await createLoss(dataset, config, device),
-      describe,
-      recorder: createRecorder({ run, watcher, config, search, save }),
-      signal,
-      parallel,
-    });
+    const recorder = createRecorder({ run, watcher, config, search, save });
+    await runPrepared(prepared, config, recorder, parallel, signal);
     const { genotype } = describe(network.snapshot());
     const seconds = (performance.now() - started) / 1000;
     tellExchanges(parallel, seconds, log, watcher);
@@ -131,19 +123,29 @@ export async function searchRun(
 /** The same search on a rank other than the first: it computes its part of every batch, and writes nothing. */
 export async function followSearch(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
   const { config } = await planTogether('search', settings.search, request, parallel);
-  const { search, dataset, device, describe } = await prepareSearch(config, parallel);
-  await shareSearch(search, parallel);
-  await runSearch(search, {
+  const prepared = await prepareSearch(config, parallel);
+  await shareSearch(prepared.search, parallel);
+  await runPrepared(prepared, config, { epoch: () => undefined }, parallel, signal);
+}
+
+/** The loop, the same on every rank but for what is recorded. */
+const runPrepared = async (
+  { search, dataset, device, describe }: PreparedSearch,
+  config: SearchConfig,
+  recorder: SearchRecorder,
+  parallel: Parallel,
+  signal?: AbortSignal,
+): Promise<void> =>
+  runSearch(search, {
     dataset,
     settings: searchSettings(config, dataset.rank),
     device,
     loss: await createLoss(dataset, config, device),
     describe,
-    recorder: { epoch: () => undefined },
+    recorder,
     signal,
     parallel,
   });
-}
 
 /** Builds everything, takes one step of each kind, and says what they cost; writes nothing. */
 export async function searchDryRun(request: RunRequest): Promise<DryRun> {

@@ -247,13 +247,9 @@ async function prepareTraining(config: TrainConfig, parallel: Parallel, folder?:
   const note = config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network);
   const { graph } = training.network;
   const { crop } = trainSettings(config, dataset.rank);
-  const { trainingBytes, weightBytes } = estimateMemory(
-    graph,
-    crop,
-    Math.ceil(config.batch / (config.accumulate * parallel.size)),
-  );
-  // The estimate counts weights, their gradients and one state of the optimiser; of those only activations are wanted here.
-  const need = memoryNeed(Math.max(0, trainingBytes - 2 * weightBytes), weightBytes);
+  const part = Math.ceil(config.batch / (config.accumulate * parallel.size));
+  const { stepBytes, weightBytes } = estimateMemory(graph, crop, part);
+  const need = memoryNeed(stepBytes, weightBytes);
   return { training, description, dataset, device, need, note };
 }
 
