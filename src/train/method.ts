@@ -61,8 +61,8 @@ export interface Method {
   readonly sides: { readonly multiple: number; readonly remainder: number };
   createSearchNetwork(origin: ParameterSet['origin'], data: SearchData): SearchNetwork;
   /**
-   * About what a step needs: the weights of what is relaxed with their gradients and momentum, and what is kept for the backward pass. Stems and heads are
-   * not counted.
+   * About what fused cells or edges need in a step: what they keep for the backward pass and, where they are a large part as in DiNTS, their weights with
+   * gradients and momentum. Stems and heads are not counted.
    */
   stepBytes(data: SearchData, memory: KeptMemory): number;
   /** One optimiser for the weights and one for the architecture, each over its own parameters. */

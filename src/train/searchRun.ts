@@ -172,7 +172,7 @@ async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<
   checkSides(size, methodOf(config));
   const { rank, classes } = dataset;
   const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
-  // Other devices and composed cells keep everything: there is nothing to choose.
+  // Other devices keep everything. So do composed cells: for them the choice changes nothing, and counts too little.
   const choice =
     config.memory === 'auto' && device === 'cpu'
       ? chooseMemory((memory) => methodOf(config).stepBytes(data, memory), availableBytes() / parallel.localSize)

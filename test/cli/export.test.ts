@@ -11,6 +11,7 @@ import { paintScene } from '../../src/data/scenes.ts';
 import { train } from '../../src/index.ts';
 import { readSafetensors, writeSafetensors } from '../../src/run/safetensors.ts';
 import { checkModels, python } from '../helpers/onnx.ts';
+import { TINY_NETWORK } from '../helpers/tinyRuns.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 let folder = '';
@@ -33,13 +34,7 @@ beforeAll(async () => {
     runs: file('runs'),
     name: 't',
     steps: 4,
-    batch: 2,
-    crop: 33,
-    filters: 2,
-    stem: [4, 4, 8],
-    aspp: { filters: 8 },
-    decoder: { filters: 8, lowLevel: 4 },
-    workers: 0,
+    ...TINY_NETWORK,
     scale: 1.5,
   });
   const { width, height, image } = paintScene(3, 70, 51);

@@ -1,4 +1,4 @@
-/** @file Words of runs that take a second or two. */
+/** @file Settings of runs that take a second or two. */
 
 export const TINY_SEARCH = [
   'preset=demo',
@@ -12,6 +12,17 @@ export const TINY_SEARCH = [
   'evaluateSamples=1',
   'workers=0',
 ];
+
+/** The smallest network that trains, as settings. */
+export const TINY_NETWORK = {
+  batch: 2,
+  crop: 33,
+  filters: 2,
+  stem: [4, 4, 8],
+  aspp: { filters: 8 },
+  decoder: { filters: 8, lowLevel: 4 },
+  workers: 0,
+};
 
 export const TINY_TRAIN = [
   'preset=demo',

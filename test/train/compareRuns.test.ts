@@ -14,19 +14,9 @@ import { drawComparison } from '../../src/run/drawComparison.ts';
 import { readEvents } from '../../src/run/eventLog.ts';
 import { settings } from '../../src/run/presets.ts';
 import { compareRuns } from '../../src/train/compareRuns.ts';
+import { TINY_NETWORK } from '../helpers/tinyRuns.ts';
 
-const TINY = {
-  data: 'scenes:48x33',
-  preset: 'demo',
-  batch: 2,
-  crop: 33,
-  filters: 2,
-  stem: [4, 4, 8],
-  aspp: { filters: 4 },
-  decoder: { filters: 4, lowLevel: 4 },
-  workers: 0,
-  threads: 1,
-};
+const TINY = { ...TINY_NETWORK, data: 'scenes:48x33', preset: 'demo', threads: 1 };
 
 describe('a comparison', () => {
   let root = '';

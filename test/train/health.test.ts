@@ -25,6 +25,7 @@ import {
 import { train } from '../../src/train/library.ts';
 import { createDescribed } from '../../src/train/loadNetwork.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
+import { TINY_NETWORK } from '../helpers/tinyRuns.ts';
 import { temporaryFolder } from '../run/disk.ts';
 
 /** The number of losses that are taken before the run counts as diverged; undefined when it never does. */
@@ -119,13 +120,7 @@ it('a training whose learning rate is far too high ends as diverged, with advice
     runs: join(folder, 'runs'),
     name: 'wild',
     epochs: 30,
-    batch: 2,
-    crop: 33,
-    filters: 2,
-    stem: [4, 4, 8],
-    aspp: { filters: 8 },
-    decoder: { filters: 8, lowLevel: 4 },
-    workers: 0,
+    ...TINY_NETWORK,
     evaluateEvery: 100,
     clip: 0,
     optimizer: 'sgd',
