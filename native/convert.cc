@@ -312,10 +312,33 @@ const char* nameOf(at::ScalarType type) {
   return c10::toString(type);
 }
 
+/// Refuses a number that stands for no member of an enumeration, of which libtorch makes table places without looking. `real` is the type that the
+/// schema names, where `int` is what is passed.
+void requireMember(const c10::IValue& value, const c10::Type& real, const What& what) {
+  if (!value.isInt()) return;
+  const c10::Type& named = real.kind() == c10::TypeKind::OptionalType ? *real.containedType(0) : real;
+  const auto among = [&](int64_t end) { return value.toInt() >= 0 && value.toInt() < end; };
+  switch (named.kind()) {
+    case c10::TypeKind::ScalarTypeType:
+      if (among(static_cast<int64_t>(at::ScalarType::NumOptions)) && value.toInt() != static_cast<int64_t>(at::ScalarType::Undefined)) return;
+      break;
+    case c10::TypeKind::LayoutType:
+      if (among(static_cast<int64_t>(at::Layout::NumOptions))) return;
+      break;
+    case c10::TypeKind::MemoryFormatType:
+      if (among(static_cast<int64_t>(at::MemoryFormat::NumOptions))) return;
+      break;
+    default: return;
+  }
+  refuse(what.text() + ": " + std::to_string(value.toInt()) + " stands for no " + named.str());
+}
+
 c10::IValue toIValue(napi_env env, State& state, napi_value value, const c10::Argument& argument) {
   std::optional<int32_t> repeat;
   if (argument.N()) repeat = *argument.N();
-  return convert(env, state, value, *argument.type(), repeat, argument);
+  c10::IValue converted = convert(env, state, value, *argument.type(), repeat, argument);
+  requireMember(converted, *argument.real_type(), argument);
+  return converted;
 }
 
 napi_value fromIValue(napi_env env, State& state, const c10::IValue& value) {
