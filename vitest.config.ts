@@ -8,7 +8,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Two test files at a time on two cores: more threads would only wait for each other.
-    env: { OMP_NUM_THREADS: '1' },
+    // Two test files at a time on two cores: more threads would only wait for each other. The numbers that tests expect are the processor's: GPUs are
+    // for the tests that ask for one.
+    env: { OMP_NUM_THREADS: '1', CUDA_VISIBLE_DEVICES: '' },
   },
 });

@@ -6,8 +6,10 @@
  * GFLOP are those of the cells' or edges' convolutions as the equations have them: each edge once for each cell evaluation, a multiply-add counted as
  * two, the backward pass as twice the forward one, or once where weights are frozen. What is shared, and what falls outside of the picture, is not
  * subtracted. The peak is that of a large channels-last convolution in the same process. CPU seconds are those of all threads, and rates are per CPU
- * second: other programs that run disturb them least.
+ * second: other programs that run disturb them least. With device=cuda the peak and the shares of it still are the processor's; replay=0 computes each
+ * step anew.
  */
+
 import { Generator, threads } from '../dist/index.js';
 import { parseConfig } from '../dist/run/config.js';
 import { settings as schemas } from '../dist/run/presets.js';
@@ -64,8 +66,17 @@ const CASES = {
 
 const name = process.argv.includes('method=dints') ? 'dints' : 'auto-deeplab';
 const { data: pictures, space, forwardGflop } = CASES[name];
-const settings = settingsOf({ method: name, ...space, memory: 'fast', fused: 1, threads: 0, json: 0 });
-const { crop, batch, classes, memory } = settings;
+const settings = settingsOf({
+  method: name,
+  ...space,
+  memory: 'fast',
+  fused: 1,
+  threads: 0,
+  device: 'cpu',
+  replay: 1,
+  json: 0,
+});
+const { crop, batch, classes, memory, device } = settings;
 if (settings.threads > 0) threads(settings.threads);
 
 const peak = (await peakCompute()).perCpuSecond;
@@ -73,12 +84,13 @@ const generator = new Generator(0);
 const defaults = parseConfig(schemas.search, [{ data: 'none', method: settings.method }]);
 const method = METHODS[name]({ ...defaults, ...settings, memory, fused: settings.fused !== 0 });
 const data = { ...pictures, classes, batch, size: Array(pictures.rank).fill(crop) };
-const network = method.createSearchNetwork({ generator: generator.id, device: 'cpu' }, data);
+const network = method.createSearchNetwork({ generator: generator.id, device }, data);
 const measured = measureSearchStep(createSearch(method, network), {
   ...data,
   crop: data.size,
-  device: 'cpu',
+  device,
   generator,
+  replay: settings.replay !== 0,
 });
 const forward = forwardGflop(settings);
 const row = (step, seconds, cpuSeconds, gflop) => [

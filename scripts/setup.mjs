@@ -37,32 +37,18 @@ function installPackages() {
   writeFileSync(stamp, hash);
 }
 
-/** The folder with TorchConfig.cmake as a CMAKE_PREFIX_PATH, '' for the system's own, undefined when there is none. */
+/** The folder that holds libtorch's include/ and lib/, '' for the system's own, undefined when there is none. */
 function findLibtorch() {
+  const isLibtorch = (folder) => existsSync(join(folder, 'include', 'ATen', 'ATen.h'));
   const given = process.env.LIBTORCH;
   if (given) {
-    if (existsSync(join(given, 'share', 'cmake', 'Torch', 'TorchConfig.cmake'))) return given;
-    stop(
-      `LIBTORCH=${given} holds no share/cmake/Torch/TorchConfig.cmake`,
-      'export LIBTORCH=<folder of an unpacked libtorch>',
-    );
+    if (isLibtorch(given)) return given;
+    stop(`LIBTORCH=${given} holds no include/ATen/ATen.h`, 'export LIBTORCH=<folder of an unpacked libtorch>');
   }
   const python = process.env.ESPALIER_PYTHON ?? 'python3';
-  const probe = spawnSync(python, ['-c', 'import torch; print(torch.utils.cmake_prefix_path)'], { encoding: 'utf8' });
-  if (probe.status === 0) {
-    const prefix = probe.stdout.trim();
-    if (existsSync(join(prefix, 'Torch', 'TorchConfig.cmake'))) return prefix;
-  }
-  const places = ['/usr/lib', '/usr/local/lib', '/usr/share', '/usr/local/share'].flatMap((base) => [
-    join(base, 'cmake', 'Torch'),
-    join(base, 'Torch'),
-    ...(existsSync(base)
-      ? readdirSync(base)
-          .filter((name) => name.endsWith('-linux-gnu'))
-          .map((name) => join(base, name, 'cmake', 'Torch'))
-      : []),
-  ]);
-  return places.some((place) => existsSync(join(place, 'TorchConfig.cmake'))) ? '' : undefined;
+  const probe = spawnSync(python, ['-c', 'import torch; print(torch.__path__[0])'], { encoding: 'utf8' });
+  if (probe.status === 0 && isLibtorch(probe.stdout.trim())) return probe.stdout.trim();
+  return ['/usr', '/usr/local'].some(isLibtorch) ? '' : undefined;
 }
 
 /** Installs Debian or Ubuntu packages when this user may; says so before it does. */
@@ -115,16 +101,16 @@ function buildAddon() {
   if (!has('make') && !has('ninja')) missing.push('make');
   if (!has('c++') && !has('g++') && !has('clang++')) missing.push('g++');
   if (missing.length > 0) installSystemPackages(missing, `${missing.join(' and ')} missing (they build the addon)`);
-  let prefix = findLibtorch();
-  if (prefix === undefined) {
+  let folder = findLibtorch();
+  if (folder === undefined) {
     installSystemPackages(['libtorch-dev', 'libgloo-dev'], 'no libtorch found');
-    prefix = findLibtorch();
-    if (prefix === undefined) stop('libtorch was installed but is not found', 'export LIBTORCH=<its folder>');
+    folder = findLibtorch();
+    if (folder === undefined) stop('libtorch was installed but is not found', 'export LIBTORCH=<its folder>');
   }
   const stamp = join(build, 'stamp');
-  const state = `${prefix}\n${process.version}\n${fingerprint(join(root, 'native'))}`;
+  const state = `${folder}\n${process.version}\n${fingerprint(join(root, 'native'))}`;
   if (existsSync(join(build, 'espalier.node')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
-  say(`building the addon for ${prefix === '' ? "the system's libtorch" : prefix}`);
+  say(`building the addon for ${folder === '' ? "the system's libtorch" : folder}`);
   mkdirSync(build, { recursive: true });
   const log = join(build, 'build.log');
   const steps = [
@@ -136,7 +122,7 @@ function buildAddon() {
         '-B',
         build,
         `-DNODE_API_INCLUDE=${join(root, 'node_modules', 'node-api-headers', 'include')}`,
-        ...(prefix ? [`-DCMAKE_PREFIX_PATH=${prefix}`] : []),
+        `-DLIBTORCH=${folder}`,
       ],
     ],
     ['cmake', ['--build', build, '--parallel', String(availableParallelism())]],

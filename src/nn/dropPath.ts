@@ -19,7 +19,9 @@ export function dropPath(x: Tensor, share: number, keepEnd: number, pass: Pass):
   if (generator === undefined) throw new ConfigError('drop path needs a generator in the pass');
   return scope(() => {
     const shape = [x.shape[0], ...x.shape.slice(1).map(() => 1)];
-    const mask = op.toDType(op.lessThan(op.rand(shape, generator, 'float32', x.device), keep), x.dtype);
+    // Drawn where the generator is: the same on every device.
+    const drawn = op.toDevice(op.rand(shape, generator), x.device);
+    const mask = op.toDType(op.lessThan(drawn, keep), x.dtype);
     return op.multiply(x, op.scale(mask, 1 / keep));
   });
 }

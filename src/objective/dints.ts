@@ -3,7 +3,7 @@
  * differentiable in the logits behind them. @paper dints section 4
  */
 import * as op from '../engine/operators.ts';
-import { fromArray, type Tensor } from '../engine/tensor.ts';
+import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { layerPatterns, nodeSetCount } from '../space/dintsTrellis.ts';
 
 /** What the logits of an architecture mean. */
@@ -22,6 +22,8 @@ export interface MemoryBudget {
   readonly share: number;
   /** Elements that an edge holds with each operator, `[edges, operators]`; the same in every layer. */
   readonly elements: Tensor;
+  /** Elements of the largest architecture: `fullMemory`. */
+  readonly full: number;
 }
 
 /** Each term of the objective; scalars. */
@@ -73,8 +75,7 @@ export const fullMemory = (elements: Tensor, layers: number): number => {
 };
 
 /** `| share - M_expected / M_full |`. */
-export function memoryLoss(probabilities: ArchitectureProbabilities, { share, elements }: MemoryBudget): Tensor {
-  const full = fullMemory(elements, probabilities.edges.shape[0]);
+export function memoryLoss(probabilities: ArchitectureProbabilities, { share, elements, full }: MemoryBudget): Tensor {
   const used = op.scale(expectedMemory(probabilities, elements), 1 / full);
   return op.abs(op.addNumber(used, -share));
 }
@@ -90,11 +91,11 @@ export const objectiveTerms = (
   memoryLoss: memoryLoss(probabilities, space.budget),
 });
 
-/** `L + t (H_ops + H_patterns + L_mem + 0.001 L_top)`: what the architecture half descends; `ramp` is t in [0, 1]. */
-export function searchObjective(outputLoss: Tensor, terms: ObjectiveTerms, ramp: number): Tensor {
+/** `L + t (H_ops + H_patterns + L_mem + 0.001 L_top)`: what the architecture half descends; `ramp` is t in [0, 1], or a tensor of it. */
+export function searchObjective(outputLoss: Tensor, terms: ObjectiveTerms, ramp: number | Tensor): Tensor {
   const { operatorEntropy, patternEntropy, topologyLoss, memoryLoss } = terms;
   const sum = [operatorEntropy, patternEntropy, memoryLoss, op.scale(topologyLoss, TOPOLOGY_WEIGHT)].reduce(op.add);
-  return op.add(outputLoss, op.scale(sum, ramp));
+  return op.add(outputLoss, typeof ramp === 'number' ? op.scale(sum, ramp) : op.multiply(sum, ramp));
 }
 
 /** Below this a probability counts as this in a logarithm; 0 log 0 is 0. */
@@ -103,14 +104,30 @@ const TINY = 1e-30;
 const NEVER = -1e30;
 
 /** For each node set, as columns: patterns that feed it (0 or 1), and in logarithms those that read it and those that do not. */
-function nodeSetMasks(levels: number, like: Tensor): { fed: Tensor; read: Tensor; other: Tensor } {
+interface NodeSetMasks {
+  readonly fed: Tensor;
+  readonly read: Tensor;
+  readonly other: Tensor;
+}
+
+const madeMasks = new Map<string, NodeSetMasks>();
+
+/** The masks of so many levels, where `like` is; made once, so that a step moves nothing to the device. */
+function nodeSetMasks(levels: number, like: Tensor): NodeSetMasks {
+  const key = `${levels} ${like.dtype} ${like.device}`;
+  const masks = madeMasks.get(key) ?? makeNodeSetMasks(levels, like);
+  madeMasks.set(key, masks);
+  return masks;
+}
+
+function makeNodeSetMasks(levels: number, like: Tensor): NodeSetMasks {
   const patterns = layerPatterns(levels);
   const sets = nodeSetCount(levels);
   const table = (value: (inputs: number, outputs: number, set: number) => number) => {
     const rows = patterns.flatMap(({ inputs, outputs }) =>
       Array.from({ length: sets }, (_, i) => value(inputs, outputs, i + 1)),
     );
-    return op.toDevice(fromArray(rows, [patterns.length, sets], like.dtype), like.device);
+    return keepForever(op.toDevice(fromArray(rows, [patterns.length, sets], like.dtype), like.device));
   };
   return {
     fed: table((_, outputs, set) => (outputs === set ? 1 : 0)),

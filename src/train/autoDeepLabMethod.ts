@@ -71,6 +71,7 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
       architecture: supernet.architecture.parameters,
       forward: (images, pass, genotype) =>
         supernet.forward(images, pass, genotype && requireMethod(genotype, 'auto-deeplab')),
+      steady: sampling !== 'gumbel',
       // Nothing is asked beside a low loss.
       objective: (outputLoss) => outputLoss,
       snapshot: supernet.architecture.snapshot,

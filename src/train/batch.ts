@@ -14,8 +14,14 @@ export interface PixelBatch {
   readonly channels: number;
 }
 
-/** Images `[batch, channels, ...size]` in channels-last memory and labels `[batch, ...size]` int64. The arrays must not be reused while the tensors live. */
-export function toTensors(pixels: PixelBatch, device: string): { images: Tensor; labels: Tensor } {
+/** A batch in the engine: images `[batch, channels, ...size]` in channels-last memory and labels `[batch, ...size]` int64. */
+export interface Inputs {
+  readonly images: Tensor;
+  readonly labels: Tensor;
+}
+
+/** A batch as tensors. The arrays must not be reused while the tensors live. */
+export function toTensors(pixels: PixelBatch, device: string): Inputs {
   const { images, labels, batch, size, channels } = pixels;
   const interleaved = fromArray(images, [batch, ...size, channels], 'float32', { share: true });
   const spatial = size.map((_, axis) => axis + 1);

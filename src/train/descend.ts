@@ -1,12 +1,13 @@
 /**
  * @file One gradient step, the same for search and training, and means of losses.
  */
-import { gradients, requireGradient } from '../engine/autograd.ts';
+import { requireGradient } from '../engine/autograd.ts';
 import { addInto } from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
 import { clipGradients, type Optimiser } from '../nn/optimisers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { ALONE, type Parallel } from './parallel.ts';
+import { computed, type Differentiate } from './replay.ts';
 
 /** What is trained, and how. */
 export interface Descent {
@@ -25,11 +26,15 @@ export interface Descent {
  * Of several processes it is the mean over all: every one gives its own losses, and takes the same step. Where it or the norm of its gradient is not
  * finite, nothing is changed and the result is NaN.
  */
-export function descend(
+export const descend = (descent: Descent, learningRate: number, ...losses: readonly (() => Tensor)[]): number =>
+  descendAlong(descent, learningRate, losses.map(computed));
+
+/** The same with losses that know how their gradients are computed. */
+export function descendAlong(
   { trained, frozen = [], optimiser, clip, parallel = ALONE }: Descent,
   learningRate: number,
-  ...losses: readonly (() => Tensor)[]
-) {
+  losses: readonly Differentiate[],
+): number {
   return withFrozen(frozen, () =>
     scope(() => {
       const { result, slopes } = addGradients(losses, trained, parallel);
@@ -56,20 +61,20 @@ export function applyGradients(
 
 /** The sum of the losses and its gradients, which are incomplete where the sum is not finite. */
 function addGradients(
-  losses: readonly (() => Tensor)[],
+  losses: readonly Differentiate[],
   trained: readonly Parameter[],
   parallel: Parallel,
 ): { result: number; slopes: (Tensor | null)[] } {
   const tensors = trained.map(({ tensor }) => tensor);
   let result = 0;
   let slopes: (Tensor | null)[] = tensors.map(() => null);
-  for (const loss of losses) {
+  for (const differentiate of losses) {
     slopes = scope(() => {
-      const value = loss();
+      const { value, slopes: own } = differentiate(tensors);
       // Of all: a loss that is no number on one rank is none anywhere.
       result += parallel.total(value.item()) / parallel.size;
       if (!Number.isFinite(result)) return slopes;
-      return gradients([value], tensors).map((slope, i) => {
+      return own.map((slope, i) => {
         const before = slopes[i];
         return slope && before ? addInto(before, slope) : (before ?? slope);
       });

@@ -57,7 +57,8 @@ export function dints(settings: DintsSettings): Method {
   const memoryBudget = (data: SearchData): MemoryBudget => {
     const rows = edgeElements({ rank: data.rank, levels, filters }, data);
     const elements = fromArray(rows.flat(), [rows.length, rows[0].length]);
-    return { elements, share: budgetShare(settings.budget.memory, BYTES * fullMemory(elements, layers)) };
+    const full = fullMemory(elements, layers);
+    return { elements, full, share: budgetShare(settings.budget.memory, BYTES * full) };
   };
   return {
     name: 'dints',
@@ -65,13 +66,14 @@ export function dints(settings: DintsSettings): Method {
     createSearchNetwork(origin, data) {
       const { rank, inputs, classes } = data;
       const supernet = createDintsSupernet(origin, { ...settings, rank, inputs, classes, filters });
-      const { elements, share } = memoryBudget(data);
-      const budget = { share, elements: keepForever(op.toDevice(elements, origin.device)) };
+      const planned = memoryBudget(data);
+      const budget = { ...planned, elements: keepForever(op.toDevice(planned.elements, origin.device)) };
       return {
         weights: supernet.parameters,
         architecture: supernet.architecture.parameters,
         forward: (images, pass, genotype) =>
           supernet.forward(images, pass, genotype && requireMethod(genotype, 'dints')),
+        steady: true,
         objective: (outputLoss, ramp) =>
           searchObjective(outputLoss, objectiveTerms(supernet.architecture.probabilities(), { levels, budget }), ramp),
         snapshot: supernet.architecture.snapshot,
@@ -153,7 +155,7 @@ function measure(logits: DintsLogits, levels: number, budget: MemoryBudget): Rec
         patternEntropy: probabilities.logPatterns.shape[1] * value('patternEntropy'),
         topologyLoss: value('topologyLoss'),
         memoryLoss: value('memoryLoss'),
-        expectedMemory: expectedMemory(probabilities, budget.elements).item() / fullMemory(budget.elements, layers),
+        expectedMemory: expectedMemory(probabilities, budget.elements).item() / budget.full,
       };
     }),
   );

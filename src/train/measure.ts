@@ -3,12 +3,16 @@
  */
 import type { Generator } from '../engine/device.ts';
 import { memory } from '../engine/device.ts';
+import { canRecord, devicePeak, synchronise } from '../engine/graph.ts';
 import * as op from '../engine/operators.ts';
+import { scope } from '../engine/tensor.ts';
 import { crossEntropy } from '../nn/losses.ts';
-import { descend } from './descend.ts';
-import { type Search, searchDescents } from './searchSteps.ts';
+import type { PixelBatch } from './batch.ts';
+import { descendAlong } from './descend.ts';
+import { computed, STEPS_BEFORE } from './replay.ts';
+import { replayedLosses, type Search, searchDescents, searchLoss } from './searchSteps.ts';
 
-/** What a search step takes: seconds of the second of two steps, and the largest resident size of the process. */
+/** What a search step takes: seconds of one that is not the first, and the most memory: resident bytes of the process, or of tensors on a CUDA device. */
 export interface MeasuredStep {
   readonly weightSeconds: number;
   readonly architectureSeconds: number;
@@ -18,7 +22,7 @@ export interface MeasuredStep {
   readonly peakBytes: number;
 }
 
-/** Runs two search steps on random pictures. */
+/** Runs search steps on random pictures until they are as all later ones; without `replay` a CUDA device computes each anew. */
 export function measureSearchStep(
   search: Search,
   options: {
@@ -28,36 +32,59 @@ export function measureSearchStep(
     classes: number;
     device: string;
     generator: Generator;
+    replay?: boolean;
   },
 ): MeasuredStep {
-  const { batch, crop, inputs, classes, device, generator } = options;
+  const { device, replay = true } = options;
   const { network } = search;
   const { learn, adapt } = searchDescents(search);
-  const loss = () => {
-    const last = crop.length + 1;
-    const channelsLast = op.randn([batch, ...crop, inputs], generator.id);
-    const images = op.toDevice(op.permute(channelsLast, [0, last, ...crop.map((_, axis) => axis + 1)]), device);
-    const labels = op.scale(op.rand([batch, ...crop], generator.id, 'float32', device), classes);
-    return crossEntropy(network.forward(images, { training: true }), op.toDType(labels, 'int64'));
-  };
+  const batch = randomBatch(options);
+  const loss = () => searchLoss(network, batch, device, crossEntropy, { training: true });
+  const replays = replay ? replayedLosses(search, device, crossEntropy) : null;
   const timed = (work: () => void): { seconds: number; cpuSeconds: number } => {
     const started = performance.now();
     const before = process.cpuUsage();
     work();
+    synchronise(device);
     const { user, system } = process.cpuUsage(before);
     return { seconds: (performance.now() - started) / 1000, cpuSeconds: (user + system) / 1e6 };
   };
   const step = () => ({
-    weights: timed(() => descend(learn, 0, loss)),
-    architecture: timed(() => descend(adapt, 0, () => network.objective(loss(), 1))),
+    weights: timed(() => descendAlong(learn, 0, [replays?.weights.of(batch) ?? computed(loss)])),
+    architecture: timed(() =>
+      descendAlong(adapt, 0, [replays?.architecture.of(batch, 1) ?? computed(() => network.objective(loss(), 1))]),
+    ),
   });
-  step();
+  const before = canRecord(device) ? STEPS_BEFORE + 1 : 1;
+  for (let i = 0; i < before; i++) step();
   const { weights, architecture } = step();
+  const peakBytes = devicePeak(device) ?? memory().peakBytes;
+  replays?.weights.close();
+  replays?.architecture.close();
   return {
     weightSeconds: weights.seconds,
     architectureSeconds: architecture.seconds,
     weightCpuSeconds: weights.cpuSeconds,
     architectureCpuSeconds: architecture.cpuSeconds,
-    peakBytes: memory().peakBytes,
+    peakBytes,
   };
+}
+
+function randomBatch({
+  batch,
+  crop,
+  inputs,
+  classes,
+  generator,
+}: Pick<Parameters<typeof measureSearchStep>[1], 'batch' | 'crop' | 'inputs' | 'classes' | 'generator'>): PixelBatch {
+  return scope(() => {
+    const labels = op.scale(op.rand([batch, ...crop], generator.id), classes);
+    return {
+      images: op.randn([batch, ...crop, inputs], generator.id).data() as Float32Array,
+      labels: op.toDType(labels, 'uint8').data() as Uint8Array,
+      batch,
+      size: crop,
+      channels: inputs,
+    };
+  });
 }

@@ -17,8 +17,10 @@ export interface SearchNetwork {
   readonly architecture: readonly Parameter[];
   /** Logits `[batch, classes, ...spatial]` at the size of the input; with a genotype only what that one keeps is computed, and counts fully. */
   forward(images: Tensor, pass: Pass, genotype?: Genotype): Tensor;
+  /** Whether training passes do the same in every step: nothing is drawn in them. */
+  readonly steady: boolean;
   /** What the architecture descends: the loss of its outputs and, growing with `ramp` in [0, 1], what the method asks beside it. */
-  objective(outputLoss: Tensor, ramp: number): Tensor;
+  objective(outputLoss: Tensor, ramp: number | Tensor): Tensor;
   /** The logits of the architecture as plain numbers. */
   snapshot(): unknown;
   /** What the user should know about how it computes, such as that a fast path is not taken. */

@@ -7,6 +7,7 @@ import { type Batch, createLoader } from '../data/loader.ts';
 import type { DataSet } from '../data/types.ts';
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import type { Generator } from '../engine/device.ts';
+import { canRecord } from '../engine/graph.ts';
 import { scale, sum, toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Network } from '../models/network.ts';
@@ -14,12 +15,13 @@ import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
-import { countPixels, splitBatch, toTensors } from './batch.ts';
-import { addLoss, type Descent, descend, type MeanLoss, meanLoss, noLoss } from './descend.ts';
+import { countPixels, type Inputs, splitBatch, toTensors } from './batch.ts';
+import { addLoss, type Descent, descend, descendAlong, type MeanLoss, meanLoss, noLoss } from './descend.ts';
 import { evaluate, mainScore, type Scores } from './evaluate.ts';
 import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
 import { ALONE, buffersOf, type Parallel, partOf } from './parallel.ts';
+import { createReplay } from './replay.ts';
 import { stopPoint } from './stop.ts';
 
 /** Settings of the loop. */
@@ -108,6 +110,8 @@ export interface TrainEpoch {
 
 /** Is told what happens; may store the training whenever it is told. */
 export interface TrainRecorder {
+  /** What the user should know about how it computes. */
+  note?(message: string): void;
   /** `done` is the share of the whole training, in [0, 1]. */
   step?(event: { epoch: number; step: number; steps: number; loss: number; learningRate: number; done: number }): void;
   epoch(event: TrainEpoch, progress: TrainProgress): Promise<void> | void;
@@ -119,32 +123,38 @@ export interface TrainRecorder {
  * hard pixels and the statistics of norms are those of a part.
  */
 export function trainingLosses(
-  { network, generator }: Training,
+  training: Training,
   batch: Batch,
-  {
-    accumulate,
-    precision,
-    frozenNorms,
-    ignore,
-    parallel = ALONE,
-  }: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & { ignore: number; parallel?: Parallel },
+  plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & { ignore: number; parallel?: Parallel },
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   progress: number,
 ): (() => Tensor)[] {
+  const { accumulate, ignore, parallel = ALONE } = plan;
   const parts = splitBatch(batch, accumulate);
   // Of several processes each has the share of a mean over them.
   const all = Math.max(1, parallel.total(countPixels(batch.labels, ignore))) / parallel.size;
   return parts.map((part) => () => {
-    const { images, labels } = toTensors(part, device);
-    const pass = { training: true, progress, generator: generator.id, frozenNorms };
-    // Logits at coarser levels, where the network gives them, take part in the loss.
-    const outputs = network.forwardAll(toDType(images, precision), pass).map((logits) => toDType(logits, 'float32'));
-    if (parts.length === 1 && parallel.size === 1) return deepSupervision(loss, outputs, labels);
+    const inputs = toTensors(part, device);
+    if (parts.length === 1 && parallel.size === 1) return lossOf(training, inputs, plan, loss, progress);
     const share = countPixels(part.labels, ignore) / all;
     // A mean over no pixels is no number.
-    return scale(share > 0 ? deepSupervision(loss, outputs, labels) : sum(scale(outputs[0], 0)), share);
+    const counted = share > 0 ? loss : (logits: Tensor) => sum(scale(logits, 0));
+    return scale(lossOf(training, inputs, plan, counted, progress), share);
   });
+}
+
+/** The loss of a network on a batch; logits at coarser levels, where the network gives them, take part in it. */
+function lossOf(
+  { network, generator }: Training,
+  { images, labels }: Inputs,
+  { precision, frozenNorms }: Pick<TrainSettings, 'precision' | 'frozenNorms'>,
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+  progress: number,
+): Tensor {
+  const pass = { training: true, progress, generator: generator.id, frozenNorms };
+  const outputs = network.forwardAll(toDType(images, precision), pass).map((logits) => toDType(logits, 'float32'));
+  return deepSupervision(loss, outputs, labels);
 }
 
 /** What a training moves, and what it leaves as it is. */
@@ -168,6 +178,8 @@ export async function runTraining(
     signal?: AbortSignal;
     /** Those who compute the other parts of each batch; default nobody. */
     parallel?: Parallel;
+    /** Whether the network and its loss do the same in every step: nothing is drawn, and nothing waits for a value. Default false. */
+    steady?: boolean;
   },
 ): Promise<void> {
   const { network, averaged, progress } = training;
@@ -178,6 +190,10 @@ export async function runTraining(
   const share = () => shareDone(settings.budget, progress, steps);
   const schedule = poly(settings.learningRate, settings.power);
   const inference = averaged ?? network;
+  const replay =
+    job.steady && settings.accumulate === 1 && parallel.size === 1 && canRecord(device)
+      ? createReplay(device, (inputs) => lossOf(training, inputs, settings, loss, 0), recorder.note)
+      : null;
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
   try {
@@ -190,7 +206,9 @@ export async function runTraining(
         if (done >= 1) break;
         const learningRate = rate();
         const plan = { ...settings, ignore: dataset.ignore, parallel };
-        const value = descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
+        const value = replay
+          ? descendAlong(descent, learningRate, [replay.of(batch)])
+          : descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
         const skipped = !Number.isFinite(value);
         if (skipped) mendStatistics(network.parameters);
         checkLoss('the training', progress.health, value);
@@ -226,6 +244,7 @@ export async function runTraining(
       if (job.stop?.()) break;
     }
   } finally {
+    replay?.close();
     await loader.close();
   }
 }

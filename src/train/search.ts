@@ -6,15 +6,17 @@ import type { Augmentation } from '../data/augment.ts';
 import { type Batch, createLoader, type Loader } from '../data/loader.ts';
 import type { DataSet, Sample } from '../data/types.ts';
 import type { PatchSettings } from '../data/volumes/patches.ts';
+import { canRecord } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Genotype } from '../space/genotype.ts';
-import { addLoss, descend, meanLoss } from './descend.ts';
+import { addLoss, descend, descendAlong, meanLoss } from './descend.ts';
 import { evaluate, mainScore, type Scores } from './evaluate.ts';
 import { checkLoss, mendStatistics } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
 import type { ArchitectureState } from './method.ts';
 import { ALONE, type Parallel, partOf } from './parallel.ts';
 import {
+  replayedLosses,
   type Search,
   type SearchProgress,
   searchDescents,
@@ -78,6 +80,8 @@ export interface SearchRecorder {
     architectureLoss: number | null;
     learningRate: number;
   }): void;
+  /** What the user should know about how it computes. */
+  note?(message: string): void;
   /** After each epoch; awaited, so that it can write a checkpoint. */
   epoch(event: SearchEpoch, progress: SearchProgress): Promise<void> | void;
 }
@@ -112,6 +116,8 @@ export async function runSearch(
   const steps = Math.min(weightData.stepsPerEpoch, architectureData.stepsPerEpoch);
   const { learn, adapt } = searchDescents(search, parallel);
   const shared = { parallel, ignore: dataset.ignore };
+  const replays =
+    secondOrder || !canRecord(device) ? null : replayedLosses(search, device, loss, { parallel, note: recorder.note });
   const check = (value: number, compared = true) => {
     if (!Number.isFinite(value)) mendStatistics(network.weights);
     checkLoss('the search', progress.health, value, compared);
@@ -128,7 +134,9 @@ export async function runSearch(
         const learningRate = search.weights.rate(done);
         const lossOf = (of: Batch, descent: 'weights' | 'architecture') =>
           searchLoss(network, of, device, loss, searchPass(settings.seed, progress.step, descent, done), shared);
-        const weightLoss = descend(learn, learningRate, () => lossOf(batch, 'weights'));
+        const weightLoss = replays
+          ? descendAlong(learn, learningRate, [replays.weights.of(batch)])
+          : descend(learn, learningRate, () => lossOf(batch, 'weights'));
         check(weightLoss);
         let architectureLoss: number | null = null;
         if (others) {
@@ -142,7 +150,9 @@ export async function runSearch(
                 validation: objective,
                 rate: learningRate,
               })
-            : descend(adapt, rate, objective);
+            : replays
+              ? descendAlong(adapt, rate, [replays.architecture.of(other, ramp)])
+              : descend(adapt, rate, objective);
           check(architectureLoss, false);
         }
         progress.step++;
@@ -176,6 +186,8 @@ export async function runSearch(
       if (job.stop?.()) break;
     }
   } finally {
+    replays?.weights.close();
+    replays?.architecture.close();
     await Promise.all([weightData.close(), architectureData.close()]);
   }
 }

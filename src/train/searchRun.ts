@@ -208,6 +208,7 @@ function createRecorder(job: {
       log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate, share });
       if (isSound(search.progress.health)) clock.ask();
     },
+    note: (message) => tellNote(message, log, watcher),
     epoch(event) {
       const { epoch, genotype, warnings } = event;
       const metrics = metricsOf(event);

@@ -2,16 +2,16 @@
  * @file What a step of a search is made of: two halves of the data, two descents that take turns, one loss. Knows no method by name.
  */
 import { createRandom, shuffled } from '../base/random.ts';
-import type { Batch } from '../data/loader.ts';
 import type { Sample } from '../data/types.ts';
 import { scale, sum } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
-import { countPixels, toTensors } from './batch.ts';
+import { countPixels, type Inputs, type PixelBatch, toTensors } from './batch.ts';
 import { type Descent, type MeanLoss, noLoss } from './descend.ts';
 import { type Health, startOfHealth } from './health.ts';
 import type { Method, Optimisation, SearchNetwork } from './method.ts';
 import { ALONE, type Parallel } from './parallel.ts';
+import { createReplay, type ReplayedLoss } from './replay.ts';
 
 /** Where a search stands; with the tensors of `state` it can go on. */
 export interface SearchProgress {
@@ -80,7 +80,7 @@ export function searchDescents(
  */
 export function searchLoss(
   network: SearchNetwork,
-  batch: Batch,
+  batch: PixelBatch,
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   pass: Pass,
@@ -106,3 +106,18 @@ export const searchPass = (
   progress,
   random: createRandom(seed, 0x9a55, step, descent === 'weights' ? 0 : 1),
 });
+
+/** The losses of both descents as recordings, where every step does the same; null where it does not, or where several processes share a batch. */
+export function replayedLosses(
+  { network }: Pick<Search, 'network'>,
+  device: string,
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+  { parallel = ALONE, note }: { parallel?: Parallel; note?: (message: string) => void } = {},
+): { weights: ReplayedLoss; architecture: ReplayedLoss } | null {
+  if (!network.steady || parallel.size > 1) return null;
+  const lossOf = ({ images, labels }: Inputs) => loss(network.forward(images, { training: true }), labels);
+  return {
+    weights: createReplay(device, lossOf, note),
+    architecture: createReplay(device, (inputs, ramp) => network.objective(lossOf(inputs), ramp), note),
+  };
+}

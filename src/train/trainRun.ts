@@ -135,6 +135,7 @@ export async function trainRun(
       recorder: createRecorder({ run, watcher, config, training, classes, rank: dataset.rank, save }),
       signal,
       parallel,
+      steady: isSteady(network, config),
     });
     tellExchanges(parallel, (performance.now() - started) / 1000, log, watcher);
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
@@ -294,6 +295,7 @@ function createRecorder(job: {
   const results = openResults(folder.results, progress.epoch - 1);
   const clock = everyMinutes(config.checkpointMinutes, save);
   return {
+    note: (message) => tellNote(message, log, watcher),
     step({ epoch, step, loss, learningRate, done }) {
       const share = Math.min(1, done);
       watcher.progress(share, `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
@@ -366,6 +368,10 @@ export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDe
     },
   };
 }
+
+/** Whether every step does the same: no operators are left out at random, and no loss waits for a value to pick its pixels. */
+const isSteady = ({ graph }: Network, { dropPathKeep, ohem }: TrainConfig): boolean =>
+  ohem === 0 && (dropPathKeep === 1 || graph.nodes.every(({ kind }) => kind !== 'dropPath'));
 
 function createTraining(
   description: NetworkDescription,

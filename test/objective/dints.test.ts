@@ -98,20 +98,29 @@ describe('the terms', () => {
     expect(expectedMemory(probabilities, costs).item() / memory).toBeCloseTo(1, 10);
     const full = layers * total(elements.map((row) => Math.max(...row)));
     expect(fullMemory(costs, layers)).toBe(full);
-    expect(memoryLoss(probabilities, { share: 0.9, elements: costs }).item()).toBeCloseTo(0.9 - memory / full, 10);
-    expect(memoryLoss(probabilities, { share: 0.01, elements: costs }).item()).toBeCloseTo(memory / full - 0.01, 10);
+    expect(memoryLoss(probabilities, { share: 0.9, elements: costs, full }).item()).toBeCloseTo(
+      0.9 - memory / full,
+      10,
+    );
+    expect(memoryLoss(probabilities, { share: 0.01, elements: costs, full }).item()).toBeCloseTo(
+      memory / full - 0.01,
+      10,
+    );
   });
 
   it.each([
     ['operatorEntropy', 'ops', (p) => operatorEntropy(p.operators)],
     ['patternEntropy', 'edges', (p) => patternEntropy(p.logPatterns)],
     ['topologyLoss', 'edges', (p) => topologyLoss(p.logPatterns, levels)],
-    ['memoryLoss', 'both', (p) => memoryLoss(p, { share: 0.3, elements: costs })],
+    ['memoryLoss', 'both', (p) => memoryLoss(p, { share: 0.3, elements: costs, full: fullMemory(costs, layers) })],
     [
       'searchObjective',
       'both',
       (p) => {
-        const terms = objectiveTerms(p, { levels, budget: { share: 0.3, elements: costs } });
+        const terms = objectiveTerms(p, {
+          levels,
+          budget: { share: 0.3, elements: costs, full: fullMemory(costs, layers) },
+        });
         return searchObjective(op.power(op.sum(p.edges), 2), terms, 0.7);
       },
     ],
@@ -132,7 +141,7 @@ describe('the terms', () => {
       requireGradient(op.scale(op.randn([layers, 4, 5], generator.id), 300)),
     ];
     const p = dintsProbabilities(decided[0], decided[1], patternTable(levels));
-    const budget = { share: 0.5, elements: fromArray(elements.flat(), [4, 5]) };
+    const budget = { share: 0.5, elements: costs, full: fullMemory(costs, layers) };
     const objective = searchObjective(fromArray([0], []), objectiveTerms(p, { levels, budget }), 1);
     expect(objective.item()).toSatisfy(Number.isFinite);
     for (const slope of gradients([objective], decided)) expect(slope?.numbers().every(Number.isFinite)).toBe(true);

@@ -1,0 +1,69 @@
+/**
+ * @file Work for a CUDA device, recorded once and replayed as a whole: one call instead of thousands. What it reads is read anew at every replay, so
+ * that the tensors it was recorded with take new values in place (`copyFrom`).
+ */
+import { EngineError } from '../base/errors.ts';
+import { operator } from './call.ts';
+import { type Holder, keepForever, scope, Tensor } from './tensor.ts';
+
+/** Recorded work and what comes out of it. */
+export interface Recording<T> {
+  /** The same tensors at every replay, with new values. */
+  readonly outputs: T;
+  replay(): void;
+  /** Gives its memory back; the outputs are freed as well. */
+  free(): void;
+}
+
+/** Whether work on `device` can be recorded: libtorch has CUDA, and the addon was built with its headers. */
+export function canRecord(device: string): boolean {
+  if (!device.startsWith('cuda')) return false;
+  try {
+    return operator('espalier::graph_begin') !== undefined;
+  } catch (error) {
+    if (error instanceof EngineError) return false;
+    throw error;
+  }
+}
+
+/**
+ * Records `work`, which is not computed now: `replay` does that. Every tensor made in it belongs to the recording and has no values before.
+ * Work that needs a value on the way (`item`, a shape that depends on data) or draws with a generator of its own cannot be recorded.
+ * @throws EngineError when the device refuses; nothing is recorded then, and plain work goes on as before.
+ */
+export function record<T extends Holder>(work: () => T): Recording<T> {
+  operator('espalier::graph_begin').plain();
+  let outputs: T;
+  try {
+    outputs = scope(work);
+  } catch (error) {
+    operator('espalier::graph_end').plain(false);
+    throw error;
+  }
+  const kept = tensorsOf(outputs).map(keepForever);
+  const id = operator('espalier::graph_end').plain(true);
+  return {
+    outputs,
+    replay: () => void operator('espalier::graph_replay').plain(id),
+    free() {
+      operator('espalier::graph_free').plain(id);
+      for (const tensor of kept) tensor.free();
+    },
+  };
+}
+
+function tensorsOf(value: Holder | unknown): Tensor[] {
+  if (value instanceof Tensor) return [value];
+  return value !== null && typeof value === 'object' ? Object.values(value).flatMap(tensorsOf) : [];
+}
+
+/** Waits until a CUDA device has done everything; does nothing on others. */
+export function synchronise(device: string): void {
+  if (canRecord(device)) operator('espalier::cuda_synchronise').plain();
+}
+
+/** The most bytes that tensors held on a CUDA device at once since the last call; null elsewhere. */
+export function devicePeak(device: string): number | null {
+  if (!canRecord(device)) return null;
+  return Number(operator('espalier::cuda_peak').plain(Number(device.split(':')[1] ?? 0), true));
+}

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { requireGradient } from '../../src/engine/autograd.ts';
+import { canRecord } from '../../src/engine/graph.ts';
+import * as op from '../../src/engine/operators.ts';
+import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { createReplay } from '../../src/train/replay.ts';
+
+it('computes each step anew on the processor, with its own batch and factor', () => {
+  expect(canRecord('cpu')).toBe(false);
+  const weight = requireGradient(fromArray([2], [], 'float32'));
+  let computed = 0;
+  const notes: string[] = [];
+  const replay = createReplay(
+    'cpu',
+    ({ images }, factor) => {
+      computed++;
+      return op.multiply(op.scale(op.sum(images), factor as number), weight);
+    },
+    (message) => void notes.push(message),
+  );
+  for (let step = 1; step <= 6; step++) {
+    const batch = {
+      images: Float32Array.of(step, 1, 1),
+      labels: Uint8Array.of(0),
+      batch: 1,
+      size: [1, 1],
+      channels: 3,
+    };
+    scope(() => {
+      const { value, slopes } = replay.of(batch, 10)([weight]);
+      expect([value.item(), (slopes[0] as Tensor).item()]).toEqual([20 * (step + 2), 10 * (step + 2)]);
+    });
+  }
+  expect([computed, notes]).toEqual([6, []]);
+  replay.close();
+});
