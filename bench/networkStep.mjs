@@ -28,6 +28,7 @@ const settings = settingsOf({
   inputs: 3,
   filters: 0,
   engine: 'espalier',
+  precision: 'float32',
   graph: '',
   rounds: 3,
   threads: 0,
@@ -57,12 +58,15 @@ const images = () => {
   return ops.permute(made, [0, graph.rank + 1, ...sides.map((_, axis) => axis + 1)]);
 };
 
+const converted = (x) => (settings.precision === 'float32' ? x : ops.toDType(x, settings.precision));
+const inFloat32 = (x) => (settings.precision === 'float32' ? x : ops.toDType(x, 'float32'));
+
 async function ours() {
   const optimiser = sgd(parameters.parameters(), { momentum: 0.9, decay: 1e-4 });
   const [given, labels] = [images(), ops.zeros([batch, ...sides], 'int64')];
   const training = await measure(() => {
     descend({ trained: parameters.parameters(), optimiser, clip: 0 }, 0.01, () =>
-      crossEntropy(network.forward(given, { training: true, generator: generator.id }), labels),
+      crossEntropy(inFloat32(network.forward(converted(given), { training: true, generator: generator.id })), labels),
     );
   });
   const inference = await measure(() => scope(() => noGrad(() => void network.forward(given, { training: false }))));

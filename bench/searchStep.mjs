@@ -20,6 +20,7 @@ import { OPERATORS } from '../dist/space/operators.js';
 import { PUBLISHED_DINTS_FILTERS } from '../dist/space/publishedDints.js';
 import { trellisEdges } from '../dist/space/trellis.js';
 import { measureSearchStep } from '../dist/train/measure.js';
+import { inPrecision } from '../dist/train/method.js';
 import { METHODS } from '../dist/train/methods.js';
 import { createSearch } from '../dist/train/searchSteps.js';
 import { peakCompute } from './roofline.mjs';
@@ -74,6 +75,7 @@ const settings = settingsOf({
   threads: 0,
   device: 'cpu',
   replay: 1,
+  precision: 'float32',
   json: 0,
 });
 const { crop, batch, classes, memory, device } = settings;
@@ -84,7 +86,7 @@ const generator = new Generator(0);
 const defaults = parseConfig(schemas.search, [{ data: 'none', method: settings.method }]);
 const method = METHODS[name]({ ...defaults, ...settings, memory, fused: settings.fused !== 0 });
 const data = { ...pictures, classes, batch, size: Array(pictures.rank).fill(crop) };
-const network = method.createSearchNetwork({ generator: generator.id, device }, data);
+const network = inPrecision(method.createSearchNetwork({ generator: generator.id, device }, data), settings.precision);
 const measured = measureSearchStep(createSearch(method, network), {
   ...data,
   crop: data.size,

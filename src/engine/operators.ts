@@ -101,10 +101,10 @@ export const channelsLast = (x: Tensor): Tensor =>
 export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').one(x);
 
 /**
- * Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`.
- * Two choices of libtorch on the CPU are talked round, neither of which changes a value: axes along which the window has one element are called
- * dilated where the last two are such, since on one thread such windows take a path several times slower otherwise; a single small volume is
- * computed as a batch of two, since alone it takes one a hundred times slower.
+ * Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`; weight and bias are used in the precision of `x`.
+ * Two choices of libtorch on the CPU are talked round, neither of which changes a value, and neither of which it makes in bfloat16: axes along which
+ * the window has one element are called dilated where the last two are such, since on one thread such windows take a path several times slower
+ * otherwise; a single small volume is computed as a batch of two, since alone it takes one a hundred times slower.
  */
 export const convolution = (
   x: Tensor,
@@ -115,14 +115,16 @@ export const convolution = (
   dilation: readonly number[],
   groups: number,
 ): Tensor => {
-  const rates = endsInPoint(weight)
-    ? dilation.map((rate, axis) => (weight.shape[axis + 2] === 1 ? 2 : rate))
-    : dilation;
+  const isHalf = x.dtype === 'bfloat16';
+  const [own, shift] =
+    x.dtype === weight.dtype ? [weight, bias] : [toDType(weight, x.dtype), bias && toDType(bias, x.dtype)];
+  const rates =
+    endsInPoint(weight) && !isHalf ? dilation.map((rate, axis) => (weight.shape[axis + 2] === 1 ? 2 : rate)) : dilation;
   const apply = (input: Tensor) =>
     operator('aten::convolution').one(
       input,
-      weight,
-      bias,
+      own,
+      shift,
       stride,
       padding,
       rates,
@@ -130,7 +132,7 @@ export const convolution = (
       stride.map(() => 0),
       groups,
     );
-  if (stride.length < 3 || groups > 1 || !isSmallVolume(x)) return apply(x);
+  if (stride.length < 3 || groups > 1 || isHalf || !isSmallVolume(x)) return apply(x);
   // A copy, since a view would hold the memory of both.
   return scope(() => clone(slice(apply(expand(x, [2, ...x.shape.slice(1)])), 0, 0, 1)));
 };
@@ -182,6 +184,9 @@ export const globalAveragePool = (x: Tensor): Tensor =>
 /** Bilinear or trilinear resampling to `size`; `alignCorners` as in the paper's code. Returns `x` itself when it has that size already. */
 export const resize = (x: Tensor, size: readonly number[], alignCorners = true): Tensor => {
   if (size.every((length, i) => length === x.shape[i + 2])) return x;
+  // libtorch resamples bfloat16 on the CPU many times slower than it converts it.
+  if (x.dtype === 'bfloat16' && x.device === 'cpu')
+    return toDType(resize(toDType(x, 'float32'), size, alignCorners), 'bfloat16');
   return x.shape.length === 5
     ? operator('aten::upsample_trilinear3d').one(x, size, alignCorners, null, null, null)
     : operator('aten::upsample_bilinear2d').one(x, size, alignCorners, null, null);

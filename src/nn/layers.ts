@@ -60,11 +60,7 @@ export function convolution(parameters: ParameterSet, options: ConvolutionOption
   const shift = bias ? parameters.weight('bias', [outputs], constant(0), { decay: false }) : null;
   const paddings = sides.map((side) => samePadding(side, dilation));
   const [strides, dilations] = [all(stride), all(dilation)];
-  return (x) => {
-    const [own, ownShift] =
-      x.dtype === weight.dtype ? [weight, shift] : [op.toDType(weight, x.dtype), shift && op.toDType(shift, x.dtype)];
-    return op.convolution(x, own, ownShift, strides, paddings, dilations, groups);
-  };
+  return (x) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
 }
 
 /** Padding on each side that keeps the size at stride 1, for odd kernels. */

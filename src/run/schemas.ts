@@ -162,6 +162,11 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
     'auto',
     'what a step keeps for its backward pass: everything, less, or as little as it can; auto takes the most that fits the machine',
   ),
+  precision: choice(
+    ['float32', 'bfloat16'],
+    'float32',
+    'what steps compute with; weights, losses and scores stay float32. Pays on GPUs, and on processors with AMX',
+  ),
   classWeights,
   augmentation,
   ...volumes,

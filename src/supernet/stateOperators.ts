@@ -173,7 +173,7 @@ function mixShared(x: Tensor, pools: Tensor, probabilities: Tensor, channels: nu
   const readers = probabilities.shape[0];
   const columns = SHARED.map((name) => op.select(probabilities, 1, OPERATOR_NAMES.indexOf(name)));
   const table = op.reshape(op.stack(columns, 1), [readers, 1, SHARED.length, 1]);
-  const identity = op.reshape(op.eye(channels, x.dtype, x.device), [1, channels, 1, channels]);
+  const identity = op.reshape(op.eye(channels, probabilities.dtype, x.device), [1, channels, 1, channels]);
   const kernel = op.reshape(op.multiply(table, identity), [
     readers * channels,
     SHARED.length * channels,
@@ -190,15 +190,15 @@ function createPools(set: Pick<ParameterSet, 'origin'>, rank: Rank, channels: nu
   const window = keepForever(op.ones([channels, 1, ...Array<number>(rank).fill(3)], 'float32', device));
   const counts = new Map<string, Tensor>();
   return (x) => {
-    const kernel = x.dtype === 'float32' ? window : op.toDType(window, x.dtype);
     const size = x.shape.slice(2);
     const key = `${size.join()} ${x.dtype}`;
     let share = counts.get(key);
     if (!share) {
-      share = keepForever(op.toDevice(fromArray(windowShares(size), [1, 1, ...size], x.dtype), device));
+      const exact = op.toDevice(fromArray(windowShares(size), [1, 1, ...size], 'float64'), device);
+      share = keepForever(op.toDType(exact, x.dtype));
       counts.set(key, share);
     }
-    const average = op.multiply(convolve(x, kernel, 3, 1, channels), share);
+    const average = op.multiply(convolve(x, window, 3, 1, channels), share);
     return normalise(op.concat([average, op.maxPool(x, 3, 1, samePadding(3, 1))], 1));
   };
 }

@@ -44,6 +44,8 @@ export interface AutoDeepLabSettings {
   readonly memory?: KeptMemory;
   /** False composes the cells of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
+  /** What training passes compute with, by `inPrecision`; default float32. */
+  readonly precision?: 'float32' | 'bfloat16';
 }
 
 /** The method with its settings. */
@@ -128,13 +130,14 @@ const CONVOLUTIONS = 6;
 
 /** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
 function composedNotes(
-  { affineNorms, sampling, partialChannels = 1, fused = true }: AutoDeepLabSettings,
+  { affineNorms, sampling, partialChannels = 1, fused = true, precision }: AutoDeepLabSettings,
   rank: 2 | 3,
 ): string[] {
   const asked = Object.entries({
     affineNorms,
     sampling: sampling === 'gumbel',
     partialChannels: partialChannels > 1,
+    bfloat16: precision === 'bfloat16',
   }).flatMap(([name, on]) => (on ? [name] : []));
   if (rank === 3 || !fused || asked.length === 0) return [];
   return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];

@@ -2,6 +2,7 @@
  * @file A method of architecture search as one value: its supernet, its objective, its optimisers, its decoder. The loops know only this type; what a
  * genotype is built to is told apart by the genotype (`buildGraph`), since it outlives its search.
  */
+import { toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
@@ -26,6 +27,18 @@ export interface SearchNetwork {
   /** What the user should know about how it computes, such as that a fast path is not taken. */
   readonly notes?: readonly string[];
 }
+
+/** Training passes compute with `precision`; weights, logits and passes that score are float32. */
+export const inPrecision = (network: SearchNetwork, precision: 'float32' | 'bfloat16'): SearchNetwork =>
+  precision === 'float32'
+    ? network
+    : {
+        ...network,
+        forward: (images, pass, genotype) =>
+          pass.training
+            ? toDType(network.forward(toDType(images, precision), pass, genotype), 'float32')
+            : network.forward(images, pass, genotype),
+      };
 
 /** What the architecture looks like at the end of an epoch. */
 export interface ArchitectureState {

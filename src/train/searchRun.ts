@@ -20,7 +20,7 @@ import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { mainScore } from './evaluate.ts';
 import { isSound, slowWarning } from './health.ts';
 import { availableBytes, chooseMemory } from './keptMemory.ts';
-import type { ArchitectureState, SearchData } from './method.ts';
+import { type ArchitectureState, inPrecision, type SearchData } from './method.ts';
 import { methodOf } from './methods.ts';
 import { openTrainingData } from './openData.ts';
 import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
@@ -179,7 +179,7 @@ async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<
       : undefined;
   const method = methodOf(config, choice?.memory);
   const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
-  const network = method.createSearchNetwork(origin, data);
+  const network = inPrecision(method.createSearchNetwork(origin, data), config.precision);
   return {
     search: createSearch(method, network),
     dataset,
