@@ -1,5 +1,6 @@
 /**
- * @file SGD, Adam and AdamW over lists of tensors, one `_foreach_` operator a step of the formula. State tensors have names, so that a checkpoint can hold them.
+ * @file SGD, Adam and AdamW over lists of tensors: on the CPU one operator for all of it, elsewhere one `_foreach_` for each term of the formula. State tensors
+ * have names, so that a checkpoint can hold them.
  */
 import { noGrad } from '../engine/autograd.ts';
 import { type Argument, operator } from '../engine/call.ts';
@@ -10,7 +11,8 @@ import type { Parameter } from './parameters.ts';
 /** Updates its parameters from gradients given in the same order; a null gradient leaves its parameter alone. */
 export interface Optimiser {
   readonly parameters: readonly Parameter[];
-  step(gradients: readonly (Tensor | null)[], learningRate: number): void;
+  /** @param scale factor of all gradients, as of one that is clipped; default 1 */
+  step(gradients: readonly (Tensor | null)[], learningRate: number, scale?: number): void;
   /** State by name, for checkpoints: the tensors themselves, to be read or copied into. */
   state(): ReadonlyMap<string, Tensor>;
   /** Number of steps taken; set when a checkpoint is loaded. */
@@ -24,12 +26,26 @@ export function sgd(parameters: readonly Parameter[], options: { momentum: numbe
     parameters,
     steps: 0,
     state: () => named(parameters, { velocity }),
-    step(gradients, learningRate) {
+    step(gradients, learningRate, scale = 1) {
       update(() => {
         for (const group of groups(parameters, gradients)) {
-          const { weights, grads } = group;
-          const decayed = group.decay && options.decay > 0 ? foreach('add.List', grads, weights, options.decay) : grads;
+          const { weights, grads, decays } = group;
+          const decay = decays ? options.decay : 0;
           const moving = group.indices.map((i) => velocity[i]);
+          if (isFused(weights)) {
+            operator('espalier::descend_sgd').plain(
+              weights,
+              grads,
+              moving,
+              options.momentum,
+              decay,
+              learningRate,
+              scale,
+            );
+            continue;
+          }
+          const scaled = scale === 1 ? grads : foreach('mul.Scalar', grads, scale);
+          const decayed = decay > 0 ? foreach('add.List', scaled, weights, decay) : scaled;
           foreachInPlace('mul_.Scalar', moving, options.momentum);
           foreachInPlace('add_.List', moving, decayed, 1);
           foreachInPlace('add_.List', weights, moving, -learningRate);
@@ -52,27 +68,31 @@ export function adam(
     parameters,
     steps: 0,
     state: () => named(parameters, { first, second }),
-    step(gradients, learningRate) {
+    step(gradients, learningRate, scale = 1) {
       const count = this.steps + 1;
       const correction = Math.sqrt(1 - beta2 ** count);
+      const rate = learningRate / (1 - beta1 ** count);
       update(() => {
-        for (const group of groups(parameters, gradients)) {
-          const { weights } = group;
-          let { grads } = group;
-          if (group.decay && decay > 0) {
-            if (decoupled) foreachInPlace('mul_.Scalar', weights, 1 - learningRate * decay);
-            else grads = foreach('add.List', grads, weights, decay);
+        for (const { weights, grads, decays, indices } of groups(parameters, gradients)) {
+          const [added, shrink] = [decays && !decoupled ? decay : 0, decays && decoupled ? learningRate * decay : 0];
+          const m = indices.map((i) => first[i]);
+          const v = indices.map((i) => second[i]);
+          if (isFused(weights)) {
+            const numbers = [beta1, beta2, epsilon, added, shrink, rate, correction, scale];
+            operator('espalier::descend_adam').plain(weights, grads, m, v, ...numbers);
+            continue;
           }
-          const m = group.indices.map((i) => first[i]);
-          const v = group.indices.map((i) => second[i]);
+          if (shrink > 0) foreachInPlace('mul_.Scalar', weights, 1 - shrink);
+          const scaled = scale === 1 ? grads : foreach('mul.Scalar', grads, scale);
+          const slopes = added > 0 ? foreach('add.List', scaled, weights, added) : scaled;
           foreachInPlace('mul_.Scalar', m, beta1);
-          foreachInPlace('add_.List', m, grads, 1 - beta1);
+          foreachInPlace('add_.List', m, slopes, 1 - beta1);
           foreachInPlace('mul_.Scalar', v, beta2);
-          foreachInPlace('addcmul_.Scalar', v, grads, grads, 1 - beta2);
+          foreachInPlace('addcmul_.Scalar', v, slopes, slopes, 1 - beta2);
           const denominator = foreach('sqrt', v);
           foreachInPlace('div_.Scalar', denominator, correction);
           foreachInPlace('add_.Scalar', denominator, epsilon);
-          foreachInPlace('addcdiv_.Scalar', weights, m, denominator, -learningRate / (1 - beta1 ** count));
+          foreachInPlace('addcdiv_.Scalar', weights, m, denominator, -rate);
         }
       });
       this.steps = count;
@@ -80,21 +100,13 @@ export function adam(
   };
 }
 
-/** Scales gradients in place so that their joint 2-norm is at most `limit`; returns the norm before. */
-export function clipGradients(gradients: readonly (Tensor | null)[], limit: number): number {
-  return noGrad(() =>
-    scope(() => {
-      const present = gradients.filter((gradient): gradient is Tensor => gradient !== null);
-      const total = jointNorm(present);
-      if (total > limit) foreachInPlace('mul_.Scalar', present, limit / (total + 1e-6));
-      return total;
-    }),
-  );
-}
+/** What gradients of a joint norm are to be scaled by, so that it is at most `limit`; in (0, 1]. */
+export const clipScale = (norm: number, limit: number): number => (norm > limit ? limit / (norm + 1e-6) : 1);
 
 /** The 2-norm of all elements of all tensors; 0 of none. */
 export function jointNorm(tensors: readonly Tensor[]): number {
   if (tensors.length === 0) return 0;
+  if (isFused(tensors)) return Number(operator('espalier::joint_norm').plain(tensors));
   return noGrad(() =>
     scope(() => {
       const norms = foreach('norm.Scalar', tensors, 2);
@@ -102,6 +114,10 @@ export function jointNorm(tensors: readonly Tensor[]): number {
     }),
   );
 }
+
+/** Whether one operator computes all of a step; elsewhere it is one for each term of the formula. */
+const isFused = ([first]: readonly Tensor[]): boolean =>
+  first.device === 'cpu' && (first.dtype === 'float32' || first.dtype === 'float64');
 
 /** Adds `factor` times each direction to its tensor, in place; null is no direction. */
 export function addScaled(tensors: readonly Tensor[], directions: readonly (Tensor | null)[], factor: number): void {
@@ -111,7 +127,7 @@ export function addScaled(tensors: readonly Tensor[], directions: readonly (Tens
 }
 
 interface Group {
-  decay: boolean;
+  decays: boolean;
   indices: number[];
   weights: Tensor[];
   grads: Tensor[];
@@ -120,11 +136,11 @@ interface Group {
 /** Parameters with a gradient, those that decay and those that do not. */
 function groups(parameters: readonly Parameter[], gradients: readonly (Tensor | null)[]): Group[] {
   const result: Group[] = [];
-  for (const decay of [true, false]) {
-    const indices = parameters.flatMap((parameter, i) => (parameter.decay === decay && gradients[i] ? [i] : []));
+  for (const decays of [true, false]) {
+    const indices = parameters.flatMap((parameter, i) => (parameter.decay === decays && gradients[i] ? [i] : []));
     if (indices.length === 0) continue;
     result.push({
-      decay,
+      decays,
       indices,
       weights: indices.map((i) => parameters[i].tensor),
       grads: indices.map((i) => gradients[i] as Tensor),

@@ -4,7 +4,7 @@
 import { requireGradient } from '../engine/autograd.ts';
 import { addInto } from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
-import { clipGradients, type Optimiser } from '../nn/optimisers.ts';
+import { clipScale, jointNorm, type Optimiser } from '../nn/optimisers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { ALONE, type Parallel } from './parallel.ts';
 import { computed, type Differentiate } from './replay.ts';
@@ -53,9 +53,9 @@ export function applyGradients(
 ): number {
   if (!Number.isFinite(result)) return Number.NaN;
   // Without a limit the norm is taken all the same: it is what tells a gradient that is not finite.
-  const norm = clipGradients(slopes, clip > 0 ? clip : Number.POSITIVE_INFINITY);
+  const norm = jointNorm(slopes.filter((slope): slope is Tensor => slope !== null));
   if (!Number.isFinite(norm)) return Number.NaN;
-  optimiser.step(slopes, learningRate);
+  optimiser.step(slopes, learningRate, clip > 0 ? clipScale(norm, clip) : 1);
   return result;
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { gradients, requireGradient } from '../../src/engine/autograd.ts';
+import { gradients } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { fanInUniform, heNormal } from '../../src/nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Rank, relu, sequence } from '../../src/nn/layers.ts';
 import { crossEntropy, diceLoss, hardPixelCrossEntropy } from '../../src/nn/losses.ts';
-import { adam, clipGradients, sgd } from '../../src/nn/optimisers.ts';
+import { adam, clipScale, jointNorm, sgd } from '../../src/nn/optimisers.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
 import { cosine, poly, step, warmUp } from '../../src/nn/schedules.ts';
 import { expectGradients } from '../helpers/centralDifferences.ts';
@@ -233,10 +233,14 @@ describe('optimisers', () => {
   });
 
   it('clips to a joint norm', () => {
-    const gradient = fromArray([3, 4], [2]);
-    expect(clipGradients([gradient, null], 1)).toBeCloseTo(5, 5);
-    expect(gradient.numbers()[1]).toBeCloseTo(0.8, 4);
-    expect(requireGradient(gradient).requiresGradient).toBe(true);
+    expect(jointNorm([fromArray([3, 4], [2]), fromArray([[12]].flat(), [1])])).toBeCloseTo(13, 6);
+    expect(clipScale(13, 1) * 13).toBeCloseTo(1, 5);
+    expect(clipScale(13, 20)).toBe(1);
+    const { set, weight } = setOf([0, 0]);
+    scope(() =>
+      sgd(set.parameters(), { momentum: 0, decay: 0 }).step([fromArray([3, 4], [2]), null], 1, clipScale(5, 1)),
+    );
+    expect(weight.numbers()).toEqual([expect.closeTo(-0.6, 5), expect.closeTo(-0.8, 5)]);
   });
 });
 
