@@ -34,7 +34,12 @@ export function curvesSection(data: ReportData): Markup | undefined {
       series: [...stepSeries(data, ({ loss }) => loss, true), ...metricSeries(epochs, /loss$/i, ', epoch mean')],
     },
     { title: 'mIoU, %', xLabel: 'epoch', series: scoreSeries(data), include: [0] },
-    { title: 'mean Dice of the foreground', xLabel: 'epoch', series: metricSeries(epochs, /^dice$/), include: [0, 1] },
+    {
+      title: 'mean Dice of the foreground',
+      xLabel: 'epoch',
+      series: metricSeries(epochs, /^dice$/).map(connected),
+      include: [0, 1],
+    },
     {
       title: 'learning rate',
       xLabel: 'epoch',
@@ -96,6 +101,12 @@ function metricSeries(epochs: readonly EventOf<'epoch'>[], pattern: RegExp, endi
     .filter(([, points]) => points.some(([, value]) => value !== null))
     .map(([name, points]) => ({ name: name + ending, points }));
 }
+
+/** The line from evaluation to evaluation, over the epochs that had none. */
+const connected = (series: Series): Series => ({
+  ...series,
+  points: series.points.filter(([, value]) => value !== null),
+});
 
 function scoreSeries(data: ReportData): Series[] {
   const scores = scoredEpochs(data).filter(({ epoch }) => epoch !== undefined);

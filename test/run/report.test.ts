@@ -181,6 +181,22 @@ describe('writeReport', () => {
     expect(text).not.toContain('aria-label="mIoU, %"');
   });
 
+  it('connects evaluations that are not every epoch, and breaks a line where a loss was no number', () => {
+    const folder = createRunFolder(temporaryFolder(), 'train', 'x');
+    const epochs = Array.from({ length: 9 }, (_, epoch): RunEventBody => {
+      const metrics = { loss: epoch === 4 ? null : 1, dice: epoch % 3 === 2 ? epoch / 10 : null };
+      return { type: 'epoch', phase: 'train', epoch, metrics };
+    });
+    writeEvents(folder, [startOf('train'), ...epochs]);
+    const text = report(folder);
+    const lines = (title: string) =>
+      [
+        ...(text.split(`aria-label="${title}"`)[1]?.split('</svg>')[0] ?? '').matchAll(/<polyline points="([^"]*)"/g),
+      ].map(([, points]) => points.split(' ').length);
+    expect(lines('mean Dice of the foreground')).toEqual([3]);
+    expect(lines('loss')).toEqual([4, 4]);
+  });
+
   it.each(['done', 'stopped', 'diverged', 'failed'] satisfies RunStatus[])('tells a run that is %s', (status) => {
     const folder = createRunFolder(temporaryFolder(), 'train', 'x');
     writeEvents(folder, [
