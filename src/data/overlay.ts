@@ -3,13 +3,9 @@
  */
 import { ShapeError } from '../base/errors.ts';
 import { encodePng } from './png.ts';
-import { type Colour, IGNORE, type SegmentationClass } from './types.ts';
-import { colourLabels } from './visual.ts';
+import { IGNORE, type SegmentationClass } from './types.ts';
+import { colourLabels, ERROR_COLOURS } from './visual.ts';
 
-/** Colours of the error panel. Blue and orange differ for every kind of colour vision; where nothing counts it is grey. */
-const WRONG: Colour = [230, 97, 1];
-const RIGHT: Colour = [33, 102, 172];
-const UNCOUNTED: Colour = [128, 128, 128];
 const GAP = 4;
 
 /** One picture with the truth and what a network said. */
@@ -31,7 +27,7 @@ export function drawErrors({ image, label, prediction }: Omit<PredictedPicture, 
   for (let i = 0; i < label.length; i++) {
     const luminance = 0.299 * image[3 * i] + 0.587 * image[3 * i + 1] + 0.114 * image[3 * i + 2];
     const ignored = label[i] === IGNORE;
-    const colour = ignored ? UNCOUNTED : label[i] === prediction[i] ? RIGHT : WRONG;
+    const colour = ERROR_COLOURS[ignored ? 'uncounted' : label[i] === prediction[i] ? 'right' : 'wrong'];
     // Errors stand out; what is right stays in the background.
     const strength = ignored ? 0.7 : label[i] === prediction[i] ? 0.35 : 0.85;
     for (let c = 0; c < 3; c++) out[3 * i + c] = Math.round(luminance + (colour[c] - luminance) * strength);

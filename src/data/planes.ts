@@ -4,35 +4,13 @@
  */
 import { ShapeError } from '../base/errors.ts';
 import { encodePng } from './png.ts';
-import { type Colour, IGNORE, type SegmentationClass } from './types.ts';
-import { paletteOf } from './visual.ts';
+import { isForeground, middleOf, PLANES, type PredictedVolume, placeAlong } from './slices.ts';
+import type { Colour } from './types.ts';
+import { greyLevels, paletteOf } from './visual.ts';
 
-/** A volume in RAS+ with the truth and what a network said. */
-export interface PredictedVolume {
-  /** `[depth, height, width]`. */
-  readonly shape: readonly number[];
-  /** Millimetres from voxel to voxel along each axis. */
-  readonly spacingMm: readonly number[];
-  readonly channels: number;
-  /** `[depth, height, width, channels]`; the first channel is shown. */
-  readonly image: Float32Array;
-  /** Class ids and `IGNORE`, `[depth, height, width]`. */
-  readonly label: Uint8Array;
-  readonly prediction: Uint8Array;
-  readonly classes: readonly SegmentationClass[];
-}
-
-/** Axial, coronal and sagittal: which axes of the volume run down and to the right. */
-const PLANES = [
-  { down: 1, right: 2 },
-  { down: 0, right: 2 },
-  { down: 0, right: 1 },
-] as const;
 /** Pixels of the longest side of the volume in the picture. */
 const LONGEST = 288;
 const GAP = 6;
-/** Share of the darkest and of the brightest voxels that become black and white. */
-const CLIPPED = 0.005;
 
 /**
  * Three slices side by side as PNG; every voxel as large as its spacing says. Colours of the classes: the outline of the label is one pixel wide
@@ -47,17 +25,16 @@ export function planesPicture(volume: PredictedVolume): Uint8Array {
     if (count !== voxels) throw new ShapeError(`expected a ${what} of ${voxels} voxels, came ${count}`);
   const pixelsPerMm = LONGEST / Math.max(...shape.map((side, axis) => side * spacingMm[axis]));
   const pixels = shape.map((side, axis) => Math.max(1, Math.round(side * spacingMm[axis] * pixelsPerMm)));
-  const centre = middleOf(label.some(isForeground) ? label : prediction, shape);
-  const grey = windowed(volume);
+  const centre = middleOf(volume);
+  const grey = greyLevels(volume.image, volume.channels);
   const palette = paletteOf(volume.classes);
   const panels = PLANES.map(({ down, right }) => {
     const [height, width] = [pixels[down], pixels[right]];
     const panel = { width, height, data: new Uint8Array(width * height * 3) };
-    // The first row is the front or the head (the last voxel), the first column the patient's right (the last voxel) or the front.
     const voxelAt = (x: number, y: number): number => {
       const place = [...centre];
-      place[down] = shape[down] - 1 - Math.min(shape[down] - 1, Math.floor((y * shape[down]) / height));
-      place[right] = shape[right] - 1 - Math.min(shape[right] - 1, Math.floor((x * shape[right]) / width));
+      place[down] = placeAlong((y + 0.5) / height, shape[down]);
+      place[right] = placeAlong((x + 0.5) / width, shape[right]);
       return (place[0] * shape[1] + place[1]) * shape[2] + place[2];
     };
     const lookUp = Int32Array.from({ length: width * height }, (_, i) => voxelAt(i % width, Math.floor(i / width)));
@@ -75,34 +52,7 @@ interface Panel {
   readonly data: Uint8Array;
 }
 
-const isForeground = (id: number): boolean => id !== 0 && id !== IGNORE;
-
 const pale = (colour: Colour): Colour => colour.map((part) => Math.round(part + (255 - part) * 0.65)) as Colour;
-
-/** The middle of the foreground, or of the volume where there is none. */
-function middleOf(ids: Uint8Array, shape: readonly number[]): number[] {
-  const sums = [0, 0, 0];
-  let count = 0;
-  ids.forEach((id, voxel) => {
-    if (!isForeground(id)) return;
-    const x = voxel % shape[2];
-    const y = Math.floor(voxel / shape[2]) % shape[1];
-    const z = Math.floor(voxel / (shape[1] * shape[2]));
-    [z, y, x].forEach((place, axis) => {
-      sums[axis] += place;
-    });
-    count++;
-  });
-  return shape.map((side, axis) => (count === 0 ? Math.floor(side / 2) : Math.round(sums[axis] / count)));
-}
-
-/** The first channel as grey levels between its outer percentiles. */
-function windowed({ image, channels }: PredictedVolume): Uint8Array {
-  const first = image.filter((_, i) => i % channels === 0);
-  const sorted = Float32Array.from(first).sort();
-  const [low, high] = [CLIPPED, 1 - CLIPPED].map((share) => sorted[Math.round(share * (sorted.length - 1))]);
-  return Uint8Array.from(first, (value) => Math.max(0, Math.min(255, (255 * (value - low)) / (high - low || 1))));
-}
 
 /** Colours the pixels of a class whose right or lower neighbour is of another, and `reach` pixels around them. */
 function outline(

@@ -13,6 +13,35 @@ export function paletteColour(id: number): Colour {
   return colour;
 }
 
+/** Where a prediction is right, wrong or does not count. Blue and orange differ for every kind of colour vision. */
+export const ERROR_COLOURS = {
+  right: [33, 102, 172],
+  wrong: [230, 97, 1],
+  uncounted: [128, 128, 128],
+} as const satisfies Record<string, Colour>;
+
+/** Share of the darkest and of the brightest samples that become black and white. */
+const CLIPPED = 0.005;
+
+/** Their values are told from about this many samples. */
+const MEASURED = 2 ** 20;
+
+/** The first channel of `[..., channels]` as grey levels between its outer percentiles. */
+export function greyLevels(image: Float32Array, channels: number): Uint8Array {
+  const voxels = image.length / channels;
+  const every = Math.max(1, Math.floor(voxels / MEASURED));
+  const measured = Float32Array.from(
+    { length: Math.ceil(voxels / every) },
+    (_, i) => image[i * every * channels],
+  ).sort();
+  const [low, high] = [CLIPPED, 1 - CLIPPED].map((share) => measured[Math.round(share * (measured.length - 1))]);
+  const scale = 255 / (high - low || 1);
+  // Stored in bytes that stop at 0 and 255.
+  const levels = new Uint8ClampedArray(voxels);
+  for (let i = 0; i < voxels; i++) levels[i] = (image[i * channels] - low) * scale;
+  return new Uint8Array(levels.buffer);
+}
+
 /** 256 colours to write a label map as an indexed PNG: those of the classes, then those of VOC; `IGNORE` is black. */
 export function paletteOf(classes: readonly SegmentationClass[]): Colour[] {
   return Array.from({ length: 256 }, (_, id) =>

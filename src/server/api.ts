@@ -58,6 +58,8 @@ export interface RunDetail {
   readonly config?: string;
   /** Names of the pictures in samples/, in natural order. */
   readonly samples: readonly string[];
+  /** Names of the volumes in samples/, each beside its picture: `<id>.nii.gz`. */
+  readonly volumes: readonly string[];
   readonly documents: readonly DocumentName[];
   readonly pictures: readonly PictureName[];
 }

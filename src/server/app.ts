@@ -1,6 +1,6 @@
 /**
- * @file The addresses of the dashboard and what they answer: the page, JSON about runs, pictures, one stream. Reads only; knows run folders,
- * never libtorch.
+ * @file The addresses of the dashboard and what they answer: the page, JSON about runs, pictures and volumes, one stream. Reads only; knows
+ * run folders, never libtorch.
  */
 import { type Context, Hono } from 'hono';
 import { parseCsv } from '../run/csv.ts';
@@ -18,13 +18,17 @@ import type { WebFiles } from './webFiles.ts';
 export const MOST_STREAMS = 2000;
 
 /** A picture that is an SVG may be anybody's: as an image, and sandboxed, nothing in it runs. */
-const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+const FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-const PICTURE_TYPES: Readonly<Record<string, string>> = {
+const VOLUME_TYPE = 'application/gzip';
+
+/** Files that are given out, by their ending. */
+const FILE_TYPES: Readonly<Record<string, string>> = {
   png: 'image/png',
   jpg: 'image/jpeg',
   jpeg: 'image/jpeg',
   svg: 'image/svg+xml',
+  'nii.gz': VOLUME_TYPE,
 };
 
 /** What the dashboard is made of. */
@@ -102,11 +106,11 @@ export function createApp({ watch, web, ...guarding }: AppOptions): Hono {
 
   onRun('/pictures/:picture', async ({ path }, context) => {
     const name = fieldOf(PICTURES, context.req.param('picture') ?? '');
-    return name === undefined ? undefined : picture(context.req.raw, path, name);
+    return name === undefined ? undefined : typedFile(context.req.raw, path, name);
   });
 
   onRun('/samples/:sample', async ({ path }, context) =>
-    picture(context.req.raw, path, 'samples', context.req.param('sample') ?? ''),
+    typedFile(context.req.raw, path, 'samples', context.req.param('sample') ?? ''),
   );
 
   app.get('/api/*', (context) => context.json({ error: 'there is no such address' }, 404));
@@ -127,6 +131,7 @@ export function createApp({ watch, web, ...guarding }: AppOptions): Hono {
 async function describe(run: IndexedRun): Promise<RunDetail> {
   const { path, facts, summary } = run;
   const top = await listInside(path, '.');
+  const samples = await listInside(path, 'samples');
   const config = top.includes('config.yaml') ? await readInside(path, 'config.yaml') : undefined;
   const keysOf = <Key extends string>(table: Readonly<Record<Key, string>>) =>
     (Object.keys(table) as Key[]).filter((key) => top.includes(table[key]));
@@ -135,7 +140,8 @@ async function describe(run: IndexedRun): Promise<RunDetail> {
     command: facts.command,
     versions: facts.versions,
     config: config?.content.toString('utf8'),
-    samples: (await listInside(path, 'samples')).filter((name) => typeOf(name) !== undefined),
+    samples: samples.filter((name) => typeOf(name)?.startsWith('image/')),
+    volumes: samples.filter((name) => typeOf(name) === VOLUME_TYPE),
     documents: keysOf(DOCUMENTS),
     pictures: keysOf(PICTURES),
   };
@@ -155,14 +161,15 @@ async function readScores({ path }: IndexedRun): Promise<RunScores> {
   return { ...(perClass ? { perClass } : {}), ...(isWhole ? { confusion: { names, counts } } : {}) };
 }
 
-async function picture(request: Request, ...place: [string, ...string[]]): Promise<Response | undefined> {
+/** A file whose ending says what it is: 304 where the page has it as it is. */
+async function typedFile(request: Request, ...place: [string, ...string[]]): Promise<Response | undefined> {
   const type = typeOf(place[place.length - 1]);
   const file = type && (await readInside(...place));
   if (!file) return undefined;
   const tag = `"${file.modified}-${file.content.length}"`;
   const headers = {
     'content-type': type,
-    'content-security-policy': PICTURE_POLICY,
+    'content-security-policy': FILE_POLICY,
     etag: tag,
     'cache-control': 'no-cache',
   };
@@ -171,7 +178,7 @@ async function picture(request: Request, ...place: [string, ...string[]]): Promi
 }
 
 const typeOf = (name: string): string | undefined =>
-  fieldOf(PICTURE_TYPES, /\.([a-z]+)$/i.exec(name)?.[1].toLowerCase() ?? '');
+  fieldOf(FILE_TYPES, /\.(nii\.gz|[a-z]+)$/i.exec(name)?.[1].toLowerCase() ?? '');
 
 /** An own field of a table, asked for by a text from outside. */
 const fieldOf = <Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined =>

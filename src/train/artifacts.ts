@@ -2,8 +2,10 @@
  * @file What a run leaves for people: tables and pictures of a scored split, the drawing of an architecture, the report.
  */
 import { join } from 'node:path';
+import { createNiftiHeader, encodeNifti } from '../data/nifti/encode.ts';
 import { rasteriseDrawing, samplePicture } from '../data/overlay.ts';
 import { planesPicture } from '../data/planes.ts';
+import { framesOf, toSampleVolume } from '../data/sampleVolume.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import { drawConfusion } from '../metrics/drawConfusion.ts';
 import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../metrics/tables.ts';
@@ -48,15 +50,16 @@ export function writeSample(folder: RunFolder, classes: readonly SegmentationCla
   return path;
 }
 
-/** samples/<id>.png: three slices of a volume. Returns the path. */
+/** samples/<id>.png: three slices of a volume; samples/<id>.nii.gz: all of it, for the viewer of the dashboard. */
 export function writeVolumeSample(
   folder: RunFolder,
   classes: readonly SegmentationClass[],
   volume: ScoredVolume,
-): string {
-  const path = join(folder.samples, `${fileName(volume.id)}.png`);
-  writeAtomically(path, planesPicture({ ...volume, classes }));
-  return path;
+): void {
+  const stem = join(folder.samples, fileName(volume.id));
+  writeAtomically(`${stem}.png`, planesPicture({ ...volume, classes }));
+  const { samples, ...grid } = framesOf(toSampleVolume(volume));
+  writeAtomically(`${stem}.nii.gz`, encodeNifti(createNiftiHeader(grid), samples));
 }
 
 /** Pixels in [-1, 1] as bytes. */

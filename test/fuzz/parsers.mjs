@@ -19,6 +19,7 @@ import { readNifti } from '../../dist/data/nifti/read.js';
 import { niftiRawLabels, niftiVolume } from '../../dist/data/nifti/volume.js';
 import { decodePicture } from '../../dist/data/picture.js';
 import { encodePng } from '../../dist/data/png.js';
+import { framesOf, parseSampleVolume } from '../../dist/data/sampleVolume.js';
 import { decodeArchitecture, parseArchitectureParameters } from '../../dist/decode/parameters.js';
 import { encodeModel } from '../../dist/export/onnx/proto.js';
 import { formatMetadata } from '../../dist/portable/metadata.js';
@@ -116,6 +117,13 @@ function niftiSeeds() {
       Float32Array.from({ length: 16 }, (_, i) => i / 3),
     ),
   ];
+}
+
+/** A volume as a run keeps it, unpacked. */
+function sampleVolumeSeed() {
+  const [image, label, prediction] = [9, 1, 2].map((value) => new Uint8Array(12).fill(value));
+  const { samples, ...grid } = framesOf({ shape: [2, 2, 3], spacingMm: [1, 2, 3], image, label, prediction });
+  return gunzipSync(encodeNifti(createNiftiHeader(grid), samples));
 }
 
 /** Reads a volume as the product does, with less memory than a damaged header may ask for. */
@@ -307,6 +315,7 @@ export const PARSERS = {
     file: join(disk, 'stranger.nii.gz'),
     parse: (bytes) => parseNifti(bytes, join(disk, 'stranger.nii.gz')),
   },
+  'sample volume': { seeds: [sampleVolumeSeed()], parse: (bytes) => parseSampleVolume(bytes, FILE) },
   dicom: {
     seeds: ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2'].map((syntax) =>
       slice(7, [0, 1, 2, -1, -2048, 2047], syntax),

@@ -3,15 +3,17 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { parseSampleVolume } from '../../src/data/sampleVolume.ts';
 import { createRunFolder } from '../../src/run/folder.ts';
 import type { RunDetail, RunSummary } from '../../src/server/api.ts';
 import { createToken, HEADERS, hostsOf, isLoopback } from '../../src/server/guard.ts';
 import { isPlainName, openInside } from '../../src/server/safeFiles.ts';
 import type { Dashboard } from '../../src/server/serve.ts';
 import { ask, emptyPage, folderOfTests, get, serve } from './dashboards.ts';
-import { recordTraining } from './recordedRuns.ts';
+import { recordTraining, recordVolumes } from './recordedRuns.ts';
 
 const SECRET = 'the secret of another folder';
 let root: string;
@@ -24,6 +26,7 @@ beforeAll(async () => {
   mkdirSync(root);
   writeFileSync(join(outer, 'secret.png'), SECRET);
   writeFileSync(join(outer, 'secret.json'), `{"secret":"${SECRET}"}`);
+  writeFileSync(join(outer, 'secret.nii.gz'), SECRET);
   const { folder } = await recordTraining(root, { name: 'orchard', epochs: 2, steps: 2 });
   run = folder.path;
   writeFileSync(join(run, 'inner.png'), SECRET);
@@ -34,7 +37,15 @@ const hosted = (path: string, headers: Record<string, string> = {}, method = 'GE
   ask(dashboard.port, path, headers, method);
 
 describe('paths', () => {
-  const outside = ['secret.png', '../secret.png', '../../secret.png', '../../../secret.png', 'runs/../secret.png'];
+  const outside = [
+    'secret.png',
+    '../secret.png',
+    '../../secret.nii.gz',
+    '../../../secret.nii.gz',
+    '../../secret.png',
+    '../../../secret.png',
+    'runs/../secret.png',
+  ];
   const encode: ((path: string) => string)[] = [
     (path) => path,
     (path) => encodeURIComponent(path),
@@ -96,6 +107,7 @@ describe('links out of a run', () => {
     const outer = join(root, '..');
     const { folder } = await recordTraining(root, { name: 'linked', epochs: 2, steps: 2 });
     symlinkSync(join(outer, 'secret.png'), join(folder.samples, 'link.png'));
+    symlinkSync(join(outer, 'secret.nii.gz'), join(folder.samples, 'link.nii.gz'));
     symlinkSync(join(outer, 'secret.json'), join(folder.path, 'genotype.json.link'));
     const trap = createRunFolder(root, 'train', 'trap');
     writeFileSync(trap.config, 'epochs: 1\n');
@@ -110,8 +122,14 @@ describe('links out of a run', () => {
 
     const runs = await get<RunSummary[]>(dashboard.port, '/api/runs');
     expect(runs.map(({ id }) => id).sort()).toEqual(['train/linked', 'train/orchard', 'train/trap']);
-    expect((await get<RunDetail>(dashboard.port, '/api/runs/train/linked')).samples).not.toContain('link.png');
-    for (const path of ['linked/samples/link.png', 'trap/documents/genotype', 'trap/pictures/confusion'])
+    const { samples, volumes } = await get<RunDetail>(dashboard.port, '/api/runs/train/linked');
+    expect([...samples, ...volumes].filter((name) => name.startsWith('link'))).toEqual([]);
+    for (const path of [
+      'linked/samples/link.png',
+      'linked/samples/link.nii.gz',
+      'trap/documents/genotype',
+      'trap/pictures/confusion',
+    ])
       expect((await hosted(`/api/runs/train/${path}`)).status, path).toBe(404);
     expect(await get(dashboard.port, '/api/runs/train/trap/history')).toMatchObject({ events: [] });
     expect((await hosted('/api/runs/train/trap/samples/folder%2Fsecret.png')).status).toBe(404);
@@ -195,6 +213,25 @@ describe('answers', () => {
     expect(body.toString()).toBe(evil);
     expect(headers['content-type']).toBe('image/svg+xml');
     expect(headers['content-security-policy']).toMatch(/default-src 'none'.*sandbox/);
+  });
+
+  it('that are volumes are no text, and run nothing', async () => {
+    await recordVolumes(root, 'clinic');
+    const { samples, volumes } = await get<RunDetail>(dashboard.port, '/api/runs/train/clinic');
+    expect([samples, volumes]).toEqual([
+      ['phantom-3.png', 'phantom-4.png'],
+      ['phantom-3.nii.gz', 'phantom-4.nii.gz'],
+    ]);
+    const { headers, body } = await hosted('/api/runs/train/clinic/samples/phantom-3.nii.gz');
+    expect(headers).toMatchObject({ 'content-type': 'application/gzip', 'x-content-type-options': 'nosniff' });
+    // Compressed as a file, which the page unpacks itself.
+    expect(headers['content-encoding']).toBeUndefined();
+    expect(headers['content-security-policy']).toMatch(/default-src 'none'.*sandbox/);
+    expect(parseSampleVolume(gunzipSync(body), 'sample').shape).toEqual([56, 72, 64]);
+    for (const ending of ['nii', 'gz', 'tar.gz', 'nii.gz.html']) {
+      writeFileSync(join(root, 'train', 'clinic', 'samples', `x.${ending}`), SECRET);
+      expect((await hosted(`/api/runs/train/clinic/samples/x.${ending}`)).status, ending).toBe(404);
+    }
   });
 
   it('do not come twice when nothing changed', async () => {

@@ -11,6 +11,7 @@ import { paintPhantom } from '../../src/data/volumes/phantoms.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
+import { diceOf, scoreCase } from '../../src/metrics/cases.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { chooseLargestComponents, evaluateVolumes } from '../../src/train/evaluateVolumes.ts';
 import { SINGLE_SCALE } from '../../src/train/inference.ts';
@@ -63,9 +64,23 @@ describe('the loop on volumes', () => {
     expect(readFileSync(run.report, 'utf8')).toMatch(/best mean Dice.*HD95 mm/s);
     const evaluations = readFileSync(run.events, 'utf8').match(/"volumes":\{"dice":[^}]*"diceByClass":\[[^\]]*\]/g);
     expect(evaluations).toHaveLength(2);
-    expect(readdirSync(run.samples)).toHaveLength(8);
-    const sample = decodePng(readFileSync(join(run.samples, readdirSync(run.samples)[0])), 'sample');
+    expect(readdirSync(run.samples)).toHaveLength(2 * 8);
+    const sample = decodePng(readFileSync(join(run.samples, 'phantom-1000000.png')), 'sample');
     expect([sample.channels, sample.height]).toEqual([3, 288]);
+  });
+
+  it('keeps the scored volumes to be looked at: image, label and prediction on one grid', async () => {
+    const { samples: folder } = openRunFolder(trained.run);
+    const { header, samples } = await readNifti(join(folder, 'phantom-1000000.nii.gz'));
+    expect([header.shape, header.datatype]).toEqual([[16, 20, 16, 3], 2]);
+    const [label, prediction] = [1, 2].map((frame) => samples.slice(frame * 5120, (frame + 1) * 5120) as Uint8Array);
+    expect(label).toEqual(paintPhantom(1_000_000, [16, 20, 16]).label.data);
+    const { confusion } = scoreCase(
+      { id: 'sample', label, prediction, shape: [16, 20, 16], spacingMm: [1, 1, 1] },
+      { classes: 3, toleranceMm: 1 },
+    );
+    const scored = trained.scores.volumes?.cases[0].classes.map(({ dice }) => dice);
+    expect(diceOf(confusion).slice(1)).toEqual(scored);
   });
 
   it('scores a run again to the same numbers, in the fold and with the preparation of the training', async () => {
