@@ -53,8 +53,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
 };
 
-/** What the dashboard's page may import: code of pure rooms, and types of what the server and the run folder tell. */
-const PAGE_CODE: readonly string[] = ['base', 'space', 'decode', 'run'];
+/**
+ * What the dashboard's page may import: code that knows no Node (its type check refuses what does), and types of what the server and the run
+ * folder tell.
+ */
+const PAGE_CODE: readonly string[] = ['base', 'space', 'decode', 'data', 'run'];
 const PAGE_TYPES: readonly string[] = [...PAGE_CODE, 'models', 'server'];
 
 const source = resolve(import.meta.dirname, '..', 'src');

@@ -13,5 +13,11 @@ export default defineConfig({
     // The policy of the page forbids inline scripts and styles.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Their licences ask that the notices go along with what was bundled.
+    license: { fileName: 'licences.md' },
+    // niivue, in a file of its own for those who ask for 3D.
+    chunkSizeWarningLimit: 1000,
+    // Its codecs for Zarr, which nothing here asks for.
+    rolldownOptions: { external: /^numcodecs\// },
   },
 });

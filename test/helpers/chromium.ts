@@ -12,6 +12,7 @@ export const launchChromium = (): Promise<Browser> =>
       '--headless',
       '--no-sandbox',
       '--disable-gpu',
+      '--enable-unsafe-swiftshader',
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',

@@ -1,13 +1,21 @@
 /** @file The page of the dashboard in a real Chromium: every view, live, cut off, by keyboard, on a phone, without a complaint in the console. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRunFolder } from '../../src/run/folder.ts';
 import type { Dashboard } from '../../src/server/serve.ts';
 import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { builtPage, folderOfTests, serve } from './dashboards.ts';
-import { type RecordedRun, recordDints, recordManySteps, recordSearch, recordTraining } from './recordedRuns.ts';
+import {
+  type RecordedRun,
+  recordDints,
+  recordManySteps,
+  recordSearch,
+  recordTraining,
+  recordVolumes,
+} from './recordedRuns.ts';
 
 if (chromiumPath === undefined) console.warn('no Chromium: the page of the dashboard is not tested');
 
@@ -26,6 +34,7 @@ beforeAll(async () => {
   await recordTraining(root, { name: 'orchard', epochs: 4, steps: 4 });
   await recordTraining(root, { name: 'hedge', epochs: 4, steps: 4, seed: 1, learningRate: 0.02 });
   recordDints(root, 'volumes');
+  await recordVolumes(root, 'clinic');
   live = await recordSearch(root, { name: 'live', epochs: 60, steps: 2, layers: 5, unfinished: true });
   dashboard = await serve(root, { web: builtPage() });
   browser = await launchChromium();
@@ -62,7 +71,9 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
     const tooWide: string[] = [];
     for (const place of [
       '',
-      ...['search/garden', 'train/orchard', 'search/volumes'].flatMap((run) => VIEWS.map((view) => `${run}/${view}`)),
+      ...['search/garden', 'train/orchard', 'search/volumes', 'train/clinic'].flatMap((run) =>
+        VIEWS.map((view) => `${run}/${view}`),
+      ),
     ]) {
       await page.goto(`${dashboard.url}#/${place}`);
       await page
@@ -178,6 +189,82 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
     await expect.poll(pixels).not.toBe(error);
     await page.keyboard.press('j');
     await page.getByRole('heading', { name: 'scene-101.png' }).waitFor();
+  });
+
+  it('moves through a volume by keys, wheel, pointer and sliders, all planes together', async () => {
+    await open('#/train/clinic/samples');
+    const plane = (name: string) => page.getByLabel(`${name} slice`);
+    const pixels = (name: string) =>
+      plane(name).evaluate((canvas) => (canvas as unknown as { toDataURL(): string }).toDataURL());
+    const reading = () => page.locator('.reading span').first().textContent();
+    await page.getByText('28 of 56').waitFor();
+    expect(await reading()).toBe('voxel 33, 29, 27');
+    const [axial, coronal, sagittal] = [await pixels('axial'), await pixels('coronal'), await pixels('sagittal')];
+    await plane('axial').focus();
+    await page.keyboard.press('PageUp');
+    await page.getByText('29 of 56').waitFor();
+    await expect.poll(() => pixels('axial')).not.toBe(axial);
+    // The crosshair of the others goes along.
+    await expect.poll(() => pixels('coronal')).not.toBe(coronal);
+    await expect.poll(() => pixels('sagittal')).not.toBe(sagittal);
+    await page.keyboard.press('ArrowLeft');
+    await page.getByText('35 of 64').waitFor();
+    await plane('coronal').hover();
+    await page.mouse.wheel(0, 200);
+    await page.getByText('28 of 72').waitFor();
+    expect(await page.evaluate('scrollY')).toBe(0);
+    expect(await reading()).toBe('voxel 34, 27, 28');
+    // The corner of the head and of the patient's right.
+    await plane('coronal').click({ position: { x: 2, y: 2 } });
+    await page.getByText('56 of 56').waitFor();
+    expect(await reading()).toBe('voxel 63, 27, 55');
+    await page.getByRole('slider', { name: 'sagittal' }).focus();
+    await page.keyboard.press('Home');
+    await page.getByText('1 of 64').waitFor();
+    for (const over of ['label', 'error']) {
+      const before = await pixels('coronal');
+      await page.getByRole('button', { name: over }).click();
+      await expect.poll(() => pixels('coronal')).not.toBe(before);
+    }
+    await page.keyboard.press('j');
+    await page.getByRole('heading', { name: 'phantom-4.nii.gz' }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows a volume in 3D when that is asked for, and loads the library not before', async () => {
+    const loaded: string[] = [];
+    page.on('request', (request) => loaded.push(request.url()));
+    const library = () => loaded.filter((url) => url.includes('/assets/scene')).length;
+    await open('#/train/clinic/samples', { width: 375 });
+    await page.locator('.planes').waitFor();
+    expect(library()).toBe(0);
+    const button = page.getByRole('button', { name: '3D' });
+    await button.click();
+    await page.locator('.solid[aria-busy=false]').waitFor({ timeout: 90_000 });
+    expect(library()).toBe(1);
+    const shot = async () => (await page.locator('.solid').screenshot()).toString('base64');
+    const prediction = await shot();
+    await page.getByRole('button', { name: 'error' }).click();
+    await expect.poll(shot, { timeout: 30_000 }).not.toBe(prediction);
+    await button.click();
+    await page.locator('.planes').waitFor();
+    await page.evaluate('HTMLCanvasElement.prototype.getContext = () => null');
+    await button.click();
+    await page.getByText('3D is not possible here').waitFor();
+    // Drivers without a GPU say that they are slow.
+    expect(complaints.filter((text) => !text.includes('GPU stall'))).toEqual([]);
+  });
+
+  it('says what is wrong with a volume that is none', async () => {
+    const broken = folderOfTests();
+    const folder = await recordVolumes(broken, 'clinic');
+    writeFileSync(join(folder.samples, 'phantom-3.nii.gz'), gzipSync(Buffer.alloc(400)));
+    const { url } = await serve(broken, { web: builtPage() });
+    await open('#/train/clinic/samples', { url });
+    await page.getByText('phantom-3.nii.gz: not a NIfTI file').waitFor();
+    writeFileSync(join(folder.samples, 'phantom-3.nii.gz'), gzipSync(Buffer.alloc(30 * 2 ** 20)));
+    await open('#/train/clinic/samples', { url });
+    await page.getByText('phantom-3.nii.gz: is larger than any volume of a run').waitFor();
   });
 
   it('tells the keys, changes the theme and goes back to the table', async () => {

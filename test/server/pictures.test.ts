@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dashboard } from '../../src/server/serve.ts';
 import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { builtPage, folderOfTests, serve } from './dashboards.ts';
-import { recordSearch, recordTraining } from './recordedRuns.ts';
+import { recordSearch, recordTraining, recordVolumes } from './recordedRuns.ts';
 
 /** Where the page is, its theme and size. */
 interface Picture {
@@ -18,6 +18,8 @@ interface Picture {
   readonly theme?: 'light' | 'dark';
   readonly width?: number;
   readonly height?: number;
+  /** Of a volume. */
+  readonly in3D?: boolean;
 }
 
 const PICTURES: Readonly<Record<string, Picture>> = {
@@ -27,6 +29,8 @@ const PICTURES: Readonly<Record<string, Picture>> = {
   cell: { place: '#/search/garden/cell', height: 1000 },
   network: { place: '#/train/orchard/network', height: 1100 },
   samples: { place: '#/train/orchard/samples', height: 900 },
+  volume: { place: '#/train/clinic/samples', theme: 'dark', height: 930 },
+  solid: { place: '#/train/clinic/samples', in3D: true, width: 820, height: 880 },
   confusion: { place: '#/train/orchard/confusion', height: 900 },
   cost: { place: '#/train/orchard/cost' },
   data: { place: '#/search/garden/data', theme: 'dark', height: 900 },
@@ -47,15 +51,20 @@ beforeAll(async () => {
   await recordTraining(runs, { name: 'orchard', epochs: 20, steps: 16, layers: 8 });
   await recordTraining(runs, { name: 'hedge', epochs: 20, steps: 16, layers: 6, seed: 1, learningRate: 0.02 });
   await recordTraining(runs, { name: 'shrub', epochs: 20, steps: 16, layers: 5, seed: 2, learningRate: 0.1 });
+  await recordVolumes(runs, 'clinic');
   dashboard = await serve(runs, { web: builtPage() });
   browser = await launchChromium();
 });
 afterAll(() => browser?.close());
 
-async function screenshot({ place, theme = 'light', width = 1180, height = 760 }: Picture): Promise<Buffer> {
+async function screenshot({ place, theme = 'light', width = 1180, height = 760, in3D }: Picture): Promise<Buffer> {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce' });
   await page.goto(`${dashboard.url}${place}`);
   await page.locator('.card').first().waitFor();
+  if (in3D) {
+    await page.getByRole('button', { name: '3D' }).click();
+    await page.locator('.solid[aria-busy=false]').waitFor({ timeout: 90_000 });
+  }
   // Charts and pictures are drawn in the frames after their data came.
   // Polled from here: waitForFunction evaluates in the page, whose content-security policy forbids that.
   await expect.poll(() => page.evaluate('[...document.images].every((image) => image.complete)')).toBe(true);

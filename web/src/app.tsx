@@ -14,6 +14,8 @@ const KEYS: readonly (readonly [key: string, what: string])[] = [
   ['[ and ]', 'view before and after'],
   ['← and →', 'on tabs: the next one; on sliders: epoch, smoothing, opacity'],
   ['j and k', 'in samples: next and previous'],
+  ['arrows', 'on a slice of a volume: the crosshair'],
+  ['Page ↑ ↓', 'on a slice of a volume: the slice'],
   ['t', 'light or dark'],
   ['Esc', 'close'],
 ];

@@ -1,22 +1,26 @@
-/** @file Sample pictures: the picture with the label, the prediction or the error over it, as opaque as one likes. */
+/** @file Samples: the picture or the volume with the label, the prediction or the error over it, as opaque as one likes. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { SegmentationClass } from '../../../src/data/types.ts';
 import type { DataFile } from '../../../src/run/dataFile.ts';
 import { Card, Choice, Empty, Slider } from '../parts/states.tsx';
 import { useLoaded } from '../parts/useLoaded.ts';
 import { addressOf, fetchDocument, type LoadedRun } from '../state.ts';
+import type { Over } from '../volumeSlice.ts';
+import { VolumeSample } from './volume.tsx';
 
 /** What a sample file shows side by side, white columns of so many pixels between. */
 const PANELS = ['picture', 'label', 'prediction', 'error'] as const;
 const GAP = 4;
-type Panel = (typeof PANELS)[number];
+/** What may lie over the image. */
+const OVER = ['label', 'prediction', 'error'] as const satisfies readonly Over[];
 
 export function SamplesView({ detail }: LoadedRun) {
-  const { samples, summary } = detail;
+  const { samples, volumes, summary } = detail;
   const [chosen, setChosen] = useState(0);
-  const [over, setOver] = useState<Panel>('prediction');
+  const [over, setOver] = useState<Over>('prediction');
   const [opacity, setOpacity] = useState(0.6);
+  const [isSolid, setSolid] = useState(false);
   const data = useLoaded(() => fetchDocument<DataFile>(detail, 'data'), summary.id);
-  const isVolume = data.state === 'ready' && data.value.rank === 3;
   useEffect(() => {
     const onKey = ({ key, target }: KeyboardEvent) => {
       if (target instanceof HTMLElement && target.matches('select, input:not([type=range])')) return;
@@ -33,13 +37,18 @@ export function SamplesView({ detail }: LoadedRun) {
       </Empty>
     );
   const name = samples[Math.min(chosen, samples.length - 1)];
+  const volume = name.replace(/\.png$/, '.nii.gz');
+  const hasVolume = volumes.includes(volume);
+  const { rank, classes } = data.state === 'ready' ? data.value : { rank: 2, classes: [] };
+  // Of runs of earlier versions only the picture of three slices is there.
+  const isDrawn = rank === 3 && !hasVolume;
   return (
     <Card
-      title={name}
+      title={hasVolume ? volume : name}
       aside={
-        !isVolume && (
+        !isDrawn && (
           <>
-            <Choice names={PANELS.slice(1)} chosen={over} label="what lies over the picture" onChange={setOver} />
+            <Choice names={OVER} chosen={over} label="what lies over the picture" onChange={setOver} />
             <Slider
               name="opacity"
               value={opacity}
@@ -49,11 +58,25 @@ export function SamplesView({ detail }: LoadedRun) {
               shown={`${Math.round(100 * opacity)} %`}
               onChange={setOpacity}
             />
+            {hasVolume && (
+              <button type="button" aria-pressed={isSolid} onClick={() => setSolid(!isSolid)}>
+                3D
+              </button>
+            )}
           </>
         )
       }
     >
-      {isVolume ? (
+      {hasVolume ? (
+        <VolumeSample
+          address={addressOf(summary.id, 'samples', volume)}
+          name={volume}
+          classes={classes as readonly SegmentationClass[]}
+          over={over}
+          opacity={opacity}
+          isSolid={isSolid}
+        />
+      ) : isDrawn ? (
         <Slices source={addressOf(summary.id, 'samples', name)} name={name} />
       ) : (
         <>
@@ -82,7 +105,7 @@ const Slices = ({ source, name }: { source: string; name: string }) => (
   </>
 );
 
-function Overlay({ source, over, opacity, name }: { source: string; over: Panel; opacity: number; name: string }) {
+function Overlay({ source, over, opacity, name }: { source: string; over: Over; opacity: number; name: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [picture, setPicture] = useState<HTMLImageElement | 'failed'>();
   useEffect(() => {
