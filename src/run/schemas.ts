@@ -367,6 +367,11 @@ export const compareSchema = z.strictObject({
     'what every training may use',
   ),
   seeds: whole(1, 2, 'trainings of each architecture, with seeds from 0'),
+  multiplyAdds: setting(
+    z.number().positive().optional(),
+    'a number above 0',
+    'multiply-adds of one crop that the filters of each architecture are chosen for; those without filters stay as they are',
+  ),
   measureMemory: switched(
     false,
     'also measures the memory of a training step of each architecture, in a process of its own',

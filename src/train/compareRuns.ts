@@ -54,8 +54,9 @@ export async function compareRuns(
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
 ): Promise<Comparison> {
-  const plans = planRuns(config, shared);
-  const dataset = await openDataSet(plans[0].training.data, { seed: plans[0].training.seed });
+  const { data } = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
+  const dataset = await openDataSet(data, { seed: 0 });
+  const plans = planRuns(config, shared, dataset);
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
     costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
@@ -99,19 +100,44 @@ interface Plan {
 }
 
 /** Every run with its settings, architecture by architecture, all of them checked before the first one starts. */
-function planRuns({ archs, seeds, budget, name, runs }: CompareConfig, shared: readonly Layer[]): Plan[] {
+function planRuns(
+  { archs, seeds, budget, name, runs, multiplyAdds }: CompareConfig,
+  shared: readonly Layer[],
+  dataset: DataSet,
+): Plan[] {
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
     if (shared.some((layer) => layer[key] !== undefined))
       throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
-  return archs.flatMap((architecture) =>
-    Array.from({ length: seeds }, (_, seed) => {
-      const own = { arch: architecture, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
-      const training = parseConfig(settings.train, [...shared, parseBudget(budget), own]);
+  return archs.flatMap((architecture) => {
+    const layers = [...shared, parseBudget(budget), { arch: architecture }];
+    const fitted =
+      multiplyAdds === undefined ? {} : fitFilters(parseConfig(settings.train, layers), dataset, multiplyAdds);
+    return Array.from({ length: seeds }, (_, seed) => {
+      const own = { ...fitted, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
+      const training = parseConfig(settings.train, [...layers, own]);
       const path = join(resolve(runs), 'train', own.name);
       requireSame(settings.train, path, training, 'comparison');
       return { architecture, training, path };
-    }),
-  );
+    });
+  });
+}
+
+const MOST_FILTERS = 512;
+
+/** The filters with which the multiply-adds of a crop come nearest to `target`; nothing where they do not depend on filters. */
+function fitFilters(training: TrainConfig, dataset: DataSet, target: number): { filters?: number } {
+  const architecture = readArchitecture(training.arch);
+  const size = sizeOf(training, dataset);
+  const costWith = (filters: number) =>
+    countNetwork(buildArchitecture(architecture, networkOptions({ ...training, filters }, dataset)), size).multiplyAdds;
+  if (costWith(2) === costWith(4)) return {};
+  let [low, high] = [1, MOST_FILTERS];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (costWith(middle) <= target) low = middle;
+    else high = middle;
+  }
+  return { filters: target - costWith(low) <= costWith(high) - target ? low : high };
 }
 
 /** `400steps` or `15min` as settings of a training. */

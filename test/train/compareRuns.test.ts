@@ -44,6 +44,16 @@ describe('a comparison', () => {
     expect(stepsOf()).toBe(6);
   });
 
+  it('gives each architecture the filters that come nearest to the multiply-adds asked for', async () => {
+    const archs = ['random:1:2x1', 'unet:levels=2', 'deeplabv3plus'];
+    const target = 6e7;
+    const config = configOf({ archs, seeds: 1, name: 'fitted', budget: '1steps', multiplyAdds: target });
+    const { architectures } = await compareRuns(config, [TINY]);
+    const costOf = (name: string) =>
+      architectures.find(({ architecture }) => architecture === name)?.multiplyAdds as number;
+    for (const name of archs) expect(Math.abs(costOf(name) / target - 1), name).toBeLessThan(0.2);
+  });
+
   it('trains every architecture with every seed once, goes on, and tells them apart', async () => {
     const lines: string[] = [];
     const watcher = { progress: () => undefined, line: (text: string) => void lines.push(text) };
