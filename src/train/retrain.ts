@@ -131,8 +131,8 @@ export function trainingLosses(
   progress: number,
 ): (() => Tensor)[] {
   const { accumulate, ignore, parallel = ALONE } = plan;
-  const parts = splitBatch(batch, accumulate);
-  // Of several processes each has the share of a mean over them.
+  // Of several processes all compute as many parts, also those with fewer samples; each has the share of a mean over them.
+  const parts = splitBatch(batch, accumulate > 1 ? -parallel.largest(-Math.min(accumulate, batch.batch)) : 1);
   const all = Math.max(1, parallel.total(countPixels(batch.labels, ignore))) / parallel.size;
   return parts.map((part) => () => {
     const inputs = toTensors(part, device);
