@@ -69,8 +69,14 @@ export function tellRanks(
 export function tellExchanges(parallel: Parallel, seconds: number, log: EventLog, watcher: RunWatcher): void {
   if (parallel.size === 1) return;
   const cost = parallel.cost();
-  const share = Math.round((100 * cost.seconds) / seconds);
-  tellNote(`${share} % of the time of rank 0 went into exchanges of ${formatBytes(cost.bytes)}`, log, watcher);
+  const percent = (part: number, whole: number) => `${Math.round((100 * part) / whole)} %`;
+  const hidden =
+    cost.underWay > 0 ? `; of that of gradients ${percent(cost.hidden, cost.underWay)} passed while it computed` : '';
+  tellNote(
+    `${percent(cost.seconds, seconds)} of the time of rank 0 went into exchanges of ${formatBytes(cost.bytes)}${hidden}`,
+    log,
+    watcher,
+  );
 }
 
 /** Says what is worth knowing, once now and once for the log. */
