@@ -13,6 +13,7 @@ import type { RunFolder } from '../run/folder.ts';
 import type { OpenRun } from '../run/openRun.ts';
 import { writeReport } from '../run/report.ts';
 import { ALONE, type Parallel } from './parallel.ts';
+import type { RankSeconds } from './rankClock.ts';
 
 /** Is told how a run goes on: a progress bar, or nobody. */
 export interface RunWatcher {
@@ -77,6 +78,18 @@ export function tellExchanges(parallel: Parallel, seconds: number, log: EventLog
     log,
     watcher,
   );
+}
+
+/** Writes down where the seconds of an epoch went, rank by rank; nothing of a single process. */
+export function logRanks(log: EventLog, epoch: number, ranks: readonly RankSeconds[] | null): void {
+  if (!ranks) return;
+  log.append({
+    type: 'ranks',
+    epoch,
+    computedSeconds: ranks.map(({ computed }) => computed),
+    exchangedSeconds: ranks.map(({ exchanged }) => exchanged),
+    hiddenSeconds: ranks.map(({ hidden }) => hidden),
+  });
 }
 
 /** Says what is worth knowing, once now and once for the log. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALONE, bucketsOf, type ExchangeCost, inGroup } from '../../src/train/parallel.ts';
+import { startRankClock } from '../../src/train/rankClock.ts';
 import { hasGroups, runRanks } from '../helpers/ranks.ts';
 
 interface Outcome {
@@ -104,6 +105,28 @@ describe.skipIf(!hasGroups)('the training of two ranks', () => {
     },
     TIMEOUT,
   );
+});
+
+describe('the clock of ranks', () => {
+  it('tells the seconds of each epoch: those of exchanges apart, and those of telling nowhere', async () => {
+    let cost = { seconds: 5, bytes: 0, underWay: 0, hidden: 1 };
+    const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+    const gather = async <T>(value: T) => {
+      await pause(300);
+      return [value, value];
+    };
+    const ask = startRankClock({ ...ALONE, size: 2, cost: () => cost, gather });
+    await pause(100);
+    cost = { ...cost, seconds: 5.04, hidden: 1.02 };
+    const first = await ask();
+    expect(first?.[1].exchanged).toBeCloseTo(0.04);
+    expect(first?.[1].hidden).toBeCloseTo(0.02);
+    expect(first?.[1].computed).toBeGreaterThan(0.05);
+    const [second] = (await ask()) ?? [];
+    expect(second).toMatchObject({ exchanged: 0, hidden: 0 });
+    expect(second?.computed).toBeLessThan(0.25);
+    expect(await startRankClock(ALONE)()).toBeNull();
+  });
 });
 
 describe('a single process', () => {
