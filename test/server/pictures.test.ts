@@ -28,7 +28,7 @@ const PICTURES: Readonly<Record<string, Picture>> = {
   network: { place: '#/train/orchard/network', height: 1100 },
   samples: { place: '#/train/orchard/samples', height: 900 },
   confusion: { place: '#/train/orchard/confusion', height: 900 },
-  cost: { place: '#/train/orchard/cost' },
+  cost: { place: '#/train/orchard/cost', height: 1000 },
   data: { place: '#/search/garden/data', theme: 'dark', height: 900 },
   phone: { place: '#/search/garden/trellis', width: 375, height: 740 },
 };

@@ -12,16 +12,13 @@ const RANK_COLUMNS: readonly Column<RankRow>[] = [
   { name: 'computed', key: ({ computed }) => computed, cell: ({ computed }) => formatDuration(computed) },
   { name: 'exchanged', key: ({ exchanged }) => exchanged, cell: ({ exchanged }) => formatDuration(exchanged) },
   { name: 'hidden', key: ({ hidden }) => hidden, cell: ({ hidden }) => formatDuration(hidden), isWide: true },
-  { name: 'share', key: (row) => exchangedShare([row]), cell: (row) => formatShare(exchangedShare([row]), 0) },
+  { name: 'in exchanges', key: (row) => exchangedShare([row]), cell: (row) => formatShare(exchangedShare([row]), 0) },
   {
-    name: '',
-    isText: true,
+    name: 'computing',
     cell: (row) => (
-      <>
-        <meter min={0} max={1} value={1 - exchangedShare([row])} aria-label={`share that rank ${row.rank} computes`} />
-        {row.straggles && ' the others wait for it'}
-      </>
+      <meter min={0} max={1} value={1 - exchangedShare([row])} aria-label={`share that rank ${row.rank} computes`} />
     ),
+    isWide: true,
   },
 ];
 
@@ -36,6 +33,9 @@ const RanksCard = ({ ranks }: { ranks: readonly RankRow[] }) => (
       sortedBy={{ name: 'rank', descending: false }}
       rowClass={({ straggles }) => (straggles ? 'straggler' : '')}
     />
+    {ranks.some(({ straggles }) => straggles) && (
+      <p>{`The others wait for rank ${ranks.flatMap(({ rank, straggles }) => (straggles ? [rank] : [])).join(', ')}.`}</p>
+    )}
   </Card>
 );
 
@@ -92,7 +92,6 @@ export function CostView({ detail, events }: LoadedRun) {
             group="epochs"
           />
         </Card>
-        {ranks.length > 0 && <RanksCard ranks={ranks} />}
         {memory.length > 0 && (
           <Card title="memory">
             <Plot
@@ -111,6 +110,7 @@ export function CostView({ detail, events }: LoadedRun) {
             />
           </Card>
         )}
+        {ranks.length > 0 && <RanksCard ranks={ranks} />}
       </div>
     </>
   );
