@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { ConfigError, EngineError, GroupError } from '../base/errors.ts';
 import { operator } from './call.ts';
+import { native } from './native.ts';
 import { fromArray, keepForever, type Tensor } from './tensor.ts';
 
 /** Where a process stands in its group, and where the group meets. */
@@ -169,10 +170,15 @@ function exchangeOf(id: number): Exchange {
   };
 }
 
+/** @throws EngineError where this build has no process groups. */
+export function requireProcessGroups(): void {
+  groupOperator('join');
+}
+
 /** Whether this build has process groups. */
 export function hasProcessGroups(): boolean {
   try {
-    groupOperator('join');
+    requireProcessGroups();
     return true;
   } catch {
     return false;
@@ -180,6 +186,8 @@ export function hasProcessGroups(): boolean {
 }
 
 function groupOperator(name: string): ReturnType<typeof operator>['plain'] {
+  // An addon that does not load says so itself.
+  native();
   try {
     return operator(`espalier::group_${name}`).plain;
   } catch (error) {
