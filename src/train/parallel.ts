@@ -23,8 +23,8 @@ export interface Parallel {
   /** The sum of a number over all ranks. */
   total(value: number): number;
   largest(value: number): number;
-  /** Makes gradients, or other tensors, their means over all ranks, in place; the same ones are null everywhere. */
-  average(tensors: readonly (Tensor | null)[]): void;
+  /** Makes tensors their means over all ranks, in place. */
+  average(tensors: readonly Tensor[]): void;
   /**
    * Of several processes: takes the gradients of a loss as means over all ranks, exchanged while the rest is still computed. `before` is added to this
    * rank's own, and may be changed.
@@ -165,12 +165,7 @@ export function createParallel(group: Group): Parallel {
     localSize,
     total: (value) => number('sum', value),
     largest: (value) => number('maximum', value),
-    average: (tensors) =>
-      exchange(
-        'sum',
-        tensors.filter((tensor): tensor is Tensor => tensor !== null),
-        (flat) => op.scale(flat, 1 / size),
-      ),
+    average: (tensors) => exchange('sum', tensors, (flat) => op.scale(flat, 1 / size)),
     meanGradients: (before) => (loss, tensors) => {
       // Autograd comes to the tensors that were used last first.
       const backwards = [...tensors].reverse();

@@ -73,6 +73,18 @@ describe.skipIf(!hasGroups).each(['search', 'train'])('the %s', (what) => {
   );
 });
 
+describe.skipIf(!hasGroups)('the search of two ranks', () => {
+  it(
+    'of the second order is that of one process',
+    async () => {
+      const words = ['search', '3', 'synchronised', '{"secondOrder":true}'];
+      const [one] = await outcomes(1, words);
+      expectSame(one, await outcomes(2, words));
+    },
+    TIMEOUT,
+  );
+});
+
 describe.skipIf(!hasGroups)('the training of two ranks', () => {
   it(
     'that accumulate is that of one process that takes each batch at once, where norms do not see the parts',

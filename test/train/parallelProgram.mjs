@@ -1,6 +1,6 @@
 /**
  * @file A small search or training, by one process or by several with a part of each batch: prints what became of it as JSON. The arguments are
- * `search` or `train`, the samples a batch, `synchronised` or `apart` for the norms, and as JSON other settings of the training.
+ * `search` or `train`, the samples a batch, `synchronised` or `apart` for the norms, and as JSON other settings of the loop.
  */
 import { createRandom } from '../../dist/base/random.js';
 import { STANDARD_AUGMENTATION } from '../../dist/data/augment.js';
@@ -34,7 +34,14 @@ const originOf = (parallel) => ({
 
 const programs = {
   async search(parallel) {
-    const settings = { ...common, epochs: 3, warmupEpochs: 1, evaluateSamples: 3, splitFraction: 0.5 };
+    const settings = {
+      ...common,
+      epochs: 3,
+      warmupEpochs: 1,
+      evaluateSamples: 3,
+      splitFraction: 0.5,
+      ...JSON.parse(others),
+    };
     const method = METHODS['auto-deeplab']({
       ...{ layers: 2, filters: 2, blocks: 1, atrous: 'dense', cellWeights: 'perNode', betaNormalisation: 'outgoing' },
       fused: false,
