@@ -67,9 +67,9 @@ function addGradients(
   const tensors = trained.map(({ tensor }) => tensor);
   let result = 0;
   let slopes: (Tensor | null)[] = tensors.map(() => null);
-  losses.forEach((differentiate, i) => {
+  for (const differentiate of losses) {
     // Exchanged once, with the last loss: its gradients then are those of all losses and ranks.
-    const mean = i === losses.length - 1 ? parallel.meanGradients?.(slopes) : undefined;
+    const mean = differentiate === losses[losses.length - 1] ? parallel.meanGradients?.(slopes) : undefined;
     slopes = scope(() => {
       const { value, slopes: own } = differentiate(tensors, mean);
       // Of all: a loss that is no number on one rank is none anywhere.
@@ -81,7 +81,7 @@ function addGradients(
         return slope && before ? addInto(before, slope) : (before ?? slope);
       });
     });
-  });
+  }
   return { result, slopes };
 }
 

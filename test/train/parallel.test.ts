@@ -77,7 +77,7 @@ describe.skipIf(!hasGroups)('the search of two ranks', () => {
   it(
     'of the second order is that of one process',
     async () => {
-      const words = ['search', '3', 'synchronised', '{"secondOrder":true}'];
+      const words = ['search', '3', 'synchronised', '{"secondOrder":true,"epochs":2}'];
       const [one] = await outcomes(1, words);
       expectSame(one, await outcomes(2, words));
     },
