@@ -79,6 +79,7 @@ async function measureSearch(parallel, syncNorms) {
   const each = (key) => (last[key] - first[key]) / (marks.length - 1);
   return {
     ...{ clock: each('clock'), processor: each('processor'), exchange: each('seconds'), bytes: each('bytes') },
+    ...{ underWay: each('underWay'), hidden: each('hidden') },
     weights: search.network.weights.count(),
   };
 }
@@ -179,9 +180,9 @@ async function measure() {
   );
   for (const norms of ['apart', 'synchronised'])
     for (const size of [1, 2]) {
-      const { clock, processor, exchange, bytes, weights } = await asRanks(size, norms);
+      const { clock, processor, exchange, underWay, hidden, bytes, weights } = await asRanks(size, norms);
       console.log(
-        `measured: ${size} ranks, norms ${norms}: ${((2 * BATCH) / clock).toFixed(2)} samples/s, ${clock.toFixed(3)} s a step, processor ${processor.toFixed(3)} s a rank, in exchanges ${((100 * exchange) / clock).toFixed(0)} %, ${(bytes / 1e6).toFixed(3)} MB; ${weights} weights`,
+        `measured: ${size} ranks, norms ${norms}: ${((2 * BATCH) / clock).toFixed(2)} samples/s, ${clock.toFixed(3)} s a step, processor ${processor.toFixed(3)} s a rank, in exchanges ${((100 * exchange) / clock).toFixed(0)} %, gradients under way ${underWay.toFixed(3)} s, hidden ${hidden.toFixed(3)} s, ${(bytes / 1e6).toFixed(3)} MB; ${weights} weights`,
       );
     }
 }

@@ -4,7 +4,8 @@
 /// connection of its own that tells the store once an interval that its process lives. Rank 0 judges who fell silent and writes a verdict that
 /// all read, so that every rank ends soon, and knows why, when one of them is gone. A broken group is never taken down: its threads may hang.
 /// One file although it is long: it is built, or left out, as one, where libtorch has process groups or has none.
-#include <ATen/ATen.h>
+#include "group.h"
+
 #include <netdb.h>
 #include <sys/socket.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -33,7 +34,6 @@ namespace espalier::group {
 namespace {
 
 using at::Tensor;
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 /// Where the processes meet, and how long they wait for each other.
@@ -107,12 +107,15 @@ struct Exchange {
   std::vector<Tensor> inputs;
   std::vector<std::vector<Tensor>> outputs;
   const Clock::time_point began = Clock::now();
+  Clock::time_point ended;
 };
 
 struct Group {
   Meeting meeting;
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  /// For sums that are begun in the middle of others, with connections and an order of their own.
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> aside;
   /// Exchanges that this process has begun: who is behind has begun fewer.
   std::atomic<int64_t> begun{0};
   std::map<int64_t, std::shared_ptr<Exchange>> exchanges;
@@ -262,6 +265,8 @@ Group* meet(const Meeting& meeting) {
   options->devices.push_back(interface ? c10d::ProcessGroupGloo::createDeviceForInterface(interface)
                                        : c10d::ProcessGroupGloo::createDeviceForHostname(ownAddress(meeting)));
   group->gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(group->store, meeting.rank, meeting.size, options);
+  const auto aside = c10::make_intrusive<c10d::PrefixStore>("aside", group->store);
+  group->aside = c10::make_intrusive<c10d::ProcessGroupGloo>(aside, meeting.rank, meeting.size, options);
   Group* made = group.release();
   made->lastContact = Clock::now();
   made->watcher = std::thread([made, own = openStore(meeting, false)] { watch(*made, own); });
@@ -340,7 +345,7 @@ Group& joined() {
   return *current;
 }
 
-std::shared_ptr<Exchange> start(Group& group, const std::string& kind, const std::vector<Tensor>& tensors, int64_t root) {
+std::shared_ptr<Exchange> start(Group& group, c10d::ProcessGroupGloo& gloo, const std::string& kind, const std::vector<Tensor>& tensors, int64_t root) {
   group.check();
   auto exchange = std::make_shared<Exchange>();
   exchange->inputs = tensors;
@@ -348,7 +353,6 @@ std::shared_ptr<Exchange> start(Group& group, const std::string& kind, const std
     TORCH_CHECK(tensor.device().is_cpu() && tensor.is_contiguous(), "group: expected contiguous tensors on the CPU, came ", tensor.toString());
   }
   c10::intrusive_ptr<c10d::Work> work;
-  c10d::ProcessGroupGloo& gloo = *group.gloo;
   if (kind == "sum" || kind == "max") {
     c10d::AllreduceOptions options;
     options.reduceOp = kind == "sum" ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
@@ -371,6 +375,7 @@ std::shared_ptr<Exchange> start(Group& group, const std::string& kind, const std
   work->getFuture()->addCallback([exchange](c10::ivalue::Future& future) {
     std::lock_guard<std::mutex> lock(exchange->mutex);
     exchange->done = true;
+    exchange->ended = Clock::now();
     if (future.hasError()) exchange->error = future.tryRetrieveErrorMessage();
     exchange->changed.notify_all();
   });
@@ -402,7 +407,7 @@ Tensor summed(const Tensor& x) {
   Tensor result = x.cpu().contiguous();
   if (result.data_ptr() == x.data_ptr()) result = result.clone();
   Group& group = joined();
-  finish(group, *start(group, "sum", {result}, 0));
+  finish(group, *start(group, *group.gloo, "sum", {result}, 0));
   return result.to(x.device());
 }
 
@@ -469,7 +474,7 @@ int64_t groupBegin(c10::string_view kind, at::TensorList tensors, int64_t root) 
   return told([&] {
     at::NoGradGuard noGrad;
     Group& group = joined();
-    auto exchange = start(group, std::string(kind), tensors.vec(), root);
+    auto exchange = start(group, *group.gloo, std::string(kind), tensors.vec(), root);
     const int64_t id = group.begun;
     group.exchanges.emplace(id, std::move(exchange));
     return id;
@@ -553,6 +558,19 @@ void groupLeave(c10::string_view reason) {
 }
 
 }  // namespace
+
+std::function<Interval()> beginSum(const Tensor& tensor) {
+  return told([&]() -> std::function<Interval()> {
+    Group& group = joined();
+    const auto exchange = start(group, *group.aside, "sum", {tensor}, 0);
+    return [&group, exchange] {
+      told([&] { finish(group, *exchange); });
+      return Interval{exchange->began, exchange->ended};
+    };
+  });
+}
+
+int groupSize() { return joined().meeting.size; }
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def("group_join(str host, int port, int rank, int size, bool serves, str prefix, float patience, float silence) -> ()", groupJoin);

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { ConfigError, GroupError } from '../base/errors.ts';
+import { requireProcessGroups } from '../engine/group.ts';
 import { type Command, readSettings } from './command.ts';
 import { kubernetesManifest, slurmScript } from './manifests.ts';
 
@@ -77,6 +78,8 @@ export const launchCommand: Command = {
       return;
     }
     if (trials > 1) throw new ConfigError('trials: a scheduler runs them', 'add print=slurm or print=kubernetes');
+    // Said once here, and not by every rank.
+    requireProcessGroups();
     const { port = await freePort() } = config;
     await runTogether(positionals, { processes, port, graceSeconds });
   },

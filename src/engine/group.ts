@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { ConfigError, EngineError, GroupError } from '../base/errors.ts';
 import { operator } from './call.ts';
+import { native } from './native.ts';
 import { fromArray, keepForever, type Tensor } from './tensor.ts';
 
 /** Where a process stands in its group, and where the group meets. */
@@ -40,6 +41,16 @@ export interface Exchange {
   done(): Promise<void>;
 }
 
+/** Seconds of the exchange of gradients. */
+export interface GradientCost {
+  /** In which this process did nothing else. */
+  readonly spent: number;
+  /** In which some exchange was under way. */
+  readonly underWay: number;
+  /** Of these, those before the backward pass had ended. */
+  readonly hidden: number;
+}
+
 /** The group that this process is in. Tensors are contiguous and on the CPU. */
 export interface Group {
   readonly place: GroupPlace;
@@ -55,6 +66,19 @@ export interface Group {
   barrier(): Exchange;
   /** The sum over all ranks as a new tensor of any layout; differentiable, and blocking in both directions. */
   summed(tensor: Tensor): Tensor;
+  /**
+   * The gradients of `loss` with respect to `inputs`, added to what `before` has of them, as means over all ranks; null where the loss does not depend on
+   * an input. Inputs are exchanged in packs of so many, in their order, each as soon as it is there: those that are reached first should come first.
+   * The same inputs are null on every rank.
+   */
+  meanGradients(
+    loss: Tensor,
+    inputs: readonly Tensor[],
+    before: readonly (Tensor | null)[],
+    packs: readonly number[],
+  ): (Tensor | null)[];
+  /** What `meanGradients` cost so far. */
+  gradientCost(): GradientCost;
   /** Leaves; with a reason the other ranks end with it as well. Without one, rank 0 waits until all have left. */
   leave(reason?: string): void;
 }
@@ -114,6 +138,12 @@ export function joinGroup(
     },
     barrier: () => begin('barrier', []),
     summed: (tensor) => told(() => operator('espalier::group_sum').one(tensor)),
+    meanGradients: (loss, inputs, before, packs) =>
+      told(() => operator('espalier::group_gradients').many(loss, inputs, before, packs)),
+    gradientCost() {
+      const [spent, underWay, hidden] = operator('espalier::group_figures').one().numbers();
+      return { spent, underWay, hidden };
+    },
     leave: (reason = '') => void groupOperator('leave')(reason),
   };
 }
@@ -140,10 +170,15 @@ function exchangeOf(id: number): Exchange {
   };
 }
 
+/** @throws EngineError where this build has no process groups. */
+export function requireProcessGroups(): void {
+  groupOperator('join');
+}
+
 /** Whether this build has process groups. */
 export function hasProcessGroups(): boolean {
   try {
-    groupOperator('join');
+    requireProcessGroups();
     return true;
   } catch {
     return false;
@@ -151,6 +186,8 @@ export function hasProcessGroups(): boolean {
 }
 
 function groupOperator(name: string): ReturnType<typeof operator>['plain'] {
+  // An addon that does not load says so itself.
+  native();
   try {
     return operator(`espalier::group_${name}`).plain;
   } catch (error) {

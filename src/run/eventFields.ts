@@ -10,6 +10,7 @@ type Kind =
   | 'number or null'
   | 'group'
   | 'group of numbers or null'
+  | 'numbers'
   | 'numbers or nothing'
   | 'numbers or null';
 type EventOf<Type extends RunEventBody['type']> = Extract<RunEventBody, { type: Type }>;
@@ -32,6 +33,7 @@ const FIELDS: {
   warning: { message: 'text' },
   note: { message: 'text' },
   memory: { epoch: 'number', residentBytes: 'number', peakBytes: 'number' },
+  ranks: { epoch: 'number', computedSeconds: 'numbers', exchangedSeconds: 'numbers', hiddenSeconds: 'numbers' },
   checkpoint: { path: 'text' },
   end: { status: 'text', message: 'text' },
 };
@@ -40,11 +42,13 @@ const isNumber = (value: unknown): boolean => typeof value === 'number';
 const isNumberOrNull = (value: unknown): boolean => value === null || isNumber(value);
 const isGroup = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+const isNumbers = (value: unknown): boolean => Array.isArray(value) && value.every(isNumber);
 const TESTS: Record<Kind, (value: unknown) => boolean> = {
   text: (value) => typeof value === 'string',
   number: isNumber,
   'number or null': isNumberOrNull,
-  'numbers or nothing': (value) => value === undefined || (Array.isArray(value) && value.every(isNumber)),
+  numbers: isNumbers,
+  'numbers or nothing': (value) => value === undefined || isNumbers(value),
   'numbers or null': (value) => Array.isArray(value) && value.every(isNumberOrNull),
   group: isGroup,
   'group of numbers or null': (value) => isGroup(value) && Object.values(value).every(isNumberOrNull),

@@ -74,6 +74,16 @@ export type RunEventBody =
     }
   /** Bytes of the process: resident now, and the most so far. */
   | { readonly type: 'memory'; readonly epoch: number; readonly residentBytes: number; readonly peakBytes: number }
+  /** Of several processes, in the order of their ranks: seconds of the epoch. */
+  | {
+      readonly type: 'ranks';
+      readonly epoch: number;
+      readonly computedSeconds: readonly number[];
+      /** In exchanges, waiting for the others included. */
+      readonly exchangedSeconds: readonly number[];
+      /** Of the computed ones, those in which gradients were exchanged meanwhile. */
+      readonly hiddenSeconds: readonly number[];
+    }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'note'; readonly message: string }
   | { readonly type: 'checkpoint'; readonly path: string; readonly epoch?: number }

@@ -28,6 +28,13 @@ export function scalarsOf(event: RunEvent): Scalars | undefined {
       const { residentBytes, peakBytes } = event;
       return { step: event.epoch + 1, values: finite('memory', { residentBytes, peakBytes }) };
     }
+    case 'ranks': {
+      const { computedSeconds, exchangedSeconds } = event;
+      const byRank = (values: readonly number[]) =>
+        Object.fromEntries(values.map((seconds, rank) => [`rank ${rank}`, seconds]));
+      const computed = finite('computedSeconds', byRank(computedSeconds));
+      return { step: event.epoch + 1, values: [...computed, ...finite('exchangedSeconds', byRank(exchangedSeconds))] };
+    }
     default:
       return undefined;
   }

@@ -86,6 +86,7 @@ export function gather(facts: RunFacts, event: RunEvent): void {
       facts.end = { status: event.status, message: event.message };
       break;
     case 'note':
+    case 'ranks':
     case 'architecture':
     case 'checkpoint':
       break;

@@ -38,7 +38,6 @@ export function descendAlong(
   return withFrozen(frozen, () =>
     scope(() => {
       const { result, slopes } = addGradients(losses, trained, parallel);
-      if (Number.isFinite(result)) parallel.average(slopes);
       return applyGradients({ optimiser, clip }, learningRate, result, slopes);
     }),
   );
@@ -59,7 +58,7 @@ export function applyGradients(
   return result;
 }
 
-/** The sum of the losses and its gradients, which are incomplete where the sum is not finite. */
+/** The sum of the losses and its gradients, as means over all processes; the gradients are incomplete where the sum is not finite. */
 function addGradients(
   losses: readonly Differentiate[],
   trained: readonly Parameter[],
@@ -69,11 +68,14 @@ function addGradients(
   let result = 0;
   let slopes: (Tensor | null)[] = tensors.map(() => null);
   for (const differentiate of losses) {
+    // Exchanged once, with the last loss: its gradients then are those of all losses and ranks.
+    const mean = differentiate === losses[losses.length - 1] ? parallel.meanGradients?.(slopes) : undefined;
     slopes = scope(() => {
-      const { value, slopes: own } = differentiate(tensors);
+      const { value, slopes: own } = differentiate(tensors, mean);
       // Of all: a loss that is no number on one rank is none anywhere.
       result += parallel.total(value.item()) / parallel.size;
       if (!Number.isFinite(result)) return slopes;
+      if (mean) return [...own];
       return own.map((slope, i) => {
         const before = slopes[i];
         return slope && before ? addInto(before, slope) : (before ?? slope);

@@ -11,6 +11,7 @@ import { type Exchange, type Group, gatherBytes, joinGroup, placeInGroup } from 
 import * as op from '../engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../engine/tensor.ts';
 import type { Origin, ParameterSet, SumOverRanks } from '../nn/parameters.ts';
+import type { GradientsOf } from './replay.ts';
 
 /** Where this process stands, and what it does with the others. All ranks ask the same in the same order. */
 export interface Parallel {
@@ -22,8 +23,13 @@ export interface Parallel {
   /** The sum of a number over all ranks. */
   total(value: number): number;
   largest(value: number): number;
-  /** Makes gradients, or other tensors, their means over all ranks, in place; the same ones are null everywhere. */
-  average(tensors: readonly (Tensor | null)[]): void;
+  /** Makes tensors their means over all ranks, in place. */
+  average(tensors: readonly Tensor[]): void;
+  /**
+   * Of several processes: takes the gradients of a loss as means over all ranks, exchanged while the rest is still computed. `before` is added to this
+   * rank's own, and may be changed.
+   */
+  readonly meanGradients?: (before: readonly (Tensor | null)[]) => GradientsOf;
   /** Makes tensors those of rank 0, in place. */
   copyFromFirst(tensors: readonly Tensor[]): void;
   /** A value of each rank, in the order of ranks; anything that can be cloned. */
@@ -33,7 +39,17 @@ export interface Parallel {
   /** Computes without the others: norms take the statistics of what they are given here. */
   apart<T>(work: () => T): T;
   /** What it cost so far. */
-  cost(): { readonly seconds: number; readonly bytes: number };
+  cost(): ExchangeCost;
+}
+
+/** What the exchanges of a process cost. */
+export interface ExchangeCost {
+  /** In which it did nothing else: it waited for the others, too. */
+  readonly seconds: number;
+  readonly bytes: number;
+  /** Seconds in which gradients were under way, and those of them in which it still computed. */
+  readonly underWay: number;
+  readonly hidden: number;
 }
 
 /** A process that trains by itself. */
@@ -48,7 +64,7 @@ export const ALONE: Parallel = {
   copyFromFirst: () => undefined,
   gather: async (value) => [value],
   apart: (work) => work(),
-  cost: () => ({ seconds: 0, bytes: 0 }),
+  cost: () => ({ seconds: 0, bytes: 0, underWay: 0, hidden: 0 }),
 };
 
 /** The part of each batch that a process makes. */
@@ -95,6 +111,10 @@ export async function inGroup<T>(
 
 /** Bytes that are exchanged at once: large enough to fill a connection, small enough that the next is packed meanwhile. */
 const BUCKET_BYTES = 8 << 20;
+
+/** Bytes of gradients that are exchanged at once: also of a small network some are on their way while the others are computed. */
+const gradientBucketBytes = (tensors: readonly Tensor[]): number =>
+  Math.min(BUCKET_BYTES, Math.max(64 << 10, tensors.reduce((sum, { bytes }) => sum + bytes, 0) / 8));
 
 /** What the loops ask, answered by a group. */
 export function createParallel(group: Group): Parallel {
@@ -145,12 +165,15 @@ export function createParallel(group: Group): Parallel {
     localSize,
     total: (value) => number('sum', value),
     largest: (value) => number('maximum', value),
-    average: (tensors) =>
-      exchange(
-        'sum',
-        tensors.filter((tensor): tensor is Tensor => tensor !== null),
-        (flat) => op.scale(flat, 1 / size),
-      ),
+    average: (tensors) => exchange('sum', tensors, (flat) => op.scale(flat, 1 / size)),
+    meanGradients: (before) => (loss, tensors) => {
+      // Autograd comes to the tensors that were used last first.
+      const backwards = [...tensors].reverse();
+      const packs = bucketsOf(backwards, gradientBucketBytes(tensors)).map(({ length }) => length);
+      const means = group.meanGradients(loss, backwards, [...before].reverse(), packs).reverse();
+      for (const mean of means) bytes += mean?.bytes ?? 0;
+      return means;
+    },
     copyFromFirst: (tensors) => exchange('broadcast', tensors, (flat) => flat),
     gather: async <T>(value: T) => (await gatherBytes(group, serialize(value))).map((part) => deserialize(part) as T),
     sumOverRanks: (x) => {
@@ -166,7 +189,10 @@ export function createParallel(group: Group): Parallel {
         together = true;
       }
     },
-    cost: () => ({ seconds, bytes }),
+    cost() {
+      const { spent, underWay, hidden } = group.gradientCost();
+      return { seconds: seconds + spent, bytes, underWay, hidden };
+    },
   };
 }
 

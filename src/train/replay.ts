@@ -18,15 +18,18 @@ export type Differentiated = {
   readonly slopes: readonly (Tensor | null)[];
 };
 
-/** Computes a loss and its gradients with respect to `tensors`, inside the scope that is open. */
-export type Differentiate = (tensors: readonly Tensor[]) => Differentiated;
+/** How the gradients of a loss are taken. */
+export type GradientsOf = (loss: Tensor, tensors: readonly Tensor[]) => readonly (Tensor | null)[];
+
+/** Computes a loss and its gradients with respect to `tensors`, inside the scope that is open. What is recorded takes its gradients its own way. */
+export type Differentiate = (tensors: readonly Tensor[], gradientsOf?: GradientsOf) => Differentiated;
 
 /** Computes the loss, and its gradients, anew. */
 export const computed =
   (loss: () => Tensor): Differentiate =>
-  (tensors) => {
+  (tensors, gradientsOf = (value) => gradients([value], tensors)) => {
     const value = loss();
-    return { value, slopes: gradients([value], tensors) };
+    return { value, slopes: gradientsOf(value, tensors) };
   };
 
 /** Steps that are computed before one is recorded: libraries choose their algorithms and take their memory in these. */

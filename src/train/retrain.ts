@@ -21,6 +21,7 @@ import { evaluate, mainScore, type Scores } from './evaluate.ts';
 import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
 import { ALONE, buffersOf, type Parallel, partOf } from './parallel.ts';
+import { type RankSeconds, startRankClock } from './rankClock.ts';
 import { createReplay } from './replay.ts';
 import { stopPoint } from './stop.ts';
 
@@ -106,6 +107,8 @@ export interface TrainEpoch {
   readonly scores: Scores | null;
   /** Whether its main score is the best so far. */
   readonly best: boolean;
+  /** Where the seconds of each process went; null for a single one. */
+  readonly ranks: readonly RankSeconds[] | null;
 }
 
 /** Is told what happens; may store the training whenever it is told. */
@@ -131,8 +134,8 @@ export function trainingLosses(
   progress: number,
 ): (() => Tensor)[] {
   const { accumulate, ignore, parallel = ALONE } = plan;
-  const parts = splitBatch(batch, accumulate);
-  // Of several processes each has the share of a mean over them.
+  // Of several processes all compute as many parts, also those with fewer samples; each has the share of a mean over them.
+  const parts = splitBatch(batch, accumulate > 1 ? -parallel.largest(-Math.min(accumulate, batch.batch)) : 1);
   const all = Math.max(1, parallel.total(countPixels(batch.labels, ignore))) / parallel.size;
   return parts.map((part) => () => {
     const inputs = toTensors(part, device);
@@ -195,6 +198,7 @@ export async function runTraining(
       ? createReplay(device, (inputs) => lossOf(training, inputs, settings, loss, 0), recorder.note)
       : null;
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
+  const rankClock = startRankClock(parallel);
   const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
   try {
     // A checkpoint of the last step leaves an epoch that is yet to be evaluated.
@@ -240,7 +244,8 @@ export async function runTraining(
       const best = scores !== null && !(mainScore(scores).value <= progress.best);
       if (best) progress.best = mainScore(scores).value;
       const { learningRate } = current;
-      await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best }, progress);
+      const ranks = await rankClock();
+      await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best, ranks }, progress);
       if (job.stop?.()) break;
     }
   } finally {

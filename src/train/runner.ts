@@ -13,6 +13,7 @@ import type { RunFolder } from '../run/folder.ts';
 import type { OpenRun } from '../run/openRun.ts';
 import { writeReport } from '../run/report.ts';
 import { ALONE, type Parallel } from './parallel.ts';
+import type { RankSeconds } from './rankClock.ts';
 
 /** Is told how a run goes on: a progress bar, or nobody. */
 export interface RunWatcher {
@@ -69,8 +70,26 @@ export function tellRanks(
 export function tellExchanges(parallel: Parallel, seconds: number, log: EventLog, watcher: RunWatcher): void {
   if (parallel.size === 1) return;
   const cost = parallel.cost();
-  const share = Math.round((100 * cost.seconds) / seconds);
-  tellNote(`${share} % of the time of rank 0 went into exchanges of ${formatBytes(cost.bytes)}`, log, watcher);
+  const percent = (part: number, whole: number) => `${Math.round((100 * part) / whole)} %`;
+  const hidden =
+    cost.underWay > 0 ? `; of that of gradients ${percent(cost.hidden, cost.underWay)} passed while it computed` : '';
+  tellNote(
+    `${percent(cost.seconds, seconds)} of the time of rank 0 went into exchanges of ${formatBytes(cost.bytes)}${hidden}`,
+    log,
+    watcher,
+  );
+}
+
+/** Writes down where the seconds of an epoch went, rank by rank; nothing of a single process. */
+export function logRanks(log: EventLog, epoch: number, ranks: readonly RankSeconds[] | null): void {
+  if (!ranks) return;
+  log.append({
+    type: 'ranks',
+    epoch,
+    computedSeconds: ranks.map(({ computed }) => computed),
+    exchangedSeconds: ranks.map(({ exchanged }) => exchanged),
+    hiddenSeconds: ranks.map(({ hidden }) => hidden),
+  });
 }
 
 /** Says what is worth knowing, once now and once for the log. */

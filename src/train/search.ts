@@ -15,6 +15,7 @@ import { checkLoss, mendStatistics } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
 import type { ArchitectureState } from './method.ts';
 import { ALONE, type Parallel, partOf } from './parallel.ts';
+import { type RankSeconds, startRankClock } from './rankClock.ts';
 import {
   replayedLosses,
   type Search,
@@ -67,6 +68,8 @@ export interface SearchEpoch extends ArchitectureState {
   readonly scores: Scores | null;
   /** Main score of the supernet minus that of the genotype on the same weights; null while the architecture is frozen. */
   readonly discretisationGap: number | null;
+  /** Where the seconds of each process went; null for a single one. */
+  readonly ranks: readonly RankSeconds[] | null;
 }
 
 /** Is told what happens; the run folder, the progress bar and tests are recorders. May store the search whenever it is told. */
@@ -118,6 +121,7 @@ export async function runSearch(
   const shared = { parallel, ignore: dataset.ignore };
   const replays =
     secondOrder || !canRecord(device) ? null : replayedLosses(search, device, loss, { parallel, note: recorder.note });
+  const rankClock = startRankClock(parallel);
   const check = (value: number, compared = true) => {
     if (!Number.isFinite(value)) mendStatistics(network.weights);
     checkLoss('the search', progress.health, value, compared);
@@ -179,6 +183,7 @@ export async function runSearch(
           learningRate: search.weights.rate(epochsAt(steps - 1) / epochs),
           snapshot,
           scores,
+          ranks: await rankClock(),
           discretisationGap: scores && discrete && mainScore(scores).value - mainScore(discrete).value,
         },
         progress,

@@ -27,6 +27,7 @@ import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
 import {
   endWithError,
   everyMinutes,
+  logRanks,
   prepareMachine,
   type RunWatcher,
   SILENT,
@@ -214,6 +215,7 @@ function createRecorder(job: {
       const metrics = metricsOf(event);
       log.append({ type: 'epoch', phase: 'search', epoch, metrics });
       log.append({ type: 'memory', epoch, ...memory() });
+      logRanks(log, epoch, event.ranks);
       log.append({ type: 'architecture', epoch, ...architectureOf(event) });
       results.append({ epoch, ...metrics, architecture: summariseGenotype(genotype) });
       writeGenotype(folder, genotype);

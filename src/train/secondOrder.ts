@@ -3,13 +3,14 @@
  * they have. The product of the Hessian with the slope of the weights is a finite difference, so no operator needs a second derivative.
  * @paper darts section 2.3
  */
-import { gradients, noGrad } from '../engine/autograd.ts';
+import { noGrad } from '../engine/autograd.ts';
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
 import { addScaled, jointNorm } from '../nn/optimisers.ts';
 import type { Parameter } from '../nn/parameters.ts';
 import { applyGradients, type Descent, withFrozen } from './descend.ts';
 import { ALONE, type Parallel } from './parallel.ts';
+import { computed } from './replay.ts';
 
 /** What the unrolled objective is made of: `validation(w - rate * slope of training(w, a), a)`. */
 export interface Unrolled {
@@ -94,12 +95,10 @@ function slopesOf(
   parallel: Parallel,
 ): { value: number; slopes: (Tensor | null)[] } {
   return scope(() => {
-    const output = loss();
-    const slopes = gradients(
-      [output],
+    const { value, slopes } = computed(loss)(
       parameters.map(({ tensor }) => tensor),
+      parallel.meanGradients?.(parameters.map(() => null)),
     );
-    parallel.average(slopes);
-    return { value: parallel.total(output.item()) / parallel.size, slopes };
+    return { value: parallel.total(value.item()) / parallel.size, slopes: [...slopes] };
   });
 }

@@ -45,6 +45,7 @@ import { runTraining, startOfTraining, type Training, type TrainRecorder, type T
 import {
   endWithError,
   everyMinutes,
+  logRanks,
   prepareMachine,
   type RunWatcher,
   SILENT,
@@ -302,7 +303,7 @@ function createRecorder(job: {
       log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate, share });
       if (isSound(progress.health)) clock.ask();
     },
-    epoch({ epoch, loss, learningRate, scores, best }) {
+    epoch({ epoch, loss, learningRate, scores, best, ranks }) {
       const volumes = scores?.volumes?.summary;
       const metrics = {
         loss,
@@ -313,6 +314,7 @@ function createRecorder(job: {
       };
       log.append({ type: 'epoch', phase: 'train', epoch, metrics });
       log.append({ type: 'memory', epoch, ...memory() });
+      logRanks(log, epoch, ranks);
       results.append({ epoch, ...metrics });
       if (scores) {
         const { miou, pixelAccuracy, meanAccuracy, iou } = scores;

@@ -49,7 +49,16 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
     expect(events('search', 'two').at(-1)).toMatchObject({ type: 'end', status: 'done' });
     const notes = events('search', 'two').flatMap((event) => (event.type === 'note' ? [event.message] : []));
     expect(notes).toContainEqual(expect.stringContaining('2 processes share each batch'));
-    expect(notes).toContainEqual(expect.stringMatching(/\d+ % of the time of rank 0 went into exchanges of/));
+    expect(notes).toContainEqual(
+      expect.stringMatching(/\d+ % of the time of rank 0 went into exchanges of .*; of that of gradients \d+ % passed/),
+    );
+    const ranks = events('search', 'two').flatMap((event) => (event.type === 'ranks' ? [event] : []));
+    expect(ranks.map(({ epoch }) => epoch)).toEqual([0, 1]);
+    for (const { computedSeconds, exchangedSeconds, hiddenSeconds } of ranks)
+      for (const seconds of [computedSeconds, exchangedSeconds, hiddenSeconds]) {
+        expect(seconds).toHaveLength(2);
+        for (const each of seconds) expect(each).toBeGreaterThan(0);
+      }
   });
 
   it('trains and scores in two processes', async () => {

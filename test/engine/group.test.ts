@@ -44,8 +44,15 @@ describe.skipIf(!hasGroups)('a group', () => {
       const ranks = ends.map((_, rank) => rank);
       const sum = (of: (rank: number) => number) => ranks.reduce((total, rank) => total + of(rank), 0);
       const texts = ranks.map((rank) => 'ä'.repeat(rank));
+      const mean = (of: (rank: number) => number) => sum(of) / size;
       ends.forEach(({ out }, rank) => {
         expect(told(out)).toEqual({
+          means: [
+            [3, 4].map((factor, i) => mean((r) => factor * (r + 1) + (i === 0 ? 10 * r : 20))),
+            null,
+            [1, 2].map((used) => mean((r) => used * (r + 1))),
+          ],
+          left: null,
           summed: [sum((r) => r + 1), 10 * size],
           largest: [size - 1, 0],
           shared: [size + 4],

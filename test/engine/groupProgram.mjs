@@ -29,7 +29,12 @@ const programs = {
     const x = requireGradient(own(rank + 1));
     const total = group.summed(op.multiply(x, x));
     backward(op.sum(op.multiply(total, own(rank + 2))));
+    const [used, factor, unused] = [own(1, 2), own(3, 4), own(5)].map((tensor) => requireGradient(tensor));
+    const loss = op.scale(op.sum(op.multiply(used, factor)), rank + 1);
+    const means = group.meanGradients(loss, [used, unused, factor], [own(10 * rank, 20), null, null], [1, 2]);
     say({
+      means: means.map((mean) => mean?.numbers() ?? null),
+      left: gradientOf(used),
       summed: summed.numbers(),
       largest: largest.numbers(),
       shared: shared.numbers(),

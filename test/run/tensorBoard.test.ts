@@ -134,6 +134,7 @@ describe('event files', () => {
       epoch(1, null),
       { type: 'evaluation', ...evaluation },
       { type: 'memory', epoch: 1, residentBytes: 1024, peakBytes: 2048 },
+      { type: 'ranks', epoch: 1, computedSeconds: [4, 5], exchangedSeconds: [1.5, 0.5], hiddenSeconds: [0, 0] },
     ]);
     const [version, ...events] = readFile(filesOf(folder)[0]);
     expect(version.fileVersion).toBe('brain.Event:2');
@@ -146,6 +147,13 @@ describe('event files', () => {
       [2, { 'train/miou': 0.25 }],
       [2, { 'val/miou': 0.5, 'val/pixelAccuracy': 0.75, 'iou/road': 0.25 }],
       [2, { 'memory/residentBytes': 1024, 'memory/peakBytes': 2048 }],
+      [
+        2,
+        {
+          ...{ 'computedSeconds/rank 0': 4, 'computedSeconds/rank 1': 5 },
+          ...{ 'exchangedSeconds/rank 0': 1.5, 'exchangedSeconds/rank 1': 0.5 },
+        },
+      ],
     ]);
     const written = readEvents(folder.events).filter(({ type }) => type === 'epoch');
     expect(events.slice(0, 2).map(({ wallTime }) => wallTime)).toEqual(

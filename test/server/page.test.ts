@@ -126,6 +126,22 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
     await page.getByText('1 of 5').waitFor();
   });
 
+  it('tells of several processes who computes, and whom the others wait for', async () => {
+    await open('#/train/orchard/cost');
+    await page.getByText('of the time of 4 ranks').waitFor();
+    expect(await page.locator('.tiles').textContent()).toContain('in exchanges27 %');
+    const rows = page.locator('table[aria-label=ranks] tbody tr');
+    expect(await rows.allTextContents()).toEqual([
+      ...['021 s10 s2.4 s33 %', '120 s11 s2.4 s35 %', '230 s1.6 s2.0 s5 %', '320 s11 s2.4 s36 %'],
+    ]);
+    await page.getByText('The others wait for rank 2.').waitFor();
+    await page.locator('table[aria-label=ranks]').getByRole('button', { name: 'computed' }).click();
+    expect(await rows.first().locator('td').first().textContent()).toBe('2');
+    await open('#/search/garden/cost');
+    expect(await page.locator('table[aria-label=ranks]').count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
   it('shows edges of DiNTS as thick as they are probable', async () => {
     await open('#/search/volumes/trellis');
     expect(await page.locator('.trellis line').count()).toBe(30);

@@ -32,7 +32,7 @@ const PICTURES: Readonly<Record<string, Picture>> = {
   volume: { place: '#/train/clinic/samples', theme: 'dark', height: 930 },
   solid: { place: '#/train/clinic/samples', in3D: true, width: 820, height: 880 },
   confusion: { place: '#/train/orchard/confusion', height: 900 },
-  cost: { place: '#/train/orchard/cost' },
+  cost: { place: '#/train/orchard/cost', height: 1000 },
   data: { place: '#/search/garden/data', theme: 'dark', height: 900 },
   phone: { place: '#/search/garden/trellis', width: 375, height: 740 },
 };

@@ -156,6 +156,14 @@ export async function recordTraining(root: string, recording: Recording): Promis
       metrics: { loss, learningRate: learningRate * (1 - epoch / epochs), miou },
     });
     append({ type: 'memory', epoch, residentBytes: 7e8, peakBytes: 8e8 + 1e7 * epoch });
+    // Four ranks, the third of which is slow.
+    append({
+      type: 'ranks',
+      epoch,
+      computedSeconds: [5.2, 5.1, 7.4, 5],
+      exchangedSeconds: [2.6, 2.7, 0.4, 2.8],
+      hiddenSeconds: [0.6, 0.6, 0.5, 0.6],
+    });
     const iou = names.map((_, c) => miou * (1 - 0.06 * c));
     append({
       type: 'evaluation',

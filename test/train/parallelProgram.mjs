@@ -1,6 +1,6 @@
 /**
  * @file A small search or training, by one process or by several with a part of each batch: prints what became of it as JSON. The arguments are
- * `search` or `train`, the samples a batch, and `synchronised` or `apart` for the norms.
+ * `search` or `train`, the samples a batch, `synchronised` or `apart` for the norms, and as JSON other settings of the loop.
  */
 import { createRandom } from '../../dist/base/random.js';
 import { STANDARD_AUGMENTATION } from '../../dist/data/augment.js';
@@ -18,7 +18,7 @@ import { shareSearch } from '../../dist/train/searchState.js';
 import { createSearch } from '../../dist/train/searchSteps.js';
 import { shareTraining } from '../../dist/train/trainState.js';
 
-const [what, batchText, norms] = process.argv.slice(2);
+const [what, batchText, norms, others = '{}'] = process.argv.slice(2);
 const batch = Number(batchText);
 const syncNorms = norms === 'synchronised';
 const dataset = createSceneSet({ width: 64, height: 48, train: 2 * batch, val: 3 });
@@ -34,7 +34,14 @@ const originOf = (parallel) => ({
 
 const programs = {
   async search(parallel) {
-    const settings = { ...common, epochs: 3, warmupEpochs: 1, evaluateSamples: 3, splitFraction: 0.5 };
+    const settings = {
+      ...common,
+      epochs: 3,
+      warmupEpochs: 1,
+      evaluateSamples: 3,
+      splitFraction: 0.5,
+      ...JSON.parse(others),
+    };
     const method = METHODS['auto-deeplab']({
       ...{ layers: 2, filters: 2, blocks: 1, atrous: 'dense', cellWeights: 'perNode', betaNormalisation: 'outgoing' },
       fused: false,
@@ -59,6 +66,7 @@ const programs = {
     const settings = {
       ...{ ...common, budget: { epochs: 2 }, learningRate: 0.02, power: 0.9, warmupSteps: 0, clip: 5, average: 0.9 },
       ...{ evaluateEvery: 1, accumulate: 1, precision: 'float32', frozenNorms: false },
+      ...JSON.parse(others),
     };
     const options = { inputs: 3, classes, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } };
     const architecture = randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2));

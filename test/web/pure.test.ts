@@ -9,6 +9,7 @@ import { createThinner } from '../../src/server/thinner.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { differencesOf, paretoFront } from '../../web/src/compare.ts';
 import { placeNodes } from '../../web/src/layout.ts';
+import { exchangedShare, ranksOf } from '../../web/src/ranks.ts';
 import { linesOf, paceOf, smoothed } from '../../web/src/series.ts';
 
 const stepAt = (seq: number, loss: number | null): RunEvent => ({
@@ -36,6 +37,34 @@ describe('the front of score against cost', () => {
         }
       }),
     );
+  });
+});
+
+describe('ranks', () => {
+  const epochOf = (epoch: number, computedSeconds: number[], exchangedSeconds: number[]): RunEvent => ({
+    ...{ type: 'ranks', seq: epoch, time: new Date(0).toISOString(), epoch },
+    ...{ computedSeconds, exchangedSeconds, hiddenSeconds: computedSeconds.map(() => 0.5) },
+  });
+
+  it('are summed over the epochs since their number last changed, and who is waited for is named', () => {
+    const events = [
+      epochOf(0, [9, 9], [1, 1]),
+      epochOf(1, [2, 4, 2], [2, 0, 2]),
+      stepAt(3, 1),
+      epochOf(2, [2, 3, 2], [1, 1, 2]),
+    ];
+    const rows = ranksOf(events);
+    expect(rows).toEqual([
+      { rank: 0, computed: 4, exchanged: 3, hidden: 1, straggles: false },
+      { rank: 1, computed: 7, exchanged: 1, hidden: 1, straggles: true },
+      { rank: 2, computed: 4, exchanged: 4, hidden: 1, straggles: false },
+    ]);
+    expect(exchangedShare(rows)).toBeCloseTo(8 / 23);
+    expect(exchangedShare(rows.slice(1, 2))).toBeCloseTo(1 / 8);
+  });
+
+  it('are none of a single process', () => {
+    expect(ranksOf([stepAt(1, 1)])).toEqual([]);
   });
 });
 

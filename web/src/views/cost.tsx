@@ -1,14 +1,49 @@
 /** @file What a run costs: time of its steps, memory, and when it will be done. */
-import { formatBytes, formatDuration } from '../format.ts';
+import { formatBytes, formatDuration, formatShare } from '../format.ts';
 import { Plot } from '../parts/plot.tsx';
 import { Card, Empty, Tiles } from '../parts/states.tsx';
+import { type Column, SortedTable } from '../parts/table.tsx';
+import { exchangedShare, type RankRow, ranksOf } from '../ranks.ts';
 import { paceOf } from '../series.ts';
 import { type LoadedRun, runs } from '../state.ts';
+
+const RANK_COLUMNS: readonly Column<RankRow>[] = [
+  { name: 'rank', key: ({ rank }) => rank, cell: ({ rank }) => rank },
+  { name: 'computed', key: ({ computed }) => computed, cell: ({ computed }) => formatDuration(computed) },
+  { name: 'exchanged', key: ({ exchanged }) => exchanged, cell: ({ exchanged }) => formatDuration(exchanged) },
+  { name: 'hidden', key: ({ hidden }) => hidden, cell: ({ hidden }) => formatDuration(hidden), isWide: true },
+  { name: 'in exchanges', key: (row) => exchangedShare([row]), cell: (row) => formatShare(exchangedShare([row]), 0) },
+  {
+    name: 'computing',
+    cell: (row) => (
+      <meter min={0} max={1} value={1 - exchangedShare([row])} aria-label={`share that rank ${row.rank} computes`} />
+    ),
+    isWide: true,
+  },
+];
+
+/** Who computes, and who waits in exchanges. */
+const RanksCard = ({ ranks }: { ranks: readonly RankRow[] }) => (
+  <Card title="ranks">
+    <SortedTable
+      columns={RANK_COLUMNS}
+      rows={ranks}
+      idOf={({ rank }) => String(rank)}
+      label="ranks"
+      sortedBy={{ name: 'rank', descending: false }}
+      rowClass={({ straggles }) => (straggles ? 'straggler' : '')}
+    />
+    {ranks.some(({ straggles }) => straggles) && (
+      <p>{`The others wait for rank ${ranks.flatMap(({ rank, straggles }) => (straggles ? [rank] : [])).join(', ')}.`}</p>
+    )}
+  </Card>
+);
 
 export function CostView({ detail, events }: LoadedRun) {
   const summary = runs.value?.get(detail.summary.id) ?? detail.summary;
   const { seconds, stepSeconds, secondsLeft, peakBytes, epochs, state } = summary;
   const pace = paceOf(events);
+  const ranks = ranksOf(events);
   const memory = events.flatMap((event) => (event.type === 'memory' ? [event] : []));
   if (pace.length === 0 && memory.length === 0)
     return (
@@ -26,6 +61,15 @@ export function CostView({ detail, events }: LoadedRun) {
             ['an epoch', epochs > 0 ? formatDuration(seconds / epochs) : '–', 'with its evaluation'],
             ['peak memory', peakBytes === undefined ? '–' : formatBytes(peakBytes), 'of the process'],
             ['so far', formatDuration(seconds)],
+            ...(ranks.length > 0
+              ? [
+                  ['in exchanges', formatShare(exchangedShare(ranks), 0), `of the time of ${ranks.length} ranks`] as [
+                    string,
+                    string,
+                    string,
+                  ],
+                ]
+              : []),
             ...(state === 'running'
               ? [
                   [
@@ -66,6 +110,7 @@ export function CostView({ detail, events }: LoadedRun) {
             />
           </Card>
         )}
+        {ranks.length > 0 && <RanksCard ranks={ranks} />}
       </div>
     </>
   );

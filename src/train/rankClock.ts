@@ -1,0 +1,35 @@
+/**
+ * @file Where the seconds of several processes go, epoch by epoch: who computes, and who waits for whom.
+ */
+import type { Parallel } from './parallel.ts';
+
+/** Seconds of a rank since it was last asked. */
+export interface RankSeconds {
+  readonly computed: number;
+  /** In exchanges, waiting for the others included. */
+  readonly exchanged: number;
+  /** Of the computed ones, those in which gradients were exchanged meanwhile. */
+  readonly hidden: number;
+}
+
+/** Asked once an epoch by all ranks, for the seconds of each in the order of ranks; null for a single process. */
+export type RankClock = () => Promise<readonly RankSeconds[] | null>;
+
+/** Starts now. */
+export function startRankClock(parallel: Parallel): RankClock {
+  const read = () => ({ clock: performance.now() / 1000, cost: parallel.cost() });
+  let before = read();
+  return async () => {
+    if (parallel.size === 1) return null;
+    const { clock, cost } = read();
+    const exchanged = cost.seconds - before.cost.seconds;
+    const all = await parallel.gather<RankSeconds>({
+      computed: Math.max(0, clock - before.clock - exchanged),
+      exchanged,
+      hidden: cost.hidden - before.cost.hidden,
+    });
+    // Waiting for the others to tell counts nowhere.
+    before = read();
+    return all;
+  };
+}
