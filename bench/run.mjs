@@ -92,6 +92,7 @@ const SECTIONS = {
       '12 layers, 129, separable': { crop: 129, atrous: 'separable' },
       '12 layers, 129, dense': { crop: 129, atrous: 'dense' },
       'DiNTS, 64': { method: 'dints', crop: 64, batch: 1, classes: 3 },
+      'DiNTS, 64, bfloat16': { method: 'dints', crop: 64, batch: 1, classes: 3, precision: 'bfloat16' },
       'DiNTS, 96': { method: 'dints', crop: 96, batch: 1, classes: 3 },
     }),
   'peer-129': beside('autodeeplab-129', settings.autodeeplab),
