@@ -1,6 +1,6 @@
 /**
  * @file Work for a CUDA device, recorded once and replayed as a whole: one call instead of thousands. What it reads is read anew at every replay, so
- * that the tensors it was recorded with take new values in place (`copyFrom`).
+ * that the tensors it was recorded with take new values in place (`copyInto`).
  */
 import { EngineError } from '../base/errors.ts';
 import { operator } from './call.ts';
