@@ -73,16 +73,18 @@ export const infoCommand: Command = {
 };
 
 async function networkInfo(name: string, config: InfoConfig, flags: Record<string, boolean>): Promise<void> {
-  const { classes, filters } = config;
+  const { classes, filters, size: wanted } = config;
+  // Some networks are there for pictures and for volumes: the size tells which.
+  const rank = wanted?.length === 3 ? { rank: 3 as const } : {};
   const isRun = existsSync(join(name, 'network.json'));
   const { architecture, options } = isRun
     ? loadDescription(openRunFolder(name))
     : {
         architecture: readArchitecture(name),
-        options: { inputs: 3, classes, ...(filters === undefined ? {} : { filters }) },
+        options: { inputs: 3, classes, ...rank, ...(filters === undefined ? {} : { filters }) },
       };
   const graph = buildArchitecture(architecture, options);
-  const size = config.size ?? DEFAULT_SIZE[graph.rank];
+  const size = wanted ?? DEFAULT_SIZE[graph.rank];
   const cost = countNetwork(graph, size);
   // Other filters make another network.
   const published = filters === undefined ? comparePublished(name, graph, size) : undefined;

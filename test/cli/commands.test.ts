@@ -168,6 +168,11 @@ describe('mistakes get one line that says what to do, before anything is written
     expect([info.size, info.classes, info.parameters > 1e8]).toEqual([[96, 96, 96], 3, true]);
     expect(info.memory.trainingBytes).toBeGreaterThan(2 * info.memory.inferenceBytes);
     expect(espalier('info', 'dints-cvpr2021', 'size=[96, 96, 100]').error).toMatch(/valid ones are \[96, 96, 128\]/);
+    const [flat, deep] = ['[64, 32]', '[32, 64, 32]'].map((size) =>
+      JSON.parse(espalier('info', 'unet', `size=${size}`, 'filters=8', '--json').out),
+    );
+    expect(deep.size).toEqual([32, 64, 32]);
+    expect(deep.parameters).toBeGreaterThan(2 * flat.parameters);
   });
 
   it('every command explains itself', () => {
