@@ -1,5 +1,5 @@
 /// @file `espalier::descend_sgd`, `espalier::descend_adam` and `espalier::joint_norm`: the steps of the optimisers and the norm of their gradients, each
-/// in one pass over all tensors in place of one for every term of the formula. They are bound by memory, and were a tenth of a search step.
+/// in one pass over all tensors in place of one for every term of the formula. They are bound by memory, and were up to a tenth of a search step.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>

@@ -1,6 +1,7 @@
 /**
  * @file Segments whole volumes window by window and scores them on the grid of their files, case by case.
  */
+import type { PredictedVolume } from '../data/slices.ts';
 import type { DataSet, Sample, VolumeSet } from '../data/types.ts';
 import { spacingOf } from '../data/volume.ts';
 import { type EvaluationVolume, evaluationVolumes } from '../data/volumes/evaluation.ts';
@@ -26,17 +27,8 @@ export interface VolumeInference {
 }
 
 /** A segmented volume on the grid that the network saw, in RAS+, for people to look at. */
-export interface ScoredVolume {
+export interface ScoredVolume extends Omit<PredictedVolume, 'classes'> {
   readonly id: string;
-  /** `[depth, height, width]`. */
-  readonly shape: readonly number[];
-  readonly spacingMm: readonly number[];
-  readonly channels: number;
-  /** `[depth, height, width, channels]`, normalised. */
-  readonly image: Float32Array;
-  /** Class ids; `ignore` everywhere when there is no label. */
-  readonly label: Uint8Array;
-  readonly prediction: Uint8Array;
 }
 
 /** Scores of a split of volumes. */

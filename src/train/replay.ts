@@ -1,5 +1,5 @@
 /**
- * @file A loss and its gradients as one recording for a CUDA device. A step of a search is some ten thousand small calls, and a device that waits for
+ * @file A loss and its gradients as one recording for a CUDA device. A step of a search is thousands of small calls, and a device that waits for
  * each of them computes little else; replayed, it is one. Elsewhere, and for steps that differ from each other, nothing is recorded.
  */
 import { EngineError } from '../base/errors.ts';

@@ -10,6 +10,7 @@ import { NO_VOLUME_AUGMENTATION, STANDARD_VOLUME_AUGMENTATION } from '../data/vo
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import { toDevice } from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
+import type { Network } from '../models/network.ts';
 import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
 import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/schemas.ts';
 import { type InferenceOptions, SINGLE_SCALE } from './inference.ts';
@@ -125,6 +126,10 @@ export function inferenceOptions(
   const sides = window === undefined ? volumes?.window : sidesOf(window, volumes ? 3 : 2);
   return { scales, mirror: [...axes], ...(sides ? { window: { window: sides, overlap } } : {}) };
 }
+
+/** Whether every step does the same: no operators are left out at random, and no loss waits for a value to pick its pixels. */
+export const isSteady = ({ graph }: Network, { dropPathKeep, ohem }: TrainConfig): boolean =>
+  ohem === 0 && (dropPathKeep === 1 || graph.nodes.every(({ kind }) => kind !== 'dropPath'));
 
 /** The loss on logits that the settings ask for; class weights are measured on up to 200 training pictures. */
 export async function createLoss(

@@ -57,7 +57,7 @@ import {
   versions,
 } from './runner.ts';
 import { scoreRun } from './scoreRun.ts';
-import { createLoss, trainSettings } from './settings.ts';
+import { createLoss, isSteady, trainSettings } from './settings.ts';
 import { planTogether, requireSameData } from './together.ts';
 import { restoreTraining, shareTraining, storeTraining, type TrainState } from './trainState.ts';
 
@@ -370,10 +370,6 @@ export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDe
     },
   };
 }
-
-/** Whether every step does the same: no operators are left out at random, and no loss waits for a value to pick its pixels. */
-const isSteady = ({ graph }: Network, { dropPathKeep, ohem }: TrainConfig): boolean =>
-  ohem === 0 && (dropPathKeep === 1 || graph.nodes.every(({ kind }) => kind !== 'dropPath'));
 
 function createTraining(
   description: NetworkDescription,
