@@ -2,7 +2,7 @@
  * @file The relaxed cell: every block reads every earlier state through a mixed operator. @paper auto-deeplab eq. 1 and 5
  */
 import * as op from '../engine/operators.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import type { Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
@@ -152,8 +152,11 @@ export function createCell(
           atrous,
           memory: options.memory ?? 'fast',
         });
+      // Made outside the scopes, since all cells read them.
+      if (!probabilities.chosen) probabilities.byState();
+      // Autograd holds what it needs: the rest of what is made on the way is freed here.
       return lasts
-        .map((last, i) => op.multiply(cellOutput(last, beforeLast, probabilities), op.select(moves, 0, i)))
+        .map((last, i) => scope(() => op.multiply(cellOutput(last, beforeLast, probabilities), op.select(moves, 0, i))))
         .reduce(op.add);
     },
     edgeWeights: (block, predecessor) => edgeOf(block, predecessor).weights,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { decodeAutoDeepLab } from '../../src/decode/autoDeepLab.ts';
-import { Generator } from '../../src/engine/device.ts';
+import { engineFacts, Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope } from '../../src/engine/tensor.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
@@ -50,6 +50,33 @@ describe('a one-hot cell', () => {
       ),
       { numRuns: 20 },
     );
+  });
+});
+
+describe('a composed cell', () => {
+  it('leaves nothing of what it made on the way but its output: autograd alone holds what the way back needs', () => {
+    scope(() => {
+      const [blocks, channels, lasts] = [3, 4, 2];
+      const cell = createCell(new ParameterSet({ generator: generator.id, device: 'cpu' }), {
+        rank: 2,
+        blocks,
+        channels,
+        atrous: 'separable',
+        fused: false,
+      });
+      const states = Array.from({ length: lasts + 1 }, () => op.randn([1, channels, 9, 7], generator.id));
+      const table = op.softmax(op.randn([edgeIndex(blocks, 0), OPERATOR_NAMES.length], generator.id), 1);
+      const probabilities = cellProbabilities({ table }, blocks);
+      probabilities.byState();
+      const moves = op.ones([lasts], 'float32', 'cpu');
+      const output = () => cell.resolutionState(states.slice(1), states[0], moves, probabilities);
+      // The first pass makes what all later ones share.
+      output();
+      const before = engineFacts().liveTensors;
+      output();
+      // The output of each last input, its weight, and their sum.
+      expect(engineFacts().liveTensors - before).toBeLessThanOrEqual(2 * lasts + 1);
+    });
   });
 });
 
