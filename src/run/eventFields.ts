@@ -8,7 +8,9 @@ type Kind =
   | 'text'
   | 'number'
   | 'number or null'
+  | 'texts or nothing'
   | 'group'
+  | 'group or nothing'
   | 'group of numbers or null'
   | 'numbers'
   | 'numbers or nothing'
@@ -29,6 +31,8 @@ const FIELDS: {
     pixelAccuracy: 'number or null',
     meanAccuracy: 'number or null',
     iou: 'numbers or null',
+    volumes: 'group or nothing',
+    classNames: 'texts or nothing',
   },
   warning: { message: 'text' },
   note: { message: 'text' },
@@ -50,7 +54,10 @@ const TESTS: Record<Kind, (value: unknown) => boolean> = {
   numbers: isNumbers,
   'numbers or nothing': (value) => value === undefined || isNumbers(value),
   'numbers or null': (value) => Array.isArray(value) && value.every(isNumberOrNull),
+  'texts or nothing': (value) =>
+    value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
   group: isGroup,
+  'group or nothing': (value) => value === undefined || isGroup(value),
   'group of numbers or null': (value) => isGroup(value) && Object.values(value).every(isNumberOrNull),
 };
 

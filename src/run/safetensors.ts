@@ -5,6 +5,7 @@
  * one tensor. The module knows bytes, not tensors of the engine, and no files.
  */
 import { DataError, ShapeError } from '../base/errors.ts';
+import { showShort } from '../base/text.ts';
 
 /** The kinds of numbers a file may hold: name in the header, bytes each. */
 const dtypes = {
@@ -110,7 +111,11 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsCon
   for (const { name, begin, end } of entries) {
     if (begin !== position) {
       const fault = begin < position ? 'an overlap' : 'a gap';
-      refuse(file, dataStart + begin, `tensor "${name}": expected its data at ${position}, came ${begin} (${fault})`);
+      refuse(
+        file,
+        dataStart + begin,
+        `tensor ${showShort(name)}: expected its data at ${position}, came ${begin} (${fault})`,
+      );
     }
     position = end;
   }
@@ -140,7 +145,7 @@ function parseHeader(bytes: Uint8Array, file: string): { header: Record<string, 
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
   } catch (error) {
-    refuse(file, 8, `expected a JSON header, came ${error instanceof Error ? error.message : String(error)}`);
+    refuse(file, 8, `expected a JSON header, came ${(error as Error).message.slice(0, 100)}`);
   }
   if (!isObject(header)) refuse(file, 8, 'expected a JSON object as header');
   return { header, dataStart };
@@ -155,19 +160,20 @@ function parseMetadata(value: unknown, file: string): Record<string, string> {
 }
 
 function parseEntry(name: string, entry: unknown, dataBytes: number, file: string) {
-  const where = `tensor "${name}"`;
+  const where = `tensor ${showShort(name)}`;
   if (!isObject(entry)) refuse(file, 8, `${where}: expected an object with dtype, shape and data_offsets`);
   const extra = Object.keys(entry).find((key) => key !== 'dtype' && key !== 'shape' && key !== 'data_offsets');
-  if (extra !== undefined) refuse(file, 8, `${where}: expected dtype, shape and data_offsets only, came "${extra}"`);
+  if (extra !== undefined)
+    refuse(file, 8, `${where}: expected dtype, shape and data_offsets only, came ${showShort(extra)}`);
   const dtype = (Object.keys(dtypes) as StoredDtype[]).find((key) => dtypes[key].header === entry.dtype);
   if (dtype === undefined) {
     const valid = Object.values(dtypes).map((known) => known.header);
-    refuse(file, 8, `${where}: expected a dtype of ${valid.join(', ')}, came ${JSON.stringify(entry.dtype)}`);
+    refuse(file, 8, `${where}: expected a dtype of ${valid.join(', ')}, came ${showShort(entry.dtype)}`);
   }
   const { shape, data_offsets: offsets } = entry;
-  if (!isSizes(shape)) refuse(file, 8, `${where}: expected a shape of whole numbers, came ${JSON.stringify(shape)}`);
+  if (!isSizes(shape)) refuse(file, 8, `${where}: expected a shape of whole numbers, came ${showShort(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2) {
-    refuse(file, 8, `${where}: expected data_offsets [begin, end], came ${JSON.stringify(offsets)}`);
+    refuse(file, 8, `${where}: expected data_offsets [begin, end], came ${showShort(offsets)}`);
   }
   const [begin, end] = offsets;
   if (begin > end || end > dataBytes) {
@@ -175,9 +181,9 @@ function parseEntry(name: string, entry: unknown, dataBytes: number, file: strin
   }
   const expected = byteLength(dtype, shape);
   if (!Number.isSafeInteger(expected))
-    refuse(file, 8, `${where}: expected a shape that fits, came ${shape.join(' x ')}`);
+    refuse(file, 8, `${where}: expected a shape that fits, came ${showShort(shape)}`);
   if (expected !== end - begin) {
-    refuse(file, 8, `${where}: expected ${expected} bytes for ${dtype} [${shape.join(', ')}], came ${end - begin}`);
+    refuse(file, 8, `${where}: expected ${expected} bytes for ${dtype} ${showShort(shape)}, came ${end - begin}`);
   }
   return { dtype, shape, begin, end };
 }

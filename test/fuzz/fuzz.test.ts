@@ -108,6 +108,9 @@ describe('no code in data', () => {
       '"type":"epoch","phase":"search","epoch":0,"metrics":{"weightLoss":"<b>"}',
       '"type":"architecture","epoch":0,"entropies":{},"path":"0 1"',
       '"type":"step","phase":"search","epoch":"0","step":1,"loss":1,"learningRate":1',
+      '"type":"evaluation","split":"val","miou":1,"pixelAccuracy":1,"meanAccuracy":1,"iou":[1],"classNames":[true]',
+      '"type":"evaluation","split":"val","miou":1,"pixelAccuracy":1,"meanAccuracy":1,"iou":[1],"classNames":[{"map":1}]',
+      '"type":"evaluation","split":"val","miou":1,"pixelAccuracy":1,"meanAccuracy":1,"iou":[1],"volumes":true',
     ])
       expect(() => parseEvents(line(fields), (n) => `f, line ${n}`), fields).toThrow(DataError);
     expect(parseEvents(line('"type":"later","anything":[1]'), () => 'f').events).toHaveLength(1);

@@ -146,6 +146,19 @@ describe('safetensors', () => {
     expect(() => readSafetensors(bytes, 'f')).toThrow(message);
   });
 
+  const long = 'x'.repeat(20_000);
+  it.each<[string, Uint8Array]>([
+    ['name', fileOf({ [long]: null }, 0)],
+    ['dtype', fileOf({ a: { ...entry(0, 1), dtype: long } }, 1)],
+    ['shape', fileOf({ a: entry(0, 1, Array(20_000).fill(-1)) }, 1)],
+    ['shape of ones', fileOf({ a: entry(0, 2, Array(20_000).fill(1)) }, 2)],
+    ['shape beyond numbers', fileOf({ a: entry(0, 2, Array(20_000).fill(9)) }, 2)],
+    ['list of offsets', fileOf({ a: { ...entry(0, 1), data_offsets: Array(20_000).fill(1) } }, 1)],
+    ['further key', fileOf({ a: { ...entry(0, 1), [long]: 1 } }, 1)],
+  ])('refuses a %s of 20,000 in a few words', (_, bytes) => {
+    expect(() => readSafetensors(bytes, 'f')).toThrow(/^f, offset 8: .{10,300}$/);
+  });
+
   it('refuses to write a shape that does not fit', () => {
     expect(() => writeSafetensors({ a: { dtype: 'int32', shape: [2], data: new Uint8Array(4) } })).toThrow(ShapeError);
     expect(() => writeSafetensors({ __metadata__: { dtype: 'uint8', shape: [0], data: new Uint8Array() } })).toThrow(
