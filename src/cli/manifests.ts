@@ -23,10 +23,11 @@ export interface ClusterJob {
   readonly claim: string;
 }
 
-/** The words of one trial, for a shell; `index` is the variable that holds its number. */
-function trialWords({ words, name, trials }: ClusterJob, index: string): string {
+/** The words of one trial, for a shell; `index` is the variable that holds its number. A process cannot see which of a node's cores are its own. */
+function trialWords({ words, name, trials, cores }: ClusterJob, index: string): string {
+  const threads = words.some((word) => word.startsWith('threads=')) ? [] : [`threads=${cores}`];
   const own = trials > 1 ? [`seed="$${index}"`, `name=${quote(`${name}-`)}"$${index}"`] : [];
-  return [...words.map(quote), ...own].join(' ');
+  return [...words.map(quote), ...threads, ...own].join(' ');
 }
 
 /** A script for `sbatch`: tasks of one job are the ranks, an array of jobs are the trials. */
@@ -43,7 +44,7 @@ export function slurmScript(job: ClusterJob): string {
     processes > 1 ? 'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"' : undefined,
     processes > 1 ? 'export MASTER_PORT="$((20000 + SLURM_JOB_ID % 20000))"' : undefined,
     processes > 1
-      ? `srun --kill-on-bad-exit=1 bash -c 'RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID WORLD_SIZE=$SLURM_NTASKS exec espalier "$@"' espalier \\`
+      ? `srun --cpus-per-task=${cores} --kill-on-bad-exit=1 bash -c 'RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID WORLD_SIZE=$SLURM_NTASKS exec espalier "$@"' espalier \\`
       : 'exec espalier \\',
     `  ${trialWords(job, 'SLURM_ARRAY_TASK_ID')}`,
   ]

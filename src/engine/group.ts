@@ -104,12 +104,21 @@ export function placeInGroup(environment: Readonly<Record<string, string | undef
     rank,
     size,
     localRank: read('LOCAL_RANK', 0, 0),
-    localSize: read('LOCAL_WORLD_SIZE', 1, 1),
+    localSize: read('LOCAL_WORLD_SIZE', 1, slurmTasksHere(environment)),
     host,
     port: read('MASTER_PORT', 1),
     served: environment.TORCHELASTIC_USE_AGENT_STORE === 'True',
     attempt: environment.TORCHELASTIC_RESTART_COUNT ?? '0',
   };
+}
+
+/** Tasks of this node, where Slurm started the process: the list by nodes is like `4(x2),3`. */
+function slurmTasksHere(environment: Readonly<Record<string, string | undefined>>): number {
+  const counts = (environment.SLURM_STEP_TASKS_PER_NODE ?? '').split(',').flatMap((part) => {
+    const [tasks, nodes = 1] = part.split(/[(x)]+/, 2).map(Number);
+    return Array<number>(nodes || 1).fill(tasks);
+  });
+  return counts[Number(environment.SLURM_NODEID ?? 0)] || 1;
 }
 
 /**

@@ -27,11 +27,12 @@ describe('a script for Slurm', () => {
         fc.array(fc.string({ unit: 'grapheme', minLength: 1 }).filter((word) => !word.includes('\0'))),
         (more) => {
           const words = ['search', ...more];
-          expect(argumentsIn('bash', slurmScript({ ...job, words }), {})).toEqual(words);
+          const given = words.some((word) => word.startsWith('threads=')) ? words : [...words, 'threads=2'];
+          expect(argumentsIn('bash', slurmScript({ ...job, words }), {})).toEqual(given);
           const script = slurmScript({ ...job, words, trials: 4 });
           expect(script).toContain('#SBATCH --array=0-3\n');
           expect(argumentsIn('bash', script, { SLURM_ARRAY_TASK_ID: '2' })).toEqual([
-            ...words,
+            ...given,
             'seed=2',
             'name=street-2',
           ]);
@@ -39,6 +40,8 @@ describe('a script for Slurm', () => {
       ),
       { numRuns: 15 },
     );
+    const own = slurmScript({ ...job, words: ['search', 'threads=7'] });
+    expect(argumentsIn('bash', own, {})).toEqual(['search', 'threads=7']);
   });
 
   it('gives every rank its place', () => {
@@ -46,7 +49,7 @@ describe('a script for Slurm', () => {
     expect(script).toContain('#SBATCH --ntasks=2\n');
     expect(script).toContain('#SBATCH --cpus-per-task=2\n');
     const fakes =
-      'scontrol() { echo node7; echo node8; }\nsrun() { shift; SLURM_PROCID=1 SLURM_LOCALID=0 SLURM_NTASKS=2 "$@"; }\n';
+      'scontrol() { echo node7; echo node8; }\nsrun() { shift 2; SLURM_PROCID=1 SLURM_LOCALID=0 SLURM_NTASKS=2 "$@"; }\n';
     const told = `${fakes}${script}`.replace(
       'exec espalier "$@"',
       `bash -c '"'"'echo "$RANK $LOCAL_RANK $WORLD_SIZE $MASTER_ADDR $MASTER_PORT $@"'"'"' x "$@"`.replaceAll(
@@ -56,7 +59,7 @@ describe('a script for Slurm', () => {
     );
     const env = { ...process.env, SLURM_JOB_NODELIST: 'node[7-8]', SLURM_JOB_ID: '40123' };
     const out = execFileSync('bash', ['-c', told], { env, encoding: 'utf8' });
-    expect(out).toBe('1 0 2 node7 20123 search data=my data epochs=3\n');
+    expect(out).toBe('1 0 2 node7 20123 search data=my data epochs=3 threads=2\n');
   });
 });
 
@@ -84,7 +87,7 @@ describe('a manifest for Kubernetes', () => {
     };
     const [shell, , script] = commandOf({ trials: 4 }).command;
     const words = argumentsIn(shell, script, { JOB_COMPLETION_INDEX: '3' });
-    expect(words).toEqual(['search', 'data=my data', 'epochs=3', 'seed=3', 'name=street-3']);
+    expect(words).toEqual(['search', 'data=my data', 'epochs=3', 'threads=2', 'seed=3', 'name=street-3']);
     const environment = Object.fromEntries(commandOf({ processes: 2 }).env.map(({ name, value }) => [name, value]));
     expect(environment).toEqual({ WORLD_SIZE: '2', MASTER_ADDR: 'street-0.street', MASTER_PORT: '29500' });
   });

@@ -19,6 +19,19 @@ describe('the place of a process', () => {
     expect(place).toMatchObject({ localRank: 1, localSize: 2, served: true, attempt: '2' });
   });
 
+  it.each([
+    ['3', '0', 3],
+    ['4(x2),3', '1', 4],
+    ['4(x2),3', '2', 3],
+    ['1(x5)', '4', 1],
+    ['nonsense', '0', 1],
+    ['4', '7', 1],
+  ])('under Slurm shares node %s of %s', (counts, node, localSize) => {
+    const slurm = { SLURM_STEP_TASKS_PER_NODE: counts, SLURM_NODEID: node };
+    expect(placeInGroup({ ...environment, ...slurm })).toMatchObject({ localSize });
+    expect(placeInGroup({ ...environment, ...slurm, LOCAL_WORLD_SIZE: '2' })).toMatchObject({ localSize: 2 });
+  });
+
   it('is none for a single process', () => {
     expect(placeInGroup({})).toBeNull();
     expect(placeInGroup({ ...environment, WORLD_SIZE: '1' })).toBeNull();
