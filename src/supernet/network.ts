@@ -62,10 +62,10 @@ export interface Supernet {
 
 /** Creates weights and architecture parameters; the two live in sets of their own, so that no optimiser takes both. */
 export function createSupernet(origin: ParameterSet['origin'], options: SupernetOptions): Supernet {
-  const { blocks, filters, layers } = options;
+  const { blocks, layers } = options;
   const parameters = new ParameterSet(origin);
   const architecture = createArchitectureParameters(new ParameterSet(origin), options);
-  const stemChannels = options.stem ?? [Math.round(2.5 * filters), Math.round(2.5 * filters), 5 * filters];
+  const stemChannels = stemChannelsOf(options);
   const stem = createStem(parameters.child('stem'), options, stemChannels);
   const head = createSearchHead(parameters.child('head'), options);
   const sources = sourcesOf(options, stemChannels);
@@ -98,10 +98,18 @@ export function createSupernet(origin: ParameterSet['origin'], options: Supernet
   };
 }
 
-/** Which states exist at each layer and how many channels they have, keyed like `states`. */
-type Sources = readonly Map<number, number>[];
+/** Which states exist at each layer and how many channels they have: `[layer + 1]` by level; -1 is the stem at stride 2, as a layer and as a level. */
+export type Sources = readonly Map<number, number>[];
 
-function sourcesOf(options: SupernetOptions, stem: readonly number[]): Sources {
+/** @see SupernetOptions.stem */
+export const stemChannelsOf = ({ stem, filters }: Pick<SupernetOptions, 'stem' | 'filters'>) =>
+  stem ?? ([Math.round(2.5 * filters), Math.round(2.5 * filters), 5 * filters] as const);
+
+/** @see Sources */
+export function sourcesOf(
+  options: Pick<SupernetOptions, 'layers' | 'blocks' | 'filters'>,
+  stem: readonly number[],
+): Sources {
   const sources: Map<number, number>[] = [new Map([[-1, stem[1]]]), new Map([[0, stem[2]]])];
   for (const { layer, level } of trellisNodes(options.layers)) {
     sources[layer + 1] ??= new Map();
@@ -172,7 +180,7 @@ function createNode(
 }
 
 /** The level nearest to `level` that exists; of two equally near the finer. */
-function closestLevel(available: ReadonlyMap<number, unknown>, level: number): number {
+export function closestLevel(available: ReadonlyMap<number, unknown>, level: number): number {
   return [...available.keys()].reduce((best, candidate) =>
     Math.abs(candidate - level) < Math.abs(best - level) ? candidate : best,
   );

@@ -6,13 +6,12 @@ import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, predecessorEntropy, skipShare } from '../decode/entropy.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { cosine } from '../nn/schedules.ts';
-import { edgeCount } from '../space/cell.ts';
 import { requireMethod } from '../space/genotype.ts';
-import { trellisEdges, trellisNodes } from '../space/trellis.ts';
 import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
-import { type KeptMemory, keptByCells } from '../supernet/keptMemory.ts';
-import { createSupernet } from '../supernet/network.ts';
-import type { Method } from './method.ts';
+import type { KeptMemory } from '../supernet/keptMemory.ts';
+import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
+import { elementsKept } from '../supernet/networkMemory.ts';
+import { bytesOf, type Method, type SearchData } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
 
 /** Keys of the Auto-DeepLab space and of its descent. */
@@ -52,22 +51,14 @@ export interface AutoDeepLabSettings {
 export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
   name: 'auto-deeplab',
   sides: { multiple: 32, remainder: 1 },
-  createSearchNetwork(origin, { rank, inputs, classes }) {
-    const { stemFilters: stem, sampling, temperature = [10, 0.1], filters, partialChannels: parts = 1 } = settings;
+  createSearchNetwork(origin, data) {
+    const { sampling, filters, partialChannels: parts = 1 } = settings;
     if (filters % parts !== 0)
       throw new ConfigError(
         `partialChannels is ${parts}, but ${filters} filters do not divide into so many parts`,
         `raise filters to ${parts * Math.ceil(filters / parts)}`,
       );
-    const supernet = createSupernet(origin, {
-      ...settings,
-      sampling: sampling === 'gumbel' ? { temperature } : undefined,
-      partialChannels: parts > 1 ? parts : undefined,
-      rank,
-      inputs,
-      classes,
-      ...(stem === undefined ? {} : { stem: [stem, stem, 2 * stem] }),
-    });
+    const supernet = createSupernet(origin, supernetOptions(settings, data));
     return {
       weights: supernet.parameters,
       architecture: supernet.architecture.parameters,
@@ -77,21 +68,14 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
       // Nothing is asked beside a low loss.
       objective: (outputLoss) => outputLoss,
       snapshot: supernet.architecture.snapshot,
-      notes: composedNotes(settings, rank),
+      notes: composedNotes(settings, data.rank),
     };
   },
-  stepBytes({ batch, size }, memory) {
-    const { layers, filters, blocks } = settings;
-    const edges = trellisEdges(layers);
-    const elements = trellisNodes(layers).map(({ layer, level }) => {
-      const moves = edges.filter((edge) => edge.layer === layer - 1 && edge.to === level).length;
-      const pixels = size.reduce((product, side) => product * Math.ceil(side / (4 * 2 ** level)), batch);
-      // Of the state that all moves share, which every block reads, there is one.
-      const read = moves * (edgeCount(blocks) - blocks) + blocks;
-      const kept = keptByCells(memory, level) === 'fast' ? CONVOLUTIONS * read : 0;
-      return pixels * filters * 2 ** level * (1 + moves * (1 + blocks) + kept);
-    });
-    return BYTES * elements.reduce((sum, count) => sum + count);
+  keptBytes(data, memory, sharedNorms) {
+    const composed = sharedNorms || data.rank === 3 || settings.fused === false || notFused(settings).length > 0;
+    return (
+      bytesOf(settings.precision) * elementsKept(supernetOptions(settings, data), data, composed ? 'composed' : memory)
+    );
   },
   optimise({ weights, architecture }) {
     const { learningRate, minimumLearningRate, clip } = settings.weights;
@@ -123,22 +107,35 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
   },
 });
 
-/** Bytes of a float32. */
-const BYTES = 4;
-/** Whose results the norms of an edge read: two pairs of each separable operator, one of each atrous. */
-const CONVOLUTIONS = 6;
+/** The shape of the supernet that some settings ask for. */
+function supernetOptions(
+  settings: AutoDeepLabSettings,
+  { rank, inputs, classes }: Pick<SearchData, 'rank' | 'inputs' | 'classes'>,
+): SupernetOptions {
+  const { stemFilters: stem, sampling, temperature = [10, 0.1], partialChannels: parts = 1 } = settings;
+  return {
+    ...settings,
+    sampling: sampling === 'gumbel' ? { temperature } : undefined,
+    partialChannels: parts > 1 ? parts : undefined,
+    rank,
+    inputs,
+    classes,
+    ...(stem === undefined ? {} : { stem: [stem, stem, 2 * stem] }),
+  };
+}
 
-/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
-function composedNotes(
-  { affineNorms, sampling, partialChannels = 1, fused = true, precision }: AutoDeepLabSettings,
-  rank: 2 | 3,
-): string[] {
-  const asked = Object.entries({
+/** What is asked for that the fused cell does not compute. */
+const notFused = ({ affineNorms, sampling, partialChannels = 1, precision }: AutoDeepLabSettings): string[] =>
+  Object.entries({
     affineNorms,
     sampling: sampling === 'gumbel',
     partialChannels: partialChannels > 1,
     bfloat16: precision === 'bfloat16',
   }).flatMap(([name, on]) => (on ? [name] : []));
-  if (rank === 3 || !fused || asked.length === 0) return [];
+
+/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
+function composedNotes(settings: AutoDeepLabSettings, rank: 2 | 3): string[] {
+  const asked = notFused(settings);
+  if (rank === 3 || settings.fused === false || asked.length === 0) return [];
   return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
 }

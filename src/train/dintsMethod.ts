@@ -15,15 +15,14 @@ import {
   objectiveTerms,
   searchObjective,
 } from '../objective/dints.ts';
-import { edgeElements, preprocessingCost } from '../space/dintsMemory.ts';
-import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS } from '../space/dintsOperators.ts';
-import { layerEdges } from '../space/dintsTrellis.ts';
+import { edgeElements } from '../space/dintsMemory.ts';
 import { requireMethod } from '../space/genotype.ts';
 import { PUBLISHED_DINTS_FILTERS } from '../space/publishedDints.ts';
 import { createDintsSupernet } from '../supernet/dints.ts';
 import { dintsProbabilities, patternTable } from '../supernet/dintsArchitecture.ts';
+import { dintsElementsKept } from '../supernet/dintsMemory.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
-import type { Method, SearchData } from './method.ts';
+import { bytesOf, type Method, type SearchData } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
 
 /** Keys of the DiNTS space, of its objective and of its descent. */
@@ -47,6 +46,8 @@ export interface DintsSettings {
   readonly memory?: KeptMemory;
   /** False composes the edges of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
+  /** What training passes compute with, by `inPrecision`; default float32. */
+  readonly precision?: 'float32' | 'bfloat16';
 }
 
 /** The method with its settings. */
@@ -79,19 +80,11 @@ export function dints(settings: DintsSettings): Method {
         snapshot: supernet.architecture.snapshot,
       };
     },
-    stepBytes({ rank, batch, size }, memory) {
-      const kernels = DINTS_OPERATOR_NAMES[rank].map((name) => DINTS_OPERATORS[name].kernels);
-      const norms = kernels.filter(({ length }) => length > 0).length;
-      const middles = kernels.reduce((sum, { length }) => sum + Math.max(0, length - 1), 0);
-      const taps = kernels.flat().reduce<number>((sum, kernel) => sum + windowSize(kernel, rank), 0);
-      const kept = { fast: norms + middles, balanced: norms, small: 0 }[memory];
-      const elements = layerEdges(levels).map((edge) => {
-        const channels = filters * 2 ** edge.to;
-        const voxels = size.reduce((product, side) => product * (side / 2 ** (edge.to + 1)), batch);
-        const ofWeights = TENSORS_OF_A_WEIGHT * taps * channels ** 2;
-        return channels * voxels * (1 + preprocessingCost(edge, rank) + kept) + ofWeights;
-      });
-      return BYTES * layers * elements.reduce((sum, count) => sum + count);
+    keptBytes(data, memory) {
+      const { fused = true, precision } = settings;
+      const edges = fused && precision !== 'bfloat16' ? memory : 'composed';
+      const { elements, atTheImages } = dintsElementsKept({ ...settings, ...data, filters }, data, edges);
+      return bytesOf(precision) * elements + BYTES * atTheImages;
     },
     optimise({ weights, architecture }) {
       const warmup = settings.warmupEpochs / settings.epochs;
@@ -128,12 +121,6 @@ export function dints(settings: DintsSettings): Method {
 
 /** Bytes of a float32. */
 const BYTES = 4;
-/** Itself, its gradient, its momentum. */
-const TENSORS_OF_A_WEIGHT = 3;
-
-const windowSize = (kernel: number | readonly number[], rank: number): number =>
-  typeof kernel === 'number' ? kernel ** rank : kernel.reduce((product, side) => product * side, 1);
-
 /** The budget as a share of `fullBytes`; more than everything is everything. */
 const budgetShare = (memory: number, fullBytes: number) => (memory <= 1 ? memory : Math.min(1, memory / fullBytes));
 

@@ -26,7 +26,7 @@ export interface DryRun {
   readonly seconds: number;
   /** The largest resident size of the process, measured. */
   readonly peakBytes: number;
-  /** Of a training: the same, predicted before the first step, and what there is; as every start predicts it. */
+  /** The same, predicted before the first step, and what there is; as every start predicts it. Not on a GPU. */
   readonly need?: MemoryNeed;
 }
 
@@ -53,6 +53,7 @@ export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfi
     stepSeconds: weightSeconds + adaptSeconds,
     seconds: stepsPerEpoch * (epochs * weightSeconds + (epochs - warmupEpochs) * adaptSeconds),
     peakBytes: memory().peakBytes,
+    need: prepared.need,
   };
 }
 

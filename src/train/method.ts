@@ -40,6 +40,9 @@ export const inPrecision = (network: SearchNetwork, precision: 'float32' | 'bflo
             : network.forward(images, pass, genotype),
       };
 
+/** Bytes of a number. */
+export const bytesOf = (precision: 'float32' | 'bfloat16' = 'float32') => (precision === 'float32' ? 4 : 2);
+
 /** What the architecture looks like at the end of an epoch. */
 export interface ArchitectureState {
   readonly genotype: Genotype;
@@ -76,10 +79,10 @@ export interface Method {
   readonly sides: { readonly multiple: number; readonly remainder: number };
   createSearchNetwork(origin: ParameterSet['origin'], data: SearchData): SearchNetwork;
   /**
-   * About what fused cells or edges need in a step: what they keep for the backward pass and, where they are a large part as in DiNTS, their weights with
-   * gradients and momentum. Stems and heads are not counted.
+   * Bytes that a pass on the CPU keeps from the images to the loss for its backward pass; weights are not counted.
+   * @param sharedNorms whether norms take the statistics of several processes
    */
-  stepBytes(data: SearchData, memory: KeptMemory): number;
+  keptBytes(data: SearchData, memory: KeptMemory, sharedNorms: boolean): number;
   /** One optimiser for the weights and one for the architecture, each over its own parameters. */
   optimise(network: SearchNetwork): { readonly weights: Optimisation; readonly architecture: Optimisation };
   /** Decodes a snapshot and measures it. */

@@ -14,12 +14,14 @@ import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
 import { withTensorBoard } from '../run/tensorBoard.ts';
 import { type Genotype, summariseGenotype } from '../space/genotype.ts';
+import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { writeGenotype } from './artifacts.ts';
 import { writeDataSummary } from './dataSummary.ts';
 import { type DryRun, dryRunSearch } from './dryRun.ts';
 import { mainScore } from './evaluate.ts';
 import { isSound, slowWarning } from './health.ts';
 import { availableBytes, chooseMemory } from './keptMemory.ts';
+import { type MemoryNeed, memoryNeed, searchBytes, tellMemoryNeed } from './memoryNeed.ts';
 import { type ArchitectureState, inPrecision, type SearchData } from './method.ts';
 import { methodOf } from './methods.ts';
 import { openTrainingData } from './openData.ts';
@@ -74,7 +76,7 @@ export async function searchRun(
       'call searchTrials, or leave trials out',
     );
   const prepared = await prepareSearch(config, parallel);
-  const { search, dataset, describe, memoryNote } = prepared;
+  const { search, dataset, describe, chosen, need } = prepared;
   const run = openRun<SearchState>('search', plan);
   const { folder, checkpoint } = run;
   const log = withTensorBoard(run.log, folder);
@@ -96,7 +98,7 @@ export async function searchRun(
     });
     tellNotices(run, watcher);
     if (!checkpoint) for (const message of network.notes ?? []) tellNote(message, log, watcher);
-    if (memoryNote) tellNote(memoryNote, log, watcher);
+    if (need) tellMemoryNeed(need, ADVICE, log, watcher, chosen && `memory=${chosen}: `);
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
@@ -160,8 +162,10 @@ export interface PreparedSearch {
   readonly dataset: DataSet;
   readonly device: string;
   readonly describe: (snapshot: unknown) => ArchitectureState;
-  /** What was chosen where `memory` is `auto`, for the log. */
-  readonly memoryNote?: string;
+  /** What a step keeps, where `memory` is `auto`. */
+  readonly chosen?: KeptMemory;
+  /** Before the first step; counted on the CPU. */
+  readonly need?: MemoryNeed;
 }
 
 async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<PreparedSearch> {
@@ -173,22 +177,42 @@ async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<
   checkSides(size, methodOf(config));
   const { rank, classes } = dataset;
   const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
-  // Other devices keep everything. So do composed cells: for them the choice changes nothing, and counts too little.
-  const choice =
-    config.memory === 'auto' && device === 'cpu'
-      ? chooseMemory((memory) => methodOf(config).stepBytes(data, memory), availableBytes() / parallel.localSize)
-      : undefined;
-  const method = methodOf(config, choice?.memory);
-  const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
-  const network = inPrecision(method.createSearchNetwork(origin, data), config.precision);
+  const build = (memory?: KeptMemory) => {
+    const method = methodOf(config, memory);
+    const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
+    return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
+  };
+  const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];
+  let built = build();
+  const weightBytes = FLOAT * built.network.weights.count();
+  const part = { ...data, batch: Math.ceil(batch / parallel.size) };
+  // Convolutions in bfloat16 keep copies of their weights.
+  const copies = config.precision === 'bfloat16' ? weightBytes / 2 : 0;
+  const addedBytes = (kept: KeptMemory) =>
+    searchBytes(copies + built.method.keptBytes(part, kept, config.syncNorms && parallel.size > 1), weightBytes);
+  // Other devices keep everything, and what they have is not known here.
+  const counted = device === 'cpu';
+  const chosen = counted && config.memory === 'auto' ? chooseMemory(addedBytes, free) : undefined;
+  if (chosen !== undefined && chosen !== 'fast') {
+    for (const { tensor } of built.network.architecture) tensor.free();
+    built.network.weights.free();
+    built = build(chosen);
+  }
+  const { method, network } = built;
+  const kept = config.memory === 'auto' ? (chosen ?? 'fast') : config.memory;
   return {
     search: createSearch(method, network),
     dataset,
     device,
     describe: (snapshot) => method.describe(snapshot, data),
-    ...(choice ? { memoryNote: choice.message } : {}),
+    chosen,
+    need: counted ? memoryNeed(residentBytes + addedBytes(kept), parallel.localSize) : undefined,
   };
 }
+
+const FLOAT = 4;
+
+const ADVICE = 'lower batch or crop, use memory=small, or take partialChannels, fewer filters or fewer layers';
 
 /** Writes what happens to the log, the tables and the checkpoint, and tells the watcher. */
 function createRecorder(job: {

@@ -38,7 +38,7 @@ import {
   transferWeights,
   type VolumeDescription,
 } from './loadNetwork.ts';
-import { type MemoryNeed, memoryNeed, tellMemoryNeed } from './memoryNeed.ts';
+import { type MemoryNeed, memoryNeed, tellMemoryNeed, trainingStepBytes } from './memoryNeed.ts';
 import { openTrainingData } from './openData.ts';
 import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
 import { runTraining, startOfTraining, type Training, type TrainRecorder, type TrainSettings } from './retrain.ts';
@@ -125,7 +125,7 @@ export async function trainRun(
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
-    if (device === 'cpu') tellMemoryNeed(need, log, watcher);
+    if (device === 'cpu') tellMemoryNeed(need, ADVICE, log, watcher);
     tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     await runTraining(training, {
@@ -251,9 +251,11 @@ async function prepareTraining(config: TrainConfig, parallel: Parallel, folder?:
   const { crop } = trainSettings(config, dataset.rank);
   const part = Math.ceil(config.batch / (config.accumulate * parallel.size));
   const { stepBytes, weightBytes } = estimateMemory(graph, crop, part);
-  const need = memoryNeed(stepBytes, weightBytes);
+  const need = memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize);
   return { training, description, dataset, device, need, note };
 }
+
+const ADVICE = 'raise accumulate, lower batch or crop, or take fewer filters';
 
 function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {
   return { modalities, preparation, window: trainSettings(config, 3).crop, largestComponents: [] };

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/run/config.ts';
 import { settings } from '../../src/run/presets.ts';
+import type { SearchConfig } from '../../src/run/schemas.ts';
 import { availableBytes, chooseMemory } from '../../src/train/keptMemory.ts';
 import type { SearchData } from '../../src/train/method.ts';
 import { methodOf } from '../../src/train/methods.ts';
@@ -15,16 +16,9 @@ describe('what a search keeps', () => {
     [10, 'fast'],
     [9, 'balanced'],
     [5, 'small'],
+    [1, 'small'],
   ] as const)('of %i GiB is %s', (available, memory) => {
-    const choice = chooseMemory(stepBytes, available * GiB);
-    expect(choice.memory).toBe(memory);
-    expect(choice.message).toMatch(new RegExp(`^memory=${memory}: a step needs about \\d.* free$`));
-  });
-
-  it('is as little as can be where nothing fits, and says so', () => {
-    const { memory, message } = chooseMemory(stepBytes, GiB);
-    expect(memory).toBe('small');
-    expect(message).toMatch(/may not fit: use a smaller batch or crop/);
+    expect(chooseMemory(stepBytes, available * GiB)).toBe(memory);
   });
 
   it('is chosen by memory that a machine can have', () => {
@@ -33,17 +27,39 @@ describe('what a search keeps', () => {
   });
 });
 
-describe('the bytes of a step', () => {
+describe('the bytes that a pass keeps', () => {
   const cases = [
     ['auto-deeplab', { rank: 2, inputs: 3, classes: 19, batch: 2, size: [321, 321] }],
     ['dints', { rank: 3, inputs: 1, classes: 3, batch: 1, size: [64, 64, 64] }],
   ] as const;
+  const of = (method: string, words: Record<string, unknown> = {}) =>
+    methodOf({ ...parseConfig(settings.search, [{ data: 'none', method }]), ...words } as SearchConfig).keptBytes;
 
   it.each(cases)('of %s fall with what is kept, and grow with the batch', (method, data: SearchData) => {
-    const { stepBytes } = methodOf(parseConfig(settings.search, [{ data: 'none', method }]));
-    const bytes = (['fast', 'balanced', 'small'] as const).map((memory) => stepBytes(data, memory));
+    const kept = of(method);
+    const bytes = (['fast', 'balanced', 'small'] as const).map((memory) => kept(data, memory, false));
     expect(bytes).toEqual(bytes.toSorted((a, b) => b - a));
     expect(new Set(bytes).size).toBe(3);
-    expect(stepBytes({ ...data, batch: 2 * data.batch }, 'fast')).toBeGreaterThan(bytes[0]);
+    expect(kept({ ...data, batch: 2 * data.batch }, 'fast', false)).toBe(2 * bytes[0]);
+  });
+
+  it.each(cases)(
+    'of %s are more where its cells or edges are composed, whatever was chosen',
+    (method, data: SearchData) => {
+      const composed = of(method, { fused: false });
+      expect(composed(data, 'small', false)).toBe(composed(data, 'fast', false));
+      expect(composed(data, 'fast', false)).toBeGreaterThan(of(method)(data, 'fast', false));
+      const half = of(method, { precision: 'bfloat16' })(data, 'fast', false) / composed(data, 'fast', false);
+      expect(half).toBeGreaterThanOrEqual(0.5);
+      expect(half).toBeLessThan(0.7);
+    },
+  );
+
+  it('of Auto-DeepLab are less where fewer channels or operators are computed', () => {
+    const [[method, data]] = cases;
+    const composed = of(method, { fused: false })(data, 'fast', false);
+    expect(of(method)(data, 'fast', true)).toBe(composed);
+    for (const words of [{ partialChannels: 4 }, { sampling: 'gumbel' }])
+      expect(of(method, words)(data, 'fast', false)).toBeLessThan(composed / 2);
   });
 });
