@@ -20,7 +20,8 @@ export interface SynchronisedNorm {
 
 /**
  * Normalises `[batch, channels, ...spatial]` with the mean and variance per channel over all parts, which may differ in size.
- * Two exchanges forward and two backward: the variance is that of what is centred, as exact as in one process.
+ * One exchange forward and one backward: each part brings its own mean and what is left around it, in float64, in which what the parts have in common
+ * cancels without harm; so the variance is as exact as in one process.
  */
 export function synchronisedNorm(x: Tensor, norm: SynchronisedNorm): Tensor {
   // Sums over a whole batch are too long for half precision.
@@ -31,25 +32,34 @@ export function synchronisedNorm(x: Tensor, norm: SynchronisedNorm): Tensor {
     const channels = x.shape[1];
     const others = x.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
     const perChannel = (values: Tensor) => op.reshape(values, [1, channels, ...others.slice(1).map(() => 1)]);
-    const own = op.toDevice(fromArray([x.size / channels], [1], x.dtype), x.device);
-    const sums = sumOverRanks(op.concat([op.sumOver(x, others), own], 0));
-    const count = op.slice(sums, 0, channels, channels + 1);
-    const batchMean = op.divide(op.slice(sums, 0, 0, channels), count);
-    const centred = op.subtract(x, perChannel(batchMean));
-    const batchVariance = op.divide(sumOverRanks(op.sumOver(op.multiply(centred, centred), others)), count);
-    const inverse = op.power(op.addNumber(batchVariance, epsilon), -0.5);
-    const normal = op.multiply(centred, perChannel(weight ? op.multiply(inverse, weight) : inverse));
+    const size = x.size / channels;
+    const own = op.toDevice(fromArray([size], [1], 'float64'), x.device);
+    const ownMean = op.scale(op.sumOver(x, others), 1 / size);
+    const centred = op.subtract(x, perChannel(ownMean));
+    const exactMean = op.toDType(ownMean, 'float64');
+    const around = op.toDType(op.sumOver(op.multiply(centred, centred), others), 'float64');
+    const squares = op.add(around, op.scale(op.multiply(exactMean, exactMean), size));
+    const sums = sumOverRanks(op.concat([op.scale(exactMean, size), squares, own], 0));
+    const count = op.slice(sums, 0, 2 * channels, 2 * channels + 1);
+    const allMean = op.divide(op.slice(sums, 0, 0, channels), count);
+    const allSquares = op.divide(op.slice(sums, 0, channels, 2 * channels), count);
+    const batchVariance = op.subtract(allSquares, op.multiply(allMean, allMean));
+    const inverse = op.toDType(op.power(op.addNumber(batchVariance, epsilon), -0.5), x.dtype);
+    const scale = weight ? op.multiply(inverse, weight) : inverse;
+    // From the part's own mean to that of all.
+    const offset = op.multiply(op.toDType(op.subtract(exactMean, allMean), x.dtype), scale);
+    const shift = bias ? op.add(offset, bias) : offset;
     if (mean && variance) {
       noGrad(() => {
         const unbiased = op.multiply(batchVariance, op.divide(count, op.addNumber(count, -1)));
-        follow(mean, batchMean, momentum);
+        follow(mean, allMean, momentum);
         follow(variance, unbiased, momentum);
       });
     }
-    return bias ? op.add(normal, perChannel(bias)) : normal;
+    return op.add(op.multiply(centred, perChannel(scale)), perChannel(shift));
   });
 }
 
 /** `running = (1 - momentum) running + momentum value`. */
 const follow = (running: Tensor, value: Tensor, momentum: number) =>
-  op.copyInto(running, op.add(op.scale(running, 1 - momentum), op.scale(value, momentum)));
+  op.copyInto(running, op.add(op.scale(running, 1 - momentum), op.scale(op.toDType(value, running.dtype), momentum)));

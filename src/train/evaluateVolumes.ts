@@ -12,6 +12,7 @@ import { keepLargestComponent } from '../metrics/components.ts';
 import { addToConfusion, type ConfusionMatrix, createConfusion, mergeConfusion } from '../metrics/confusion.ts';
 import { toTensors } from './batch.ts';
 import { type Infer, type InferenceOptions, predictClasses } from './inference.ts';
+import { ALONE, type Parallel } from './parallel.ts';
 import { stopPoint } from './stop.ts';
 
 /** What reading, preparing and scoring a volume takes of its data set. */
@@ -87,31 +88,36 @@ export async function evaluateVolumes(
 
 /**
  * The classes whose mean Dice over `samples` rises when only their largest connected component is kept: what a training keeps for
- * predictions, judged on volumes it was not trained on.
+ * predictions, judged on volumes it was not trained on. Of several processes each judges its part, and all come to the same.
  */
 export async function chooseLargestComponents(
   network: Infer,
   dataset: VolumeTask,
   samples: readonly Sample[],
-  options: VolumeInference,
+  { parallel = ALONE, ...options }: VolumeInference & { parallel?: Parallel },
 ): Promise<number[]> {
   const { classes, ignore } = dataset;
+  const { rank, size } = parallel;
+  const infer: Infer = (images) => parallel.apart(() => network(images));
   const foreground = classes.map((_, id) => id).slice(1);
-  const gains = foreground.map(() => 0);
-  for await (const volume of evaluationVolumes(dataset, samples)) {
-    const { prepared } = predictVolume(network, volume, { ...options, largestComponents: [] });
+  /** Of each own sample by class. */
+  const gains: number[][] = [];
+  const own = samples.filter((_, i) => i % size === rank);
+  for await (const volume of evaluationVolumes(dataset, own)) {
+    const { prepared } = predictVolume(infer, volume, { ...options, largestComponents: [] });
     const diceWith = (prediction: Uint8Array, id: number): number => {
       const confusion = createConfusion(classes.length);
       addToConfusion(confusion, prediction, volume.labels, ignore);
       return diceOf(confusion)[id];
     };
-    foreground.forEach((id, i) => {
-      const gain = diceWith(keepLargestComponent(prepared, volume.size, id), id) - diceWith(prepared, id);
-      // A class that is nowhere in this volume says nothing.
-      if (!Number.isNaN(gain)) gains[i] += gain;
-    });
+    gains.push(
+      foreground.map((id) => diceWith(keepLargestComponent(prepared, volume.size, id), id) - diceWith(prepared, id)),
+    );
   }
-  return foreground.filter((_, i) => gains[i] > 0);
+  const parts = await parallel.gather(gains);
+  const ofAll = samples.map((_, i) => parts[i % size][Math.floor(i / size)]);
+  // A class that is nowhere in a volume says nothing there.
+  return foreground.filter((_, i) => ofAll.reduce((sum, gain) => sum + (gain[i] || 0), 0) > 0);
 }
 
 export const toScored = (volume: EvaluationVolume, prediction: Uint8Array): ScoredVolume => ({

@@ -12,8 +12,9 @@ import { reduced } from './inference.ts';
 /** Samples that are kept as pictures. */
 const SAMPLES = 8;
 
+/** Of several processes (`options.parallel`) each scores its part of the samples; tables and pictures, of its own part, leaves the one with a `folder`. */
 export async function scoreRun(job: {
-  folder: RunFolder;
+  folder?: RunFolder;
   dataset: DataSet;
   network: Network;
   reduction: number;
@@ -25,9 +26,10 @@ export async function scoreRun(job: {
 }): Promise<Scores> {
   const { folder, dataset, network, reduction, longSide, device, split = 'val', options, onProgress } = job;
   const samples = samplesOf(dataset, split);
-  const every = Math.max(1, Math.floor(samples.length / SAMPLES));
-  const progress = (done: number, write: () => void): void => {
-    if ((done - 1) % every === 0 && (done - 1) / every < SAMPLES) write();
+  const own = samples.length / (options?.parallel?.size ?? 1);
+  const every = Math.max(1, Math.floor(own / SAMPLES));
+  const progress = (done: number, write: (folder: RunFolder) => void): void => {
+    if (folder && (done - 1) % every === 0 && (done - 1) / every < SAMPLES) write(folder);
     onProgress?.(done, samples.length);
   };
   const scores = await evaluate(
@@ -37,10 +39,10 @@ export async function scoreRun(job: {
     device,
     {
       ...options,
-      onPicture: (picture, done) => progress(done, () => writeSample(folder, dataset.classes, picture)),
-      onVolume: (volume, done) => progress(done, () => writeVolumeSample(folder, dataset.classes, volume)),
+      onPicture: (picture, done) => progress(done, (into) => writeSample(into, dataset.classes, picture)),
+      onVolume: (volume, done) => progress(done, (into) => writeVolumeSample(into, dataset.classes, volume)),
     },
   );
-  await writeScores(folder, dataset.classes, scores);
+  if (folder) await writeScores(folder, dataset.classes, scores);
   return scores;
 }

@@ -15,7 +15,7 @@ import { estimateMemory } from '../models/memory.ts';
 import type { Network } from '../models/network.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
-import { openRunFolder } from '../run/folder.ts';
+import { openRunFolder, type RunFolder } from '../run/folder.ts';
 import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
@@ -41,7 +41,7 @@ import {
 import { type MemoryNeed, memoryNeed, tellMemoryNeed, trainingStepBytes } from './memoryNeed.ts';
 import { openTrainingData } from './openData.ts';
 import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
-import { runTraining, startOfTraining, type Training, type TrainRecorder, type TrainSettings } from './retrain.ts';
+import { runTraining, startOfTraining, type Training, type TrainRecorder } from './retrain.ts';
 import {
   endWithError,
   everyMinutes,
@@ -140,21 +140,19 @@ export async function trainRun(
     });
     tellExchanges(parallel, (performance.now() - started) / 1000, log, watcher);
     const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
-    const largestComponents = await choosePostprocessing(best, description, dataset, loopSettings, config, device);
+    const { scores, largestComponents } = await scoreBest({
+      network: best,
+      prepared,
+      config,
+      folder,
+      signal,
+      parallel,
+    });
     if (largestComponents.length > 0) {
       saveDescription(folder, { ...description, volumes: { ...description.volumes!, largestComponents } });
       const names = largestComponents.map((id) => classes[id]).join(', ');
       watcher.line(`predictions keep the largest connected component of ${names}`);
     }
-    const scores = await scoreRun({
-      folder,
-      dataset,
-      network: best,
-      reduction: config.scale,
-      longSide: config.longSide,
-      device,
-      options: { ...loopSettings, largestComponents, signal },
-    });
     if (countPredicted(scores.confusion) === 1 && classes.length > 1) tellWarning(ONE_CLASS, log, watcher);
     const { name, value } = mainScore(scores);
     const duration = formatDuration((performance.now() - started) / 1000);
@@ -182,10 +180,11 @@ export async function trainRun(
 const ONE_CLASS =
   'the network gives every pixel the same class: it has not learned; lower the learning rate to a tenth, or train longer';
 
-/** The same training on a rank other than the first: it computes its part of every batch, and writes nothing. */
+/** The same training on a rank other than the first: it computes its part of every batch and of the scores, and writes nothing. */
 export async function followTraining(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
   const { config } = await planTogether('train', settings.train, request, parallel);
-  const { training, dataset, device } = await prepareTraining(config, parallel);
+  const prepared = await prepareTraining(config, parallel);
+  const { training, dataset, device } = prepared;
   const loss = await createLoss(dataset, config, device);
   await shareTraining(training, config.seed, parallel);
   await runTraining(training, {
@@ -197,6 +196,36 @@ export async function followTraining(request: RunRequest, parallel: Parallel, si
     signal,
     parallel,
   });
+  await scoreBest({ network: training.network, prepared, config, signal, parallel });
+}
+
+/**
+ * The scores of the best weights on the validation split, and the classes of volumes whose largest component predictions keep. Every rank computes its
+ * part with the weights of the first, whose run folder gets tables and pictures.
+ */
+async function scoreBest(job: {
+  network: Network;
+  prepared: PreparedTraining;
+  config: TrainConfig;
+  folder?: RunFolder;
+  signal?: AbortSignal;
+  parallel: Parallel;
+}): Promise<{ scores: Scores; largestComponents: number[] }> {
+  const { network, prepared, config, folder, signal, parallel } = job;
+  const { dataset, device } = prepared;
+  const { scale: reduction, longSide } = config;
+  const loopSettings = trainSettings(config, dataset.rank);
+  parallel.copyFromFirst([...network.parameters.entries().values()]);
+  let largestComponents: number[] = [];
+  if (dataset.rank === 3 && config.postprocess !== 'none') {
+    const { inference = SINGLE_SCALE } = loopSettings;
+    const forward = reduced((images) => network.forward(images, { training: false }), reduction);
+    const options = { inference, device, parallel };
+    largestComponents = await chooseLargestComponents(forward, dataset, dataset.splits.val, options);
+  }
+  const options = { ...loopSettings, largestComponents, signal, parallel };
+  const scores = await scoreRun({ folder, dataset, network, reduction, longSide, device, options });
+  return { scores, largestComponents };
 }
 
 /** Builds everything, takes one step, and says what it costs; writes nothing. */
@@ -259,20 +288,6 @@ const ADVICE = 'raise accumulate, lower batch or crop, or take fewer filters';
 
 function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {
   return { modalities, preparation, window: trainSettings(config, 3).crop, largestComponents: [] };
-}
-
-/** Classes whose largest component is kept, judged on the validation split. */
-async function choosePostprocessing(
-  network: Network,
-  { reduction }: NetworkDescription,
-  dataset: DataSet,
-  { inference = SINGLE_SCALE }: TrainSettings,
-  { postprocess }: TrainConfig,
-  device: string,
-): Promise<number[]> {
-  if (dataset.rank === 2 || postprocess === 'none') return [];
-  const forward = reduced((images) => network.forward(images, { training: false }), reduction);
-  return chooseLargestComponents(forward, dataset, dataset.splits.val, { inference, device });
 }
 
 /** Takes the weights of another run; says which it did not take. */

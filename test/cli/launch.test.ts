@@ -1,6 +1,6 @@
 /** @file One command in several processes: what it says, what it leaves, and how it ends when one of them does. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,7 +74,27 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
     const { code, out } = await run(folder, ['launch', 'processes=2', '--', ...words]);
     expect(code).toBe(0);
     expect(out.match(/report: /g)).toHaveLength(1);
-    expect(existsSync(join(folder, 'runs', 'train', 'two', 'per_class.csv'))).toBe(true);
+    const trained = join(folder, 'runs', 'train', 'two');
+    const scores = readFileSync(join(trained, 'per_class.csv'), 'utf8');
+    // Each scored its part of the samples: here are pictures of the first one's.
+    const kept = readdirSync(join(trained, 'samples'));
+    await run(folder, ['evaluate', 'run=runs/train/two', 'threads=1']);
+    expect(readFileSync(join(trained, 'per_class.csv'), 'utf8')).toBe(scores);
+    const all = readdirSync(join(trained, 'samples'));
+    expect(kept).toEqual(all.filter((_, i) => i % 2 === 0));
+    expect(all.length).toBeGreaterThan(kept.length);
+  });
+
+  it('trains and scores volumes in two processes', async () => {
+    const words = ['train', 'arch=dints-random:1:2x2', 'data=phantoms', 'crop=[16,16,16]', 'filters=2', 'batch=2'];
+    const more = ['steps=2', 'warmupSteps=0', 'workers=0', 'threads=1', 'name=volumes'];
+    const { code, error, out } = await run(folder, ['launch', 'processes=2', '--', ...words, ...more]);
+    expect([code, error]).toEqual([0, expect.anything()]);
+    expect(out.match(/report: /g)).toHaveLength(1);
+    const trained = join(folder, 'runs', 'train', 'volumes');
+    const scores = readFileSync(join(trained, 'per_class.csv'), 'utf8');
+    await run(folder, ['evaluate', 'run=runs/train/volumes', 'threads=1']);
+    expect(readFileSync(join(trained, 'per_class.csv'), 'utf8')).toBe(scores);
   });
 
   it('on a signal finishes the step, saves once, and resumes with another number of processes', async () => {
