@@ -4,7 +4,9 @@
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 namespace espalier::kernels {
 
@@ -53,10 +55,21 @@ std::string instructionSet(c10::string_view wanted) {
   return current()->name;
 }
 
+/// How many threads take part when as many pieces as there may be threads are shared out: one, where this was built without OpenMP.
+int64_t kernelThreads() {
+  std::vector<char> seen(at::get_num_threads(), 0);
+  runParallel(
+      static_cast<int64_t>(seen.size()), [](void* context, int64_t, int64_t, int thread) { static_cast<char*>(context)[thread] = 1; }, seen.data());
+  return std::count(seen.begin(), seen.end(), 1);
+}
+
 }  // namespace
 
 const InstructionSet& currentSet() { return *current(); }
 
-TORCH_LIBRARY_FRAGMENT(espalier, library) { library.def("instruction_set(str wanted) -> str", instructionSet); }
+TORCH_LIBRARY_FRAGMENT(espalier, library) {
+  library.def("instruction_set(str wanted) -> str", instructionSet);
+  library.def("kernel_threads() -> int", kernelThreads);
+}
 
 }  // namespace espalier::kernels

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../base/errors.ts';
+import { operator } from './call.ts';
 import { native } from './native.ts';
 import { Tensor } from './tensor.ts';
 
@@ -20,6 +21,11 @@ export function chooseDevice(wanted: string): string {
 /** Sets (if given) and returns the number of threads of one operator. */
 export function threads(count?: number): number {
   return native().threads(count ?? null);
+}
+
+/** The threads of a fused kernel: those of `threads`, or one where the addon was built without OpenMP. */
+export function kernelThreads(): number {
+  return operator('espalier::kernel_threads').plain() as number;
 }
 
 /** libtorch's version, and how many tensors this thread holds. */

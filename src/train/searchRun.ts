@@ -4,7 +4,7 @@
 import { ConfigError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
 import { channelsOf, type DataSet } from '../data/types.ts';
-import { Generator, memory } from '../engine/device.ts';
+import { Generator, kernelThreads, memory, threads } from '../engine/device.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
@@ -76,7 +76,7 @@ export async function searchRun(
       'call searchTrials, or leave trials out',
     );
   const prepared = await prepareSearch(config, parallel);
-  const { search, dataset, describe, chosen, need } = prepared;
+  const { search, dataset, device, describe, chosen, need } = prepared;
   const run = openRun<SearchState>('search', plan);
   const { folder, checkpoint } = run;
   const log = withTensorBoard(run.log, folder);
@@ -102,6 +102,7 @@ export async function searchRun(
     watcher.line(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
+    if (device === 'cpu' && kernelThreads() < threads()) tellNote(ONE_THREAD, log, watcher);
     tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     const recorder = createRecorder({ run, watcher, config, search, save });
@@ -211,6 +212,9 @@ async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<
 }
 
 const FLOAT = 4;
+
+const ONE_THREAD =
+  'the compiler of the addon had no OpenMP: fused kernels run on one thread; install it and set up anew';
 
 const ADVICE = 'lower batch or crop, use memory=small, or take partialChannels, fewer filters or fewer layers';
 

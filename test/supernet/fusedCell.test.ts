@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
 import { operator } from '../../src/engine/call.ts';
-import { Generator } from '../../src/engine/device.ts';
+import { Generator, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
@@ -151,6 +151,15 @@ describe('the fused cell', () => {
         });
       }
     });
+  });
+
+  it('runs on as many threads as are set', () => {
+    const before = threads();
+    for (const count of [1, 2, 3]) {
+      threads(count);
+      expect(operator('espalier::kernel_threads').plain()).toBe(count);
+    }
+    threads(before);
   });
 
   it('runs at least on the portable instruction set, and refuses one that it does not know', () => {
