@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/native-sanitizers
 cmake -S native -B "$build" -DCMAKE_BUILD_TYPE=Debug -DNODE_API_INCLUDE="$PWD/node_modules/node-api-headers/include" \
-  ${LIBTORCH:+-DCMAKE_PREFIX_PATH="$LIBTORCH"} \
+  ${LIBTORCH:+-DLIBTORCH="$LIBTORCH"} \
   -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1" >/dev/null
 cmake --build "$build" --parallel "${JOBS:-$(nproc)}" >/dev/null
 # The runtime must come before everything else in the process; node is not built with it.

@@ -1,8 +1,9 @@
 /// @file All kernels, compiled for AVX2 with FMA.
 #include "edgeKernels.h"
 #include "instructionSet.h"
+#include "normKernels.h"
 #include "stateKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kAvx2 = {"avx2", {kStateKernels<float>, kEdgeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>}};
+const InstructionSet kAvx2 = {"avx2", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>}};
 }

@@ -1,6 +1,7 @@
 /// @file The kernels of each instruction set, and which one runs: chosen at run time by what the machine has.
 #pragma once
 #include "edge.h"
+#include "norm.h"
 #include "state.h"
 
 namespace espalier::kernels {
@@ -9,6 +10,7 @@ template <class T>
 struct Kernels {
   StateKernels<T> state;
   EdgeKernels<T> edge;
+  NormKernels<T> norm;
 };
 
 struct InstructionSet {

@@ -1,8 +1,9 @@
 /// @file All kernels, compiled for any machine.
 #include "edgeKernels.h"
 #include "instructionSet.h"
+#include "normKernels.h"
 #include "stateKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kPortable = {"portable", {kStateKernels<float>, kEdgeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>}};
+const InstructionSet kPortable = {"portable", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>}};
 }

@@ -335,6 +335,12 @@ Tensor slopeLanes(const Tensor& slope, const Cell& cell) {
       .view({g.batch, g.height, g.width, cell.outChannels()});
 }
 
+/// The sum of all elements, axis by axis: in an order that does not depend on the threads.
+Tensor totalOf(Tensor x) {
+  while (x.dim() > 0) x = x.sum(-1);
+  return x;
+}
+
 /// The gradients in the order of the inputs: last by move, before last, moves, probabilities, weights.
 template <class T>
 std::vector<Tensor> backwardCell(const Cell& cell, const Inputs& given, const Forward& saved, const Tensor& slope, const std::vector<bool>& weightWanted) {
@@ -351,7 +357,7 @@ std::vector<Tensor> backwardCell(const Cell& cell, const Inputs& given, const Fo
   for (int64_t move = 0; move < cell.moves; move++) {
     slopes.push_back(nodeSlope * given.moves[move]);
     inputSlopes.push_back(at::empty_like(saved.last[move]));
-    moveSlopes[move] = (nodeSlope * saved.outputs[move]).sum();
+    moveSlopes[move] = totalOf(nodeSlope * saved.outputs[move]);
   }
   Tensor beforeSlope = at::empty_like(saved.beforeLast);
   std::vector<Tensor> weightSlopes(given.weights.size());

@@ -116,6 +116,19 @@ function shapeOf(node: GraphNode, shapes: readonly NodeShape[], size: readonly n
   }
 }
 
+/** The batch norms that nothing but one ReLU reads: with it they are one operator. */
+export function rectifiedNorms({ nodes, auxiliary = [] }: NetworkGraph): ReadonlySet<number> {
+  const readers = nodes.map((): GraphNode[] => []);
+  for (const node of nodes) for (const input of node.inputs) readers[input].push(node);
+  const isRectified = (node: GraphNode, i: number) =>
+    node.kind === 'norm' &&
+    node.over === 'batch' &&
+    readers[i].length === 1 &&
+    readers[i][0].kind === 'relu' &&
+    !auxiliary.includes(i);
+  return new Set(nodes.flatMap((node, i) => (isRectified(node, i) ? [i] : [])));
+}
+
 /** Channels of every node's output; they do not depend on the size of the input. */
 export function channelsOf(graph: NetworkGraph): number[] {
   const channels: number[] = [];

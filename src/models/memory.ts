@@ -2,11 +2,11 @@
  * @file Peak memory of a network as data: of inference and of a training step, by walking its nodes as the executor and autograd do.
  *
  * What is counted, in float32: the input and its labels; every value from the node that gives it to its last reader; in training the values that
- * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives, the places of a max pool) until the way back has passed them, the
+ * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives that is no part of a norm, the places of a max pool) until the way back has passed them, the
  * gradients that are waiting there, the loss; the copies in other layouts that a convolution works on; weights, their gradients, and the state and
  * the working copy of SGD with momentum and decay. Not counted: the program itself, what the allocator leaves unused, drop path, batches in preparation.
  */
-import { countNetwork, type GraphNode, inferShapes, type NetworkGraph } from './graph.ts';
+import { countNetwork, type GraphNode, inferShapes, type NetworkGraph, rectifiedNorms } from './graph.ts';
 
 /** Peak bytes above what the program itself takes. */
 export interface MemoryEstimate {
@@ -178,16 +178,18 @@ function createPlan(graph: NetworkGraph, size: readonly number[], batch: number)
     (shape) => shape.channels * shape.size.reduce((product, length) => product * length, batch),
   );
   const roots: number[] = [];
+  const rectified = rectifiedNorms(graph);
+  const isPartOfNorm = (node: GraphNode) => node.kind === 'relu' && rectified.has(node.inputs[0]);
   nodes.forEach((node, i) => {
     const same = node.kind === 'resize' && elements[i] === elements[node.inputs[0]];
-    const view = node.kind === 'shift' || node.kind === 'dropPath' || same;
+    const view = node.kind === 'shift' || node.kind === 'dropPath' || same || isPartOfNorm(node);
     roots.push(view ? roots[node.inputs[0]] : i);
   });
   const readers = nodes.map(() => 0);
   for (const node of nodes) for (const input of node.inputs) readers[roots[input]]++;
   readers[roots[nodes.length - 1]]++;
   const saved = nodes.map((node, i) => {
-    if (node.kind === 'relu') return [i];
+    if (node.kind === 'relu') return isPartOfNorm(node) ? [] : [i];
     return ['convolution', 'norm', 'pool'].includes(node.kind) ? [roots[node.inputs[0]]] : [];
   });
   const weights = nodes.map((node) => {

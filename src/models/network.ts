@@ -9,7 +9,7 @@ import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
 import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
 import { withPaddedSides } from '../nn/padding.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { channelsOf, type GraphNode, type NetworkGraph, requireSides, resizeTarget } from './graph.ts';
+import { channelsOf, type GraphNode, type NetworkGraph, rectifiedNorms, requireSides, resizeTarget } from './graph.ts';
 
 /** A network with weights. */
 export interface Network {
@@ -34,7 +34,12 @@ export interface NetworkOptions {
 /** Creates the weights of `graph` in `parameters`. */
 export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, options: NetworkOptions = {}): Network {
   const channels = channelsOf(graph);
-  const layers = graph.nodes.map((node) => createLayer(graph, node, channels[node.inputs[0]], parameters, options));
+  const rectified = rectifiedNorms(graph);
+  const layers = graph.nodes.map((node, i) => {
+    // A norm and its ReLU are one operator: the node of the ReLU hands on what it is given.
+    if (node.kind === 'relu' && rectified.has(node.inputs[0])) return ([x]: readonly Tensor[]) => x;
+    return createLayer(graph, node, channels[node.inputs[0]], parameters, options, rectified.has(i));
+  });
   const logits = [graph.nodes.length - 1];
   const all = [...logits, ...(graph.auxiliary ?? [])];
   const readers = { logits: countReaders(graph, logits), all: countReaders(graph, all) };
@@ -101,6 +106,7 @@ function createLayer(
   inputs: number,
   parameters: ParameterSet,
   options: NetworkOptions,
+  rectify: boolean,
 ): NodeFunction {
   const own = parameters.child(node.name);
   const single =
@@ -127,7 +133,7 @@ function createLayer(
     case 'norm':
       return single(
         node.over === 'batch'
-          ? batchNorm(own, { channels: inputs, epsilon: node.epsilon, momentum: node.momentum })
+          ? batchNorm(own, { channels: inputs, epsilon: node.epsilon, momentum: node.momentum, rectify })
           : instanceNorm(own, { channels: inputs, epsilon: node.epsilon }),
       );
     case 'relu':

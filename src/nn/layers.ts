@@ -80,9 +80,12 @@ export interface NormOptions {
   epsilon?: number;
 }
 
-/** Batch norm over batch and space; over the parts of a batch in all processes where the origin of `parameters` says so. */
-export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer {
-  const { channels, affine = true, track = true, momentum = 0.1, epsilon = NORM_EPSILON } = options;
+/**
+ * Batch norm over batch and space, with `rectify` and the ReLU behind it; over the parts of a batch in all processes where the origin of `parameters` says
+ * so.
+ */
+export function batchNorm(parameters: ParameterSet, options: NormOptions & { rectify?: boolean }): Layer {
+  const { channels, affine = true, track = true, momentum = 0.1, epsilon = NORM_EPSILON, rectify = false } = options;
   const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
   const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
   const mean = track ? parameters.buffer('runningMean', [channels], 0) : null;
@@ -90,9 +93,11 @@ export function batchNorm(parameters: ParameterSet, options: NormOptions): Layer
   return (x, pass) => {
     const ofBatch = !track || (pass.training && !pass.frozenNorms);
     const { sumOverRanks } = parameters.origin;
-    if (ofBatch && sumOverRanks)
-      return synchronisedNorm(x, { weight, bias, mean, variance, momentum, epsilon, sumOverRanks });
-    return op.batchNorm(x, weight, bias, mean, variance, ofBatch, momentum, epsilon);
+    if (ofBatch && sumOverRanks) {
+      const normal = synchronisedNorm(x, { weight, bias, mean, variance, momentum, epsilon, sumOverRanks });
+      return rectify ? op.relu(normal) : normal;
+    }
+    return op.batchNorm(x, weight, bias, mean, variance, ofBatch, momentum, epsilon, rectify);
   };
 }
 

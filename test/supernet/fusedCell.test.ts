@@ -153,6 +153,27 @@ describe('the fused cell', () => {
     });
   });
 
+  it.each(['separable', 'dense'] as const)('gives the same to the last bit on any number of threads, %s', (atrous) => {
+    scope(() => {
+      const shape: Shape = { lasts: 2, batch: 2, channels: 8, size: [31, 29], blocks: 3, atrous };
+      const leaves = createLeaves(shape, 'float32');
+      const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
+      const before = threads();
+      for (const memory of ['fast', 'small'] as const) {
+        const [one, two, five] = [1, 2, 5].map((count) => {
+          threads(count);
+          const output = fusedCell(leaves, shape, memory);
+          return [output, ...(gradients([output], all(leaves), { gradients: [slope] }) as Tensor[])];
+        });
+        threads(before);
+        one.forEach((tensor, i) => {
+          expect(difference(two[i], tensor), `${memory}, ${i}, two threads`).toBe(0);
+          expect(difference(five[i], tensor), `${memory}, ${i}, five threads`).toBe(0);
+        });
+      }
+    });
+  });
+
   it('runs on as many threads as are set', () => {
     const before = threads();
     for (const count of [1, 2, 3]) {

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
+import { operator } from '../../src/engine/call.ts';
+import { Generator, threads } from '../../src/engine/device.ts';
+import * as op from '../../src/engine/operators.ts';
+import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { difference, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+
+const generator = new Generator(11).id;
+const EPSILON = 1e-5;
+const MOMENTUM = 0.1;
+
+/** What libtorch composes, which the kernel is held to. */
+function composed(x: Tensor, [weight, bias, mean, variance]: (Tensor | null)[], rectify: boolean): Tensor {
+  const normal = operator('aten::batch_norm').one(x, weight, bias, mean, variance, true, MOMENTUM, EPSILON, false);
+  return rectify ? op.relu(normal) : normal;
+}
+
+const fused = (x: Tensor, [weight, bias, mean, variance]: (Tensor | null)[], rectify: boolean): Tensor =>
+  op.batchNorm(x, weight, bias, mean, variance, true, MOMENTUM, EPSILON, rectify);
+
+/** `[batch, channels, ...]` far from zero, with channels last in memory or first. */
+function randomInput(shape: readonly number[], dtype: DType, last: boolean): Tensor {
+  const [batch, channels, ...size] = shape;
+  const made = op.addNumber(op.randn(last ? [batch, ...size, channels] : [...shape], generator, dtype), 3);
+  return last ? op.permute(made, [0, size.length + 1, ...size.map((_, axis) => axis + 1)]) : made;
+}
+
+const leaf = (x: Tensor) => requireGradient(op.detach(x));
+const vector = (channels: number, dtype: DType) => leaf(op.addNumber(op.randn([channels], generator, dtype), 0.5));
+
+afterEach(() => void use('best'));
+
+describe('the kernel of a batch norm', () => {
+  it('gives what libtorch gives in float64: values, gradients, running statistics', () => {
+    const shapes = fc
+      .tuple(
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 70 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }),
+      )
+      .filter(([batch, , size]) => size.reduce((a, b) => a * b, batch) > 1);
+    fc.assert(
+      fc.property(shapes, fc.boolean(), fc.boolean(), fc.boolean(), ([batch, channels, size], last, rectify, affine) =>
+        scope(() => {
+          const x = leaf(randomInput([batch, channels, ...size], 'float64', last));
+          const affines = affine ? [vector(channels, 'float64'), vector(channels, 'float64')] : [null, null];
+          const running = () => [op.zeros([channels], 'float64'), op.ones([channels], 'float64')];
+          const [ours, theirs] = [running(), running()];
+          const outputs = [fused(x, [...affines, ...ours], rectify), composed(x, [...affines, ...theirs], rectify)];
+          expect(difference(outputs[0], outputs[1])).toBeLessThan(1e-10);
+          ours.forEach((statistic, i) => void expect(difference(statistic, theirs[i])).toBeLessThan(1e-10));
+          const slope = op.randn(outputs[0].shape, generator, 'float64');
+          const leaves = [x, ...affines.filter((tensor) => tensor !== null)];
+          const [own, expected] = outputs.map((output) => gradients([output], leaves, { gradients: [slope] }));
+          own.forEach(
+            (gradient, i) => void expect(difference(gradient as Tensor, expected[i] as Tensor)).toBeLessThan(1e-7),
+          );
+        }),
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each(INSTRUCTION_SETS)('is as exact in float32 on %s, many pixels and channels', (set) => {
+    if (!use(set)) return;
+    for (const [shape, rectify] of [
+      [[2, 20, 33, 31], true],
+      [[1, 304, 17, 19], false],
+      [[3, 7, 41, 43], true],
+    ] as const)
+      scope(() => {
+        const x = leaf(randomInput(shape, 'float32', true));
+        const affines = [vector(shape[1], 'float32'), vector(shape[1], 'float32')];
+        const output = fused(x, [...affines, null, null], rectify);
+        const leaves = [x, ...affines];
+        const precise = leaves.map(exact);
+        const expected = composed(precise[0], [precise[1], precise[2], null, null], rectify);
+        expect(difference(op.toDType(output, 'float64'), expected)).toBeLessThan(2e-6);
+        const slope = op.randn(output.shape, generator);
+        const own = gradients([output], leaves, { gradients: [slope] });
+        gradients([expected], precise, { gradients: [op.toDType(slope, 'float64')] }).forEach((gradient, i) => {
+          expect(difference(op.toDType(own[i] as Tensor, 'float64'), gradient as Tensor)).toBeLessThan(2e-4);
+        });
+      });
+  });
+
+  it('gives the same to the last bit on any number of threads', () => {
+    scope(() => {
+      const x = leaf(randomInput([2, 24, 40, 40], 'float32', true));
+      const slope = op.randn(x.shape, generator);
+      const before = threads();
+      const [one, three] = [1, 3].map((count) => {
+        threads(count);
+        const output = fused(x, [null, null, null, null], true);
+        return [output, ...(gradients([output], [x], { gradients: [slope] }) as Tensor[])];
+      });
+      threads(before);
+      one.forEach((tensor, i) => void expect(difference(tensor, three[i])).toBe(0));
+    });
+  });
+
+  it('keeps a mean a thousand deviations from zero from cancelling', () => {
+    scope(() => {
+      const x = op.addNumber(op.randn([2, 5, 40, 40], generator), 1000);
+      const own = fused(x, [null, null, null, null], false);
+      expect(
+        difference(op.toDType(own, 'float64'), composed(op.toDType(x, 'float64'), [null, null, null, null], false)),
+      ).toBeLessThan(1e-3);
+    });
+  });
+
+  it('of a single value a channel is its shift, and leaves finite statistics', () => {
+    scope(() => {
+      const running = [op.zeros([3]), op.ones([3])];
+      const output = fused(op.full([1, 3, 1, 1], 5), [null, op.full([3], 2), ...running], false);
+      expect(output.numbers()).toEqual([2, 2, 2]);
+      expect(running.flatMap((statistic) => statistic.numbers()).every(Number.isFinite)).toBe(true);
+    });
+  });
+
+  it('lets NaN through, and makes no gradient where none is wanted', () => {
+    scope(() => {
+      const x = op.randn([2, 3, 4, 4], generator);
+      expect(noGrad(() => fused(leaf(x), [null, null, null, null], true)).requiresGradient).toBe(false);
+      const broken = op.multiply(x, op.scale(op.ones([1]), Number.NaN));
+      expect(fused(broken, [null, null, null, null], true).numbers().every(Number.isNaN)).toBe(true);
+    });
+  });
+
+  it('refuses what it cannot take', () => {
+    const x = op.randn([2, 3, 4, 4], generator);
+    const call = (...given: unknown[]) => operator('espalier::batch_norm').one(...(given as never[]));
+    const rest = [null, null, null, MOMENTUM, EPSILON, true];
+    expect(() => call(x, op.ones([4]), ...rest)).toThrow(/weight: expected \[3\], got \[4\]/);
+    expect(() => call(op.ones([0, 3, 1, 1]), null, ...rest)).toThrow(/is empty/);
+    expect(() => call(op.ones([2, 3]), null, ...rest)).toThrow(/reads \[batch, channels, \.\.\.spatial\]/);
+    expect(() => call(x, null, null, op.ones([3]), null, MOMENTUM, EPSILON, true)).toThrow(/come together/);
+  });
+});
