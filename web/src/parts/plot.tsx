@@ -70,7 +70,7 @@ export function Plot(props: PlotProps) {
             width: line.faint ? 1 : 2,
             ...(line.dashed ? { dash: [6, 4] } : {}),
             spanGaps: true,
-            points: { show: !line.faint && line.points.length < 3, size: 6 },
+            points: { show: (self: uPlot, i: number) => !line.faint && isSparse(self.data[i]), size: 6 },
             value: (_: uPlot, value: number | null) => (value === null ? '–' : format(value)),
           })),
         ],
@@ -99,6 +99,10 @@ export function Plot(props: PlotProps) {
 const EPOCHS = [0.1, 0.2, 0.5, ...[1, 10, 100, 1000, 10_000].flatMap((power) => [power, 2 * power, 5 * power])];
 
 const colourOf = (line: Line): string => colour(`--series-${line.colour % COLOURS}`) + (line.faint ? '66' : '');
+
+/** Whether a line has so few values that it could not be seen without points. */
+const isSparse = (values: ArrayLike<number | null | undefined>): boolean =>
+  Array.from(values).filter((value) => typeof value === 'number').length < 3;
 
 /** All lines over one list of x. On a logarithmic axis what is not positive is a gap. */
 function tableOf(lines: readonly Line[], logarithmic: boolean): uPlot.AlignedData {
