@@ -65,17 +65,29 @@ export async function evaluate(
   { parallel = ALONE, signal, ...options }: EvaluateOptions = {},
 ): Promise<Scores> {
   const { rank, size } = parallel;
-  const own = samples.filter((_, i) => i % size === rank);
   const infer: Infer = (images) => parallel.apart(() => network(images));
   const alone = { ...options, signal: size === 1 ? signal : undefined };
   if (dataset.rank === 3) {
-    const { inference = SINGLE_SCALE, toleranceMm = 1 } = options;
+    const { inference = SINGLE_SCALE, toleranceMm = 1, onVolume } = options;
+    // Volumes go round the ranks; of what is left over, which not all ranks have one of, the windows do.
+    const { window } = inference;
+    const inTurn = window ? samples.length - (samples.length % size) : samples.length;
+    const own = samples.slice(0, inTurn).filter((_, i) => i % size === rank);
     const all = { ...alone, inference, toleranceMm, device };
     const parts = await parallel.gather(await evaluateVolumes(infer, dataset, own, all));
-    const cases = samples.map((_, i) => parts[i % size].cases[Math.floor(i / size)]);
-    const confusion = sumOf(parts.map((part) => part.confusion));
+    const together = await evaluateVolumes(infer, dataset, samples.slice(inTurn), {
+      ...all,
+      inference: window ? { ...inference, window: { ...window, among: parallel } } : inference,
+      onVolume: onVolume && ((volume, done) => onVolume(volume, own.length + done)),
+    });
+    const cases = [
+      ...samples.slice(0, inTurn).map((_, i) => parts[i % size].cases[Math.floor(i / size)]),
+      ...together.cases,
+    ];
+    const confusion = sumOf([...parts, together].map((part) => part.confusion));
     return { ...segmentationScores(confusion), confusion, volumes: { cases, summary: summariseCases(cases) } };
   }
+  const own = samples.filter((_, i) => i % size === rank);
   const confusion = sumOf(await parallel.gather(await countPictures(infer, dataset, own, device, alone)));
   return { ...segmentationScores(confusion), confusion };
 }

@@ -17,6 +17,16 @@ export interface WindowOptions {
   readonly window: readonly number[];
   /** Share of a window that its neighbour along an axis sees too, at least; in [0, 1), default 0.5. */
   readonly overlap?: number;
+  /** Processes that share out the windows of one input, which all of them read; each gets the whole result. */
+  readonly among?: WindowSharers;
+}
+
+/** What sharing windows out takes of the processes. */
+export interface WindowSharers {
+  readonly rank: number;
+  readonly size: number;
+  /** Makes tensors their means over all ranks, in place. */
+  average(tensors: readonly Tensor[]): void;
 }
 
 /** An input that is read in parts, so that it need not be in the engine as a whole. */
@@ -56,7 +66,7 @@ export function slidingBands(
   receive: (firstRow: number, probabilities: Tensor) => void,
 ): void {
   const { size } = source;
-  const { window, overlap = 0.5 } = options;
+  const { window, overlap = 0.5, among } = options;
   if (window.length !== size.length)
     throw new ShapeError(`a window of ${window.length} sides over an input of ${size.length} axes`);
   const [firstRows, ...otherStarts] = size.map((length, axis) => windowStarts(length, window[axis], overlap));
@@ -69,12 +79,16 @@ export function slidingBands(
       return;
     }
     const gaussian = fromArray(gaussianWeights(inside), [1, 1, ...inside]);
+    const places = product(otherStarts);
+    // Fewer windows in a band than processes are computed by all of them.
+    const sharers = among && places.length >= among.size ? among : undefined;
+    const own = places.filter((_, k) => !sharers || k % sharers.size === sharers.rank);
     let band: Tensor | null = null;
     for (const [i, row] of firstRows.entries()) {
       const rows = (firstRows[i + 1] ?? size[0]) - row;
       const carried: Tensor | null = band;
       const [finished, rest] = scope(() => {
-        const sum = product(otherStarts).reduce<Tensor | null>((into, others) => {
+        const sum = own.reduce<Tensor | null>((into, others) => {
           return scope(() => {
             const probabilities = predict([row, ...others]);
             const weights = op.toDevice(gaussian, probabilities.device);
@@ -88,7 +102,10 @@ export function slidingBands(
             return whole;
           });
         }, carried) as Tensor;
-        return [divided(op.slice(sum, 2, 0, rows)), i + 1 < firstRows.length ? movedUp(sum, rows) : null];
+        const done = op.slice(sum, 2, 0, rows);
+        // Means of sums: that they are of so many ranks cancels in what they are divided by.
+        sharers?.average([done]);
+        return [divided(done), i + 1 < firstRows.length ? movedUp(sum, rows) : null];
       });
       carried?.free();
       band = rest;

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { standardPreparation } from '../../src/data/volumes/preparation.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { fromArray, keepForever, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { parseConfig } from '../../src/run/config.ts';
 import { settings as runSettings } from '../../src/run/presets.ts';
 import { infer, mirrored, type SpatialAxis } from '../../src/train/inference.ts';
@@ -138,6 +138,44 @@ describe('windows', () => {
     expect(parts.map(({ shape }) => shape[2])).toEqual([4, 4, 4, 8]);
     expect(read).toEqual(Array(8).fill([8, 8]));
     expect(distance(op.concat(parts, 2), images)).toBeLessThan(1e-5);
+  });
+
+  it.each([2, 3])('shared out among %i processes give each the whole result', (size) => {
+    fc.assert(
+      fc.property(places, ({ size: sides, window, overlap }) =>
+        scope(() => {
+          const images = random([1, 2, ...sides]);
+          let windows = 0;
+          const network = (x: Tensor) => {
+            windows++;
+            return op.softmax(op.multiply(x, x), 1);
+          };
+          const expected = slidingWindow(network, images, { window, overlap });
+          const all = windows;
+          windows = 0;
+          // The others first: what they bring to each meeting; then the first one, who adds it to its own.
+          const brought = Array.from({ length: size - 1 }, (_, other) => {
+            const sums: Tensor[] = [];
+            const average = (tensors: readonly Tensor[]) => void sums.push(...tensors.map(op.clone).map(keepForever));
+            slidingWindow(network, images, { window, overlap, among: { rank: other + 1, size, average } });
+            return sums;
+          });
+          let meetings = 0;
+          const average = ([own]: readonly Tensor[]) => {
+            const sum = brought.map((sums) => sums[meetings]).reduce(op.add, own);
+            op.copyInto(own, op.scale(sum, 1 / size));
+            meetings++;
+          };
+          const shared = slidingWindow(network, images, { window, overlap, among: { rank: 0, size, average } });
+          expect(distance(shared, expected)).toBeLessThan(1e-5);
+          for (const sums of brought) expect(sums).toHaveLength(meetings);
+          // Each window once, or, where a band has fewer than there are processes, once for each.
+          expect(windows).toBe(meetings > 0 ? all : all * size);
+          for (const sum of brought.flat()) sum.free();
+        }),
+      ),
+      { numRuns: 40 },
+    );
   });
 
   it('refuse a window of another rank', () => {
