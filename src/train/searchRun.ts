@@ -178,37 +178,42 @@ async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<
   checkSides(size, methodOf(config));
   const { rank, classes } = dataset;
   const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
+  const { method, network, ...memory } = buildNetwork(config, data, device, parallel);
+  return {
+    search: createSearch(method, network),
+    dataset,
+    device,
+    describe: (snapshot) => method.describe(snapshot, data),
+    ...memory,
+  };
+}
+
+/** The network of a search, which keeps of a step what the machine has room for, and on the CPU the memory that all of it is about to need. */
+function buildNetwork(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
   const build = (memory?: KeptMemory) => {
     const method = methodOf(config, memory);
     const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
     return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
   };
   const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];
-  let built = build();
-  const weightBytes = FLOAT * built.network.weights.count();
-  const part = { ...data, batch: Math.ceil(batch / parallel.size) };
+  const built = build();
+  // Other devices keep everything, and what they have is not known here.
+  if (device !== 'cpu') return built;
+  const { method, network } = built;
+  const weightBytes = FLOAT * network.weights.count();
+  const part = { ...data, batch: Math.ceil(data.batch / parallel.size) };
   // Convolutions in bfloat16 keep copies of their weights.
   const copies = config.precision === 'bfloat16' ? weightBytes / 2 : 0;
   const addedBytes = (kept: KeptMemory) =>
-    searchBytes(copies + built.method.keptBytes(part, kept, config.syncNorms && parallel.size > 1), weightBytes);
-  // Other devices keep everything, and what they have is not known here.
-  const counted = device === 'cpu';
-  const chosen = counted && config.memory === 'auto' ? chooseMemory(addedBytes, free) : undefined;
-  if (chosen !== undefined && chosen !== 'fast') {
-    for (const { tensor } of built.network.architecture) tensor.free();
-    built.network.weights.free();
-    built = build(chosen);
-  }
-  const { method, network } = built;
-  const kept = config.memory === 'auto' ? (chosen ?? 'fast') : config.memory;
-  return {
-    search: createSearch(method, network),
-    dataset,
-    device,
-    describe: (snapshot) => method.describe(snapshot, data),
-    chosen,
-    need: counted ? memoryNeed(residentBytes + addedBytes(kept), parallel.localSize) : undefined,
-  };
+    searchBytes(copies + method.keptBytes(part, kept, config.syncNorms && parallel.size > 1), weightBytes);
+  const needOf = (kept: KeptMemory) => memoryNeed(residentBytes + addedBytes(kept), parallel.localSize);
+  if (config.memory !== 'auto') return { ...built, need: needOf(config.memory) };
+  const chosen = chooseMemory(addedBytes, free);
+  const told = { chosen, need: needOf(chosen) };
+  if (chosen === 'fast') return { ...built, ...told };
+  for (const { tensor } of network.architecture) tensor.free();
+  network.weights.free();
+  return { ...build(chosen), ...told };
 }
 
 const FLOAT = 4;
