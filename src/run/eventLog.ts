@@ -2,13 +2,13 @@
  * @file The append-only event log: one JSON object a line. A line counts once its newline is written: a torn last line, which a kill
  * leaves, is ignored by readers and cut off by the next writer. Any other damage is an error.
  */
-import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { faultOf } from './eventFields.ts';
 import type { RunEvent, RunEventBody } from './events.ts';
-import { onDisk } from './files.ts';
+import { appendWhole, onDisk } from './files.ts';
 
 /** An open log; one writer at a time. */
 export interface EventLog {
@@ -137,15 +137,4 @@ function readRange(file: number, start: number, end: number): Buffer {
     filled += count;
   }
   return bytes.subarray(0, filled);
-}
-
-/** Appends all of the bytes or, on a full disk, none: half a line would run into the next one. */
-function appendWhole(file: number, bytes: Buffer): void {
-  const { size } = fstatSync(file);
-  try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
-  } catch (error) {
-    ftruncateSync(file, size);
-    throw error;
-  }
 }

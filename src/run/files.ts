@@ -5,13 +5,16 @@ import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../base/errors.ts';
@@ -149,5 +152,16 @@ function flushFolder(path: string): void {
     }
   } catch {
     // The rename itself was atomic; only its durability after a power cut is weaker here.
+  }
+}
+
+/** Appends all of the bytes or, on a full disk, none: half a record would run into the next one. */
+export function appendWhole(file: number, bytes: Buffer): void {
+  const { size } = fstatSync(file);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  } catch (error) {
+    ftruncateSync(file, size);
+    throw error;
   }
 }

@@ -10,6 +10,7 @@ import { type EventLog, openEventLog } from './eventLog.ts';
 import { setAside, writeAtomically } from './files.ts';
 import { createRunFolder, listRunFolders, openRunFolder, type RunFolder } from './folder.ts';
 import { describeOwner, lockRun } from './lock.ts';
+import { withTensorBoard } from './tensorBoard.ts';
 
 /** What is asked for: settings, later layers over earlier ones, and whether an earlier run goes on. */
 export interface RunRequest {
@@ -42,6 +43,7 @@ export function planRun<Of extends Settings>(
 /** A run that only this process writes to, until it is closed. */
 export interface OpenRun<State> {
   readonly folder: RunFolder;
+  /** What is appended goes to TensorBoard's files, too. */
   readonly log: EventLog;
   /** Where an earlier process came to; null for a new run, and for one that was ended before its first checkpoint. */
   readonly checkpoint: Checkpoint<State> | null;
@@ -69,7 +71,7 @@ export function openRun<State>(
       writeAtomically(folder.config, formatConfig(config as unknown as Layer));
     }
     const checkpoint = found ? findCheckpoint<State>(folder, notices) : null;
-    const log = openEventLog(folder.events);
+    const log = withTensorBoard(openEventLog(folder.events), folder);
     const close = () => {
       log.close();
       lock.release();

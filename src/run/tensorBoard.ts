@@ -2,12 +2,13 @@
  * @file Event files for TensorBoard: the scalars of every epoch and, at the end, the sample pictures, written beside the event log from the
  * same events. The messages are tensorflow/core/util/event.proto and framework/summary.proto; only the fields in use are written.
  */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PbfWriter } from 'pbf';
 import type { EventLog } from './eventLog.ts';
 import type { RunEvent } from './events.ts';
+import { appendWhole, onDisk } from './files.ts';
 import type { RunFolder } from './folder.ts';
 import { scalarsOf } from './scalars.ts';
 import { formatRecord } from './tfRecord.ts';
@@ -32,13 +33,14 @@ interface TensorBoardRecord {
 /** The log, with what concerns TensorBoard also written to `events.out.tfevents.*` in the run folder, a new file each time. */
 export function withTensorBoard(log: EventLog, folder: RunFolder): EventLog {
   let file: number | undefined;
-  const write = (bytes: Uint8Array, seconds: number) => {
-    if (file === undefined) {
-      file = openSync(freePath(folder.path, seconds), 'wx');
-      writeSync(file, formatRecord(formatVersion(seconds)));
-    }
-    writeSync(file, formatRecord(bytes));
-  };
+  const write = (bytes: Uint8Array, seconds: number) =>
+    onDisk(folder.path, () => {
+      if (file === undefined) {
+        file = openSync(freePath(folder.path, seconds), 'wx');
+        appendWhole(file, Buffer.from(formatRecord(formatVersion(seconds))));
+      }
+      appendWhole(file, Buffer.from(formatRecord(bytes)));
+    });
   return {
     append(body) {
       const event = log.append(body);

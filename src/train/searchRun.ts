@@ -12,7 +12,6 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { SearchConfig } from '../run/schemas.ts';
-import { withTensorBoard } from '../run/tensorBoard.ts';
 import { type Genotype, summariseGenotype } from '../space/genotype.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { writeGenotype } from './artifacts.ts';
@@ -78,8 +77,7 @@ export async function searchRun(
   const prepared = await prepareSearch(config, parallel);
   const { search, dataset, device, describe, chosen, need } = prepared;
   const run = openRun<SearchState>('search', plan);
-  const { folder, checkpoint } = run;
-  const log = withTensorBoard(run.log, folder);
+  const { folder, log, checkpoint } = run;
   const { progress, network } = search;
   const save = () => {
     saveCheckpoint(folder.last, storeSearch(search));

@@ -21,7 +21,6 @@ import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { TrainConfig } from '../run/schemas.ts';
-import { withTensorBoard } from '../run/tensorBoard.ts';
 import { readArchitecture } from './architecture.ts';
 import { writeGenotype, writeGraph } from './artifacts.ts';
 import { writeDataSummary } from './dataSummary.ts';
@@ -99,8 +98,7 @@ export async function trainRun(
   const loss = await createLoss(dataset, config, device);
   // Whatever does not fit has been refused by now: nothing is left behind.
   const run = openRun<TrainState>('train', plan);
-  const { folder, checkpoint } = run;
-  const log = withTensorBoard(run.log, folder);
+  const { folder, log, checkpoint } = run;
   const save = () => {
     saveCheckpoint(folder.last, storeTraining(training));
     log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });

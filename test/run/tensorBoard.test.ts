@@ -8,6 +8,7 @@ import { encodePng } from '../../src/data/png.ts';
 import { openEventLog, readEvents } from '../../src/run/eventLog.ts';
 import type { RunEventBody } from '../../src/run/events.ts';
 import { createRunFolder, type RunFolder } from '../../src/run/folder.ts';
+import { openRun } from '../../src/run/openRun.ts';
 import { withTensorBoard } from '../../src/run/tensorBoard.ts';
 import { crc32c, formatRecord, maskedCrc32c } from '../../src/run/tfRecord.ts';
 import { temporaryFolder } from './disk.ts';
@@ -116,6 +117,19 @@ describe('records', () => {
 });
 
 describe('event files', () => {
+  it('are written by every open run, and closed with it', () => {
+    const handles = () => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0);
+    const before = handles();
+    const run = openRun('train', { config: { runs: temporaryFolder(), name: 'a' }, folder: null });
+    run.log.append(start);
+    run.log.append(epoch(0, 0.5));
+    run.close();
+    expect(handles()).toBe(before);
+    const [file] = filesOf(run.folder);
+    const tags = readFile(file).flatMap(({ summary }) => summary?.value?.map(({ tag }) => tag) ?? []);
+    expect(tags).toContain('train/loss');
+  });
+
   it('hold the scalars of every epoch, at its number and time', () => {
     const folder = createRunFolder(temporaryFolder(), 'train', 'a');
     const evaluation = {
