@@ -1,5 +1,5 @@
 /// @file `espalier::batch_norm`: batch norm by the statistics of the batch, with the ReLU behind it, as one operator with gradients. Its input alone is
-/// kept; what the ReLU let through is computed again. libtorch's own takes several times as long where channels are the innermost axis.
+/// kept; what the ReLU let through is computed again.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 

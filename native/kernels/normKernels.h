@@ -1,14 +1,19 @@
 /// @file The arithmetic of a batch norm with its ReLU, one pass over memory for each stage. Included once per instruction set: see `lanes.h`.
 #pragma once
-#include <algorithm>
-
 #include "norm.h"
+#include "scratch.h"
 
 namespace espalier::kernels {
 namespace {
 
 /// Periods whose sums are taken in the type of the elements before they are added up in float64.
 constexpr int64_t kPeriodsAtOnce = 64;
+
+/// Not of the standard library: its inline functions would be shared between instruction sets.
+template <class T>
+struct Two {
+  T first, second;
+};
 
 /// Calls `body(element, lane)` for all elements of a piece, period by period; what is left of the last one too. `between` is called after so many periods
 /// as sums can take.
@@ -23,27 +28,33 @@ inline __attribute__((always_inline)) void forPeriods(int64_t count, int64_t per
   between();
 }
 
-template <class T>
-inline __attribute__((always_inline)) void addUp(T* __restrict scratch, double* __restrict sums, int64_t period) {
-  for (int64_t i = 0; i < 2 * period; i++) {
-    sums[i] += scratch[i];
-    scratch[i] = 0;
-  }
-}
-
-template <class T>
-void moments(const T* __restrict x, int64_t count, int64_t period, const T* __restrict about, double* __restrict sums, T* __restrict scratch) {
-  std::fill_n(scratch, 2 * period, T{});
+/// Adds the two values that `values(element, lane)` gives of every element to `sums`, by their place in the period.
+template <class T, class Values>
+inline __attribute__((always_inline)) void addUp(int64_t count, int64_t period, double* __restrict sums, T* __restrict scratch, const Values& values) {
+  clear(scratch, 2 * period);
   T* __restrict first = scratch;
   T* __restrict second = scratch + period;
   forPeriods(
       count, period,
       [&](int64_t i, int64_t lane) {
-        const T distance = x[i] - about[lane];
-        first[lane] += distance;
-        second[lane] += distance * distance;
+        const Two<T> both = values(i, lane);
+        first[lane] += both.first;
+        second[lane] += both.second;
       },
-      [&] { addUp(scratch, sums, period); });
+      [&] {
+        for (int64_t i = 0; i < 2 * period; i++) {
+          sums[i] += scratch[i];
+          scratch[i] = 0;
+        }
+      });
+}
+
+template <class T>
+void moments(const T* __restrict x, int64_t count, int64_t period, const T* __restrict about, double* __restrict sums, T* __restrict scratch) {
+  addUp(count, period, sums, scratch, [&](int64_t i, int64_t lane) {
+    const T distance = x[i] - about[lane];
+    return Two<T>{distance, distance * distance};
+  });
 }
 
 template <bool rectify, class T>
@@ -61,17 +72,11 @@ void applyNorm(const T* __restrict x, T* __restrict y, int64_t count, int64_t pe
 template <bool rectify, class T>
 void slopesOf(const T* __restrict x, const T* __restrict slope, int64_t count, int64_t period, const T* __restrict scale, const T* __restrict shift,
               const T* __restrict mean, double* __restrict sums, T* __restrict scratch) {
-  std::fill_n(scratch, 2 * period, T{});
-  T* __restrict first = scratch;
-  T* __restrict second = scratch + period;
-  forPeriods(
-      count, period,
-      [&](int64_t i, int64_t lane) {
-        const T passed = rectify && (x[i] - mean[lane]) * scale[lane] + shift[lane] <= 0 ? T{} : slope[i];
-        first[lane] += passed;
-        second[lane] += passed * (x[i] - mean[lane]);
-      },
-      [&] { addUp(scratch, sums, period); });
+  addUp(count, period, sums, scratch, [&](int64_t i, int64_t lane) {
+    const T distance = x[i] - mean[lane];
+    const T passed = rectify && distance * scale[lane] + shift[lane] <= 0 ? T{} : slope[i];
+    return Two<T>{passed, passed * distance};
+  });
 }
 
 template <bool rectify, class T>

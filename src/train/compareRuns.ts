@@ -31,9 +31,10 @@ import { readArchitecture } from './architecture.ts';
 import { fileName } from './artifacts.ts';
 import { measureMemory } from './measureNetwork.ts';
 import { requireSame, runOnce } from './partRuns.ts';
+import { networkOptions } from './prepareTraining.ts';
 import { type RunWatcher, SILENT } from './runner.ts';
 import { trainSettings } from './settings.ts';
-import { networkOptions, trainRun } from './trainRun.ts';
+import { trainRun } from './trainRun.ts';
 
 /** A comparison and where it is. */
 export interface Comparison {

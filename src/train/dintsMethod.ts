@@ -59,7 +59,7 @@ export function dints(settings: DintsSettings): Method {
     const rows = edgeElements({ rank: data.rank, levels, filters }, data);
     const elements = fromArray(rows.flat(), [rows.length, rows[0].length]);
     const full = fullMemory(elements, layers);
-    return { elements, full, share: budgetShare(settings.budget.memory, BYTES * full) };
+    return { elements, full, share: budgetShare(settings.budget.memory, bytesOf('float32') * full) };
   };
   return {
     name: 'dints',
@@ -84,7 +84,7 @@ export function dints(settings: DintsSettings): Method {
       const { fused = true, precision } = settings;
       const edges = fused && precision !== 'bfloat16' ? memory : 'composed';
       const { elements, atTheImages } = dintsElementsKept({ ...settings, ...data, filters }, data, edges);
-      return bytesOf(precision) * elements + BYTES * atTheImages;
+      return bytesOf(precision) * elements + bytesOf('float32') * atTheImages;
     },
     optimise({ weights, architecture }) {
       const warmup = settings.warmupEpochs / settings.epochs;
@@ -119,8 +119,6 @@ export function dints(settings: DintsSettings): Method {
   };
 }
 
-/** Bytes of a float32. */
-const BYTES = 4;
 /** The budget as a share of `fullBytes`; more than everything is everything. */
 const budgetShare = (memory: number, fullBytes: number) => (memory <= 1 ? memory : Math.min(1, memory / fullBytes));
 

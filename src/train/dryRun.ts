@@ -7,12 +7,12 @@ import { memory } from '../engine/device.ts';
 import type { SearchConfig, TrainConfig } from '../run/schemas.ts';
 import { descend } from './descend.ts';
 import type { MemoryNeed } from './memoryNeed.ts';
+import type { PreparedTraining } from './prepareTraining.ts';
 import { trainingDescent, trainingLosses } from './retrain.ts';
 import type { PreparedSearch } from './searchRun.ts';
 import { searchDescents, searchLoss, searchPass, splitHalves } from './searchSteps.ts';
 import { descendUnrolled } from './secondOrder.ts';
 import { createLoss, searchSettings, trainSettings } from './settings.ts';
-import type { PreparedTraining } from './trainRun.ts';
 
 /** The cost of a run. */
 export interface DryRun {

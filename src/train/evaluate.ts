@@ -16,7 +16,7 @@ import {
 import { toTensors } from './batch.ts';
 import { evaluateVolumes, type ScoredVolume } from './evaluateVolumes.ts';
 import { type Infer, type InferenceOptions, predictClasses, SINGLE_SCALE } from './inference.ts';
-import { ALONE, type Parallel } from './parallel.ts';
+import { ALONE, inOrder, type Parallel, shareOf } from './parallel.ts';
 import { stopPoint } from './stop.ts';
 
 /** Scores and the matrix they follow from; of volumes also those by case. */
@@ -64,7 +64,7 @@ export async function evaluate(
   device: string,
   { parallel = ALONE, signal, ...options }: EvaluateOptions = {},
 ): Promise<Scores> {
-  const { rank, size } = parallel;
+  const { size } = parallel;
   const infer: Infer = (images) => parallel.apart(() => network(images));
   const alone = { ...options, signal: size === 1 ? signal : undefined };
   if (dataset.rank === 3) {
@@ -72,7 +72,7 @@ export async function evaluate(
     // Volumes go round the ranks; of what is left over, which not all ranks have one of, the windows do.
     const { window } = inference;
     const inTurn = window ? samples.length - (samples.length % size) : samples.length;
-    const own = samples.slice(0, inTurn).filter((_, i) => i % size === rank);
+    const own = shareOf(samples.slice(0, inTurn), parallel);
     const all = { ...alone, inference, toleranceMm, device };
     const parts = await parallel.gather(await evaluateVolumes(infer, dataset, own, all));
     const together = await evaluateVolumes(infer, dataset, samples.slice(inTurn), {
@@ -80,14 +80,11 @@ export async function evaluate(
       inference: window ? { ...inference, window: { ...window, among: parallel } } : inference,
       onVolume: onVolume && ((volume, done) => onVolume(volume, own.length + done)),
     });
-    const cases = [
-      ...samples.slice(0, inTurn).map((_, i) => parts[i % size].cases[Math.floor(i / size)]),
-      ...together.cases,
-    ];
+    const cases = [...inOrder(parts.map((part) => part.cases)), ...together.cases];
     const confusion = sumOf([...parts, together].map((part) => part.confusion));
     return { ...segmentationScores(confusion), confusion, volumes: { cases, summary: summariseCases(cases) } };
   }
-  const own = samples.filter((_, i) => i % size === rank);
+  const own = shareOf(samples, parallel);
   const confusion = sumOf(await parallel.gather(await countPictures(infer, dataset, own, device, alone)));
   return { ...segmentationScores(confusion), confusion };
 }

@@ -12,7 +12,7 @@ import { keepLargestComponent } from '../metrics/components.ts';
 import { addToConfusion, type ConfusionMatrix, createConfusion, mergeConfusion } from '../metrics/confusion.ts';
 import { toTensors } from './batch.ts';
 import { type Infer, type InferenceOptions, predictClasses } from './inference.ts';
-import { ALONE, type Parallel } from './parallel.ts';
+import { ALONE, inOrder, type Parallel, shareOf } from './parallel.ts';
 import { stopPoint } from './stop.ts';
 
 /** What reading, preparing and scoring a volume takes of its data set. */
@@ -97,13 +97,11 @@ export async function chooseLargestComponents(
   { parallel = ALONE, ...options }: VolumeInference & { parallel?: Parallel },
 ): Promise<number[]> {
   const { classes, ignore } = dataset;
-  const { rank, size } = parallel;
   const infer: Infer = (images) => parallel.apart(() => network(images));
   const foreground = classes.map((_, id) => id).slice(1);
   /** Of each own sample by class. */
   const gains: number[][] = [];
-  const own = samples.filter((_, i) => i % size === rank);
-  for await (const volume of evaluationVolumes(dataset, own)) {
+  for await (const volume of evaluationVolumes(dataset, shareOf(samples, parallel))) {
     const { prepared } = predictVolume(infer, volume, { ...options, largestComponents: [] });
     const diceWith = (prediction: Uint8Array, id: number): number => {
       const confusion = createConfusion(classes.length);
@@ -114,8 +112,7 @@ export async function chooseLargestComponents(
       foreground.map((id) => diceWith(keepLargestComponent(prepared, volume.size, id), id) - diceWith(prepared, id)),
     );
   }
-  const parts = await parallel.gather(gains);
-  const ofAll = samples.map((_, i) => parts[i % size][Math.floor(i / size)]);
+  const ofAll = inOrder(await parallel.gather(gains));
   // A class that is nowhere in a volume says nothing there.
   return foreground.filter((_, i) => ofAll.reduce((sum, gain) => sum + (gain[i] || 0), 0) > 0);
 }

@@ -70,6 +70,16 @@ export const ALONE: Parallel = {
 /** The part of each batch that a process makes. */
 export const partOf = ({ rank, size }: Parallel): Part => ({ index: rank, count: size });
 
+/** Of a list what this rank does: items go round. */
+export const shareOf = <T>(items: readonly T[], { rank, size }: Pick<Parallel, 'rank' | 'size'>): T[] =>
+  items.filter((_, i) => i % size === rank);
+
+/** What the ranks made of their shares, in the order of the list. */
+export const inOrder = <T>(shares: readonly (readonly T[])[]): T[] =>
+  Array.from({ length: shares.reduce((sum, { length }) => sum + length, 0) }, (_, i) => {
+    return shares[i % shares.length][Math.floor(i / shares.length)];
+  });
+
 /** What networks are made with so that their norms are those of all processes, where that is asked for. */
 export const sharedNorms = (
   { syncNorms }: { syncNorms: boolean },

@@ -21,7 +21,7 @@ import { mainScore } from './evaluate.ts';
 import { isSound, slowWarning } from './health.ts';
 import { availableBytes, chooseMemory } from './keptMemory.ts';
 import { type MemoryNeed, memoryNeed, searchBytes, tellMemoryNeed } from './memoryNeed.ts';
-import { type ArchitectureState, inPrecision, type SearchData } from './method.ts';
+import { type ArchitectureState, bytesOf, inPrecision, type SearchData } from './method.ts';
 import { methodOf } from './methods.ts';
 import { openTrainingData } from './openData.ts';
 import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
@@ -198,12 +198,15 @@ function buildNetwork(config: SearchConfig, data: SearchData, device: string, pa
   // Other devices keep everything, and what they have is not known here.
   if (device !== 'cpu') return built;
   const { method, network } = built;
-  const weightBytes = FLOAT * network.weights.count();
+  const weights = network.weights.count();
   const part = { ...data, batch: Math.ceil(data.batch / parallel.size) };
   // Convolutions in bfloat16 keep copies of their weights.
-  const copies = config.precision === 'bfloat16' ? weightBytes / 2 : 0;
+  const copies = config.precision === 'bfloat16' ? bytesOf('bfloat16') * weights : 0;
   const addedBytes = (kept: KeptMemory) =>
-    searchBytes(copies + method.keptBytes(part, kept, config.syncNorms && parallel.size > 1), weightBytes);
+    searchBytes(
+      copies + method.keptBytes(part, kept, config.syncNorms && parallel.size > 1),
+      bytesOf('float32') * weights,
+    );
   const needOf = (kept: KeptMemory) => memoryNeed(residentBytes + addedBytes(kept), parallel.localSize);
   if (config.memory !== 'auto') return { ...built, need: needOf(config.memory) };
   const chosen = chooseMemory(addedBytes, free);
@@ -213,8 +216,6 @@ function buildNetwork(config: SearchConfig, data: SearchData, device: string, pa
   network.weights.free();
   return { ...build(chosen), ...told };
 }
-
-const FLOAT = 4;
 
 const ONE_THREAD =
   'the compiler of the addon had no OpenMP: fused kernels run on one thread; install it and set up anew';

@@ -10,6 +10,7 @@ import { noGrad } from '../engine/autograd.ts';
 import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../engine/tensor.ts';
+import { type Parallel, shareOf } from './parallel.ts';
 
 /** How windows lie. */
 export interface WindowOptions {
@@ -18,15 +19,7 @@ export interface WindowOptions {
   /** Share of a window that its neighbour along an axis sees too, at least; in [0, 1), default 0.5. */
   readonly overlap?: number;
   /** Processes that share out the windows of one input, which all of them read; each gets the whole result. */
-  readonly among?: WindowSharers;
-}
-
-/** What sharing windows out takes of the processes. */
-export interface WindowSharers {
-  readonly rank: number;
-  readonly size: number;
-  /** Makes tensors their means over all ranks, in place. */
-  average(tensors: readonly Tensor[]): void;
+  readonly among?: Pick<Parallel, 'rank' | 'size' | 'average'>;
 }
 
 /** An input that is read in parts, so that it need not be in the engine as a whole. */
@@ -82,7 +75,7 @@ export function slidingBands(
     const places = product(otherStarts);
     // Fewer windows in a band than processes are computed by all of them.
     const sharers = among && places.length >= among.size ? among : undefined;
-    const own = places.filter((_, k) => !sharers || k % sharers.size === sharers.rank);
+    const own = sharers ? shareOf(places, sharers) : places;
     let band: Tensor | null = null;
     for (const [i, row] of firstRows.entries()) {
       const rows = (firstRows[i + 1] ?? size[0]) - row;

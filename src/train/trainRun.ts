@@ -1,27 +1,21 @@
 /**
  * @file A training in a run folder: settings to a network, the loop, its scores, and everything it leaves behind. What `espalier train` and the library call.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { ConfigError, DataError } from '../base/errors.ts';
+import { ConfigError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
-import { samplesOf, submissionValues } from '../data/splits.ts';
-import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
+import type { DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { countPredicted } from '../metrics/confusion.ts';
 import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
-import { estimateMemory } from '../models/memory.ts';
 import type { Network } from '../models/network.ts';
-import { adam, sgd } from '../nn/optimisers.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
-import { openRunFolder, type RunFolder } from '../run/folder.ts';
+import type { RunFolder } from '../run/folder.ts';
 import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
 import { settings } from '../run/presets.ts';
 import { writeReport } from '../run/report.ts';
 import { openResults } from '../run/results.ts';
 import type { TrainConfig } from '../run/schemas.ts';
-import { readArchitecture } from './architecture.ts';
 import { writeGenotype, writeGraph } from './artifacts.ts';
 import { writeDataSummary } from './dataSummary.ts';
 import { type DryRun, dryRunTraining } from './dryRun.ts';
@@ -29,23 +23,15 @@ import { mainScore, type Scores } from './evaluate.ts';
 import { chooseLargestComponents } from './evaluateVolumes.ts';
 import { isSound, slowWarning } from './health.ts';
 import { reduced, SINGLE_SCALE } from './inference.ts';
-import {
-  createDescribed,
-  loadNetwork,
-  type NetworkDescription,
-  saveDescription,
-  transferWeights,
-  type VolumeDescription,
-} from './loadNetwork.ts';
-import { type MemoryNeed, memoryNeed, tellMemoryNeed, trainingStepBytes } from './memoryNeed.ts';
-import { openTrainingData } from './openData.ts';
-import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
-import { runTraining, startOfTraining, type Training, type TrainRecorder } from './retrain.ts';
+import { loadNetwork, saveDescription } from './loadNetwork.ts';
+import { tellMemoryNeed } from './memoryNeed.ts';
+import { ALONE, type Parallel } from './parallel.ts';
+import { type PreparedTraining, prepareTraining } from './prepareTraining.ts';
+import { runTraining, type Training, type TrainRecorder } from './retrain.ts';
 import {
   endWithError,
   everyMinutes,
   logRanks,
-  prepareMachine,
   type RunWatcher,
   SILENT,
   tellExchanges,
@@ -57,7 +43,7 @@ import {
 } from './runner.ts';
 import { scoreRun } from './scoreRun.ts';
 import { createLoss, isSteady, trainSettings } from './settings.ts';
-import { planTogether, requireSameData } from './together.ts';
+import { planTogether } from './together.ts';
 import { restoreTraining, shareTraining, storeTraining, type TrainState } from './trainState.ts';
 
 /** What came of a training, and where it is. */
@@ -123,7 +109,7 @@ export async function trainRun(
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
-    if (device === 'cpu') tellMemoryNeed(need, ADVICE, log, watcher);
+    if (need) tellMemoryNeed(need, ADVICE, log, watcher);
     tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     await runTraining(training, {
@@ -232,68 +218,7 @@ export async function trainDryRun(request: RunRequest): Promise<DryRun> {
   return dryRunTraining(await prepareTraining(config, ALONE), config);
 }
 
-/** Everything that a training needs, from its settings. */
-export interface PreparedTraining {
-  readonly training: Training;
-  readonly description: NetworkDescription;
-  readonly dataset: DataSet;
-  readonly device: string;
-  /** What the training is about to need. */
-  readonly need: MemoryNeed;
-  /** Where the weights come from, when they are not fresh. */
-  readonly note?: string;
-}
-
-/** A run that goes on takes the architecture that its folder holds, if it came so far; the first rank says which. */
-async function prepareTraining(config: TrainConfig, parallel: Parallel, folder?: string): Promise<PreparedTraining> {
-  const source = folder !== undefined && existsSync(join(folder, 'network.json')) ? folder : config.arch;
-  const [architecture] = await parallel.gather(parallel.rank === 0 ? readArchitecture(source) : undefined);
-  if (architecture === undefined) throw new RangeError('the first rank has read the architecture');
-  const device = prepareMachine(config, parallel);
-  const opened = await openTrainingData(config);
-  await requireSameData(opened, parallel);
-  const dataset = {
-    ...opened,
-    splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
-  };
-  checkTrain(config, dataset);
-  const description: NetworkDescription = {
-    architecture,
-    options: networkOptions(config, dataset),
-    classes: dataset.classes,
-    submissionValues: submissionValues(dataset),
-    reduction: config.scale,
-    longSide: config.longSide,
-    ...(dataset.rank === 3 ? { volumes: volumeDescription(config, dataset) } : {}),
-  };
-  const training = createTraining(description, config, device, parallel);
-  if (config.deepSupervision && !training.network.graph.auxiliary)
-    throw new ConfigError(
-      'deepSupervision: this network gives logits at one level only',
-      'leave it out, or take arch=unet',
-    );
-  // The other ranks get all weights from the first.
-  const note = config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network);
-  const { graph } = training.network;
-  const { crop } = trainSettings(config, dataset.rank);
-  const part = Math.ceil(config.batch / (config.accumulate * parallel.size));
-  const { stepBytes, weightBytes } = estimateMemory(graph, crop, part);
-  const need = memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize);
-  return { training, description, dataset, device, need, note };
-}
-
 const ADVICE = 'raise accumulate, lower batch or crop, or take fewer filters';
-
-function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {
-  return { modalities, preparation, window: trainSettings(config, 3).crop, largestComponents: [] };
-}
-
-/** Takes the weights of another run; says which it did not take. */
-function startFrom(from: string, network: Network): string {
-  const fresh = transferWeights(openRunFolder(from), network);
-  const head = fresh.length === 0 ? '' : `; the head is replaced, it tells other classes apart (${fresh.join(', ')})`;
-  return `weights start from ${from}${head}`;
-}
 
 /** Writes what happens to the log, the tables and the checkpoints, and tells the watcher. */
 function createRecorder(job: {
@@ -350,13 +275,6 @@ function createRecorder(job: {
   };
 }
 
-function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
-  if (config.norms === 'frozen' && config.from === undefined)
-    throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
-  if (splits.val.length === 0)
-    throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
-}
-
 /** A dry run may do without. */
 function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet): void {
   if (train.length < batch)
@@ -364,51 +282,4 @@ function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet
       `${train.length} training pictures are fewer than the batch of ${batch}`,
       'lower batch or add pictures',
     );
-}
-
-/** What the settings and the data decide about a network. */
-export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
-  const { filters, stem, aspp, decoder, deepSupervision } = config;
-  const { rank, classes } = dataset;
-  return {
-    rank,
-    inputs: channelsOf(dataset),
-    classes: classes.length,
-    ...(deepSupervision ? { deepSupervision } : {}),
-    stem,
-    ...(filters === undefined ? {} : { filters }),
-    head: {
-      aspp: aspp.filters,
-      decoder: decoder.filters,
-      lowLevel: decoder.lowLevel,
-      ...(aspp.rates === 'auto' ? {} : { rates: aspp.rates }),
-    },
-  };
-}
-
-function createTraining(
-  description: NetworkDescription,
-  config: TrainConfig,
-  device: string,
-  parallel: Parallel,
-): Training {
-  const generator = new Generator(config.seed);
-  const network = createDescribed(description, generator, device, {
-    dropPathKeep: config.dropPathKeep,
-    ...sharedNorms(config, parallel),
-  });
-  const { momentum, decay } = config;
-  const norms = network.graph.nodes.flatMap(({ kind, name }) =>
-    kind === 'norm' ? [`${name}.weight`, `${name}.bias`] : [],
-  );
-  const kept = new Set(config.norms === 'frozen' ? norms : []);
-  const parameters = network.parameters.parameters().filter(({ name }) => !kept.has(name));
-  return {
-    network,
-    optimiser:
-      config.optimizer === 'sgd' ? sgd(parameters, { momentum, decay }) : adam(parameters, { decay, decoupled: true }),
-    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device) : null,
-    generator,
-    progress: startOfTraining(),
-  };
 }
