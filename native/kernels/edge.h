@@ -5,12 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tiles.h"
+
 namespace espalier::kernels {
 
 constexpr int kMostBranches = 4, kMostConvolutions = 2, kMostTaps = 27;
 
 struct Volume {
   int64_t batch, depth, height, width, channels;
+  int64_t depthReach;  // of the windows, from their middle: 0 for pictures, 1 for volumes
   int64_t rowsOfSample() const { return depth * height; }
   int64_t rows() const { return batch * depth * height; }
   int64_t voxelsOfSample() const { return depth * height * width; }
@@ -33,6 +36,14 @@ struct EdgeConvolution {
   T* gradient = nullptr;          // like the weight; null: not wanted
 };
 
+/// What a convolution reads, `[batch, depth, height + 2, width + 2, channels]` with a rim of zeros: in the type itself or in bfloat16, for tiles.
+template <class T>
+struct Operand {
+  T* exact = nullptr;
+  Half* half = nullptr;
+};
+constexpr int64_t kBehindOperand = 64;  // numbers behind one in bfloat16, zero
+
 template <class T>
 struct EdgeBranch {
   int convolutions = 0;
@@ -40,7 +51,7 @@ struct EdgeBranch {
   const T *scale = nullptr, *shift = nullptr;  // of the norm, [channels]
   T *scaleGradient = nullptr, *shiftGradient = nullptr;
   // What a forward pass leaves for the backward pass.
-  T* middle = nullptr;   // between two convolutions, with a rim: [paddedVoxels, channels]; null: not kept
+  Operand<T> middle;     // between two convolutions; null: not kept
   T* raw = nullptr;      // before the norm: [voxels, channels]
   T* mean = nullptr;     // [batch, channels]
   T* inverse = nullptr;  // [batch, channels], 1 / standard deviation
@@ -60,7 +71,10 @@ struct EdgeJob {
   T* xGradient = nullptr;
   T* mixtureGradient = nullptr;
   bool recompute = false;  // `raw` is scratch: fill it again
+  const TileKernels* tiles = nullptr;  // for the products; null: in the type itself
+  // Scratch, and the number of threads that may work.
   char* arena = nullptr;
+  int threads = 1;
 };
 
 /// The kernels of one instruction set.
@@ -68,7 +82,7 @@ template <class T>
 struct EdgeKernels {
   void (*forward)(const EdgeJob<T>& job);
   void (*backward)(const EdgeJob<T>& job);
-  size_t (*arenaBytes)(const Volume& volume, bool backward);
+  size_t (*arenaBytes)(const Volume& volume, bool backward, int threads, const TileKernels* tiles);
 };
 
 }  // namespace espalier::kernels

@@ -42,6 +42,15 @@ const InstructionSet*& current() {
   return set;
 }
 
+const TileKernels* findTiles() {
+#if defined(__x86_64__)
+  if (!runsHere(kAvx512) || !__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("amx-bf16")) return nullptr;
+  return grantedTiles();
+#else
+  return nullptr;
+#endif
+}
+
 /// Sets what the kernels run on ("" leaves it, "best" is the default) and returns its name; for tests and comparisons.
 std::string instructionSet(c10::string_view wanted) {
   const std::string name(wanted.data(), wanted.size());
@@ -55,6 +64,9 @@ std::string instructionSet(c10::string_view wanted) {
   return current()->name;
 }
 
+/// Whether cells and edges compute products in bfloat16 where they are asked to.
+bool hasTiles() { return tileKernels() != nullptr; }
+
 /// How many threads take part when as many pieces as there may be threads are shared out: one, where this was built without OpenMP.
 int64_t kernelThreads() {
   std::vector<char> seen(at::get_num_threads(), 0);
@@ -67,7 +79,13 @@ int64_t kernelThreads() {
 
 const InstructionSet& currentSet() { return *current(); }
 
+const TileKernels* tileKernels() {
+  static const TileKernels* const tiles = findTiles();
+  return &currentSet() == &kAvx512 ? tiles : nullptr;
+}
+
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
+  library.def("bfloat16_tiles() -> bool", hasTiles);
   library.def("instruction_set(str wanted) -> str", instructionSet);
   library.def("kernel_threads() -> int", kernelThreads);
 }

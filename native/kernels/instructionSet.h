@@ -3,6 +3,7 @@
 #include "edge.h"
 #include "norm.h"
 #include "state.h"
+#include "tiles.h"
 
 namespace espalier::kernels {
 

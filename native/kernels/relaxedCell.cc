@@ -28,6 +28,7 @@ struct Cell {
   int64_t blocks, states;  // states that are read: the inputs and all blocks but the last
   bool dense;
   int64_t weightsOfState;
+  const TileKernels* tiles;  // for dense convolutions in bfloat16; null: in the type of the tensors
   int64_t moves;  // into the node that the cell serves: as many inputs of the last layer, one of the layer before
 
   int64_t readers(int64_t state) const { return blocks - firstReader(state); }
@@ -56,6 +57,7 @@ struct Inputs {
   int64_t blocks;
   bool dense;
   double epsilon;
+  bool bfloat16;
 };
 
 Cell cellOf(const Inputs& given) {
@@ -70,6 +72,7 @@ Cell cellOf(const Inputs& given) {
   cell.blocks = blocks;
   cell.states = blocks + 1;
   cell.dense = given.dense;
+  cell.tiles = given.bfloat16 && given.dense && before.scalar_type() == at::kFloat ? tileKernels() : nullptr;
   cell.weightsOfState = given.dense ? 10 : 12;
   cell.moves = static_cast<int64_t>(given.last.size());
   TORCH_CHECK(blocks > 0 && static_cast<int64_t>(given.weights.size()) == cell.states * cell.weightsOfState, "a cell of ", blocks, " blocks has ",
@@ -224,7 +227,7 @@ template <class T>
 Tensor createArena(const Cell& cell, int threads, bool backward) {
   size_t bytes = 0;
   for (int64_t state = 0; state < cell.states; state++)
-    bytes = std::max(bytes, kernels<T>().state.arenaBytes(cell.geometry, cell.readers(state), threads, backward));
+    bytes = std::max(bytes, kernels<T>().state.arenaBytes(cell.geometry, cell.readers(state), threads, backward, cell.tiles));
   return at::empty({static_cast<int64_t>(bytes) + 64}, at::kByte);
 }
 
@@ -272,6 +275,7 @@ StateJob<T> jobOf(const Cell& cell, int64_t state, int64_t move, const Forward& 
   }
   std::copy(std::begin(weights.of), std::end(weights.of), job.weights);
   job.probabilities = probabilities.data();
+  job.tiles = cell.tiles;
   job.arena = aligned(arena);
   job.threads = threads;
   job.epsilon = epsilon;
@@ -407,9 +411,9 @@ Forward run(const Cell& cell, const Inputs& given, bool keep) {
 class RelaxedCell : public torch::autograd::Function<RelaxedCell> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList last, const Tensor& beforeLast, const Tensor& moves,
-                        const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool keep) {
+                        const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool keep, bool bfloat16) {
     at::AutoDispatchBelowADInplaceOrView below;
-    const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon};
+    const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, bfloat16};
     const Cell cell = cellOf(given);
     const Forward result = run(cell, given, keep);
     torch::autograd::variable_list saved;
@@ -420,7 +424,7 @@ class RelaxedCell : public torch::autograd::Function<RelaxedCell> {
     save(weights);
     save(result.records);
     context->save_for_backward(std::move(saved));
-    context->saved_data["settings"] = c10::List<int64_t>({cell.moves, blocks, dense, static_cast<int64_t>(weights.size()), cell.channels});
+    context->saved_data["settings"] = c10::List<int64_t>({cell.moves, blocks, dense, static_cast<int64_t>(weights.size()), cell.channels, bfloat16});
     context->saved_data["epsilon"] = epsilon;
     return fromLanes(weightedSum(result, moves), cell);
   }
@@ -446,28 +450,28 @@ class RelaxedCell : public torch::autograd::Function<RelaxedCell> {
     const auto asGiven = [&](const Tensor& lanes) { return lanes.permute({0, 3, 1, 2}).slice(1, 0, channels); };
     for (const Tensor& lanes : forward.last) last.push_back(asGiven(lanes));
     const Tensor beforeLast = asGiven(forward.beforeLast);
-    const Inputs given{last, beforeLast, single[1], single[2], weights, settings[1], settings[2] != 0, context->saved_data["epsilon"].toDouble()};
+    const Inputs given{last, beforeLast, single[1], single[2], weights, settings[1], settings[2] != 0, context->saved_data["epsilon"].toDouble(), settings[5] != 0};
     const int64_t firstWeight = moves + 3;
     std::vector<bool> wanted;
     for (int64_t i = 0; i < weightCount; i++) wanted.push_back(context->needs_input_grad(firstWeight + i));
     const Cell cell = cellOf(given);
     auto gradients = withType(beforeLast, [&](auto one) { return backwardCell<decltype(one)>(cell, given, forward, slopes[0], wanted); });
-    constexpr int64_t kPlainInputs = 4;  // blocks, dense, epsilon, keep
+    constexpr int64_t kPlainInputs = 5;  // blocks, dense, epsilon, keep, bfloat16
     gradients.resize(gradients.size() + kPlainInputs);
     return gradients;
   }
 };
 
 Tensor relaxedCell(at::TensorList last, const Tensor& beforeLast, const Tensor& moves, const Tensor& probabilities, at::TensorList weights, int64_t blocks,
-                   bool dense, double epsilon, bool) {
-  const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon};
+                   bool dense, double epsilon, bool, bool bfloat16) {
+  const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, bfloat16};
   const Cell cell = cellOf(given);
   return fromLanes(weightedSum(run(cell, given, false), moves), cell);
 }
 
 Tensor relaxedCellWithGradients(at::TensorList last, const Tensor& beforeLast, const Tensor& moves, const Tensor& probabilities, at::TensorList weights,
-                                int64_t blocks, bool dense, double epsilon, bool keep) {
-  return RelaxedCell::apply(last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, keep && at::GradMode::is_enabled());
+                                int64_t blocks, bool dense, double epsilon, bool keep, bool bfloat16) {
+  return RelaxedCell::apply(last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, keep && at::GradMode::is_enabled(), bfloat16);
 }
 
 }  // namespace
@@ -475,7 +479,7 @@ Tensor relaxedCellWithGradients(at::TensorList last, const Tensor& beforeLast, c
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def(
       "relaxed_cell(Tensor[] last, Tensor before_last, Tensor moves, Tensor probabilities, Tensor[] weights, int blocks, bool dense, float epsilon, "
-      "bool keep) -> Tensor");
+      "bool keep, bool bfloat16) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("relaxed_cell", relaxedCell); }
 TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("relaxed_cell", relaxedCellWithGradients); }

@@ -19,6 +19,7 @@ struct Inputs {
   at::TensorList scales, shifts;
   at::IntArrayRef lengths;  // convolutions of each branch
   double epsilon;
+  bool bfloat16;  // products, where the processor has tiles for them
 };
 
 /// An edge by its sizes.
@@ -27,6 +28,7 @@ struct Edge {
   int64_t channels;  // without
   std::vector<int64_t> lengths;
   std::vector<Window> windows;  // of the weights
+  const TileKernels* tiles;     // null: products in the type of the tensors
 
   int branches() const { return static_cast<int>(lengths.size()); }
   /// Calls `body(weight, branch, convolution)` for all weights.
@@ -45,8 +47,9 @@ Edge edgeOf(const Inputs& given) {
   const bool flat = x.dim() == 4;
   Edge edge;
   edge.channels = x.size(1);
-  edge.volume = {x.size(0), flat ? 1 : x.size(2), x.size(-2), x.size(-1), paddedChannels(edge.channels)};
+  edge.volume = {x.size(0), flat ? 1 : x.size(2), x.size(-2), x.size(-1), paddedChannels(edge.channels), flat ? 0 : 1};
   edge.lengths = given.lengths.vec();
+  edge.tiles = given.bfloat16 && x.scalar_type() == at::kFloat ? tileKernels() : nullptr;
   const int64_t branches = edge.branches();
   TORCH_CHECK(x.numel() > 0, "the input of an edge is empty");
   TORCH_CHECK(branches <= kMostBranches && static_cast<int64_t>(given.scales.size()) == branches && static_cast<int64_t>(given.shifts.size()) == branches,
@@ -102,13 +105,18 @@ struct Record {
   std::vector<Tensor> raw, middle;
   Tensor statistics;  // [branches, 2, batch, channels]
 
+  static Tensor createMiddle(const Edge& edge, const at::TensorOptions& options) {
+    const int64_t numbers = edge.volume.paddedVoxels() * edge.volume.channels;
+    return edge.tiles ? at::empty({numbers + kBehindOperand}, options.dtype(at::kBFloat16)) : at::empty({numbers}, options);
+  }
+
   Record() = default;
   /// With room for all that is computed, and for what is kept beside it.
   Record(const Edge& edge, Kept kept, const at::TensorOptions& options) {
     const Volume& v = edge.volume;
     for (int b = 0; b < edge.branches(); b++) {
       raw.push_back(at::empty({v.voxels() * v.channels}, options));
-      middle.push_back(kept == kEverything && edge.lengths[b] == 2 ? at::empty({v.paddedVoxels() * v.channels}, options) : Tensor());
+      middle.push_back(kept == kEverything && edge.lengths[b] == 2 ? createMiddle(edge, options) : Tensor());
     }
     statistics = at::empty({edge.branches(), 2, v.batch, v.channels}, options);
   }
@@ -134,7 +142,9 @@ struct PackedEdge {
     job.x = x.data_ptr<T>();
     job.mixture = mixture.data_ptr<T>();
     job.epsilon = given.epsilon;
-    const size_t bytes = kernels<T>().edge.arenaBytes(edge.volume, isBackward);
+    job.tiles = edge.tiles;
+    job.threads = at::get_num_threads();
+    const size_t bytes = kernels<T>().edge.arenaBytes(edge.volume, isBackward, job.threads, edge.tiles);
     held.push_back(at::empty({static_cast<int64_t>(bytes) + 64}, at::kByte));
     job.arena = aligned(held.back());
     for (int b = 0; b < job.branches; b++) {
@@ -143,7 +153,10 @@ struct PackedEdge {
       branch.scale = scales.data_ptr<T>() + b * channels;
       branch.shift = shifts.data_ptr<T>() + b * channels;
       branch.raw = record.raw[b].data_ptr<T>();
-      branch.middle = record.middle[b].defined() ? record.middle[b].data_ptr<T>() : nullptr;
+      if (record.middle[b].defined()) {
+        if (edge.tiles) branch.middle.half = static_cast<Half*>(record.middle[b].data_ptr());
+        else branch.middle.exact = record.middle[b].data_ptr<T>();
+      }
       branch.mean = record.statistics.data_ptr<T>() + 2 * b * statistics;
       branch.inverse = branch.mean + statistics;
     }
@@ -213,9 +226,9 @@ std::vector<Tensor> backwardEdge(const Edge& edge, const Inputs& given, const Re
 class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales,
-                        at::TensorList shifts, at::IntArrayRef lengths, double epsilon, int64_t kept) {
+                        at::TensorList shifts, at::IntArrayRef lengths, double epsilon, int64_t kept, bool bfloat16) {
     at::AutoDispatchBelowADInplaceOrView below;
-    const Inputs given{x, mixture, weights, scales, shifts, lengths, epsilon};
+    const Inputs given{x, mixture, weights, scales, shifts, lengths, epsilon, bfloat16};
     const Edge edge = edgeOf(given);
     const Record record(edge, static_cast<Kept>(kept), x.options());
     const Tensor last = channelsLast(x, edge);
@@ -228,6 +241,7 @@ class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
     context->saved_data["lengths"] = lengths.vec();
     context->saved_data["epsilon"] = epsilon;
     context->saved_data["kept"] = kept;
+    context->saved_data["bfloat16"] = bfloat16;
     return fromChannelsLast(out, edge);
   }
 
@@ -244,7 +258,7 @@ class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
       return std::vector<Tensor>(at - count, at);
     };
     const std::vector<Tensor> weights = take(weightCount), scales = take(branches), shifts = take(branches);
-    const Inputs given{saved[0], saved[2], weights, scales, shifts, lengths, context->saved_data["epsilon"].toDouble()};
+    const Inputs given{saved[0], saved[2], weights, scales, shifts, lengths, context->saved_data["epsilon"].toDouble(), context->saved_data["bfloat16"].toBool()};
     const Edge edge = edgeOf(given);
     Record record = kept == kInputs ? Record(edge, kInputs, saved[0].options()) : Record();
     if (kept != kInputs) record.raw = take(branches);
@@ -254,15 +268,15 @@ class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
     for (int64_t i = 0; i < weightCount; i++) wanted.push_back(context->needs_input_grad(2 + i));
     const Tensor last = saved[1].defined() ? saved[1] : channelsLast(saved[0], edge);
     auto gradients = withType(last, [&](auto one) { return backwardEdge<decltype(one)>(edge, given, record, kept == kInputs, last, slopes[0], wanted); });
-    constexpr int64_t kPlainInputs = 3;  // lengths, epsilon, kept
+    constexpr int64_t kPlainInputs = 4;  // lengths, epsilon, kept, bfloat16
     gradients.resize(gradients.size() + kPlainInputs);
     return gradients;
   }
 };
 
 Tensor relaxedEdge(const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales, at::TensorList shifts, at::IntArrayRef lengths,
-                   double epsilon, int64_t) {
-  const Inputs given{x, mixture, weights, scales, shifts, lengths, epsilon};
+                   double epsilon, int64_t, bool bfloat16) {
+  const Inputs given{x, mixture, weights, scales, shifts, lengths, epsilon, bfloat16};
   const Edge edge = edgeOf(given);
   const Record record(edge, kInputs, x.options());
   const Tensor last = channelsLast(x, edge);
@@ -270,19 +284,19 @@ Tensor relaxedEdge(const Tensor& x, const Tensor& mixture, at::TensorList weight
 }
 
 Tensor relaxedEdgeWithGradients(const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales, at::TensorList shifts,
-                                at::IntArrayRef lengths, double epsilon, int64_t kept) {
+                                at::IntArrayRef lengths, double epsilon, int64_t kept, bool bfloat16) {
   if (!at::GradMode::is_enabled()) {
     at::AutoDispatchBelowADInplaceOrView below;
-    return relaxedEdge(x, mixture, weights, scales, shifts, lengths, epsilon, kept);
+    return relaxedEdge(x, mixture, weights, scales, shifts, lengths, epsilon, kept, bfloat16);
   }
-  return RelaxedEdge::apply(x, mixture, weights, scales, shifts, lengths, epsilon, kept);
+  return RelaxedEdge::apply(x, mixture, weights, scales, shifts, lengths, epsilon, kept, bfloat16);
 }
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def(
-      "relaxed_edge(Tensor x, Tensor mixture, Tensor[] weights, Tensor[] scales, Tensor[] shifts, int[] lengths, float epsilon, int kept) -> Tensor");
+      "relaxed_edge(Tensor x, Tensor mixture, Tensor[] weights, Tensor[] scales, Tensor[] shifts, int[] lengths, float epsilon, int kept, bool bfloat16) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("relaxed_edge", relaxedEdge); }
 TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("relaxed_edge", relaxedEdgeWithGradients); }

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tiles.h"
+
 namespace espalier::kernels {
 
 /// Convolutions whose results are normalised, in the order of their outputs: two pairs of sep 3x3, two of sep 5x5, atrous 3x3, atrous 5x5.
@@ -64,6 +66,7 @@ struct StateJob {
   T* probabilityGradient = nullptr;  // [readers, columns]
   bool recompute = false;            // `record.raw` is scratch: fill it again
   double epsilon = 0;
+  const TileKernels* tiles = nullptr;  // for the products of dense convolutions; null: in the type itself
   // Scratch, and the number of threads that may work.
   char* arena = nullptr;
   int threads = 1;
@@ -74,7 +77,7 @@ template <class T>
 struct StateKernels {
   void (*forward)(const StateJob<T>& job);
   void (*backward)(const StateJob<T>& job);
-  size_t (*arenaBytes)(const Geometry& geometry, int64_t readers, int threads, bool backward);
+  size_t (*arenaBytes)(const Geometry& geometry, int64_t readers, int threads, bool backward, bool tiles);
 };
 
 }  // namespace espalier::kernels

@@ -1,107 +1,13 @@
 /// @file All mixed operators on one state, forward and backward; included by the file of each instruction set. One pass per stage over the data:
 /// the sums of a norm are taken while its input is written, the norm is applied where it is read next, the weighted sum is the last pass.
 /// Results do not depend on the number of threads: sums go by row or by fixed chunks of rows, and are added in order.
-/// One file although it is long: every stage has its counterpart on the way back, and all are templates that each instruction set compiles whole.
+/// One file although it is long: every stage has its counterpart on the way back.
 #pragma once
-#include "depthwise.h"
 #include "product.h"
-#include "scratch.h"
-#include "state.h"
+#include "stateDense.h"
 
 namespace espalier::kernels {
 namespace {
-
-constexpr int64_t kPad = 4;  // of the widest window, 5x5 at dilation 2
-constexpr int kWindow[kConvolutions] = {3, 3, 5, 5, 3, 5};
-constexpr int64_t kDilation[kConvolutions] = {1, 1, 1, 1, 2, 2};
-constexpr int64_t kReach[kConvolutions] = {1, 1, 2, 2, 2, 4};  // from the middle of the window to its rim
-constexpr int kSums = 8;  // of a slope: alone, against the four branches, against both pools, against x
-constexpr int64_t kMostChunks = 16, kRowsOfChunk = 4;
-constexpr int64_t kCacheBytes = 1 << 19;
-
-/// Sizes that follow from the job, and its scratch memory.
-template <class T>
-struct Plan {
-  Geometry geometry;
-  int64_t readers, channels, lanes, period, paddedWidth, paddedHeight, rows, chunks;
-  T* input;       // ReLU of x, padded: [batch, paddedHeight, paddedWidth, period], channels repeated up to the period
-  T* pools[2];    // average, max: [pixels, channels]
-  T* rowSums;     // [rows, kSums, lanes]
-  double* sums;   // [kSums, lanes]
-  T* buffers;     // of each thread: a row of lanes twice, rows of a normalised input
-  int64_t buffer;
-  T* coefficients;  // [8, lanes]
-  // Backward alone.
-  T* slope;        // padded: [batch, paddedHeight, paddedWidth, lanes]
-  T* middle;       // between the pairs: [pixels, lanes]
-  T* inputSlope;   // of the ReLU: [pixels, period]
-  T* winner;       // which tap is the largest: [pixels, channels]
-  T* poolSlope[2]; // [pixels, channels]
-  T* partial;      // gradients of weights by chunk
-  int64_t partialSize;
-
-  Plan(const Geometry& g, int64_t readers, int threads, bool backward, Arena& arena)
-      : geometry(g), readers(readers), channels(g.channels), lanes(readers * g.channels),
-        period(g.channels % lanesIn<T, Main<T>> ? 2 * g.channels : g.channels),
-        paddedWidth(g.width + 2 * kPad), paddedHeight(g.height + 2 * kPad), rows(g.rows()),
-        chunks(larger(1, smaller(kMostChunks, g.rows() / kRowsOfChunk))) {
-    const int64_t pixels = g.pixels(), padded = g.batch * paddedHeight * paddedWidth;
-    input = arena.take<T>(padded * period);
-    for (T*& pool : pools) pool = arena.take<T>(pixels * channels);
-    rowSums = arena.take<T>(rows * kSums * lanes);
-    sums = arena.take<double>(kSums * lanes);
-    buffer = 2 * g.width * lanes + (g.width + 4) * lanes * 6 + 64;
-    buffers = arena.take<T>(buffer * threads);
-    coefficients = arena.take<T>(8 * lanes);
-    if (!backward) return;
-    slope = arena.take<T>(padded * lanes);
-    middle = arena.take<T>(pixels * lanes);
-    inputSlope = arena.take<T>(pixels * period);
-    winner = arena.take<T>(pixels * channels);
-    for (T*& pool : poolSlope) pool = arena.take<T>(pixels * channels);
-    partialSize = larger(chunks * lanes * (channels + 25), denseChunks(lanes) * 25 * channels * lanes);
-    partial = arena.take<T>(partialSize);
-  }
-
-  /// Chunks of rows for the gradient of a dense weight: each small enough for the cache, but not more than the weight itself is worth.
-  int64_t denseChunks(int64_t lanes) const {
-    const int64_t byData = (geometry.pixels() * lanes * static_cast<int64_t>(sizeof(T)) + kCacheBytes - 1) / kCacheBytes;
-    const int64_t byWeight = larger(1, 4 * kCacheBytes / (25 * channels * lanes * static_cast<int64_t>(sizeof(T))));
-    return larger(1, smaller(smaller(byData, byWeight), smaller(rows, kMostChunks)));
-  }
-
-  int64_t image(int64_t row) const { return row / geometry.height; }
-  /// The padded position of the first pixel of a row.
-  int64_t paddedRow(int64_t row) const { return (image(row) * paddedHeight + row % geometry.height + kPad) * paddedWidth + kPad; }
-  int64_t firstRow(int64_t chunk, int64_t of) const { return rows * chunk / of; }
-};
-
-/// A row of a padded tensor and its neighbours, as a window of `K` rows sees them.
-template <class T>
-InputRows<T> windowRows(const Plan<T>& plan, const T* padded, int64_t pixel, int64_t period, int64_t row, int window, int64_t dilation) {
-  InputRows<T> in{{}, pixel, period, dilation};
-  const int64_t reach = window / 2 * dilation;
-  const T* middle = padded + (plan.paddedRow(row) - reach) * pixel;
-  for (int ky = 0; ky < window; ky++) in.at[ky] = middle + (ky * dilation - reach) * plan.paddedWidth * pixel;
-  return in;
-}
-
-/// Zeroes the rim of a padded tensor.
-template <class T>
-void clearRim(const Plan<T>& plan, T* padded, int64_t pixel) {
-  const int64_t line = plan.paddedWidth * pixel;
-  parallel(plan.geometry.batch * plan.paddedHeight, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; row++) {
-      const int64_t y = row % plan.paddedHeight;
-      if (y < kPad || y >= plan.paddedHeight - kPad) {
-        clear(padded + row * line, line);
-      } else {
-        clear(padded + row * line, kPad * pixel);
-        clear(padded + row * line + (plan.paddedWidth - kPad) * pixel, kPad * pixel);
-      }
-    }
-  });
-}
 
 template <class T>
 void fillInput(const Plan<T>& plan, const StateJob<T>& job) {
@@ -264,58 +170,16 @@ void pairForward(const Plan<T>& plan, const StateJob<T>& job, int i, const T* be
       }
     });
   });
-  finishNorm(plan, job.record.raw[i], plan.lanes, job.epsilon, job.record.mean[i], job.record.inverse[i]);
 }
 
-/// Offsets of the taps of a window in a padded tensor and in its weights.
-struct Taps {
-  int64_t data[25], weight[25];
-  int count;
-};
-
-template <class T>
-Taps tapsOf(const Plan<T>& plan, int i, int64_t pixel, int64_t weight) {
-  Taps taps;
-  taps.count = kWindow[i] * kWindow[i];
-  for (int ky = 0; ky < kWindow[i]; ky++)
-    for (int kx = 0; kx < kWindow[i]; kx++) {
-      const int tap = ky * kWindow[i] + kx;
-      taps.data[tap] = ((ky * kDilation[i] - kReach[i]) * plan.paddedWidth + kx * kDilation[i] - kReach[i]) * pixel;
-      taps.weight[tap] = tap * weight;
-    }
-  return taps;
-}
-
-/// A dense convolution for all readers at once: panel of outputs by panel, so that its weights stay in the cache while rows go by.
-template <class T>
-void denseForward(const Plan<T>& plan, const StateJob<T>& job, int i) {
-  const Taps taps = tapsOf(plan, i, plan.period, plan.channels * plan.lanes);
-  const int64_t width = plan.geometry.width, line = width * plan.lanes;
-  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
-    const auto rowsOf = [&](int64_t column, int64_t columns, auto compute) {
-      for (int64_t row = begin; row < end; row++) {
-        T* const out = job.record.raw[i] + row * line;
-        compute(Product<T>{width, columns, plan.input + plan.paddedRow(row) * plan.period, plan.period, 1, job.weights[i].pointwise, plan.lanes, out,
-                           plan.lanes, false, plan.channels, taps.count, taps.data, taps.weight});
-        sumRow(out + column, plan.lanes, width, columns, plan.rowSums + row * 2 * plan.lanes + column, plan.lanes);
-      }
-    };
-    forPanels<T>(plan.lanes, [&](int64_t column, auto vectors) {
-      rowsOf(column, vectors * lanesIn<T, Main<T>>, [&](const Product<T>& p) { panels<Main<T>, decltype(vectors)::value>(p, column); });
-    });
-    for (int64_t column = plan.lanes / lanesIn<T, Main<T>> * lanesIn<T, Main<T>>; column < plan.lanes; column += lanesIn<T, Tail<T>>)
-      rowsOf(column, lanesIn<T, Tail<T>>, [&](const Product<T>& p) { panels<Tail<T>, 1>(p, column); });
-  });
-  finishNorm(plan, job.record.raw[i], plan.lanes, job.epsilon, job.record.mean[i], job.record.inverse[i]);
-}
-
-/// All six convolutions before their norms, and the sums of the norms.
+/// All six convolutions before their norms, and the norms of what they give.
 template <class T>
 void convolve(const Plan<T>& plan, const StateJob<T>& job) {
   for (int i = 0; i < kConvolutions; i++) {
     const bool second = i == 1 || i == 3;
     if (job.weights[i].depthwise) pairForward(plan, job, i, second ? job.record.raw[i - 1] : nullptr);
     else denseForward(plan, job, i);
+    finishNorm(plan, job.record.raw[i], plan.lanes, job.epsilon, job.record.mean[i], job.record.inverse[i]);
   }
 }
 
@@ -373,8 +237,9 @@ void mixRows(const Plan<T>& plan, const StateJob<T>& job) {
 template <class T>
 void forward(const StateJob<T>& job) {
   Arena arena{job.arena};
-  const Plan<T> plan(job.geometry, job.readers, job.threads, false, arena);
+  const Plan<T> plan(job.geometry, job.readers, job.threads, false, job.tiles, arena);
   fillInput(plan, job);
+  fillHalves(plan, job, false);
   poolRows<T>(plan, job, nullptr);
   normalisePools(plan, job);
   convolve(plan, job);
@@ -429,27 +294,6 @@ void sumSlope(const Plan<T>& plan, const StateJob<T>& job) {
   }
 }
 
-/// The backward pass of a norm, folded into reading: `scale * (slope - meanSlope - (raw - mean) * along)`.
-template <class T>
-struct NormSlope {
-  const T* slope;
-  int64_t slopePixel;
-  const T* raw;
-  const T *mean, *scale, *meanSlope, *along;  // [lanes]
-
-  void row(const Plan<T>& plan, int64_t row, T* to) const {
-    const int64_t width = plan.geometry.width, lanes = plan.lanes;
-    forLanes<T>(lanes, [&](int64_t lane, auto vector) {
-      using V = decltype(vector);
-      const V m = load<V>(mean + lane), s = load<V>(scale + lane), g = load<V>(meanSlope + lane), a = load<V>(along + lane);
-      for (int64_t x = 0; x < width; x++) {
-        const int64_t pixel = row * width + x;
-        store(to + x * lanes + lane, s * (load<V>(slope + pixel * slopePixel + lane) - g - (load<V>(raw + pixel * lanes + lane) - m) * a));
-      }
-    });
-  }
-};
-
 /// The slope of convolution i before its norm. `sums` are the slope's own sum and its sum against the centred output; `weight` multiplies the slope.
 template <class T>
 NormSlope<T> normSlope(const Plan<T>& plan, const StateJob<T>& job, int i, const T* slope, int64_t slopePixel, const double* sum, const double* against,
@@ -463,18 +307,6 @@ NormSlope<T> normSlope(const Plan<T>& plan, const StateJob<T>& job, int i, const
     scale[2 * lanes + lane] = static_cast<T>(inverse * inverse * against[lane] / pixels);
   }
   return {slope, slopePixel, job.record.raw[i], job.record.mean[i], scale, scale + lanes, scale + 2 * lanes};
-}
-
-/// Sums the gradients that the chunks found, in order.
-template <class T>
-void addChunks(const T* partial, int64_t chunks, int64_t stride, int64_t count, T* to, bool add) {
-  parallel((count + 1023) / 1024, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin * 1024; i < smaller(count, end * 1024); i++) {
-      T sum = add ? to[i] : T(0);
-      for (int64_t chunk = 0; chunk < chunks; chunk++) sum += partial[chunk * stride + i];
-      to[i] = sum;
-    }
-  });
 }
 
 /// Back through the norm and the pointwise convolution of a pair, to the slope of its depthwise one (into `plan.slope`); gradients of both weights.
@@ -563,57 +395,6 @@ void depthwiseToMiddle(const Plan<T>& plan, const StateJob<T>& job, int i) {
   finishSums(plan, 2 * lanes);
 }
 
-/// Back through a dense convolution: gradient of its weight, and to the slope of the ReLU of the state; adds.
-template <class T>
-void denseBackward(const Plan<T>& plan, const StateJob<T>& job, int i, const NormSlope<T>& slope) {
-  const int64_t lanes = plan.lanes, channels = plan.channels, width = plan.geometry.width;
-  parallel(plan.rows, [&](int64_t begin, int64_t end, int thread) {
-    T* const line = plan.buffers + thread * plan.buffer;
-    for (int64_t row = begin; row < end; row++) {
-      slope.row(plan, row, line);
-      __builtin_memcpy(plan.slope + plan.paddedRow(row) * lanes, line, width * lanes * sizeof(T));
-    }
-  });
-  // The window of the input's gradient is the mirrored one, which for odd windows is the same taps in reverse order.
-  const Taps mirrored = tapsOf(plan, i, lanes, lanes * channels);
-  const int64_t group = larger(1, kCacheBytes / (lanes * channels * static_cast<int64_t>(sizeof(T))));
-  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
-    for (int64_t tap = 0; tap < mirrored.count; tap += group) {
-      const int64_t count = smaller(group, mirrored.count - tap);
-      int64_t weightAt[25];
-      for (int64_t t = 0; t < count; t++) weightAt[t] = mirrored.weight[mirrored.count - 1 - tap - t];
-      for (int64_t row = begin; row < end; row++)
-        multiply<T>({width, channels, plan.slope + plan.paddedRow(row) * lanes, lanes, 1, job.weights[i].pointwiseTransposed, channels,
-                     plan.inputSlope + row * width * plan.period, plan.period, true, lanes, count, mirrored.data + tap, weightAt});
-    }
-  });
-  if (!job.weights[i].pointwiseGradient) return;
-  const Taps taps = tapsOf(plan, i, plan.period, 0);
-  const int64_t chunks = plan.denseChunks(lanes), size = taps.count * channels * lanes;
-  T* const partial = chunks == 1 ? job.weights[i].pointwiseGradient : plan.partial;
-  const bool addFirst = chunks == 1 && job.weightGradientAdd;
-  parallel(chunks * taps.count, [&](int64_t begin, int64_t end, int) {
-    for (int64_t task = begin; task < end; task++) {
-      const int64_t chunk = task / taps.count, tap = task % taps.count;
-      const int64_t first = plan.firstRow(chunk, chunks), last = plan.firstRow(chunk + 1, chunks);
-      T* const to = partial + chunk * size + tap * channels * lanes;
-      // Rows in groups of a fixed number, whose places are listed.
-      constexpr int64_t kGroup = 32;
-      for (int64_t row = first; row < last; row += kGroup) {
-        int64_t inputAt[kGroup], slopeAt[kGroup];
-        const int64_t count = smaller(kGroup, last - row);
-        for (int64_t r = 0; r < count; r++) {
-          inputAt[r] = plan.paddedRow(row + r) * plan.period + taps.data[tap];
-          slopeAt[r] = plan.paddedRow(row + r) * lanes;
-        }
-        multiply<T>({channels, lanes, plan.input, 1, plan.period, plan.slope, lanes, to, lanes,
-                     row != first || addFirst, width, count, inputAt, slopeAt});
-      }
-    }
-  });
-  if (chunks > 1) addChunks(plan.partial, chunks, size, size, job.weights[i].pointwiseGradient, job.weightGradientAdd);
-}
-
 /// The slopes of both pools before their norms; the average's already divided by the pixels of its window.
 template <class T>
 void poolSlopes(const Plan<T>& plan, const StateJob<T>& job, const double* sums) {
@@ -695,9 +476,10 @@ void finishInput(const Plan<T>& plan, const StateJob<T>& job) {
 template <class T>
 void backward(const StateJob<T>& job) {
   Arena arena{job.arena};
-  Plan<T> plan(job.geometry, job.readers, job.threads, true, arena);
+  Plan<T> plan(job.geometry, job.readers, job.threads, true, job.tiles, arena);
   const int64_t lanes = plan.lanes;
   fillInput(plan, job);
+  fillHalves(plan, job, true);
   poolRows(plan, job, plan.winner);
   if (job.recompute) {
     normalisePools(plan, job);
@@ -707,6 +489,10 @@ void backward(const StateJob<T>& job) {
   poolSlopes(plan, job, plan.sums);
   clear(plan.inputSlope, plan.geometry.pixels() * plan.period);
   clearRim(plan, plan.slope, lanes);
+  if (job.tiles) {
+    clearRim(plan, plan.halves.slope, lanes);
+    clear(plan.halves.slope + plan.geometry.batch * plan.paddedHeight * plan.paddedWidth * lanes, kMargin);
+  }
   double* const own = arena.take<double>(kSums * lanes);  // `plan.sums` is used again
   __builtin_memcpy(own, plan.sums, kSums * lanes * sizeof(double));
   for (int branch = 0; branch < kBranches; branch++) {
@@ -728,9 +514,9 @@ void backward(const StateJob<T>& job) {
 }
 
 template <class T>
-size_t arenaBytes(const Geometry& geometry, int64_t readers, int threads, bool isBackward) {
+size_t arenaBytes(const Geometry& geometry, int64_t readers, int threads, bool isBackward, bool tiles) {
   Arena arena{nullptr};
-  Plan<T> plan(geometry, readers, threads, isBackward, arena);
+  Plan<T> plan(geometry, readers, threads, isBackward, tiles, arena);
   arena.take<double>(kSums * plan.lanes);
   return arena.used;
 }

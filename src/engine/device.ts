@@ -28,6 +28,11 @@ export function kernelThreads(): number {
   return operator('espalier::kernel_threads').plain() as number;
 }
 
+/** Whether fused kernels can multiply in bfloat16 here: the processor has tiles for it (AMX). */
+export function hasBfloat16Tiles(): boolean {
+  return operator('espalier::bfloat16_tiles').plain() as boolean;
+}
+
 /** libtorch's version, and how many tensors this thread holds. */
 export function engineFacts(): { version: string; cuda: boolean; liveTensors: number } {
   const { version, cuda, live } = native().about();

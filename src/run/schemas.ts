@@ -165,7 +165,7 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   precision: choice(
     ['float32', 'bfloat16'],
     'float32',
-    'what steps compute with; weights, losses and scores stay float32. Pays on GPUs, and on processors with AMX',
+    'on a processor what fused cells and edges multiply in (dense convolutions, where it has AMX), else what steps compute with; weights, losses and scores stay float32',
   ),
   classWeights,
   augmentation,

@@ -2,8 +2,8 @@
  * @file The relaxed cell: every block reads every earlier state through a mixed operator. @paper auto-deeplab eq. 1 and 5
  */
 import * as op from '../engine/operators.ts';
-import { scope, type Tensor } from '../engine/tensor.ts';
-import type { Rank } from '../nn/layers.ts';
+import { type Precision, scope, type Tensor } from '../engine/tensor.ts';
+import type { Pass, Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
@@ -24,6 +24,7 @@ export interface Cell {
     beforeLast: Tensor,
     moves: Tensor,
     probabilities: CellProbabilities,
+    pass: Pass,
   ): Tensor;
   /** The blocks' outputs, concatenated. @paper auto-deeplab eq. 5 */
   cellOutput(last: Tensor, beforeLast: Tensor, probabilities: CellProbabilities): Tensor;
@@ -79,6 +80,8 @@ export function createCell(
     memory?: 'fast' | 'small';
     /** Default: true. */
     fused?: boolean;
+    /** Of fused cells in training passes. Default: float32. */
+    products?: Precision;
     /** Default: false. */
     affineNorms?: boolean;
     /** Parts of the channels, of which one passes the operators. Default: 1. */
@@ -143,7 +146,7 @@ export function createCell(
   };
   return {
     cellOutput,
-    resolutionState(lasts, beforeLast, moves, probabilities) {
+    resolutionState(lasts, beforeLast, moves, probabilities, pass) {
       // The kernels take the statistics of their norms themselves: those of this process.
       const alone = !affine && parts === 1 && !probabilities.chosen && !set.origin.sumOverRanks;
       if (options.fused !== false && alone && isFusible(beforeLast))
@@ -151,6 +154,7 @@ export function createCell(
           blocks,
           atrous,
           memory: options.memory ?? 'fast',
+          products: pass.training ? options.products : 'float32',
         });
       // Made outside the scopes, since all cells read them.
       if (!probabilities.chosen) probabilities.byState();

@@ -16,14 +16,16 @@ export function dintsElementsKept(
   { batch, size }: PassSize,
   edges: CellMemory,
 ): { elements: number; atTheImages: number } {
-  const { rank, inputs, classes, layers, levels, filters } = options;
+  const { rank, inputs, classes, layers, levels, filters, products } = options;
   /** Of the input, shrunk so often by two. */
   const voxels = (halvings: number) => size.reduce((product, side) => product * (side / 2 ** halvings), batch);
   const channels = (level: number) => filters * 2 ** level;
   const convolutions = DINTS_OPERATOR_NAMES[rank].map((name) => DINTS_OPERATORS[name].kernels.length);
   const norms = convolutions.filter((length) => length > 0).length;
   const all = convolutions.reduce((sum, length) => sum + length, 0);
-  const ofOperators = { composed: 1 + all, fast: all, balanced: norms, small: 0 }[edges];
+  /** What lies between two convolutions is kept as it is multiplied. */
+  const between = (all - norms) / (products === 'bfloat16' ? 2 : 1);
+  const ofOperators = { composed: 1 + all, fast: norms + between, balanced: norms, small: 0 }[edges];
   let elements = 0;
   for (const edge of layerEdges(levels))
     elements += layers * channels(edge.to) * voxels(edge.to + 1) * (1 + preprocessingCost(edge, rank) + ofOperators);

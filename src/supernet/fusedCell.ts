@@ -3,7 +3,7 @@
  * cheap to compute again. For pictures on the CPU; volumes and other devices take the composition.
  */
 import { operator } from '../engine/call.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import type { Precision, Tensor } from '../engine/tensor.ts';
 import { SEARCH_EPSILON } from './mixedOp.ts';
 
 /** Whether the kernels take this input of a cell. */
@@ -22,7 +22,7 @@ export const fusedResolutionState = (
   moves: Tensor,
   probabilities: Tensor,
   weights: readonly Tensor[],
-  options: { blocks: number; atrous: 'dense' | 'separable'; memory: 'fast' | 'small' },
+  options: { blocks: number; atrous: 'dense' | 'separable'; memory: 'fast' | 'small'; products?: Precision },
 ): Tensor =>
   operator('espalier::relaxed_cell').one(
     lasts,
@@ -34,4 +34,5 @@ export const fusedResolutionState = (
     options.atrous === 'dense',
     SEARCH_EPSILON,
     options.memory === 'fast',
+    options.products === 'bfloat16',
   );

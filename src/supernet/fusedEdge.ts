@@ -3,7 +3,7 @@
  * input is written, and one pass for the weighted sum. For pictures and volumes on the CPU; other devices take the composition.
  */
 import { operator } from '../engine/call.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import type { Precision, Tensor } from '../engine/tensor.ts';
 import { NORM_EPSILON } from '../nn/layers.ts';
 import type { KeptMemory } from './keptMemory.ts';
 
@@ -28,6 +28,7 @@ export const fusedEdge = (
   mixture: Tensor,
   operators: readonly OperatorWeights[],
   memory: KeptMemory,
+  products: Precision = 'float32',
 ): Tensor =>
   operator('espalier::relaxed_edge').one(
     x,
@@ -38,6 +39,7 @@ export const fusedEdge = (
     operators.map(({ weights }) => weights.length),
     NORM_EPSILON,
     KEPT[memory],
+    products === 'bfloat16',
   );
 
 const KEPT = { small: 0, balanced: 1, fast: 2 } as const;

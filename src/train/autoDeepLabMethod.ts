@@ -4,6 +4,8 @@
 import { ConfigError } from '../base/errors.ts';
 import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, predecessorEntropy, skipShare } from '../decode/entropy.ts';
+import type { Precision } from '../engine/tensor.ts';
+import type { Rank } from '../nn/layers.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { cosine } from '../nn/schedules.ts';
 import { requireMethod } from '../space/genotype.ts';
@@ -11,7 +13,7 @@ import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
 import { elementsKept } from '../supernet/networkMemory.ts';
-import { bytesOf, type Method, type SearchData } from './method.ts';
+import { bytesOf, inPrecision, type Method, type SearchData, type SearchNetwork } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
 
 /** Keys of the Auto-DeepLab space and of its descent. */
@@ -43,8 +45,8 @@ export interface AutoDeepLabSettings {
   readonly memory?: KeptMemory;
   /** False composes the cells of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
-  /** What training passes compute with, by `inPrecision`; default float32. */
-  readonly precision?: 'float32' | 'bfloat16';
+  /** Of fused cells what they multiply in, else what training passes compute with; default float32. */
+  readonly precision?: Precision;
 }
 
 /** The method with its settings. */
@@ -59,7 +61,7 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
         `raise filters to ${parts * Math.ceil(filters / parts)}`,
       );
     const supernet = createSupernet(origin, supernetOptions(settings, data));
-    return {
+    const network: SearchNetwork = {
       weights: supernet.parameters,
       architecture: supernet.architecture.parameters,
       forward: (images, pass, genotype) =>
@@ -68,14 +70,15 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
       // Nothing is asked beside a low loss.
       objective: (outputLoss) => outputLoss,
       snapshot: supernet.architecture.snapshot,
-      notes: composedNotes(settings, data.rank),
+      notes: notesOn(settings, data.rank),
     };
+    const fused = origin.device === 'cpu' && isFused(settings, data.rank, origin.sumOverRanks !== undefined);
+    return fused ? network : inPrecision(network, settings.precision);
   },
   keptBytes(data, memory, sharedNorms) {
-    const composed = sharedNorms || data.rank === 3 || settings.fused === false || notFused(settings).length > 0;
-    return (
-      bytesOf(settings.precision) * elementsKept(supernetOptions(settings, data), data, composed ? 'composed' : memory)
-    );
+    const fused = isFused(settings, data.rank, sharedNorms);
+    const elements = elementsKept(supernetOptions(settings, data), data, fused ? memory : 'composed');
+    return bytesOf(fused ? 'float32' : settings.precision) * elements;
   },
   optimise({ weights, architecture }) {
     const { learningRate, minimumLearningRate, clip } = settings.weights;
@@ -115,6 +118,7 @@ function supernetOptions(
   const { stemFilters: stem, sampling, temperature = [10, 0.1], partialChannels: parts = 1 } = settings;
   return {
     ...settings,
+    products: settings.precision,
     sampling: sampling === 'gumbel' ? { temperature } : undefined,
     partialChannels: parts > 1 ? parts : undefined,
     rank,
@@ -125,17 +129,24 @@ function supernetOptions(
 }
 
 /** What is asked for that the fused cell does not compute. */
-const notFused = ({ affineNorms, sampling, partialChannels = 1, precision }: AutoDeepLabSettings): string[] =>
+const notFused = ({ affineNorms, sampling, partialChannels = 1 }: AutoDeepLabSettings): string[] =>
   Object.entries({
     affineNorms,
     sampling: sampling === 'gumbel',
     partialChannels: partialChannels > 1,
-    bfloat16: precision === 'bfloat16',
   }).flatMap(([name, on]) => (on ? [name] : []));
 
-/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
-function composedNotes(settings: AutoDeepLabSettings, rank: 2 | 3): string[] {
+/** Whether the cells are operators of the kernels on the CPU. */
+const isFused = (settings: AutoDeepLabSettings, rank: Rank, sharedNorms: boolean): boolean =>
+  rank === 2 && settings.fused !== false && !sharedNorms && notFused(settings).length === 0;
+
+/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute, and what bfloat16 is not for. */
+function notesOn(settings: AutoDeepLabSettings, rank: Rank): string[] {
   const asked = notFused(settings);
-  if (rank === 3 || settings.fused === false || asked.length === 0) return [];
+  if (rank === 3 || settings.fused === false) return [];
+  if (asked.length === 0)
+    return settings.precision === 'bfloat16' && settings.atrous === 'separable'
+      ? ['bfloat16: on a processor it is for dense atrous convolutions, of which atrous=separable has none']
+      : [];
   return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
 }

@@ -3,8 +3,9 @@
  */
 import { brokenBoundaries, type DintsLogits, decodeDints, unconstrainedTopology } from '../decode/dints.ts';
 import { noGrad } from '../engine/autograd.ts';
+import { hasBfloat16Tiles } from '../engine/device.ts';
 import * as op from '../engine/operators.ts';
-import { fromArray, keepForever, scope, type Tensor } from '../engine/tensor.ts';
+import { fromArray, keepForever, type Precision, scope, type Tensor } from '../engine/tensor.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { step } from '../nn/schedules.ts';
 import {
@@ -22,7 +23,7 @@ import { createDintsSupernet } from '../supernet/dints.ts';
 import { dintsProbabilities, patternTable } from '../supernet/dintsArchitecture.ts';
 import { dintsElementsKept } from '../supernet/dintsMemory.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
-import { bytesOf, type Method, type SearchData } from './method.ts';
+import { bytesOf, inPrecision, type Method, type SearchData, type SearchNetwork } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
 
 /** Keys of the DiNTS space, of its objective and of its descent. */
@@ -46,13 +47,13 @@ export interface DintsSettings {
   readonly memory?: KeptMemory;
   /** False composes the edges of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
-  /** What training passes compute with, by `inPrecision`; default float32. */
-  readonly precision?: 'float32' | 'bfloat16';
+  /** Of fused edges what they multiply in, else what training passes compute with; default float32. */
+  readonly precision?: Precision;
 }
 
 /** The method with its settings. */
 export function dints(settings: DintsSettings): Method {
-  const { layers, levels, width, weights: descent } = settings;
+  const { layers, levels, width, weights: descent, fused = true, precision } = settings;
   // The stems halve the channels of a level: they are even.
   const filters = Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
   const memoryBudget = (data: SearchData): MemoryBudget => {
@@ -66,10 +67,17 @@ export function dints(settings: DintsSettings): Method {
     sides: { multiple: 2 ** (levels + 1), remainder: 0 },
     createSearchNetwork(origin, data) {
       const { rank, inputs, classes } = data;
-      const supernet = createDintsSupernet(origin, { ...settings, rank, inputs, classes, filters });
+      const supernet = createDintsSupernet(origin, {
+        ...settings,
+        rank,
+        inputs,
+        classes,
+        filters,
+        products: precision,
+      });
       const planned = memoryBudget(data);
       const budget = { ...planned, elements: keepForever(op.toDevice(planned.elements, origin.device)) };
-      return {
+      const network: SearchNetwork = {
         weights: supernet.parameters,
         architecture: supernet.architecture.parameters,
         forward: (images, pass, genotype) =>
@@ -79,12 +87,13 @@ export function dints(settings: DintsSettings): Method {
           searchObjective(outputLoss, objectiveTerms(supernet.architecture.probabilities(), { levels, budget }), ramp),
         snapshot: supernet.architecture.snapshot,
       };
+      return fused && origin.device === 'cpu' ? network : inPrecision(network, precision);
     },
     keptBytes(data, memory) {
-      const { fused = true, precision } = settings;
-      const edges = fused && precision !== 'bfloat16' ? memory : 'composed';
-      const { elements, atTheImages } = dintsElementsKept({ ...settings, ...data, filters }, data, edges);
-      return bytesOf(precision) * elements + bytesOf('float32') * atTheImages;
+      const edges = fused ? memory : 'composed';
+      const products = hasBfloat16Tiles() ? precision : 'float32';
+      const { elements, atTheImages } = dintsElementsKept({ ...settings, ...data, filters, products }, data, edges);
+      return bytesOf(fused ? 'float32' : precision) * elements + bytesOf('float32') * atTheImages;
     },
     optimise({ weights, architecture }) {
       const warmup = settings.warmupEpochs / settings.epochs;

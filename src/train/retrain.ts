@@ -9,7 +9,7 @@ import type { PatchSettings } from '../data/volumes/patches.ts';
 import type { Generator } from '../engine/device.ts';
 import { canRecord } from '../engine/graph.ts';
 import { scale, sum, toDType } from '../engine/operators.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import type { Precision, Tensor } from '../engine/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import { deepSupervision } from '../nn/losses.ts';
@@ -54,7 +54,7 @@ export interface TrainSettings {
   /** Parts in which a step computes its batch, one after the other. */
   readonly accumulate: number;
   /** What is computed with in training; weights, losses and inference stay float32. */
-  readonly precision: 'float32' | 'bfloat16';
+  readonly precision: Precision;
   /** Whether norms keep the statistics that they have. */
   readonly frozenNorms: boolean;
   /** How inputs are read for evaluation; default: as a whole. */

@@ -15,6 +15,12 @@ export function use(set: (typeof INSTRUCTION_SETS)[number] | 'best'): boolean {
   }
 }
 
+/** The distance as a share of the length. */
+export function distance(a: Tensor, b: Tensor): number {
+  const length = (x: Tensor) => Math.sqrt(op.sum(op.multiply(x, x)).item());
+  return length(op.subtract(a, b)) / Math.max(1e-6, length(b));
+}
+
 /** The largest difference, as a share of the largest value. */
 export function difference(a: Tensor, b: Tensor): number {
   const largest = (x: Tensor) => operator('aten::max').one(op.abs(x)).item();

@@ -69,7 +69,7 @@ describe('a composed cell', () => {
       const probabilities = cellProbabilities({ table }, blocks);
       probabilities.byState();
       const moves = op.ones([lasts], 'float32', 'cpu');
-      const output = () => cell.resolutionState(states.slice(1), states[0], moves, probabilities);
+      const output = () => cell.resolutionState(states.slice(1), states[0], moves, probabilities, { training: true });
       // The first pass makes what all later ones share.
       output();
       const before = engineFacts().liveTensors;

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
 import { operator } from '../../src/engine/call.ts';
-import { Generator, threads } from '../../src/engine/device.ts';
+import { Generator, hasBfloat16Tiles, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { type DType, type Precision, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { fusedResolutionState } from '../../src/supernet/fusedCell.ts';
 import { mixedOp } from '../../src/supernet/mixedOp.ts';
-import { difference, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { difference, distance, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
 
 const generator = new Generator(11);
 interface Shape {
@@ -83,7 +83,9 @@ const fusedCell = (
   { lasts, beforeLast, moves, weights, logits }: Leaves,
   shape: Shape,
   memory: 'fast' | 'small' = 'fast',
-): Tensor => fusedResolutionState(lasts, beforeLast, moves, op.softmax(logits, 1), weights, { ...shape, memory });
+  products: Precision = 'float32',
+): Tensor =>
+  fusedResolutionState(lasts, beforeLast, moves, op.softmax(logits, 1), weights, { ...shape, memory, products });
 
 const all = ({ lasts, beforeLast, moves, logits, weights }: Leaves) => [
   ...lasts,
@@ -153,7 +155,11 @@ describe('the fused cell', () => {
     });
   });
 
-  it.each(['separable', 'dense'] as const)('gives the same to the last bit on any number of threads, %s', (atrous) => {
+  it.each([
+    ['separable', 'float32'],
+    ['dense', 'float32'],
+    ['dense', 'bfloat16'],
+  ] as const)('gives the same to the last bit on any number of threads, %s in %s', (atrous, products) => {
     scope(() => {
       const shape: Shape = { lasts: 2, batch: 2, channels: 8, size: [31, 29], blocks: 3, atrous };
       const leaves = createLeaves(shape, 'float32');
@@ -162,7 +168,7 @@ describe('the fused cell', () => {
       for (const memory of ['fast', 'small'] as const) {
         const [one, two, five] = [1, 2, 5].map((count) => {
           threads(count);
-          const output = fusedCell(leaves, shape, memory);
+          const output = fusedCell(leaves, shape, memory, products);
           return [output, ...(gradients([output], all(leaves), { gradients: [slope] }) as Tensor[])];
         });
         threads(before);
@@ -186,6 +192,60 @@ describe('the fused cell', () => {
   it('runs at least on the portable instruction set, and refuses one that it does not know', () => {
     expect(use('portable')).toBe(true);
     expect(() => operator('espalier::instruction_set').plain('mmx')).toThrow(/avx512, avx2, portable/);
+  });
+
+  describe('with products in bfloat16', () => {
+    const dense = SHAPES.filter(({ atrous }) => atrous === 'dense');
+    const more: Shape[] = [
+      { lasts: 1, batch: 1, channels: 8, size: [1, 1100], blocks: 1, atrous: 'dense' },
+      { lasts: 1, batch: 2, channels: 24, size: [33, 31], blocks: 2, atrous: 'dense' },
+      { lasts: 1, batch: 3, channels: 48, size: [2, 1], blocks: 1, atrous: 'dense' },
+    ];
+    const cases = [...dense, ...more].map((shape) => [JSON.stringify(shape), shape] as const);
+
+    it.runIf(hasBfloat16Tiles()).each(cases)('of %s has the gradients of float32, rounded', (_, given) => {
+      // One block: its states are the inputs, so that no ReLU of a rounded state decides.
+      const shape = { ...given, blocks: 1 };
+      scope(() => {
+        const leaves = createLeaves(shape, 'float32');
+        const slope = op.randn([shape.batch, shape.channels, ...shape.size], generator.id);
+        const found = (products: Precision, memory: 'fast' | 'small') => {
+          const output = fusedCell(leaves, shape, memory, products);
+          return [output, ...(gradients([output], all(leaves), { gradients: [slope] }) as Tensor[])];
+        };
+        const plain = found('float32', 'fast');
+        for (const memory of ['fast', 'small'] as const)
+          found('bfloat16', memory).forEach((tensor, i) => {
+            expect(distance(tensor, plain[i]), `${memory}, ${i}`).toBeLessThan(0.02);
+          });
+      });
+    });
+
+    it.runIf(hasBfloat16Tiles()).each(cases)('of %s is that of float32 where numbers need no rounding', (_, given) => {
+      const shape = { ...given, blocks: 1 };
+      noGrad(() =>
+        scope(() => {
+          const leaves = createLeaves(shape, 'float32');
+          const whole = (x: Tensor) => operator('aten::round').one(op.scale(x, 4));
+          const exactly = { ...leaves, lasts: leaves.lasts.map(whole), beforeLast: whole(leaves.beforeLast) };
+          const weights = leaves.weights.map((weight) => op.scale(whole(op.scale(weight, 4)), 0.0625));
+          const output = fusedCell({ ...exactly, weights }, shape, 'fast', 'bfloat16');
+          expect(difference(output, fusedCell({ ...exactly, weights }, shape))).toBe(0);
+        }),
+      );
+    });
+
+    it.runIf(hasBfloat16Tiles())('differs from float32 otherwise, and not where it runs without tiles', () => {
+      scope(() => {
+        const [shape] = more;
+        const leaves = createLeaves(shape, 'float32');
+        const both = () => difference(fusedCell(leaves, shape, 'fast', 'bfloat16'), fusedCell(leaves, shape));
+        expect(both()).toBeGreaterThan(0);
+        use('avx2');
+        expect(hasBfloat16Tiles()).toBe(false);
+        expect(both()).toBe(0);
+      });
+    });
   });
 
   const SMALL: Shape = { lasts: 1, batch: 1, channels: 2, size: [3, 4], blocks: 2, atrous: 'dense' };

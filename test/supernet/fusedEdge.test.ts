@@ -1,15 +1,16 @@
 /** @file The fused edge of DiNTS against libtorch's operators one by one, and against central differences. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
-import { Generator, threads } from '../../src/engine/device.ts';
+import { operator } from '../../src/engine/call.ts';
+import { Generator, hasBfloat16Tiles, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { type DType, type Precision, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { samePadding } from '../../src/nn/layers.ts';
 import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS } from '../../src/space/dintsOperators.ts';
 import { fusedEdge } from '../../src/supernet/fusedEdge.ts';
 import type { KeptMemory } from '../../src/supernet/keptMemory.ts';
 import { expectGradients } from '../helpers/centralDifferences.ts';
-import { difference, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { difference, distance, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
 
 const generator = new Generator(12);
 const MEMORIES: readonly KeptMemory[] = ['fast', 'balanced', 'small'];
@@ -68,9 +69,14 @@ function partsOf([x, mixture, ...rest]: readonly Tensor[], shape: Shape) {
   return { x, mixture, operators };
 }
 
-function fused(leaves: readonly Tensor[], shape: Shape, memory: KeptMemory = 'fast'): Tensor {
+function fused(
+  leaves: readonly Tensor[],
+  shape: Shape,
+  memory: KeptMemory = 'fast',
+  products: Precision = 'float32',
+): Tensor {
   const { x, mixture, operators } = partsOf(leaves, shape);
-  return fusedEdge(x, mixture, operators, memory);
+  return fusedEdge(x, mixture, operators, memory, products);
 }
 
 /** Operator by operator, the norm written out. */
@@ -179,21 +185,89 @@ describe('the fused edge', () => {
     });
   });
 
-  it('gives the same to the last bit on any number of threads', () => {
-    scope(() => {
-      const leaves = createLeaves(small, 'float32');
-      const slope = slopeFor(small, 'float32');
-      const on = (count: number) => {
-        threads(count);
-        const output = fused(leaves, small);
-        return [output, ...gradients([output], leaves, { gradients: [slope] })];
-      };
-      const before = threads();
-      const one = on(1);
-      const three = on(3);
-      threads(before);
-      one.forEach((tensor, i) => {
-        expect(difference(tensor as Tensor, three[i] as Tensor)).toBe(0);
+  it.each(['float32', 'bfloat16'] as const)(
+    'gives the same to the last bit on any number of threads, in %s',
+    (products) => {
+      scope(() => {
+        const leaves = createLeaves(small, 'float32');
+        const slope = slopeFor(small, 'float32');
+        const on = (count: number) => {
+          threads(count);
+          const output = fused(leaves, small, 'fast', products);
+          return [output, ...gradients([output], leaves, { gradients: [slope] })];
+        };
+        const before = threads();
+        const one = on(1);
+        const three = on(3);
+        threads(before);
+        one.forEach((tensor, i) => {
+          expect(difference(tensor as Tensor, three[i] as Tensor)).toBe(0);
+        });
+      });
+    },
+  );
+
+  describe('with products in bfloat16', () => {
+    const more: readonly Shape[] = [
+      { batch: 1, channels: 32, size: [2, 4, 1100] },
+      { batch: 2, channels: 40, size: [5, 33, 17] },
+      { batch: 1, channels: 256, size: [4, 4, 4] },
+      { batch: 3, channels: 6, size: [1, 7, 8] },
+      { batch: 2, channels: 24, size: [41, 37] },
+    ];
+    const shapes = [...SHAPES, ...more];
+    // A norm of few values divides by what may be near zero, which rounding then changes as much.
+    const large = shapes.filter(({ size }) => size.reduce((product, length) => product * length, 1) >= 60);
+    const cases = (some: readonly Shape[]) => some.map((shape) => [JSON.stringify(shape), shape] as const);
+
+    it.runIf(hasBfloat16Tiles()).each(cases(large))('of %s has the gradients of float32, rounded', (_, shape) => {
+      scope(() => {
+        const leaves = createLeaves(shape, 'float32');
+        const slope = slopeFor(shape, 'float32');
+        const found = (products: Precision, memory: KeptMemory) => {
+          const output = fused(leaves, shape, memory, products);
+          return [output, ...(gradients([output], leaves, { gradients: [slope] }) as Tensor[])];
+        };
+        const plain = found('float32', 'fast');
+        const fast = found('bfloat16', 'fast');
+        fast.forEach((tensor, i) => {
+          expect(distance(tensor, plain[i]), `${i}`).toBeLessThan(0.02);
+        });
+        for (const memory of ['balanced', 'small'] as const)
+          found('bfloat16', memory).forEach((tensor, i) => {
+            expect(difference(tensor, fast[i]), `${memory}, ${i}`).toBe(0);
+          });
+      });
+    });
+
+    const narrow = shapes.filter(({ channels }) => channels <= 8);
+    it.runIf(hasBfloat16Tiles()).each(cases(narrow))(
+      'of %s is that of float32 where numbers need no rounding',
+      (_, shape) => {
+        noGrad(() =>
+          scope(() => {
+            // Up to three, times one, over windows of nine: what lies between two convolutions has eight bits.
+            const whole = (x: Tensor, most: number) =>
+              operator('aten::clamp').one(operator('aten::round').one(op.scale(x, 4)), -most, most);
+            const leaves = createLeaves(shape, 'float32').map((leaf, i) =>
+              leaf.shape.length < 3 ? leaf : whole(leaf, i === 0 ? 3 : 1),
+            );
+            const [half, exactly] = (['bfloat16', 'float32'] as const).map((products) =>
+              fused(leaves, shape, 'fast', products),
+            );
+            expect(difference(half, exactly)).toBe(0);
+          }),
+        );
+      },
+    );
+
+    it.runIf(hasBfloat16Tiles())('differs from float32 otherwise, and not where it runs without tiles', () => {
+      scope(() => {
+        const leaves = createLeaves(small, 'float32');
+        const both = () => difference(fused(leaves, small, 'fast', 'bfloat16'), fused(leaves, small));
+        expect(both()).toBeGreaterThan(0);
+        use('portable');
+        expect(both()).toBe(0);
       });
     });
   });

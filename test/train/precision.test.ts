@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { NO_AUGMENTATION } from '../../src/data/augment.ts';
-import { Generator } from '../../src/engine/device.ts';
+import { Generator, hasBfloat16Tiles } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
+import type { Precision } from '../../src/engine/tensor.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
-import { inPrecision } from '../../src/train/method.ts';
 import { METHODS } from '../../src/train/methods.ts';
 import { runSearch } from '../../src/train/search.ts';
 import { createSearch } from '../../src/train/searchSteps.ts';
@@ -24,28 +24,56 @@ const settings = {
   splitFraction: 0.5,
   reduction: 1,
 };
+interface Computed {
+  readonly precision: Precision;
+  readonly fused: boolean;
+}
 const METHOD_CASES = [
-  METHODS['auto-deeplab']({
-    layers: 3,
-    filters: 4,
-    blocks: 2,
-    atrous: 'separable',
-    cellWeights: 'perNode',
-    betaNormalisation: 'outgoing',
-    weights,
-    architecture,
-  }),
-  METHODS.dints({ ...settings, layers: 3, levels: 2, width: 0.125, budget: { memory: 0.3 }, weights, architecture }),
-].map((method) => [method.name, method] as const);
+  [
+    'auto-deeplab',
+    (computed: Computed) =>
+      METHODS['auto-deeplab']({
+        ...computed,
+        layers: 3,
+        filters: 4,
+        blocks: 2,
+        atrous: 'dense',
+        cellWeights: 'perNode',
+        betaNormalisation: 'outgoing',
+        weights,
+        architecture,
+      }),
+  ],
+  [
+    'dints',
+    (computed: Computed) =>
+      METHODS.dints({
+        ...settings,
+        ...computed,
+        layers: 3,
+        levels: 2,
+        width: 0.125,
+        budget: { memory: 0.3 },
+        weights,
+        architecture,
+      }),
+  ],
+] as const;
+const CASES = METHOD_CASES.flatMap(([name, of]) =>
+  // Fused, they are in bfloat16 where the processor has tiles for it.
+  [false, ...(hasBfloat16Tiles() ? [true] : [])].map((fused) => [name, fused ? 'fused' : 'composed', of] as const),
+);
 
-describe.each(METHOD_CASES)('a search with %s in bfloat16', (_, method) => {
+describe.each(CASES)('a search with %s in bfloat16, %s', (_, how, of) => {
+  const methodIn = (precision: Precision) => of({ precision, fused: how === 'fused' });
+  const method = methodIn('float32');
   const side = 64 + method.sides.remainder;
   const data = { rank: 2, inputs: 3, classes: dataset.classes.length, batch: 2, size: [side, side] } as const;
-  const create = (precision: 'float32' | 'bfloat16') =>
-    inPrecision(method.createSearchNetwork({ generator: new Generator(1).id, device: 'cpu' }, data), precision);
+  const create = (precision: Precision) =>
+    methodIn(precision).createSearchNetwork({ generator: new Generator(1).id, device: 'cpu' }, data);
 
   it('follows the one in float32', async () => {
-    const run = async (precision: 'float32' | 'bfloat16') => {
+    const run = async (precision: Precision) => {
       const losses: number[] = [];
       await runSearch(createSearch(method, create(precision)), {
         dataset,
@@ -69,6 +97,7 @@ describe.each(METHOD_CASES)('a search with %s in bfloat16', (_, method) => {
 
   it('has float32 weights and logits, and is scored in float32', () => {
     const [half, exact] = [create('bfloat16'), create('float32')];
+    expect(half.precision).toBe(how === 'fused' ? undefined : 'bfloat16');
     for (const { tensor } of half.weights.parameters()) expect(tensor.dtype).toBe('float32');
     const images = op.randn([1, 3, side, side], generator.id);
     expect(half.forward(images, { training: true }).dtype).toBe('float32');
