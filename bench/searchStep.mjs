@@ -80,7 +80,6 @@ const settings = settingsOf({
 const { crop, batch, classes, memory, device } = settings;
 if (settings.threads > 0) threads(settings.threads);
 
-const peak = (await peakCompute()).perCpuSecond;
 const generator = new Generator(0);
 const defaults = parseConfig(schemas.search, [{ data: 'none', method: settings.method }]);
 const method = METHODS[name]({ ...defaults, ...settings, memory, fused: settings.fused !== 0 });
@@ -93,6 +92,8 @@ const measured = measureSearchStep(createSearch(method, network), {
   generator,
   replay: settings.replay !== 0,
 });
+// Afterwards, since its memory is not that of the search.
+const peak = (await peakCompute()).perCpuSecond;
 const forward = forwardGflop(settings);
 const row = (step, seconds, cpuSeconds, gflop) => [
   step,

@@ -7,48 +7,59 @@
  */
 import { measureApart, settingsOf, showSpread, table } from './words.mjs';
 
-/** The shapes by name, as words of both programs. */
+const dints = { method: 'dints', batch: 1, classes: 3 };
+
+/** By name the shapes as words of both programs, and ours in one or more ways. */
 export const CASES = {
-  'autodeeplab-129': { peer: 'autodeeplab', shape: { crop: 129 }, ours: { atrous: 'separable' } },
-  'autodeeplab-321': { peer: 'autodeeplab', shape: { crop: 321 }, ours: { atrous: 'separable' } },
-  'monai-64': { peer: 'monai_dints', shape: { crop: 64 }, ours: { method: 'dints', batch: 1, classes: 3 } },
+  'autodeeplab-129': { peer: 'autodeeplab', shape: { crop: 129 }, ours: { separable: { atrous: 'separable' } } },
+  'autodeeplab-321': { peer: 'autodeeplab', shape: { crop: 321 }, ours: { separable: { atrous: 'separable' } } },
+  'monai-64': {
+    peer: 'monai_dints',
+    shape: { crop: 64 },
+    ours: {
+      float32: dints,
+      bfloat16: { ...dints, precision: 'bfloat16' },
+      'bfloat16, memory=small': { ...dints, precision: 'bfloat16', memory: 'small' },
+    },
+  },
 };
 
-const stepOf = (taken, unit) => taken[`weight${unit}`] + taken[`architecture${unit}`];
+const MEASURES = [
+  ['step, seconds', (taken) => taken.weightSeconds + taken.architectureSeconds, 2],
+  ['step, CPU seconds', (taken) => taken.weightCpuSeconds + taken.architectureCpuSeconds, 2],
+  ['memory, GB', ({ peakBytes }) => peakBytes / 1e9, 2],
+];
 
-/** Both by turns; a table of their steps, memory and ratios. */
+/** All by turns; a table of their steps, memory and ratios. */
 export async function sideBySide({ name, checkout, python, rounds, threads, shape = CASES[name].shape }) {
   const { peer, ours } = CASES[name];
+  const ways = Object.entries(ours);
   const taken = [];
   for (let round = 0; round < rounds; round++) {
-    taken.push({
-      ours: await measureApart('searchStep.mjs', { ...shape, ...ours, threads, json: 1 }, { threads }),
-      theirs: await measureApart(`peers/${peer}.py`, { checkout, ...shape, threads }, { python, threads }),
-    });
+    const own = [];
+    for (const [, words] of ways)
+      own.push(await measureApart('searchStep.mjs', { ...shape, ...words, threads, json: 1 }, { threads }));
+    const theirs = await measureApart(`peers/${peer}.py`, { checkout, ...shape, threads }, { python, threads });
+    taken.push({ own, theirs });
   }
-  const row = (label, of, digits) => [
-    label,
-    showSpread(
-      taken.map(({ ours: own }) => of(own)),
-      digits,
-    ),
-    showSpread(
-      taken.map(({ theirs }) => of(theirs)),
-      digits,
-    ),
-    showSpread(
-      taken.map(({ ours: own, theirs }) => of(theirs) / of(own)),
-      1,
-    ),
-  ];
-  return table(
-    [`${name}, ${rounds} rounds`, 'ours', 'theirs', 'ratio'],
-    [
-      row('step, seconds', (one) => stepOf(one, 'Seconds'), 2),
-      row('step, CPU seconds', (one) => stepOf(one, 'CpuSeconds'), 2),
-      row('memory, GB', ({ peakBytes }) => peakBytes / 1e9, 2),
-    ],
+  const rows = ways.flatMap(([way], i) =>
+    MEASURES.map(([measure, of, digits]) => [
+      `${way}: ${measure}`,
+      showSpread(
+        taken.map(({ own }) => of(own[i])),
+        digits,
+      ),
+      showSpread(
+        taken.map(({ theirs }) => of(theirs)),
+        digits,
+      ),
+      showSpread(
+        taken.map(({ own, theirs }) => of(theirs) / of(own[i])),
+        1,
+      ),
+    ]),
   );
+  return table([`${name}, ${rounds} rounds`, 'ours', 'theirs', 'ratio'], rows);
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {

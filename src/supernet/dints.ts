@@ -3,7 +3,7 @@
  * Runs relaxed, with every edge and operator at its probability, or as a genotype, with what that one keeps and nothing else.
  */
 import * as op from '../engine/operators.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import { convolution, instanceNorm, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import { withPaddedSides } from '../nn/padding.ts';
 import { ParameterSet } from '../nn/parameters.ts';
@@ -61,17 +61,20 @@ export function createDintsSupernet(origin: ParameterSet['origin'], options: Din
     const read = new Set(plan[0].map(({ edge }) => edges[edge].from));
     let nodes = stemsIn.map((stem, level) => (read.has(level) ? stem(images, pass) : undefined));
     plan.forEach((moves, layer) => {
-      const values = nodes.map((node) => node && nodeValue(node));
-      const sums: (Tensor | undefined)[] = nodes.map(() => undefined);
-      for (const { edge, mixture } of moves) {
-        const { from, to } = edges[edge];
-        const input = values[from];
-        if (!input) continue;
-        const term = grid[layer][edge](input, mixture, pass);
-        const sum = sums[to];
-        sums[to] = sum === undefined ? term : op.add(sum, term);
-      }
-      nodes = sums;
+      // The terms of the sums are freed as soon as they are added up.
+      nodes = scope(() => {
+        const values = nodes.map((node) => node && nodeValue(node));
+        const sums: (Tensor | undefined)[] = nodes.map(() => undefined);
+        for (const { edge, mixture } of moves) {
+          const { from, to } = edges[edge];
+          const input = values[from];
+          if (!input) continue;
+          const term = grid[layer][edge](input, mixture, pass);
+          const sum = sums[to];
+          sums[to] = sum === undefined ? term : op.add(sum, term);
+        }
+        return sums;
+      });
     });
     return stemOut(nodes, pass);
   }

@@ -28,7 +28,8 @@ export type Differentiate = (tensors: readonly Tensor[], gradientsOf?: Gradients
 export const computed =
   (loss: () => Tensor): Differentiate =>
   (tensors, gradientsOf = (value) => gradients([value], tensors)) => {
-    const value = loss();
+    // Autograd alone holds what was made on the way, so that it is freed as the way back goes on.
+    const value = scope(loss);
     return { value, slopes: gradientsOf(value, tensors) };
   };
 

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import { requireGradient } from '../../src/engine/autograd.ts';
+import { gradients, requireGradient } from '../../src/engine/autograd.ts';
+import { engineFacts } from '../../src/engine/device.ts';
 import { canRecord } from '../../src/engine/graph.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
-import { createReplay } from '../../src/train/replay.ts';
+import { computed, createReplay } from '../../src/train/replay.ts';
 
 it('computes each step anew on the processor, with its own batch and factor', () => {
   expect(canRecord('cpu')).toBe(false);
@@ -33,4 +34,16 @@ it('computes each step anew on the processor, with its own batch and factor', ()
   }
   expect([computed, notes]).toEqual([6, []]);
   replay.close();
+});
+
+it('leaves what the way back needs to autograd alone', () => {
+  const weight = requireGradient(fromArray([2], [], 'float32'));
+  scope(() => {
+    const before = engineFacts().liveTensors;
+    const loss = () => [1, 2, 3].reduce((value: Tensor) => op.multiply(op.exp(value), weight), weight);
+    computed(loss)([weight], (value) => {
+      expect(engineFacts().liveTensors - before).toBe(1);
+      return gradients([value], [weight]);
+    });
+  });
 });
