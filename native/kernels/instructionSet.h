@@ -2,6 +2,7 @@
 #pragma once
 #include "edge.h"
 #include "norm.h"
+#include "separable.h"
 #include "state.h"
 #include "tiles.h"
 
@@ -12,6 +13,7 @@ struct Kernels {
   StateKernels<T> state;
   EdgeKernels<T> edge;
   NormKernels<T> norm;
+  SeparableKernels<T> separable;
 };
 
 struct InstructionSet {

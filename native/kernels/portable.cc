@@ -2,8 +2,9 @@
 #include "edgeKernels.h"
 #include "instructionSet.h"
 #include "normKernels.h"
+#include "separableKernels.h"
 #include "stateKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kPortable = {"portable", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>}};
+const InstructionSet kPortable = {"portable", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>}};
 }

@@ -1,4 +1,4 @@
-/// @file What the kernels share: threads, scratch memory, and the sums of a row that a norm is made of.
+/// @file What the kernels share: threads, scratch memory, sums of rows and of chunks.
 #pragma once
 #include <cstddef>
 
@@ -50,6 +50,18 @@ void sumRow(const T* row, int64_t pixel, int64_t width, int64_t lanes, T* sums, 
     }
     store(sums + lane, sum);
     store(sums + second + lane, squares);
+  });
+}
+
+/// Sums the gradients that the chunks found, in order.
+template <class T>
+void addChunks(const T* partial, int64_t chunks, int64_t stride, int64_t count, T* to, bool add) {
+  parallel((count + 1023) / 1024, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin * 1024; i < smaller(count, end * 1024); i++) {
+      T sum = add ? to[i] : T(0);
+      for (int64_t chunk = 0; chunk < chunks; chunk++) sum += partial[chunk * stride + i];
+      to[i] = sum;
+    }
   });
 }
 

@@ -171,17 +171,5 @@ struct NormSlope {
   }
 };
 
-/// Sums the gradients that the chunks found, in order.
-template <class T>
-void addChunks(const T* partial, int64_t chunks, int64_t stride, int64_t count, T* to, bool add) {
-  parallel((count + 1023) / 1024, [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin * 1024; i < smaller(count, end * 1024); i++) {
-      T sum = add ? to[i] : T(0);
-      for (int64_t chunk = 0; chunk < chunks; chunk++) sum += partial[chunk * stride + i];
-      to[i] = sum;
-    }
-  });
-}
-
 }  // namespace
 }  // namespace espalier::kernels

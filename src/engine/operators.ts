@@ -137,6 +137,25 @@ export const convolution = (
   return scope(() => clone(slice(apply(expand(x, [2, ...x.shape.slice(1)])), 0, 0, 1)));
 };
 
+/**
+ * A depthwise convolution of stride 1 that keeps the size, and the pointwise one behind it: `[batch, outputs, height, width]`. On the CPU one operator of
+ * the kernels, for pictures in float32 and float64 and sides of three and five.
+ * @param depthwise `[channels, 1, ...window]`
+ * @param pointwise `[outputs, channels, 1, ...]`
+ */
+export const separableConvolution = (x: Tensor, depthwise: Tensor, pointwise: Tensor, dilation: number): Tensor => {
+  const sides = depthwise.shape.slice(2);
+  const isFused = x.device === 'cpu' && (x.dtype === 'float32' || x.dtype === 'float64');
+  if (isFused && sides.length === 2 && sides[0] === sides[1] && (sides[0] === 3 || sides[0] === 5))
+    return operator('espalier::separable_convolution').one(x, depthwise, pointwise, dilation);
+  const all = (value: number) => sides.map(() => value);
+  const paddings = sides.map((side) => (dilation * (side - 1)) / 2);
+  return scope(() => {
+    const filtered = convolution(x, depthwise, null, all(1), paddings, all(dilation), x.shape[1]);
+    return convolution(filtered, pointwise, null, all(1), all(0), all(1), 1);
+  });
+};
+
 /** Whether libtorch takes its plain path: by the first four of five axes, on the CPU. */
 const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>
   batch === 1 && channels * depth * height <= 20_480 && device === 'cpu';

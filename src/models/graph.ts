@@ -7,17 +7,7 @@ import { ShapeError } from '../base/errors.ts';
 /** What a node computes. Sizes are spatial, `[depth, height, width]` or `[height, width]`; padding always keeps `ceil(size / stride)`. */
 export type NodeOperation =
   | { readonly kind: 'input'; readonly channels: number }
-  | {
-      readonly kind: 'convolution';
-      readonly outputs: number;
-      /** Side of the window; one number an axis where they differ. Odd. */
-      readonly kernel: number | readonly number[];
-      readonly stride: number;
-      readonly dilation: number;
-      /** `depthwise` filters each channel alone. */
-      readonly depthwise: boolean;
-      readonly bias: boolean;
-    }
+  | ConvolutionOperation
   /** Over the batch and space, with running statistics, or over the space of each sample alone; both with learned scale and shift. */
   | { readonly kind: 'norm'; readonly over: 'batch' | 'instance'; readonly epsilon: number; readonly momentum: number }
   | { readonly kind: 'relu' }
@@ -34,6 +24,18 @@ export type NodeOperation =
   | { readonly kind: 'concat' }
   /** Scheduled drop path; `share` is (layer + 1) / layers. Identity at inference. */
   | { readonly kind: 'dropPath'; readonly share: number };
+
+export interface ConvolutionOperation {
+  readonly kind: 'convolution';
+  readonly outputs: number;
+  /** Side of the window; one number an axis where they differ. Odd. */
+  readonly kernel: number | readonly number[];
+  readonly stride: number;
+  readonly dilation: number;
+  /** `depthwise` filters each channel alone. */
+  readonly depthwise: boolean;
+  readonly bias: boolean;
+}
 
 /** A node: its inputs come before it in the list; `stage` groups nodes in tables, `name` is the path of its weights. */
 export type GraphNode = NodeOperation & {
@@ -117,16 +119,30 @@ function shapeOf(node: GraphNode, shapes: readonly NodeShape[], size: readonly n
 }
 
 /** The batch norms that nothing but one ReLU reads: with it they are one operator. */
-export function rectifiedNorms({ nodes, auxiliary = [] }: NetworkGraph): ReadonlySet<number> {
+export function rectifiedNorms(graph: NetworkGraph): ReadonlySet<number> {
+  const onlyReader = onlyReaders(graph);
+  const isRectified = (node: GraphNode, i: number) =>
+    node.kind === 'norm' && node.over === 'batch' && onlyReader(i)?.kind === 'relu';
+  return new Set(graph.nodes.flatMap((node, i) => (isRectified(node, i) ? [i] : [])));
+}
+
+/** The depthwise convolutions of stride 1 that nothing but a pointwise one reads: with it they are one operator. */
+export function separablePairs(graph: NetworkGraph): ReadonlySet<number> {
+  const onlyReader = onlyReaders(graph);
+  const isPlain = (node: GraphNode | undefined, depthwise: boolean) =>
+    node?.kind === 'convolution' && node.stride === 1 && !node.bias && node.depthwise === depthwise;
+  const isFirst = (node: GraphNode, i: number) => {
+    const reader = onlyReader(i);
+    return isPlain(node, true) && isPlain(reader, false) && (reader as ConvolutionOperation).kernel === 1;
+  };
+  return new Set(graph.nodes.flatMap((node, i) => (isFirst(node, i) ? [i] : [])));
+}
+
+/** The one node that reads a node, where there is but one and the network gives it to nobody else. */
+function onlyReaders({ nodes, auxiliary = [] }: NetworkGraph): (node: number) => GraphNode | undefined {
   const readers = nodes.map((): GraphNode[] => []);
   for (const node of nodes) for (const input of node.inputs) readers[input].push(node);
-  const isRectified = (node: GraphNode, i: number) =>
-    node.kind === 'norm' &&
-    node.over === 'batch' &&
-    readers[i].length === 1 &&
-    readers[i][0].kind === 'relu' &&
-    !auxiliary.includes(i);
-  return new Set(nodes.flatMap((node, i) => (isRectified(node, i) ? [i] : [])));
+  return (i) => (readers[i].length === 1 && !auxiliary.includes(i) ? readers[i][0] : undefined);
 }
 
 /** Channels of every node's output; they do not depend on the size of the input. */

@@ -6,7 +6,14 @@
  * gradients that are waiting there, the loss; the copies in other layouts that a convolution works on; weights, their gradients, and the state and
  * the working copy of SGD with momentum and decay. Not counted: the program itself, what the allocator leaves unused, drop path, batches in preparation.
  */
-import { countNetwork, type GraphNode, inferShapes, type NetworkGraph, rectifiedNorms } from './graph.ts';
+import {
+  countNetwork,
+  type GraphNode,
+  inferShapes,
+  type NetworkGraph,
+  rectifiedNorms,
+  separablePairs,
+} from './graph.ts';
 
 /** Peak bytes above what the program itself takes. */
 export interface MemoryEstimate {
@@ -180,9 +187,11 @@ function createPlan(graph: NetworkGraph, size: readonly number[], batch: number)
   const roots: number[] = [];
   const rectified = rectifiedNorms(graph);
   const isPartOfNorm = (node: GraphNode) => node.kind === 'relu' && rectified.has(node.inputs[0]);
+  // Of volumes the two are computed one after the other.
+  const pairs = graph.rank === 2 ? separablePairs(graph) : new Set<number>();
   nodes.forEach((node, i) => {
     const same = node.kind === 'resize' && elements[i] === elements[node.inputs[0]];
-    const view = node.kind === 'shift' || node.kind === 'dropPath' || same || isPartOfNorm(node);
+    const view = node.kind === 'shift' || node.kind === 'dropPath' || same || isPartOfNorm(node) || pairs.has(i);
     roots.push(view ? roots[node.inputs[0]] : i);
   });
   const readers = nodes.map(() => 0);

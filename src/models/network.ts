@@ -6,10 +6,27 @@ import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
 import { dropPath } from '../nn/dropPath.ts';
 import { fanInUniform, type Initialiser } from '../nn/initialisers.ts';
-import { batchNorm, convolution, instanceNorm, type Layer, type Pass } from '../nn/layers.ts';
+import {
+  batchNorm,
+  type ConvolutionOptions,
+  convolution,
+  convolutionWeight,
+  instanceNorm,
+  type Layer,
+  type Pass,
+} from '../nn/layers.ts';
 import { withPaddedSides } from '../nn/padding.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { channelsOf, type GraphNode, type NetworkGraph, rectifiedNorms, requireSides, resizeTarget } from './graph.ts';
+import {
+  type ConvolutionOperation,
+  channelsOf,
+  type GraphNode,
+  type NetworkGraph,
+  rectifiedNorms,
+  requireSides,
+  resizeTarget,
+  separablePairs,
+} from './graph.ts';
 
 /** A network with weights. */
 export interface Network {
@@ -35,10 +52,19 @@ export interface NetworkOptions {
 export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, options: NetworkOptions = {}): Network {
   const channels = channelsOf(graph);
   const rectified = rectifiedNorms(graph);
+  const separable = separablePairs(graph);
+  const depthwise = new Map<number, Depthwise>();
   const layers = graph.nodes.map((node, i) => {
-    // A norm and its ReLU are one operator: the node of the ReLU hands on what it is given.
-    if (node.kind === 'relu' && rectified.has(node.inputs[0])) return ([x]: readonly Tensor[]) => x;
-    return createLayer(graph, node, channels[node.inputs[0]], parameters, options, rectified.has(i));
+    const [input] = node.inputs;
+    // Of two nodes that are one operator, one hands on what it is given: the ReLU of a norm, the depthwise convolution of a pair.
+    const handOn: NodeFunction = ([x]) => x;
+    if (node.kind === 'relu' && rectified.has(input)) return handOn;
+    if (node.kind === 'convolution' && separable.has(i)) {
+      const given = convolutionOptions(graph, node, channels[input], options);
+      depthwise.set(i, { weight: convolutionWeight(parameters.child(node.name), given), dilation: node.dilation });
+      return handOn;
+    }
+    return createLayer(graph, node, channels[input], parameters, options, rectified.has(i), depthwise.get(input));
   });
   const logits = [graph.nodes.length - 1];
   const all = [...logits, ...(graph.auxiliary ?? [])];
@@ -100,6 +126,30 @@ function walk(
   return wanted.map((node) => values[node]);
 }
 
+/** The first of a separable pair. */
+interface Depthwise {
+  readonly weight: Tensor;
+  readonly dilation: number;
+}
+
+const convolutionOptions = (
+  { rank }: NetworkGraph,
+  { outputs, kernel, stride, dilation, depthwise, bias }: ConvolutionOperation,
+  inputs: number,
+  { initialise = fanInUniform() }: NetworkOptions,
+): ConvolutionOptions => ({
+  rank,
+  inputs,
+  outputs,
+  kernel,
+  stride,
+  dilation,
+  groups: depthwise ? inputs : 1,
+  bias,
+  initialise,
+});
+
+/** @param rectify of a norm: with its ReLU; `before`: of a pointwise convolution, the depthwise one of its pair */
 function createLayer(
   graph: NetworkGraph,
   node: GraphNode,
@@ -107,6 +157,7 @@ function createLayer(
   parameters: ParameterSet,
   options: NetworkOptions,
   rectify: boolean,
+  before: Depthwise | undefined,
 ): NodeFunction {
   const own = parameters.child(node.name);
   const single =
@@ -116,20 +167,12 @@ function createLayer(
   switch (node.kind) {
     case 'input':
       return ([x]) => x;
-    case 'convolution':
-      return single(
-        convolution(own, {
-          rank: graph.rank,
-          inputs,
-          outputs: node.outputs,
-          kernel: node.kernel,
-          stride: node.stride,
-          dilation: node.dilation,
-          groups: node.depthwise ? inputs : 1,
-          bias: node.bias,
-          initialise: options.initialise ?? fanInUniform(),
-        }),
-      );
+    case 'convolution': {
+      const given = convolutionOptions(graph, node, inputs, options);
+      if (!before) return single(convolution(own, given));
+      const weight = convolutionWeight(own, given);
+      return single((x) => op.separableConvolution(x, before.weight, weight, before.dilation));
+    }
     case 'norm':
       return single(
         node.over === 'batch'

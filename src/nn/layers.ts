@@ -41,24 +41,25 @@ export interface ConvolutionOptions {
   initialise?: Initialiser;
 }
 
+/** The weight of a convolution, `[outputs, inputs / groups, ...window]`. */
+export function convolutionWeight(parameters: ParameterSet, options: ConvolutionOptions): Tensor {
+  const { inputs, outputs, groups = 1, initialise = fanInUniform(2) } = options;
+  return parameters.weight('weight', [outputs, inputs / groups, ...sidesOf(options)], initialise, {
+    order: 'channelsLast',
+  });
+}
+
+/** The window, axis by axis. */
+const sidesOf = ({ rank, kernel }: ConvolutionOptions): readonly number[] =>
+  typeof kernel === 'number' ? Array<number>(rank).fill(kernel) : kernel;
+
 /** Convolution with zero padding that keeps `ceil(size / stride)`. Weights are used in the precision of the input, and trained in their own. */
 export function convolution(parameters: ParameterSet, options: ConvolutionOptions): Layer {
-  const {
-    rank,
-    inputs,
-    outputs,
-    kernel,
-    stride = 1,
-    dilation = 1,
-    groups = 1,
-    bias = false,
-    initialise = fanInUniform(2),
-  } = options;
+  const { rank, outputs, stride = 1, dilation = 1, groups = 1, bias = false } = options;
   const all = (value: number) => Array<number>(rank).fill(value);
-  const sides = typeof kernel === 'number' ? all(kernel) : [...kernel];
-  const weight = parameters.weight('weight', [outputs, inputs / groups, ...sides], initialise);
+  const weight = convolutionWeight(parameters, options);
   const shift = bias ? parameters.weight('bias', [outputs], constant(0), { decay: false }) : null;
-  const paddings = sides.map((side) => samePadding(side, dilation));
+  const paddings = sidesOf(options).map((side) => samePadding(side, dilation));
   const [strides, dilations] = [all(stride), all(dilation)];
   return (x) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
 }

@@ -3,7 +3,7 @@
  */
 import { ArchitectureError } from '../base/errors.ts';
 import { requireGradient } from '../engine/autograd.ts';
-import { contiguous, permute, toDevice } from '../engine/operators.ts';
+import { channelsLast, contiguous, permute, toDevice } from '../engine/operators.ts';
 import { keepForever, scope, type Tensor } from '../engine/tensor.ts';
 import type { Initialiser } from './initialisers.ts';
 import { constant } from './initialisers.ts';
@@ -46,19 +46,18 @@ export class ParameterSet {
   }
 
   /**
-   * Registers a trained tensor; the name must be new. With `outputsLast` its first axis is the innermost in memory, the order in which kernels that
-   * compute many outputs at once read it; neither shape nor values change.
+   * Registers a trained tensor; the name must be new. `order` is that of its axes in memory; neither shape nor values change.
    */
   weight(
     name: string,
     shape: readonly number[],
     initialise: Initialiser,
-    options: { decay?: boolean; outputsLast?: boolean } = {},
+    options: { decay?: boolean; order?: MemoryOrder } = {},
   ): Tensor {
     const path = this.#claim(name);
     const tensor = scope(() => {
       const value = toDevice(initialise(shape, this.origin.generator), this.origin.device);
-      return keepForever(requireGradient(options.outputsLast ? outputsLast(value) : value));
+      return keepForever(requireGradient(ORDERS[options.order ?? 'plain'](value)));
     });
     this.#parameters.set(path, { name: path, tensor, decay: options.decay ?? true });
     return tensor;
@@ -104,6 +103,12 @@ export class ParameterSet {
   }
 }
 
+/**
+ * How a weight `[outputs, inputs, ...window]` lies in memory: as it is written; with its inputs innermost, as libtorch reads it for channels-last inputs
+ * (other orders are copied in every pass); or with its outputs innermost, as kernels that compute many outputs at once read it.
+ */
+export type MemoryOrder = 'plain' | 'channelsLast' | 'outputsLast';
+
 /** `[outputs, inputs, ...window]` in the memory order `[...window, inputs, outputs]`. */
 function outputsLast(weight: Tensor): Tensor {
   const window = weight.shape.slice(2).map((_, axis) => axis);
@@ -114,3 +119,9 @@ function outputsLast(weight: Tensor): Tensor {
     ...window,
   ]);
 }
+
+const ORDERS: Readonly<Record<MemoryOrder, (weight: Tensor) => Tensor>> = {
+  plain: (weight) => weight,
+  channelsLast,
+  outputsLast,
+};

@@ -99,7 +99,7 @@ function createOperator(
 ): OperatorWeights {
   const weights = kernels.map((kernel, i) => {
     const sides = typeof kernel === 'number' ? Array<number>(rank).fill(kernel) : kernel;
-    return set.child(i).weight('weight', [channels, channels, ...sides], fanInUniform(2), { outputsLast: true });
+    return set.child(i).weight('weight', [channels, channels, ...sides], fanInUniform(2), { order: 'outputsLast' });
   });
   const norm = set.child('norm');
   return {

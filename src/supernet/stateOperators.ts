@@ -51,10 +51,10 @@ export function createStateOperators(
   const ones = Array<number>(rank).fill(1);
   const wide = readers * channels;
   const initialise = fanInUniform(2);
-  const outputsLast = true;
+  const order = 'outputsLast';
   const createPair = (own: ParameterSet, kernel: number): SeparableWeights => ({
-    depthwise: own.weight('depthwise', [wide, 1, ...ones.map(() => kernel)], initialise, { outputsLast }),
-    pointwise: own.weight('pointwise', [wide, channels, ...ones], initialise, { outputsLast }),
+    depthwise: own.weight('depthwise', [wide, 1, ...ones.map(() => kernel)], initialise, { order }),
+    pointwise: own.weight('pointwise', [wide, channels, ...ones], initialise, { order }),
   });
   const weights = new Map<OperatorName, Grouped>();
   for (const name of OPERATOR_NAMES) {
@@ -66,7 +66,7 @@ export function createStateOperators(
         name,
         atrous === 'separable'
           ? [createPair(own.child(0), kernel)]
-          : own.weight('weight', [wide, channels, ...ones.map(() => kernel)], initialise, { outputsLast }),
+          : own.weight('weight', [wide, channels, ...ones.map(() => kernel)], initialise, { order }),
       );
     }
   }
