@@ -17,6 +17,7 @@ import { ParameterSet } from '../dist/nn/parameters.js';
 import { loadRuntime, sessionOptions } from '../dist/portable/node.js';
 import { readArchitecture } from '../dist/train/architecture.js';
 import { descend } from '../dist/train/descend.js';
+import { lowered } from '../dist/train/precision.js';
 import { storeTensors } from '../dist/train/state.js';
 import { settingsOf, timed } from './words.mjs';
 
@@ -58,15 +59,13 @@ const images = () => {
   return ops.permute(made, [0, graph.rank + 1, ...sides.map((_, axis) => axis + 1)]);
 };
 
-const converted = (x) => (settings.precision === 'float32' ? x : ops.toDType(x, settings.precision));
-const inFloat32 = (x) => (settings.precision === 'float32' ? x : ops.toDType(x, 'float32'));
-
 async function ours() {
   const optimiser = sgd(parameters.parameters(), { momentum: 0.9, decay: 1e-4 });
   const [given, labels] = [images(), ops.zeros([batch, ...sides], 'int64')];
+  const low = lowered(settings.precision, given, { training: true, generator: generator.id });
   const training = await measure(() => {
     descend({ trained: parameters.parameters(), optimiser, clip: 0 }, 0.01, () =>
-      crossEntropy(inFloat32(network.forward(converted(given), { training: true, generator: generator.id })), labels),
+      crossEntropy(network.forward(low.images, low.pass), labels),
     );
   });
   const inference = await measure(() => scope(() => noGrad(() => void network.forward(given, { training: false }))));

@@ -21,6 +21,7 @@ import { PUBLISHED_DINTS_FILTERS } from '../dist/space/publishedDints.js';
 import { trellisEdges } from '../dist/space/trellis.js';
 import { measureSearchStep } from '../dist/train/measure.js';
 import { METHODS } from '../dist/train/methods.js';
+import { inPrecision } from '../dist/train/precision.js';
 import { createSearch } from '../dist/train/searchSteps.js';
 import { peakCompute } from './roofline.mjs';
 import { settingsOf, table, wordsOf } from './words.mjs';
@@ -84,7 +85,7 @@ const generator = new Generator(0);
 const defaults = parseConfig(schemas.search, [{ data: 'none', method: settings.method }]);
 const method = METHODS[name]({ ...defaults, ...settings, memory, fused: settings.fused !== 0 });
 const data = { ...pictures, classes, batch, size: Array(pictures.rank).fill(crop) };
-const network = method.createSearchNetwork({ generator: generator.id, device }, data);
+const network = inPrecision(method.createSearchNetwork({ generator: generator.id, device }, data), settings.precision);
 const measured = measureSearchStep(createSearch(method, network), {
   ...data,
   crop: data.size,

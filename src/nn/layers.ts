@@ -3,7 +3,7 @@
  */
 import type { Random } from '../base/random.ts';
 import * as op from '../engine/operators.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { type Precision, scope, type Tensor } from '../engine/tensor.ts';
 import { constant, fanInUniform, type Initialiser } from './initialisers.ts';
 import type { ParameterSet } from './parameters.ts';
 import { synchronisedNorm } from './synchronisedNorm.ts';
@@ -18,6 +18,8 @@ export interface Pass {
   readonly generator?: number;
   /** Random numbers for choices that are made in JavaScript. */
   readonly random?: Random;
+  /** What large convolutions multiply in; what they read and give stays as it is. Default: float32. */
+  readonly products?: Precision;
   /** Norms with running statistics use those in training too, and leave them as they are. */
   readonly frozenNorms?: boolean;
 }
@@ -61,8 +63,16 @@ export function convolution(parameters: ParameterSet, options: ConvolutionOption
   const shift = bias ? parameters.weight('bias', [outputs], constant(0), { decay: false }) : null;
   const paddings = sidesOf(options).map((side) => samePadding(side, dilation));
   const [strides, dilations] = [all(stride), all(dilation)];
-  return (x) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
+  const apply = (x: Tensor) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
+  const isLarge = groups === 1 && weight.size >= PRODUCTS_WORTH_ROUNDING * (options.inputs + outputs);
+  return (x, { products }) => {
+    if (!isLarge || products !== 'bfloat16' || x.dtype !== 'float32') return apply(x);
+    return scope(() => op.toDType(apply(op.toDType(x, products)), 'float32'));
+  };
 }
+
+/** Products for each number that is read or written, from which on rounding them costs less than it saves. */
+const PRODUCTS_WORTH_ROUNDING = 64;
 
 /** Padding on each side that keeps the size at stride 1, for odd kernels. */
 export const samePadding = (kernel: number, dilation: number): number => (dilation * (kernel - 1)) / 2;

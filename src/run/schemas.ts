@@ -83,6 +83,11 @@ const augmentation = group({
   ),
   intensity: switched(true, 'of volumes: random noise, smoothing, scale, shift and gamma'),
 });
+const precision = choice(
+  ['float32', 'bfloat16'],
+  'float32',
+  'what training passes compute in: bfloat16 is everything on a GPU, and on a processor with AMX the large products; weights, losses and scores stay float32',
+);
 const classWeights = choice(
   ['none', 'sqrt', 'median'],
   'none',
@@ -162,11 +167,7 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
     'auto',
     'what a step keeps for its backward pass: everything, less, or as little as it can; auto takes the most that fits the machine',
   ),
-  precision: choice(
-    ['float32', 'bfloat16'],
-    'float32',
-    'on a processor what fused cells and edges multiply in (dense convolutions, where it has AMX), else what steps compute with; weights, losses and scores stay float32',
-  ),
+  precision,
   classWeights,
   augmentation,
   ...volumes,
@@ -274,11 +275,7 @@ export const trainSchema = z.strictObject({
   minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
   batch: whole(1, 16, 'pictures a step'),
   accumulate: whole(1, 1, 'parts in which a step computes its batch, one after the other, where memory is short'),
-  precision: choice(
-    ['float32', 'bfloat16'],
-    'float32',
-    'what is computed with in training; weights, losses and inference stay float32',
-  ),
+  precision,
   crop: setting(
     sides.optional(),
     'a whole number, [height, width] or [depth, height, width]',

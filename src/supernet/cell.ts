@@ -2,7 +2,7 @@
  * @file The relaxed cell: every block reads every earlier state through a mixed operator. @paper auto-deeplab eq. 1 and 5
  */
 import * as op from '../engine/operators.ts';
-import { type Precision, scope, type Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import type { Pass, Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
@@ -80,8 +80,6 @@ export function createCell(
     memory?: 'fast' | 'small';
     /** Default: true. */
     fused?: boolean;
-    /** Of fused cells in training passes. Default: float32. */
-    products?: Precision;
     /** Default: false. */
     affineNorms?: boolean;
     /** Parts of the channels, of which one passes the operators. Default: 1. */
@@ -154,7 +152,7 @@ export function createCell(
           blocks,
           atrous,
           memory: options.memory ?? 'fast',
-          products: pass.training ? options.products : 'float32',
+          products: pass.products,
         });
       // Made outside the scopes, since all cells read them.
       if (!probabilities.chosen) probabilities.byState();

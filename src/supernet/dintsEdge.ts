@@ -3,7 +3,7 @@
  * Weights have the names of those of the discrete network in `models/dints.ts`.
  */
 import * as op from '../engine/operators.ts';
-import { type Precision, scope, type Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import { constant, fanInUniform } from '../nn/initialisers.ts';
 import {
   convolution,
@@ -49,8 +49,6 @@ export interface EdgeOptions {
   readonly fused?: boolean;
   /** Of fused edges. Default: fast. */
   readonly memory?: KeptMemory;
-  /** What fused edges multiply in, in training passes, where the processor has tiles for it. Default: float32. */
-  readonly products?: Precision;
 }
 
 /** Creates the weights of an edge; `channels` gives those of a level. */
@@ -59,7 +57,7 @@ export function createEdge(
   { from, to }: LayerEdge,
   options: EdgeOptions & { rank: Rank; channels: (level: number) => number },
 ): EdgeFunction {
-  const { rank, fused = true, memory = 'fast', products } = options;
+  const { rank, fused = true, memory = 'fast' } = options;
   const [inputs, outputs] = [options.channels(from), options.channels(to)];
   const own = set.child(`from${from}to${to}`);
   const move = createPreprocessing(own, { rank, inputs, outputs, steps: to - from });
@@ -84,7 +82,7 @@ export function createEdge(
     return scope(() => {
       const moved = move(input, pass);
       if (typeof mixture === 'string') return outputOf(mixture, moved, null);
-      if (isFused) return fusedEdge(moved.value, mixture, weighted, memory, pass.training ? products : 'float32');
+      if (isFused) return fusedEdge(moved.value, mixture, weighted, memory, pass.products);
       return names.map((name, k) => outputOf(name, moved, op.select(mixture, 0, k))).reduce(op.add);
     });
   };

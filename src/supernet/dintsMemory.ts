@@ -1,6 +1,8 @@
 /**
  * @file What the supernet of DiNTS keeps of a forward pass for the backward pass, counted in elements from shapes. Weights are not counted.
  */
+
+import type { Precision } from '../engine/tensor.ts';
 import { preprocessingCost } from '../space/dintsMemory.ts';
 import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS } from '../space/dintsOperators.ts';
 import { layerEdges } from '../space/dintsTrellis.ts';
@@ -15,8 +17,9 @@ export function dintsElementsKept(
   options: Omit<DintsSupernetOptions, 'memory'>,
   { batch, size }: PassSize,
   edges: CellMemory,
+  products: Precision = 'float32',
 ): { elements: number; atTheImages: number } {
-  const { rank, inputs, classes, layers, levels, filters, products } = options;
+  const { rank, inputs, classes, layers, levels, filters } = options;
   /** Of the input, shrunk so often by two. */
   const voxels = (halvings: number) => size.reduce((product, side) => product * (side / 2 ** halvings), batch);
   const channels = (level: number) => filters * 2 ** level;

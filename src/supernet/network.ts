@@ -2,7 +2,7 @@
  * @file The supernet of Auto-DeepLab: a stem, a trellis of relaxed cells at strides 4 to 32, a head at each stride of the last layer. @paper auto-deeplab section 4.1
  */
 import * as op from '../engine/operators.ts';
-import type { Precision, Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import { ParameterSet } from '../nn/parameters.ts';
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
@@ -34,8 +34,6 @@ export interface SupernetOptions {
   fused?: boolean;
   /** Of fused cells. Default: fast. */
   memory?: KeptMemory;
-  /** What fused cells multiply in, in training passes, where the processor has tiles for it. Default: float32. */
-  products?: Precision;
   /** Default: outgoing, as in the paper. */
   betaNormalisation?: BetaNormalisation;
   /** Norms after convolutions learn scale and shift, in the stem, the cells and the heads; fused cells have no such norms. Default: false, as in DARTS. */

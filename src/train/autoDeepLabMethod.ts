@@ -13,7 +13,7 @@ import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
 import { elementsKept } from '../supernet/networkMemory.ts';
-import { bytesOf, inPrecision, type Method, type SearchData, type SearchNetwork } from './method.ts';
+import { type Method, NUMBER_BYTES, type SearchData } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
 
 /** Keys of the Auto-DeepLab space and of its descent. */
@@ -45,7 +45,7 @@ export interface AutoDeepLabSettings {
   readonly memory?: KeptMemory;
   /** False composes the cells of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
-  /** Of fused cells what they multiply in, else what training passes compute with; default float32. */
+  /** What training passes compute in; default float32. */
   readonly precision?: Precision;
 }
 
@@ -61,7 +61,7 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
         `raise filters to ${parts * Math.ceil(filters / parts)}`,
       );
     const supernet = createSupernet(origin, supernetOptions(settings, data));
-    const network: SearchNetwork = {
+    return {
       weights: supernet.parameters,
       architecture: supernet.architecture.parameters,
       forward: (images, pass, genotype) =>
@@ -72,13 +72,11 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
       snapshot: supernet.architecture.snapshot,
       notes: notesOn(settings, data.rank),
     };
-    const fused = origin.device === 'cpu' && isFused(settings, data.rank, origin.sumOverRanks !== undefined);
-    return fused ? network : inPrecision(network, settings.precision);
   },
   keptBytes(data, memory, sharedNorms) {
     const fused = isFused(settings, data.rank, sharedNorms);
     const elements = elementsKept(supernetOptions(settings, data), data, fused ? memory : 'composed');
-    return bytesOf(fused ? 'float32' : settings.precision) * elements;
+    return NUMBER_BYTES * elements;
   },
   optimise({ weights, architecture }) {
     const { learningRate, minimumLearningRate, clip } = settings.weights;
@@ -118,7 +116,6 @@ function supernetOptions(
   const { stemFilters: stem, sampling, temperature = [10, 0.1], partialChannels: parts = 1 } = settings;
   return {
     ...settings,
-    products: settings.precision,
     sampling: sampling === 'gumbel' ? { temperature } : undefined,
     partialChannels: parts > 1 ? parts : undefined,
     rank,
@@ -140,13 +137,9 @@ const notFused = ({ affineNorms, sampling, partialChannels = 1 }: AutoDeepLabSet
 const isFused = (settings: AutoDeepLabSettings, rank: Rank, sharedNorms: boolean): boolean =>
   rank === 2 && settings.fused !== false && !sharedNorms && notFused(settings).length === 0;
 
-/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute, and what bfloat16 is not for. */
+/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
 function notesOn(settings: AutoDeepLabSettings, rank: Rank): string[] {
   const asked = notFused(settings);
-  if (rank === 3 || settings.fused === false) return [];
-  if (asked.length === 0)
-    return settings.precision === 'bfloat16' && settings.atrous === 'separable'
-      ? ['bfloat16: on a processor it is for dense atrous convolutions, of which atrous=separable has none']
-      : [];
+  if (rank === 3 || settings.fused === false || asked.length === 0) return [];
   return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
 }

@@ -23,7 +23,7 @@ import { createDintsSupernet } from '../supernet/dints.ts';
 import { dintsProbabilities, patternTable } from '../supernet/dintsArchitecture.ts';
 import { dintsElementsKept } from '../supernet/dintsMemory.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
-import { bytesOf, inPrecision, type Method, type SearchData, type SearchNetwork } from './method.ts';
+import { type Method, NUMBER_BYTES, type SearchData } from './method.ts';
 import { skipWarnings } from './skipWarnings.ts';
 
 /** Keys of the DiNTS space, of its objective and of its descent. */
@@ -47,37 +47,30 @@ export interface DintsSettings {
   readonly memory?: KeptMemory;
   /** False composes the edges of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
-  /** Of fused edges what they multiply in, else what training passes compute with; default float32. */
+  /** What training passes compute in; default float32. */
   readonly precision?: Precision;
 }
 
 /** The method with its settings. */
 export function dints(settings: DintsSettings): Method {
-  const { layers, levels, width, weights: descent, fused = true, precision } = settings;
+  const { layers, levels, width, weights: descent, fused = true } = settings;
   // The stems halve the channels of a level: they are even.
   const filters = Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
   const memoryBudget = (data: SearchData): MemoryBudget => {
     const rows = edgeElements({ rank: data.rank, levels, filters }, data);
     const elements = fromArray(rows.flat(), [rows.length, rows[0].length]);
     const full = fullMemory(elements, layers);
-    return { elements, full, share: budgetShare(settings.budget.memory, bytesOf('float32') * full) };
+    return { elements, full, share: budgetShare(settings.budget.memory, NUMBER_BYTES * full) };
   };
   return {
     name: 'dints',
     sides: { multiple: 2 ** (levels + 1), remainder: 0 },
     createSearchNetwork(origin, data) {
       const { rank, inputs, classes } = data;
-      const supernet = createDintsSupernet(origin, {
-        ...settings,
-        rank,
-        inputs,
-        classes,
-        filters,
-        products: precision,
-      });
+      const supernet = createDintsSupernet(origin, { ...settings, rank, inputs, classes, filters });
       const planned = memoryBudget(data);
       const budget = { ...planned, elements: keepForever(op.toDevice(planned.elements, origin.device)) };
-      const network: SearchNetwork = {
+      return {
         weights: supernet.parameters,
         architecture: supernet.architecture.parameters,
         forward: (images, pass, genotype) =>
@@ -87,13 +80,13 @@ export function dints(settings: DintsSettings): Method {
           searchObjective(outputLoss, objectiveTerms(supernet.architecture.probabilities(), { levels, budget }), ramp),
         snapshot: supernet.architecture.snapshot,
       };
-      return fused && origin.device === 'cpu' ? network : inPrecision(network, precision);
     },
     keptBytes(data, memory) {
       const edges = fused ? memory : 'composed';
-      const products = hasBfloat16Tiles() ? precision : 'float32';
-      const { elements, atTheImages } = dintsElementsKept({ ...settings, ...data, filters, products }, data, edges);
-      return bytesOf(fused ? 'float32' : precision) * elements + bytesOf('float32') * atTheImages;
+      const products = hasBfloat16Tiles() ? settings.precision : 'float32';
+      const shape = { ...settings, ...data, filters };
+      const { elements, atTheImages } = dintsElementsKept(shape, data, edges, products);
+      return NUMBER_BYTES * (elements + atTheImages);
     },
     optimise({ weights, architecture }) {
       const warmup = settings.warmupEpochs / settings.epochs;

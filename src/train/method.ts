@@ -2,8 +2,7 @@
  * @file A method of architecture search as one value: its supernet, its objective, its optimisers, its decoder. The loops know only this type; what a
  * genotype is built to is told apart by the genotype (`buildGraph`), since it outlives its search.
  */
-import { toDType } from '../engine/operators.ts';
-import type { Precision, Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
@@ -24,27 +23,12 @@ export interface SearchNetwork {
   objective(outputLoss: Tensor, ramp: number | Tensor): Tensor;
   /** The logits of the architecture as plain numbers. */
   snapshot(): unknown;
-  /** Of what training passes hand from operator to operator; default float32. */
-  readonly precision?: Precision;
   /** What the user should know about how it computes, such as that a fast path is not taken. */
   readonly notes?: readonly string[];
 }
 
-/** Everything between the images and the logits of a training pass is in `precision`; weights, logits and passes that score are float32. */
-export const inPrecision = (network: SearchNetwork, precision: Precision = 'float32'): SearchNetwork =>
-  precision === 'float32'
-    ? network
-    : {
-        ...network,
-        precision,
-        forward: (images, pass, genotype) =>
-          pass.training
-            ? toDType(network.forward(toDType(images, precision), pass, genotype), 'float32')
-            : network.forward(images, pass, genotype),
-      };
-
-/** Bytes of a number. */
-export const bytesOf = (precision: Precision = 'float32') => (precision === 'float32' ? 4 : 2);
+/** Bytes of a number in float32. */
+export const NUMBER_BYTES = 4;
 
 /** What the architecture looks like at the end of an epoch. */
 export interface ArchitectureState {

@@ -21,6 +21,7 @@ import { evaluate, mainScore, type Scores } from './evaluate.ts';
 import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
 import { type InferenceOptions, reduced } from './inference.ts';
 import { ALONE, buffersOf, type Parallel, partOf } from './parallel.ts';
+import { lowered } from './precision.ts';
 import { type RankSeconds, startRankClock } from './rankClock.ts';
 import { createReplay } from './replay.ts';
 import { stopPoint } from './stop.ts';
@@ -155,8 +156,8 @@ function lossOf(
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   progress: number,
 ): Tensor {
-  const pass = { training: true, progress, generator: generator.id, frozenNorms };
-  const outputs = network.forwardAll(toDType(images, precision), pass).map((logits) => toDType(logits, 'float32'));
+  const given = lowered(precision, images, { training: true, progress, generator: generator.id, frozenNorms });
+  const outputs = network.forwardAll(given.images, given.pass).map((logits) => toDType(logits, 'float32'));
   return deepSupervision(loss, outputs, labels);
 }
 

@@ -4,7 +4,7 @@
 import { ConfigError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
 import { channelsOf, type DataSet } from '../data/types.ts';
-import { Generator, hasBfloat16Tiles, kernelThreads, memory, threads } from '../engine/device.ts';
+import { Generator, kernelThreads, memory, threads } from '../engine/device.ts';
 import { saveCheckpoint } from '../run/checkpoint.ts';
 import { writeAtomically } from '../run/files.ts';
 import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
@@ -21,10 +21,11 @@ import { mainScore } from './evaluate.ts';
 import { isSound, slowWarning } from './health.ts';
 import { availableBytes, chooseMemory } from './keptMemory.ts';
 import { type MemoryNeed, memoryNeed, searchBytes, tellMemoryNeed } from './memoryNeed.ts';
-import { type ArchitectureState, bytesOf, type SearchData } from './method.ts';
+import { type ArchitectureState, NUMBER_BYTES, type SearchData } from './method.ts';
 import { methodOf } from './methods.ts';
 import { openTrainingData } from './openData.ts';
 import { ALONE, type Parallel, sharedNorms } from './parallel.ts';
+import { inPrecision, precisionNote } from './precision.ts';
 import {
   endWithError,
   everyMinutes,
@@ -101,8 +102,8 @@ export async function searchRun(
       `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
     );
     if (device === 'cpu' && kernelThreads() < threads()) tellNote(ONE_THREAD, log, watcher);
-    if (device === 'cpu' && config.precision !== (network.precision ?? 'float32') && !hasBfloat16Tiles())
-      tellNote(NO_TILES, log, watcher);
+    const precise = precisionNote(config.precision, device);
+    if (precise) tellNote(precise, log, watcher);
     tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);
     const recorder = createRecorder({ run, watcher, config, search, save });
@@ -193,7 +194,7 @@ function buildNetwork(config: SearchConfig, data: SearchData, device: string, pa
   const build = (memory?: KeptMemory) => {
     const method = methodOf(config, memory);
     const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
-    return { method, network: method.createSearchNetwork(origin, data) };
+    return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
   };
   const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];
   const built = build();
@@ -202,13 +203,8 @@ function buildNetwork(config: SearchConfig, data: SearchData, device: string, pa
   const { method, network } = built;
   const weights = network.weights.count();
   const part = { ...data, batch: Math.ceil(data.batch / parallel.size) };
-  // Convolutions in bfloat16 keep copies of their weights.
-  const copies = network.precision === 'bfloat16' ? bytesOf('bfloat16') * weights : 0;
   const addedBytes = (kept: KeptMemory) =>
-    searchBytes(
-      copies + method.keptBytes(part, kept, config.syncNorms && parallel.size > 1),
-      bytesOf('float32') * weights,
-    );
+    searchBytes(method.keptBytes(part, kept, config.syncNorms && parallel.size > 1), NUMBER_BYTES * weights);
   const needOf = (kept: KeptMemory) => memoryNeed(residentBytes + addedBytes(kept), parallel.localSize);
   if (config.memory !== 'auto') return { ...built, need: needOf(config.memory) };
   const chosen = chooseMemory(addedBytes, free);
@@ -221,8 +217,6 @@ function buildNetwork(config: SearchConfig, data: SearchData, device: string, pa
 
 const ONE_THREAD =
   'the compiler of the addon had no OpenMP: fused kernels run on one thread; install it and set up anew';
-
-const NO_TILES = 'this processor has no tiles for bfloat16 (AMX): fused cells and edges multiply in float32';
 
 const ADVICE = 'lower batch or crop, use memory=small, or take partialChannels, fewer filters or fewer layers';
 

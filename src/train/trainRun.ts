@@ -26,6 +26,7 @@ import { reduced, SINGLE_SCALE } from './inference.ts';
 import { loadNetwork, saveDescription } from './loadNetwork.ts';
 import { tellMemoryNeed } from './memoryNeed.ts';
 import { ALONE, type Parallel } from './parallel.ts';
+import { precisionNote } from './precision.ts';
 import { type PreparedTraining, prepareTraining } from './prepareTraining.ts';
 import { runTraining, type Training, type TrainRecorder } from './retrain.ts';
 import {
@@ -109,6 +110,8 @@ export async function trainRun(
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
     );
+    const precise = precisionNote(config.precision, device);
+    if (precise) tellNote(precise, log, watcher);
     if (need) tellMemoryNeed(need, ADVICE, log, watcher);
     tellRanks(parallel, config, log, watcher);
     await writeDataSummary(folder, dataset);

@@ -49,13 +49,9 @@ describe('the bytes that a pass keeps', () => {
       const composed = of(method, { fused: false });
       expect(composed(data, 'small', false)).toBe(composed(data, 'fast', false));
       expect(composed(data, 'fast', false)).toBeGreaterThan(of(method)(data, 'fast', false));
-      const half = of(method, { precision: 'bfloat16', fused: false })(data, 'fast', false);
-      expect(half / composed(data, 'fast', false)).toBeGreaterThanOrEqual(0.5);
-      expect(half / composed(data, 'fast', false)).toBeLessThan(0.7);
-      // Fused, what lies between operators stays float32.
-      const fused = of(method, { precision: 'bfloat16' })(data, 'fast', false);
-      expect(fused).toBeLessThanOrEqual(of(method)(data, 'fast', false));
-      expect(fused).toBeGreaterThan(half / 2);
+      const half = of(method, { precision: 'bfloat16' })(data, 'fast', false);
+      expect(half).toBeLessThanOrEqual(of(method)(data, 'fast', false));
+      expect(half).toBeGreaterThan(of(method)(data, 'fast', false) / 2);
     },
   );
 

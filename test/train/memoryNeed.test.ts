@@ -33,6 +33,7 @@ const SMALL = [
   `search ${PHANTOMS} width=0.25 memory=balanced`,
 ];
 const LARGE = [
+  ...['random:3:5x3', 'unet:levels=4'].map((arch) => `train arch=${arch} ${SCENES} precision=bfloat16`),
   ...[
     'memory=small',
     'atrous=separable memory=balanced',

@@ -30,7 +30,7 @@ import { smallScenes } from '../helpers/scenes.ts';
 const dataset = smallScenes(6, 1);
 const describeNetwork = (classes: number): NetworkDescription => ({
   architecture: randomGenotype({ layers: 2, blocks: 2, filters: 2 }, createRandom(3)),
-  options: { inputs: 3, classes, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } },
+  options: { inputs: 3, classes, stem: [4, 4, 8], head: { aspp: 32, decoder: 32, lowLevel: 4 } },
   classes: dataset.classes.slice(0, classes),
   reduction: 1,
 });
