@@ -21,6 +21,16 @@ void parallel(int64_t count, const Body& body) {
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
+constexpr int64_t kLanesOfTask = 16;
+
+/// Shares lanes out: `body(first, last)`, at most so many at a time.
+template <class Body>
+void parallelLanes(int64_t lanes, const Body& body) {
+  parallel((lanes + kLanesOfTask - 1) / kLanesOfTask, [&](int64_t begin, int64_t end, int) {
+    for (int64_t task = begin; task < end; task++) body(task * kLanesOfTask, smaller(lanes, (task + 1) * kLanesOfTask));
+  });
+}
+
 /// Hands out pieces of the scratch memory; with a null start it only counts.
 struct Arena {
   char* start;

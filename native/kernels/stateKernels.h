@@ -58,25 +58,27 @@ void poolRows(const Plan<T>& plan, const StateJob<T>& job, T* winner) {
 /// Mean and 1 / standard deviation from the sums of rows, combined in double.
 template <class T>
 void finishNorm(const Plan<T>& plan, const T* raw, int64_t lanes, double epsilon, T* mean, T* inverse) {
-  double* const means = plan.sums;
-  double* const squares = plan.sums + lanes;
+  const double share = 1.0 / plan.geometry.width;
   const int64_t width = plan.geometry.width;
-  for (int64_t lane = 0; lane < lanes; lane++) means[lane] = squares[lane] = 0;
-  const auto rowMean = [&](int64_t row, int64_t lane) {
-    return static_cast<double>(raw[row * width * lanes + lane]) + static_cast<double>(plan.rowSums[row * 2 * lanes + lane]) / width;
-  };
-  for (int64_t row = 0; row < plan.rows; row++)
-    for (int64_t lane = 0; lane < lanes; lane++) means[lane] += rowMean(row, lane);
-  for (int64_t lane = 0; lane < lanes; lane++) means[lane] /= plan.rows;
-  for (int64_t row = 0; row < plan.rows; row++)
-    for (int64_t lane = 0; lane < lanes; lane++) {
-      const double sum = plan.rowSums[row * 2 * lanes + lane], off = rowMean(row, lane) - means[lane];
-      squares[lane] += plan.rowSums[(row * 2 + 1) * lanes + lane] - sum * sum / width + width * off * off;
+  parallelLanes(lanes, [&](int64_t first, int64_t last) {
+    double means[kLanesOfTask] = {}, squares[kLanesOfTask] = {};
+    const int64_t count = last - first;
+    const auto rowMean = [&](int64_t row, int64_t i) {
+      return static_cast<double>(raw[row * width * lanes + first + i]) + static_cast<double>(plan.rowSums[row * 2 * lanes + first + i]) * share;
+    };
+    for (int64_t row = 0; row < plan.rows; row++)
+      for (int64_t i = 0; i < count; i++) means[i] += rowMean(row, i);
+    for (int64_t i = 0; i < count; i++) means[i] /= plan.rows;
+    for (int64_t row = 0; row < plan.rows; row++)
+      for (int64_t i = 0; i < count; i++) {
+        const double sum = plan.rowSums[row * 2 * lanes + first + i], off = rowMean(row, i) - means[i];
+        squares[i] += plan.rowSums[(row * 2 + 1) * lanes + first + i] - sum * sum * share + width * off * off;
+      }
+    for (int64_t i = 0; i < count; i++) {
+      mean[first + i] = static_cast<T>(means[i]);
+      inverse[first + i] = static_cast<T>(1 / __builtin_sqrt((squares[i] > 0 ? squares[i] : 0) / plan.geometry.pixels() + epsilon));
     }
-  for (int64_t lane = 0; lane < lanes; lane++) {
-    mean[lane] = static_cast<T>(means[lane]);
-    inverse[lane] = static_cast<T>(1 / __builtin_sqrt((squares[lane] > 0 ? squares[lane] : 0) / plan.geometry.pixels() + epsilon));
-  }
+  });
 }
 
 /// The pointwise convolutions of all readers on a row; from one reader's weights to the next are `ofReader` elements, from one input to the next `ofInput`.
@@ -187,8 +189,10 @@ template <class T>
 void normalisePools(const Plan<T>& plan, const StateJob<T>& job) {
   const int64_t width = plan.geometry.width;
   for (int pool = 0; pool < 2; pool++) {
-    for (int64_t row = 0; row < plan.rows; row++)
-      sumRow(plan.pools[pool] + row * width * plan.channels, plan.channels, width, plan.channels, plan.rowSums + row * 2 * plan.channels, plan.channels);
+    parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; row++)
+        sumRow(plan.pools[pool] + row * width * plan.channels, plan.channels, width, plan.channels, plan.rowSums + row * 2 * plan.channels, plan.channels);
+    });
     finishNorm(plan, plan.pools[pool], plan.channels, job.epsilon, job.record.poolMean[pool], job.record.poolInverse[pool]);
   }
 }
@@ -249,9 +253,11 @@ void forward(const StateJob<T>& job) {
 /// Adds the sums of rows, `[rows, count]`, in double.
 template <class T>
 void finishSums(const Plan<T>& plan, int64_t count) {
-  for (int64_t i = 0; i < count; i++) plan.sums[i] = 0;
-  for (int64_t row = 0; row < plan.rows; row++)
-    for (int64_t i = 0; i < count; i++) plan.sums[i] += plan.rowSums[row * count + i];
+  parallelLanes(count, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; i++) plan.sums[i] = 0;
+    for (int64_t row = 0; row < plan.rows; row++)
+      for (int64_t i = first; i < last; i++) plan.sums[i] += plan.rowSums[row * count + i];
+  });
 }
 
 /// The sums of the slope against everything that a probability multiplies; from them the gradients of the probabilities.
