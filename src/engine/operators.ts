@@ -102,9 +102,10 @@ export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').on
 
 /**
  * Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`; weight and bias are used in the precision of `x`.
- * Two choices of libtorch on the CPU are talked round, neither of which changes a value, and neither of which it makes in bfloat16: axes along which
- * the window has one element are called dilated where the last two are such, since on one thread such windows take a path several times slower
- * otherwise; a single small volume is computed as a batch of two, since alone it takes one a hundred times slower.
+ * Three choices of libtorch on the CPU are talked round, none of which changes a value beyond rounding. Two of them it does not make in bfloat16: axes
+ * along which the window has one element are called dilated where the last two are such, since on one thread such windows take a path several times
+ * slower otherwise; a single small volume is computed as a batch of two, since alone it takes one a hundred times slower. And taps that are so far apart
+ * that most of what they see lies outside of the picture are computed for the rest of it alone.
  */
 export const convolution = (
   x: Tensor,
@@ -118,6 +119,8 @@ export const convolution = (
   const isHalf = x.dtype === 'bfloat16';
   const [own, shift] =
     x.dtype === weight.dtype ? [weight, bias] : [toDType(weight, x.dtype), bias && toDType(bias, x.dtype)];
+  if (bias === null && stride.every((step) => step === 1) && seesLittle(x, weight, padding, dilation, groups))
+    return operator('espalier::dilated_convolution').one(x, own, dilation[0]);
   const rates =
     endsInPoint(weight) && !isHalf ? dilation.map((rate, axis) => (weight.shape[axis + 2] === 1 ? 2 : rate)) : dilation;
   const apply = (input: Tensor) =>
@@ -155,6 +158,22 @@ export const separableConvolution = (x: Tensor, depthwise: Tensor, pointwise: Te
     return convolution(filtered, pointwise, null, all(1), all(0), all(1), 1);
   });
 };
+
+/** Whether a 3x3 window that keeps the size sees less of a picture than half of what its taps would see in an endless one, on the CPU. */
+function seesLittle(
+  x: Tensor,
+  weight: Tensor,
+  padding: readonly number[],
+  dilation: readonly number[],
+  groups: number,
+): boolean {
+  const [rate] = dilation;
+  const isCentred = [...dilation, ...padding].every((length) => length === rate);
+  const isWindow = weight.shape.length === 4 && weight.shape[2] === 3 && weight.shape[3] === 3;
+  if (rate === 1 || !isCentred || !isWindow || groups > 1 || x.device !== 'cpu') return false;
+  const seen = x.shape.slice(2).map((side) => 1 + 2 * Math.max(0, 1 - rate / side));
+  return seen[0] * seen[1] < 9 / 2;
+}
 
 /** Whether libtorch takes its plain path: by the first four of five axes, on the CPU. */
 const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>

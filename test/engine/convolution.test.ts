@@ -1,8 +1,12 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { gradients, requireGradient } from '../../src/engine/autograd.ts';
+import { operator } from '../../src/engine/call.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { scope } from '../../src/engine/tensor.ts';
+import { scope, type Tensor } from '../../src/engine/tensor.ts';
 import { expectGradients } from '../helpers/centralDifferences.ts';
+import { difference } from '../helpers/kernels.ts';
 
 const generator = new Generator(7);
 
@@ -42,5 +46,52 @@ it.each([[[1, 1, 1]], [[3, 1, 1]], [[1, 1, 3]]])('with the window %j is the one 
         1,
       );
     expect(Math.max(...op.abs(op.subtract(filter(weight), filter(cube))).numbers())).toBeLessThan(1e-12);
+  });
+});
+
+it("whose taps see little of the picture is libtorch's own, and so are its gradients, for any size", () => {
+  const shapes = fc.record({
+    batch: fc.integer({ min: 1, max: 2 }),
+    inputs: fc.integer({ min: 1, max: 9 }),
+    outputs: fc.integer({ min: 1, max: 9 }),
+    size: fc.tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 })),
+    dilation: fc.integer({ min: 2, max: 14 }),
+  });
+  fc.assert(
+    fc.property(shapes, ({ batch, inputs, outputs, size, dilation }) => {
+      scope(() => {
+        const leaf = (shape: readonly number[]) => requireGradient(op.randn(shape, generator.id, 'float64'));
+        const leaves = [leaf([batch, inputs, ...size]), leaf([outputs, inputs, 3, 3])];
+        const slope = op.randn([batch, outputs, ...size], generator.id, 'float64');
+        const [x, weight] = leaves;
+        const all = [dilation, dilation];
+        // With a bias libtorch's own is taken.
+        const own = op.convolution(x, weight, op.zeros([outputs], 'float64'), [1, 1], all, all, 1);
+        const parts = operator('espalier::dilated_convolution').one(x, weight, dilation);
+        const everything = (y: Tensor) => [y, ...(gradients([y], leaves, { gradients: [slope] }) as Tensor[])];
+        const expected = everything(own);
+        for (const [i, tensor] of everything(parts).entries())
+          expect(difference(tensor, expected[i])).toBeLessThan(1e-12);
+      });
+    }),
+    { numRuns: 60 },
+  );
+});
+
+it('takes the way of parts from where less than half of a window is seen', () => {
+  scope(() => {
+    const weight = op.randn([2, 2, 3, 3], generator.id);
+    const filter = (x: Tensor, rate: number) =>
+      op.convolution(x, weight, null, [1, 1], [rate, rate], [rate, rate], 1).data();
+    const parts = (x: Tensor, rate: number) => operator('espalier::dilated_convolution').one(x, weight, rate).data();
+    const x = op.randn([1, 2, 41, 41], generator.id);
+    expect(filter(x, 36)).toEqual(parts(x, 36));
+    expect(filter(x, 24)).toEqual(parts(x, 24));
+    const plain = operator('aten::convolution');
+    const own = plain.one(x, weight, null, [1, 1], [12, 12], [12, 12], false, [0, 0], 1).data();
+    expect(filter(x, 12)).toEqual(own);
+    expect(() => operator('espalier::dilated_convolution').one(x, op.ones([2, 3, 3, 3]), 24)).toThrow(
+      /expected \[outputs, 2, 3, 3\]/,
+    );
   });
 });
