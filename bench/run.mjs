@@ -60,17 +60,19 @@ async function networks() {
   for (const [arch, shape] of Object.entries(shapes)) {
     const graph = join(folder, `${arch}.json`);
     const ours = await apart('networkStep.mjs', { arch, graph, ...shape });
+    const low = await apart('networkStep.mjs', { arch, precision: 'bfloat16', ...shape });
     const { size, batch } = shape;
     const torch = python ? await apart('peers/network.py', { graph, size, batch }, { python }) : undefined;
     const onnx = await apart('networkStep.mjs', { arch, engine: 'onnxruntime', ...shape });
     for (const kind of ['training', 'inference']) {
       const show = (taken) => (taken?.[kind] ? taken[kind].seconds.toFixed(3) : '-');
       const ratio = torch ? (torch[kind].seconds / ours[kind].seconds).toFixed(2) : '-';
-      rows.push([`${arch}, ${kind}`, show(ours), show(torch), ratio, show(onnx)]);
+      const lowered = kind === 'training' ? show(low) : '-';
+      rows.push([`${arch}, ${kind}`, show(ours), lowered, show(torch), ratio, show(onnx)]);
     }
   }
   rmSync(folder, { recursive: true });
-  return table(['seconds', 'espalier', 'torch, eager', 'torch / espalier', 'onnxruntime'], rows);
+  return table(['seconds', 'espalier', 'in bfloat16', 'torch, eager', 'torch / espalier', 'onnxruntime'], rows);
 }
 
 /** One case beside a checkout, or a line that says what is missing. */

@@ -31,7 +31,7 @@ export interface RunIndex {
   /** Rises whenever anything changes. */
   readonly version: number;
   readonly runs: ReadonlyMap<string, IndexedRun>;
-  /** Looks at the disk. Calls while one is under way share its result. */
+  /** Looks at the disk, from the call on: calls while a look is under way share the next one. */
   refresh(): Promise<void>;
 }
 
@@ -47,8 +47,9 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
   let version = 0;
   let generations = 0;
   let underWay: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
 
-  const refresh = async () => {
+  const look = async () => {
     const paths = await findRuns(root);
     for (const id of entries.keys()) {
       if (!paths.has(id)) {
@@ -74,16 +75,22 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
     }
   };
 
+  const begin = () => {
+    next = undefined;
+    underWay = look().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+
   return {
     get version() {
       return version;
     },
     runs: entries,
     refresh() {
-      underWay ??= refresh().finally(() => {
-        underWay = undefined;
-      });
-      return underWay;
+      if (underWay) next ??= underWay.catch(() => undefined).then(begin);
+      return next ?? begin();
     },
   };
 }

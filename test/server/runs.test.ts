@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadReportData } from '../../src/run/reportData.ts';
 import type { EventPage, RunDetail, RunHistory, RunScores, RunSummary } from '../../src/server/api.ts';
+import { createRunIndex } from '../../src/server/runIndex.ts';
 import type { Dashboard } from '../../src/server/serve.ts';
 import { folderOfTests, get, serve } from './dashboards.ts';
 import { type RecordedRun, recordManySteps, recordSearch, recordTraining } from './recordedRuns.ts';
@@ -127,6 +128,25 @@ describe('one run', () => {
       total: 0,
     });
     rmSync(bare, { recursive: true });
+  });
+});
+
+describe('the index of runs', () => {
+  it('looks again for who asks while it is looking, once for all of them: a run may have begun meanwhile', async () => {
+    const own = folderOfTests();
+    await recordSearch(own, { name: 'unfinished', epochs: 2, steps: 2, unfinished: true });
+    let looks = 0;
+    const index = createRunIndex(own, () => {
+      looks++;
+      return Date.now();
+    });
+    const asked = [index.refresh(), index.refresh(), index.refresh()];
+    await asked[0];
+    expect(looks).toBe(1);
+    await Promise.all(asked);
+    expect(looks).toBe(2);
+    await index.refresh();
+    expect(looks).toBe(3);
   });
 });
 
