@@ -2,9 +2,10 @@
 #include "edgeKernels.h"
 #include "instructionSet.h"
 #include "normKernels.h"
+#include "resizeKernels.h"
 #include "separableKernels.h"
 #include "stateKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kAvx512 = {"avx512", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>}};
+const InstructionSet kAvx512 = {"avx512", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>, kResizeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>, kResizeKernels<double>}};
 }

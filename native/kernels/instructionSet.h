@@ -2,6 +2,7 @@
 #pragma once
 #include "edge.h"
 #include "norm.h"
+#include "resize.h"
 #include "separable.h"
 #include "state.h"
 #include "tiles.h"
@@ -14,6 +15,7 @@ struct Kernels {
   EdgeKernels<T> edge;
   NormKernels<T> norm;
   SeparableKernels<T> separable;
+  ResizeKernels<T> resize;
 };
 
 struct InstructionSet {
