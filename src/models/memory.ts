@@ -3,7 +3,7 @@
  *
  * What is counted, in float32: the input and its labels; every value from the node that gives it to its last reader; in training the values that
  * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives that is no part of a norm, the places of a max pool) until the way back has passed them, the
- * gradients that are waiting there, the loss; the copies in other layouts that a convolution works on; weights, their gradients, and the state and
+ * gradients that are waiting there, the loss; the copies in other layouts that a convolution works on, but of pictures at inference; weights, their gradients, and the state and
  * the working copy of SGD with momentum and decay. Not counted: the program itself, what the allocator leaves unused, drop path, batches in preparation.
  */
 import {
@@ -93,7 +93,8 @@ function createWalk(
   const plan = createPlan(graph, size, batch);
   const voxels = size.reduce((product, length) => product * length, batch);
   const inference = createLedger();
-  forward(plan, inference, () => false);
+  // At inference convolutions of pictures read channels-last as it is.
+  forward(plan, inference, () => false, graph.rank === 3);
   const training = createLedger();
   training.take(INT64 * voxels);
   const needed = new Map<number, number>();
@@ -103,12 +104,12 @@ function createWalk(
   return { inference: inference.peak, training: training.peak };
 }
 
-/** Every value is there from its node to its last reader, or for good where `kept`. */
-function forward(plan: Plan, ledger: Ledger, kept: (root: number) => boolean): void {
+/** Every value is there from its node to its last reader, or for good where `kept`; `copies`: convolutions work on copies in a layout of their own. */
+function forward(plan: Plan, ledger: Ledger, kept: (root: number) => boolean, copies = true): void {
   const left = [...plan.readers];
   plan.nodes.forEach((node, i) => {
     if (plan.roots[i] === i) ledger.take(plan.bytes[i] + extraKept(plan, i, kept(i)));
-    ledger.pass(workspace(plan, i));
+    ledger.pass(copies ? workspace(plan, i) : plan.weights[i]);
     for (const input of node.inputs) {
       const root = plan.roots[input];
       left[root]--;

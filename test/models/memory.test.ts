@@ -7,14 +7,17 @@ import { estimateMemory } from '../../src/models/memory.ts';
 const tensor = (channels: number) => 4 * 2 * channels * 64;
 
 describe('the estimate', () => {
-  it('of one convolution is its tensors, their copies and its weights', () => {
-    const build = new GraphBuilder(2);
-    build.convolution('logits', build.input(8), 16, { kernel: 3 });
-    const weights = 4 * 8 * 16 * 9;
-    const { inferenceBytes, weightBytes } = estimateMemory(build.finish(16), [8, 8], 2);
-    expect(weightBytes).toBe(weights);
-    // The input, the output and a copy of each in the layout of the convolution; the weights and a copy of them.
-    expect(inferenceBytes).toBe(2 * tensor(8) + 2 * tensor(16) + 2 * weights);
+  it('of one convolution is its tensors and its weights, of volumes their copies too', () => {
+    for (const rank of [2, 3] as const) {
+      const build = new GraphBuilder(rank);
+      build.convolution('logits', build.input(8), 16, { kernel: 3 });
+      const weights = 4 * 8 * 16 * 3 ** rank;
+      const size = rank === 2 ? [8, 8] : [4, 4, 4];
+      const { inferenceBytes, weightBytes } = estimateMemory(build.finish(16), size, 2);
+      expect(weightBytes).toBe(weights);
+      // The input, the output, of volumes a copy of each in the layout of the convolution; the weights and a copy of them.
+      expect(inferenceBytes).toBe((rank - 1) * (tensor(8) + tensor(16)) + 2 * weights);
+    }
   });
 
   it('frees what was read last at inference, and keeps what gradients need in training', () => {
