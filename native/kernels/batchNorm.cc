@@ -67,8 +67,6 @@ struct Rows {
 Rows rowsOf(const Tensor& last) { return {last.numel() / last.size(-1), last.size(-1)}; }
 
 /// `[batch, ...spatial, channels]` without gaps.
-Tensor channelsLast(const Tensor& x) { return x.movedim(1, -1).contiguous(); }
-
 /// The values of a tensor of channels in float64, or `fallback` where there is none.
 std::vector<double> valuesOf(const Tensor& tensor, int64_t channels, double fallback) {
   if (!tensor.defined()) return std::vector<double>(channels, fallback);

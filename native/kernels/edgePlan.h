@@ -112,29 +112,14 @@ void writeRows(const EdgePlan<T>& plan, const Operand<T>& operand, const Body& b
   });
 }
 
-template <class T, class Element>
-void clearRimOf(const EdgePlan<T>& plan, Element* padded) {
-  const int64_t lines = plan.volume.height + 2;
-  parallel(plan.volume.batch * plan.volume.depth * lines, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; row++) {
-      Element* const at = padded + row * plan.paddedLine;
-      const int64_t y = row % lines;
-      if (y == 0 || y == lines - 1) {
-        clear(at, plan.paddedLine);
-      } else {
-        clear(at, plan.channels);
-        clear(at + plan.paddedLine - plan.channels, plan.channels);
-      }
-    }
-  });
-}
-
 /// Zeroes the rim of every plane, and what lies behind.
 template <class T>
 void clearRim(const EdgePlan<T>& plan, const Operand<T>& operand) {
-  if (operand.exact) return clearRimOf(plan, operand.exact);
-  clearRimOf(plan, operand.half);
-  clear(operand.half + plan.volume.paddedVoxels() * plan.channels, kBehindOperand);
+  const Volume& v = plan.volume;
+  const int64_t planes = v.batch * v.depth, tall = v.height + 2;
+  if (operand.exact) return clearRims(operand.exact, planes, tall, plan.paddedLine, 1, plan.channels);
+  clearRims(operand.half, planes, tall, plan.paddedLine, 1, plan.channels);
+  clear(operand.half + v.paddedVoxels() * plan.channels, kBehindOperand);
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ struct Places {
 
 /// `from` and the result are `[batch, height, width, channels]`; `old` and `now` are sizes.
 Tensor resample(const Tensor& from, at::IntArrayRef old, at::IntArrayRef now, bool isBackward) {
-  const Tensor last = from.permute({0, 2, 3, 1}).contiguous();
+  const Tensor last = channelsLast(from);
   const at::IntArrayRef size = isBackward ? old : now;
   const Tensor result = at::empty({last.size(0), size[0], size[1], last.size(3)}, last.options());
   withType(last, [&](auto zero) {

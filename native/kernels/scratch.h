@@ -46,6 +46,23 @@ struct Arena {
 template <class T>
 void clear(T* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(T)); }
 
+/// Zeroes the rims of pictures: the first and last `rimLines` of `tall` lines, and of the others the first and last `rim` elements.
+template <class T>
+void clearRims(T* pictures, int64_t count, int64_t tall, int64_t line, int64_t rimLines, int64_t rim) {
+  parallel(count * tall, [&](int64_t begin, int64_t end, int) {
+    for (int64_t at = begin; at < end; at++) {
+      const int64_t y = at % tall;
+      T* const first = pictures + at * line;
+      if (y < rimLines || y >= tall - rimLines) {
+        clear(first, line);
+      } else {
+        clear(first, rim);
+        clear(first + line - rim, rim);
+      }
+    }
+  });
+}
+
 /// Sums of a row against its own first pixel, which keeps them exact where the mean is large: into `[2, lanes]`.
 template <class T>
 void sumRow(const T* row, int64_t pixel, int64_t width, int64_t lanes, T* sums, int64_t second) {

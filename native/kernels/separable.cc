@@ -30,8 +30,6 @@ void check(const Inputs& given) {
   TORCH_CHECK(given.dilation > 0, "a dilation is positive, got ", given.dilation);
 }
 
-Tensor channelsLast(const Tensor& x) { return x.permute({0, 2, 3, 1}).contiguous(); }
-
 /// A job with what it holds.
 template <class T>
 struct Job {

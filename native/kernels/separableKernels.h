@@ -68,36 +68,33 @@ void widenRow(const T* from, int64_t channels, int64_t lanes, int64_t width, T* 
   }
 }
 
+/// The way back.
 template <class T>
-void narrowRow(const T* from, int64_t lanes, int64_t channels, int64_t width, T* to) {
+void dropLanes(const T* from, int64_t lanes, int64_t channels, int64_t width, T* to) {
   if (lanes == channels) return static_cast<void>(__builtin_memcpy(to, from, width * lanes * sizeof(T)));
   for (int64_t x = 0; x < width; x++, from += lanes, to += channels) copyFew(from, channels, to);
 }
 
-/// Zeroes the rim of a tensor that has one, and fills its inside with `x` where that is given.
 template <class T>
-void fillPadded(const SeparablePlan<T>& plan, T* padded, const T* x) {
+void clearRim(const SeparablePlan<T>& plan, T* padded) {
   const SeparableJob<T>& job = plan.job;
-  const int64_t tall = job.height + 2 * plan.reach, line = plan.paddedWidth * job.inputLanes, rim = plan.reach * job.inputLanes;
-  parallel(job.batch * tall, [&](int64_t begin, int64_t end, int) {
-    for (int64_t at = begin; at < end; at++) {
-      const int64_t y = at % tall - plan.reach;
-      T* const to = padded + at * line;
-      if (y < 0 || y >= job.height) {
-        clear(to, line);
-        continue;
-      }
-      clear(to, rim);
-      clear(to + line - rim, rim);
-      if (x) widenRow(x + (at / tall * job.height + y) * job.width * job.inputs, job.inputs, job.inputLanes, job.width, to + rim);
-    }
+  clearRims(padded, job.batch, job.height + 2 * plan.reach, plan.paddedWidth * job.inputLanes, plan.reach, plan.reach * job.inputLanes);
+}
+
+template <class T>
+void fillInput(const SeparablePlan<T>& plan) {
+  const SeparableJob<T>& job = plan.job;
+  clearRim(plan, plan.input);
+  parallel(plan.rows, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; row++)
+      widenRow(job.x + row * job.width * job.inputs, job.inputs, job.inputLanes, job.width, plan.paddedRow(plan.input, row));
   });
 }
 
 template <int K, class T>
 void separableForward(const SeparablePlan<T>& plan) {
   const SeparableJob<T>& job = plan.job;
-  fillPadded(plan, plan.input, job.x);
+  fillInput(plan);
   parallel(plan.rows, [&](int64_t begin, int64_t end, int thread) {
     T* const filtered = plan.inputBuffer(thread);
     for (int64_t row = begin; row < end; row++) {
@@ -105,7 +102,7 @@ void separableForward(const SeparablePlan<T>& plan) {
       T* const to = job.result + row * job.width * job.outputs;
       T* const wide = job.outputs == job.outputLanes ? to : plan.outputBuffer(thread);
       multiply<T>({job.width, job.outputLanes, filtered, job.inputLanes, 1, job.pointwise, job.outputLanes, wide, job.outputLanes, false, job.inputLanes});
-      if (wide != to) narrowRow(wide, job.outputLanes, job.outputs, job.width, to);
+      if (wide != to) dropLanes(wide, job.outputLanes, job.outputs, job.width, to);
     }
   });
 }
@@ -114,8 +111,8 @@ template <int K, class T>
 void separableBackward(const SeparablePlan<T>& plan) {
   const SeparableJob<T>& job = plan.job;
   const bool wanted = job.pointwiseGradient;
-  if (wanted) fillPadded(plan, plan.input, job.x);
-  fillPadded(plan, plan.slope, static_cast<const T*>(nullptr));
+  if (wanted) fillInput(plan);
+  clearRim(plan, plan.slope);
   const int64_t pointwiseSize = job.inputLanes * job.outputLanes;
   parallel(plan.parts, [&](int64_t begin, int64_t end, int thread) {
     T* const filtered = plan.inputBuffer(thread);
@@ -148,7 +145,7 @@ void separableBackward(const SeparablePlan<T>& plan) {
       T* const to = job.inputSlope + row * job.width * job.inputs;
       T* const wide = job.inputs == job.inputLanes ? to : plan.inputBuffer(thread);
       depthwiseInputGradient<K>(plan.windowOf(plan.slope, row), job.depthwise, job.inputLanes, job.width, wide, job.inputLanes, job.inputLanes, false);
-      if (wide != to) narrowRow(wide, job.inputLanes, job.inputs, job.width, to);
+      if (wide != to) dropLanes(wide, job.inputLanes, job.inputs, job.width, to);
     }
   });
 }

@@ -117,18 +117,7 @@ InputRows<T> windowRows(const Plan<T>& plan, const T* padded, int64_t pixel, int
 /// Zeroes the rim of a padded tensor.
 template <class T, class Element>
 void clearRim(const Plan<T>& plan, Element* padded, int64_t pixel) {
-  const int64_t line = plan.paddedWidth * pixel;
-  parallel(plan.geometry.batch * plan.paddedHeight, [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; row++) {
-      const int64_t y = row % plan.paddedHeight;
-      if (y < kPad || y >= plan.paddedHeight - kPad) {
-        clear(padded + row * line, line);
-      } else {
-        clear(padded + row * line, kPad * pixel);
-        clear(padded + row * line + (plan.paddedWidth - kPad) * pixel, kPad * pixel);
-      }
-    }
-  });
+  clearRims(padded, plan.geometry.batch, plan.paddedHeight, plan.paddedWidth * pixel, kPad, kPad * pixel);
 }
 
 /// Offsets of the taps of a window in a padded tensor and in its weights.

@@ -35,6 +35,9 @@ Tensor transposed(const Tensor& from, int64_t count, int64_t rows, int64_t colum
   return result;
 }
 
+/// `[batch, channels, ...spatial]` as `[batch, ...spatial, channels]`, contiguous: no copy where it lies so.
+inline Tensor channelsLast(const Tensor& x) { return x.movedim(1, -1).contiguous(); }
+
 /// The first address in scratch memory that a cache line begins at; 64 bytes more than needed are to be had.
 inline char* aligned(const Tensor& memory) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(memory.data_ptr());

@@ -71,17 +71,13 @@ class TileBlocks {
  public:
   TileBlocks(const TileKernels& kernels, const TileProduct& product) : kernels_(kernels), product_(product) { product_.blocks = blocks_; }
 
-  void add(const Half* a, float* c, int64_t rows) {
-    if (count_ == kMost) finish();
-    blocks_[count_++] = {a, c, rows};
-  }
-
   /// A line of `rows`, cut into blocks of nearly equal height.
   void addLine(const Half* a, float* c, int64_t rows) {
     const int64_t pieces = (rows + kTileRows - 1) / kTileRows;
     for (int64_t piece = 0; piece < pieces; piece++) {
       const int64_t from = rows * piece / pieces, to = rows * (piece + 1) / pieces;
-      add(a + from * product_.aRow, c + from * product_.cRow, to - from);
+      if (count_ == kMost) finish();
+      blocks_[count_++] = {a + from * product_.aRow, c + from * product_.cRow, to - from};
     }
   }
 

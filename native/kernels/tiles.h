@@ -13,7 +13,10 @@ using Half = uint16_t;
 
 constexpr int64_t kTileRows = 16, kTileDepth = 32, kTileColumns = 16, kTileSize = kTileDepth * kTileColumns;
 
+namespace {
+/// Each file has its own, as all code of the kernels: they are compiled for different processors.
 inline int64_t tilePanels(int64_t columns) { return (columns + kTileColumns - 1) / kTileColumns; }
+}  // namespace
 
 /// Up to sixteen rows of the left operand and of the result.
 struct TileBlock {

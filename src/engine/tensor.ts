@@ -18,9 +18,6 @@ export type DType =
   | 'uint8'
   | 'bool';
 
-/** What training computes in; weights, losses and scores are float32 either way. */
-export type Precision = 'float32' | 'bfloat16';
-
 /** Arrays that JavaScript can hold for a dtype; bfloat16 and float16 travel as the bits in a `Uint16Array`. */
 export type TypedArray =
   | Float32Array

@@ -2,9 +2,10 @@
  * @file Peak memory of a network as data: of inference and of a training step, by walking its nodes as the executor and autograd do.
  *
  * What is counted, in float32: the input and its labels; every value from the node that gives it to its last reader; in training the values that
- * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives that is no part of a norm, the places of a max pool) until the way back has passed them, the
- * gradients that are waiting there, the loss; the copies in other layouts that a convolution works on, but of pictures at inference; weights, their gradients, and the state and
- * the working copy of SGD with momentum and decay. Not counted: the program itself, what the allocator leaves unused, drop path, batches in preparation.
+ * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives that is no part of a norm, the places of a max pool) until the way back
+ * has passed them, the gradients that are waiting there, the loss; the copies in other layouts that a convolution works on, but of pictures at inference;
+ * weights, their gradients, and the state and the working copy of SGD with momentum and decay. Not counted: the program itself, what the allocator leaves
+ * unused, drop path, batches in preparation.
  */
 import {
   countNetwork,

@@ -3,10 +3,13 @@
  */
 import type { Random } from '../base/random.ts';
 import * as op from '../engine/operators.ts';
-import { type Precision, scope, type Tensor } from '../engine/tensor.ts';
+import { scope, type Tensor } from '../engine/tensor.ts';
 import { constant, fanInUniform, type Initialiser } from './initialisers.ts';
 import type { ParameterSet } from './parameters.ts';
 import { synchronisedNorm } from './synchronisedNorm.ts';
+
+/** What training computes in; weights, losses and scores are float32 either way. */
+export type Precision = 'float32' | 'bfloat16';
 
 /** What a pass through a network needs to know beyond its input. */
 export interface Pass {

@@ -2,7 +2,7 @@
  * @file What the supernet of DiNTS keeps of a forward pass for the backward pass, counted in elements from shapes. Weights are not counted.
  */
 
-import type { Precision } from '../engine/tensor.ts';
+import type { Precision } from '../nn/layers.ts';
 import { preprocessingCost } from '../space/dintsMemory.ts';
 import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS } from '../space/dintsOperators.ts';
 import { layerEdges } from '../space/dintsTrellis.ts';

@@ -3,7 +3,8 @@
  * cheap to compute again. For pictures on the CPU; volumes and other devices take the composition.
  */
 import { operator } from '../engine/call.ts';
-import type { Precision, Tensor } from '../engine/tensor.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import type { Precision } from '../nn/layers.ts';
 import { SEARCH_EPSILON } from './mixedOp.ts';
 
 /** Whether the kernels take this input of a cell. */

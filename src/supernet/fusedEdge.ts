@@ -3,8 +3,8 @@
  * input is written, and one pass for the weighted sum. For pictures and volumes on the CPU; other devices take the composition.
  */
 import { operator } from '../engine/call.ts';
-import type { Precision, Tensor } from '../engine/tensor.ts';
-import { NORM_EPSILON } from '../nn/layers.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { NORM_EPSILON, type Precision } from '../nn/layers.ts';
 import type { KeptMemory } from './keptMemory.ts';
 
 /** An operator of an edge by its tensors: convolutions one after the other, and the norm. */

@@ -4,7 +4,6 @@
 import { ConfigError } from '../base/errors.ts';
 import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, predecessorEntropy, skipShare } from '../decode/entropy.ts';
-import type { Precision } from '../engine/tensor.ts';
 import type { Rank } from '../nn/layers.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { cosine } from '../nn/schedules.ts';
@@ -45,8 +44,6 @@ export interface AutoDeepLabSettings {
   readonly memory?: KeptMemory;
   /** False composes the cells of libtorch's operators also where they could be fused; default true. */
   readonly fused?: boolean;
-  /** What training passes compute in; default float32. */
-  readonly precision?: Precision;
 }
 
 /** The method with its settings. */

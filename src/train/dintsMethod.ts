@@ -5,7 +5,8 @@ import { brokenBoundaries, type DintsLogits, decodeDints, unconstrainedTopology 
 import { noGrad } from '../engine/autograd.ts';
 import { hasBfloat16Tiles } from '../engine/device.ts';
 import * as op from '../engine/operators.ts';
-import { fromArray, keepForever, type Precision, scope, type Tensor } from '../engine/tensor.ts';
+import { fromArray, keepForever, scope, type Tensor } from '../engine/tensor.ts';
+import type { Precision } from '../nn/layers.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { step } from '../nn/schedules.ts';
 import {

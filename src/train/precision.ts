@@ -4,8 +4,8 @@
  */
 import { hasBfloat16Tiles } from '../engine/device.ts';
 import { toDType } from '../engine/operators.ts';
-import type { Precision, Tensor } from '../engine/tensor.ts';
-import type { Pass } from '../nn/layers.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import type { Pass, Precision } from '../nn/layers.ts';
 import type { SearchNetwork } from './method.ts';
 
 /** A search network whose training passes are in `precision`. */

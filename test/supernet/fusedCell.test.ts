@@ -3,7 +3,8 @@ import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts
 import { operator } from '../../src/engine/call.ts';
 import { Generator, hasBfloat16Tiles, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { type DType, type Precision, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
+import type { Precision } from '../../src/nn/layers.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { fusedResolutionState } from '../../src/supernet/fusedCell.ts';

@@ -4,8 +4,8 @@ import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts
 import { operator } from '../../src/engine/call.ts';
 import { Generator, hasBfloat16Tiles, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { type DType, type Precision, scope, type Tensor } from '../../src/engine/tensor.ts';
-import { samePadding } from '../../src/nn/layers.ts';
+import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { type Precision, samePadding } from '../../src/nn/layers.ts';
 import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS } from '../../src/space/dintsOperators.ts';
 import { fusedEdge } from '../../src/supernet/fusedEdge.ts';
 import type { KeptMemory } from '../../src/supernet/keptMemory.ts';
