@@ -6,17 +6,17 @@
  * Samples come from memory after the first epoch, as in a training.
  */
 
-import { createLoader } from '../dist/data/loader.js';
+import { createLoader } from '../dist/data/loader/loader.js';
 import { channelsOf } from '../dist/data/types.js';
 import { Generator, openDataSet, threads } from '../dist/index.js';
+import { toTensors } from '../dist/infer/batch.js';
+import { readArchitecture } from '../dist/jobs/readArchitecture.js';
 import { buildArchitecture } from '../dist/models/architecture.js';
 import { createNetwork } from '../dist/models/network.js';
 import { crossEntropy } from '../dist/nn/losses.js';
 import { sgd } from '../dist/nn/optimisers.js';
 import { ParameterSet } from '../dist/nn/parameters.js';
-import { readArchitecture } from '../dist/train/architecture.js';
-import { toTensors } from '../dist/train/batch.js';
-import { descend } from '../dist/train/descend.js';
+import { descend } from '../dist/train/step/descend.js';
 import { settingsOf, timed } from './words.mjs';
 
 const settings = settingsOf({

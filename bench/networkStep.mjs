@@ -9,16 +9,16 @@
 import { writeFileSync } from 'node:fs';
 import { writeOnnx } from '../dist/export/onnx/model.js';
 import { Generator, noGrad, ops, scope, threads } from '../dist/index.js';
+import { storeTensors } from '../dist/jobs/checkpoint/tensors.js';
+import { readArchitecture } from '../dist/jobs/readArchitecture.js';
 import { buildArchitecture } from '../dist/models/architecture.js';
 import { createNetwork } from '../dist/models/network.js';
 import { crossEntropy } from '../dist/nn/losses.js';
 import { sgd } from '../dist/nn/optimisers.js';
 import { ParameterSet } from '../dist/nn/parameters.js';
 import { loadRuntime, sessionOptions } from '../dist/portable/node.js';
-import { readArchitecture } from '../dist/train/architecture.js';
-import { descend } from '../dist/train/descend.js';
-import { lowered } from '../dist/train/precision.js';
-import { storeTensors } from '../dist/train/state.js';
+import { descend } from '../dist/train/step/descend.js';
+import { lowered } from '../dist/train/step/precision.js';
 import { settingsOf, timed } from './words.mjs';
 
 const settings = settingsOf({

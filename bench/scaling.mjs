@@ -9,16 +9,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { STANDARD_AUGMENTATION } from '../dist/data/augment.js';
-import { createSceneSet } from '../dist/data/sceneSet.js';
+import { STANDARD_AUGMENTATION } from '../dist/data/images/augment.js';
+import { createSceneSet } from '../dist/data/scenes/sceneSet.js';
 import { Generator, threads } from '../dist/engine/device.js';
 import { joinGroup, placeInGroup } from '../dist/engine/group.js';
 import * as op from '../dist/engine/operators.js';
+import { METHODS } from '../dist/method/registry.js';
 import { crossEntropy } from '../dist/nn/losses.js';
-import { METHODS } from '../dist/train/methods.js';
-import { inGroup, sharedNorms } from '../dist/train/parallel.js';
+import { inGroup, sharedNorms } from '../dist/parallel/parallel.js';
 import { runSearch } from '../dist/train/search.js';
-import { createSearch } from '../dist/train/searchSteps.js';
+import { createSearch } from '../dist/train/searchStep.js';
 
 const BATCH = 4;
 const SETTINGS = {

@@ -11,18 +11,18 @@
  */
 
 import { Generator, threads } from '../dist/index.js';
-import { parseConfig } from '../dist/run/config.js';
-import { settings as schemas } from '../dist/run/presets.js';
+import { measureSearchStep } from '../dist/jobs/cost/measureSearch.js';
+import { METHODS } from '../dist/method/registry.js';
+import { parseConfig } from '../dist/run/config/config.js';
+import { settings as schemas } from '../dist/run/config/presets.js';
 import { edgeCount } from '../dist/space/cell.js';
-import { DINTS_OPERATORS } from '../dist/space/dintsOperators.js';
-import { layerEdges } from '../dist/space/dintsTrellis.js';
+import { DINTS_OPERATORS } from '../dist/space/dints/operators.js';
+import { PUBLISHED_DINTS_FILTERS } from '../dist/space/dints/published.js';
+import { layerEdges } from '../dist/space/dints/trellis.js';
 import { OPERATORS } from '../dist/space/operators.js';
-import { PUBLISHED_DINTS_FILTERS } from '../dist/space/publishedDints.js';
 import { trellisEdges } from '../dist/space/trellis.js';
-import { measureSearchStep } from '../dist/train/measure.js';
-import { METHODS } from '../dist/train/methods.js';
-import { inPrecision } from '../dist/train/precision.js';
-import { createSearch } from '../dist/train/searchSteps.js';
+import { createSearch } from '../dist/train/searchStep.js';
+import { inPrecision } from '../dist/train/step/precision.js';
 import { peakCompute } from './roofline.mjs';
 import { settingsOf, table, wordsOf } from './words.mjs';
 

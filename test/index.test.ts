@@ -5,8 +5,8 @@ import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { decodePng, encodePng } from '../src/data/png.ts';
-import { paintScene } from '../src/data/scenes.ts';
+import { decodePng, encodePng } from '../src/data/images/png.ts';
+import { paintScene } from '../src/data/scenes/scenes.ts';
 import { openNetwork, segment } from '../src/index.ts';
 
 const examples = resolve(import.meta.dirname, '..', 'examples');

@@ -4,10 +4,10 @@
  */
 import { createRandom } from '../../dist/base/random.js';
 import { decodeAutoDeepLab, moveProbabilities } from '../../dist/decode/autoDeepLab.js';
+import { publishedDints } from '../../dist/space/dints/published.js';
 import { drawCell, drawGenotype, drawTrellis } from '../../dist/space/drawing.js';
 import { OPERATOR_NAMES } from '../../dist/space/operators.js';
 import { publishedGenotype } from '../../dist/space/published.js';
-import { publishedDints } from '../../dist/space/publishedDints.js';
 import { LEVELS, trellisEdges } from '../../dist/space/trellis.js';
 
 const LAYERS = 8;

@@ -2,7 +2,7 @@
  * @file The pages of commands and settings as Markdown, from the definitions that the command line itself runs on: they cannot be out of date.
  */
 import { COMMANDS } from '../../dist/cli/commands.js';
-import { describeConfig, formatConfig, variantsOf } from '../../dist/run/config.js';
+import { describeConfig, formatConfig, variantsOf } from '../../dist/run/config/config.js';
 
 /** Every command: what it does, how it is called, its settings in short. */
 export const commandsPage = () =>

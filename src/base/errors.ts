@@ -1,5 +1,5 @@
 /**
- * @file The errors that reach a user: what was expected, what came, what to do. Every one carries a code that a program can test.
+ * @file The errors that reach a user: what was expected, what was given, what to do. Every one carries a code that a program can test.
  */
 
 /** Stable machine-readable names; a code never changes its meaning. */

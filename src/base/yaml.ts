@@ -27,7 +27,7 @@ const DEEPEST = 64;
  */
 export function parseYaml(text: string): unknown {
   if (text.length > MOST_CHARACTERS)
-    throw new YamlFault(`expected at most ${MOST_CHARACTERS} characters, came ${text.length}`);
+    throw new YamlFault(`expected at most ${MOST_CHARACTERS} characters, got ${text.length}`);
   refuseDepth(text);
   const document = parseDocument(text, { schema: 'core', merge: false, logLevel: 'silent' });
   const fault = document.errors[0] ?? document.warnings[0];
@@ -36,7 +36,7 @@ export function parseYaml(text: string): unknown {
   try {
     value = document.toJS({ maxAliasCount: 0 }) ?? undefined;
   } catch {
-    throw new YamlFault('expected plain values, came aliases: write the values out');
+    throw new YamlFault('expected plain values, got aliases: write the values out');
   }
   refusePrototypeKeys(value);
   return value;

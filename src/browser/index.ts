@@ -2,7 +2,7 @@
  * @file `espalier/browser`: exported models on onnxruntime-web, with WebGPU where the browser has it. Knows the page's pictures; everything else is
  * the same code as in Node.
  */
-import { overlayLabels } from '../data/visual.ts';
+import { overlayLabels } from '../data/images/visual.ts';
 import type { ModelMetadata } from '../portable/metadata.ts';
 import { createSegmenter, type OnnxRuntime } from '../portable/segmenter.ts';
 import { type PictureSource, pixelsOf } from './pixels.ts';

@@ -1,7 +1,7 @@
 /**
  * @file The words of a command line as settings: `key=value`, `--key=value`, `--key value` and `--flag`, nested by dots.
  *
- * Values are read as YAML scalars and flow lists. The module knows no schema: which keys are valid is for `run/config.ts`.
+ * Values are read as YAML scalars and flow lists. The module knows no schema: which keys are valid is for `run/config/config.ts`.
  */
 import { parse } from 'yaml';
 import { ConfigError } from '../base/errors.ts';
@@ -45,7 +45,7 @@ export function parseArguments(words: readonly string[], options: ArgumentOption
     const equals = word.indexOf('=');
     if (!dashed && !isAssignment(word)) {
       if (/^-[a-z]/i.test(word)) {
-        throw new ConfigError(`expected key=value or --key value, came ${word}`, 'options have two dashes');
+        throw new ConfigError(`expected key=value or --key value, got ${word}`, 'options have two dashes');
       }
       positionals.push(word);
       continue;
@@ -61,7 +61,7 @@ export function parseArguments(words: readonly string[], options: ArgumentOption
       const next = words[i + 1];
       if (next === undefined || next.startsWith('--')) {
         const valid = flagNames.length === 0 ? '' : `, or is a flag misspelt? ${suggest(written, flagNames)}`;
-        throw new ConfigError(`${written}: expected a value, came none`, `write ${written}=value${valid}`);
+        throw new ConfigError(`${written}: expected a value, got none`, `write ${written}=value${valid}`);
       }
       text = next;
       i++;
@@ -83,7 +83,7 @@ export function parseValue(text: string, key: string = 'value'): unknown {
     } catch {
       // Falls through to the error: an opening bracket or quote says what was meant.
     }
-    throw new ConfigError(`${key}: expected a list such as [1, 2] or a quoted text, came ${text}`);
+    throw new ConfigError(`${key}: expected a list such as [1, 2] or a quoted text, got ${text}`);
   }
   if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
   if (/^(null|~)$/i.test(text)) return null;
@@ -103,7 +103,7 @@ function isAssignment(word: string): boolean {
 
 function parseFlag(name: string, text: string): boolean {
   if (text === 'true' || text === 'false') return text === 'true';
-  throw new ConfigError(`${name}: expected true or false, came ${JSON.stringify(text)}`);
+  throw new ConfigError(`${name}: expected true or false, got ${JSON.stringify(text)}`);
 }
 
 /** Scalars and lists of them, nested; no maps. */
@@ -115,7 +115,7 @@ function isPlain(value: unknown): boolean {
 function setNested(target: Record<string, unknown>, key: string, value: unknown): void {
   const parts = key.split('.');
   const bad = parts.find((part) => !/^[A-Za-z_]\w*$/.test(part) || part in Object.prototype || part === 'prototype');
-  if (bad !== undefined) throw new ConfigError(`expected a key such as weights.learningRate, came "${key}"`);
+  if (bad !== undefined) throw new ConfigError(`expected a key such as weights.learningRate, got "${key}"`);
   let group = target;
   for (const [depth, part] of parts.slice(0, -1).entries()) {
     group[part] ??= {};

@@ -4,6 +4,9 @@
 import { constants } from 'node:os';
 import { StoppedError } from '../base/errors.ts';
 import { formatBytes, formatDuration } from '../base/text.ts';
+import type { Scores } from '../infer/evaluate.ts';
+import type { DryRun } from '../jobs/cost/dryRun.ts';
+import type { RunWatcher } from '../jobs/lifecycle.ts';
 import { casesTable, perClassTable } from '../metrics/tables.ts';
 import {
   type ConfigOf,
@@ -13,11 +16,8 @@ import {
   type Settings,
   textKeys,
   variantsOf,
-} from '../run/config.ts';
+} from '../run/config/config.ts';
 import { loadConfigFile, type RunRequest } from '../run/openRun.ts';
-import type { DryRun } from '../train/dryRun.ts';
-import type { Scores } from '../train/evaluate.ts';
-import type { RunWatcher } from '../train/runner.ts';
 import { parseArguments } from './arguments.ts';
 import { createProgress } from './progress.ts';
 

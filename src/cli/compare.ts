@@ -1,9 +1,10 @@
 /**
  * @file `espalier compare`: architectures trained under one budget, in one table and one picture.
  */
-import { parseConfig, textKeys } from '../run/config.ts';
-import { settings } from '../run/presets.ts';
-import { compareRuns } from '../train/compareRuns.ts';
+
+import { compareRuns } from '../jobs/many/compare.ts';
+import { parseConfig, textKeys } from '../run/config/config.ts';
+import { settings } from '../run/config/presets.ts';
 import { type Command, printJson, readLayers, stoppable, watchRun } from './command.ts';
 
 export const compareCommand: Command = {

@@ -3,11 +3,11 @@
  */
 import { z } from 'zod';
 import { ConfigError, DataError } from '../base/errors.ts';
-import { checkDataSet, type DataReport } from '../data/check.ts';
-import type { PictureReport } from '../data/checkParts.ts';
+import { checkDataSet, type DataReport } from '../data/check/check.ts';
+import type { PictureReport } from '../data/check/parts.ts';
+import type { VolumeReport } from '../data/check/volumes.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
-import type { VolumeReport } from '../data/volumes/check.ts';
 import type { Spread } from '../data/volumes/fingerprint.ts';
 import { formatPlan, planVolumes, type VolumePlan } from '../data/volumes/plan.ts';
 import { writeAtomically } from '../run/files.ts';

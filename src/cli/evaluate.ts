@@ -3,14 +3,14 @@
  */
 import { samplesOf } from '../data/splits.ts';
 import { Generator } from '../engine/device.ts';
+import { prepareMachine } from '../jobs/lifecycle.ts';
+import { loadNetwork } from '../jobs/network.ts';
+import { openRunData } from '../jobs/openData.ts';
+import { scoreRun } from '../jobs/scoreJob.ts';
+import { inferenceOptions } from '../jobs/settings.ts';
+import { settings } from '../run/config/presets.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { settings } from '../run/presets.ts';
-import { writeReport } from '../run/report.ts';
-import { loadNetwork } from '../train/loadNetwork.ts';
-import { openRunData } from '../train/openData.ts';
-import { prepareMachine } from '../train/runner.ts';
-import { scoreRun } from '../train/scoreRun.ts';
-import { inferenceOptions } from '../train/settings.ts';
+import { writeReport } from '../run/report/report.ts';
 import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
 import { createProgress } from './progress.ts';
 

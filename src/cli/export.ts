@@ -2,10 +2,10 @@
  * @file `espalier export`: the network of a run as a file that runs elsewhere, or as a folder for a model hub.
  */
 import { formatBytes } from '../base/text.ts';
-import { settings } from '../run/presets.ts';
-import type { ExportConfig } from '../run/schemas.ts';
-import { exportFolder } from '../train/exportFolder.ts';
-import { describeParity, type ExportOutcome, exportOnnx } from '../train/exportRun.ts';
+import { exportFolder } from '../jobs/export/hub.ts';
+import { describeParity, type ExportOutcome, exportOnnx } from '../jobs/export/onnx.ts';
+import { settings } from '../run/config/presets.ts';
+import type { ExportConfig } from '../run/config/schemas.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 export const exportCommand: Command = {

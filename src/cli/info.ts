@@ -7,21 +7,21 @@ import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { formatBytes } from '../base/text.ts';
 import { chooseDevice, Generator, memory } from '../engine/device.ts';
+import { type MemoryTask, measureMemory } from '../jobs/cost/measureNetwork.ts';
+import { measureSearchStep } from '../jobs/cost/measureSearch.ts';
+import { prepareMachine } from '../jobs/lifecycle.ts';
+import { methodOf } from '../jobs/methodOf.ts';
+import { loadDescription } from '../jobs/network.ts';
+import { readArchitecture } from '../jobs/readArchitecture.ts';
 import { buildArchitecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
 import { estimateMemory, type MemoryEstimate } from '../models/memory.ts';
 import { comparePublished } from '../models/publishedCost.ts';
-import { parseConfig } from '../run/config.ts';
+import { parseConfig } from '../run/config/config.ts';
+import { settings } from '../run/config/presets.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { settings } from '../run/presets.ts';
 import { trellisFacts } from '../supernet/network.ts';
-import { readArchitecture } from '../train/architecture.ts';
-import { loadDescription } from '../train/loadNetwork.ts';
-import { measureSearchStep } from '../train/measure.ts';
-import { type MemoryTask, measureMemory } from '../train/measureNetwork.ts';
-import { methodOf } from '../train/methods.ts';
-import { prepareMachine } from '../train/runner.ts';
-import { createSearch } from '../train/searchSteps.ts';
+import { createSearch } from '../train/searchStep.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const whole = (value: number, description: string) =>
@@ -38,7 +38,7 @@ const infoSettings = {
       .int()
       .min(1)
       .optional()
-      .meta({ expected: 'a whole number from 1', description: 'filters F in place of those of the architecture' }),
+      .meta({ expected: 'a whole number from 1', description: 'filters F instead of those of the architecture' }),
     layers: whole(12, 'layers of the supernet'),
     blocks: whole(5, 'blocks of a cell of the supernet'),
     atrous: z

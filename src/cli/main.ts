@@ -5,7 +5,7 @@
 import type { z } from 'zod';
 import { ConfigError, EspalierError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
-import { describeConfig, variantsOf } from '../run/config.ts';
+import { describeConfig, variantsOf } from '../run/config/config.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 

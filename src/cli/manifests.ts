@@ -58,7 +58,7 @@ export function kubernetesObjects(job: ClusterJob): Record<string, unknown>[] {
   const { name, processes, trials, cores, image, claim } = job;
   if (processes > 1 && trials > 1)
     throw new ConfigError(
-      'a job of Kubernetes has either ranks or trials, came both',
+      'a job of Kubernetes has either ranks or trials, got both',
       'print one manifest a trial, with its own name',
     );
   const pods = Math.max(processes, trials);

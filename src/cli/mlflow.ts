@@ -5,7 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { openRunFolder } from '../run/folder.ts';
-import { sendToMlflow } from '../run/mlflowClient.ts';
+import { sendToMlflow } from '../run/followers/mlflowClient.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const mlflowSettings = {

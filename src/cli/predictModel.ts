@@ -1,13 +1,13 @@
 /**
- * @file `espalier predict <model.onnx> <pictures>`: an exported model in place of a run. Needs onnxruntime-node, not libtorch.
+ * @file `espalier predict <model.onnx> <pictures>`: an exported model instead of a run. Needs onnxruntime-node, not libtorch.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
-import { loadPicture } from '../data/picture.ts';
+import { loadPicture } from '../data/images/image.ts';
 import { openModel } from '../portable/node.ts';
-import { predictSchema } from '../run/schemas.ts';
+import { predictSchema } from '../run/config/schemas.ts';
 import { readSettings } from './command.ts';
 import { findPictures } from './inputs.ts';
 import { predictPictures, tellPredictions } from './predictions.ts';
@@ -23,7 +23,7 @@ const isModel = (word: string): boolean => /^[^=]*\.onnx$/i.test(word);
 export async function predictWithModel(words: readonly string[]): Promise<void> {
   const { config, flags, positionals } = readSettings(modelSettings, words, ['json']);
   const [model, ...more] = positionals.filter(isModel);
-  if (more.length > 0) throw new ConfigError(`expected one model, came ${model} and ${more.join(' and ')}`);
+  if (more.length > 0) throw new ConfigError(`expected one model, got ${model} and ${more.join(' and ')}`);
   const files = findPictures(positionals.filter((word) => !isModel(word)));
   const { metadata, segment, release } = await openModel(model, config);
   const { classes } = metadata;

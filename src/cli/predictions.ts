@@ -3,12 +3,12 @@
  */
 import { basename, extname, join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
-import { encodePng } from '../data/png.ts';
+import { encodePng } from '../data/images/png.ts';
+import { overlayLabels, paletteOf } from '../data/images/visual.ts';
 import type { SegmentationClass } from '../data/types.ts';
-import { overlayLabels, paletteOf } from '../data/visual.ts';
+import { fileName } from '../jobs/artifacts.ts';
+import type { Segmentation } from '../jobs/library.ts';
 import { writeAtomically } from '../run/files.ts';
-import { fileName } from '../train/artifacts.ts';
-import type { Segmentation } from '../train/library.ts';
 import { printJson } from './command.ts';
 import { createProgress } from './progress.ts';
 

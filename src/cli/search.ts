@@ -3,12 +3,12 @@
  */
 import { ConfigError } from '../base/errors.ts';
 import { placeInGroup } from '../engine/group.ts';
-import type { Layer } from '../run/config.ts';
-import { settings } from '../run/presets.ts';
+import { searchTrials } from '../jobs/many/trials.ts';
+import { followSearch, searchDryRun, searchRun } from '../jobs/searchJob.ts';
+import { inGroup } from '../parallel/parallel.ts';
+import type { Layer } from '../run/config/config.ts';
+import { settings } from '../run/config/presets.ts';
 import { summariseGenotype } from '../space/genotype.ts';
-import { inGroup } from '../train/parallel.ts';
-import { followSearch, searchDryRun, searchRun } from '../train/searchRun.ts';
-import { searchTrials } from '../train/searchTrials.ts';
 import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
 
 export const searchCommand: Command = {

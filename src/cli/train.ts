@@ -1,9 +1,10 @@
 /**
  * @file `espalier train`: trains an architecture from scratch and scores it.
  */
-import { settings } from '../run/presets.ts';
-import { inGroup } from '../train/parallel.ts';
-import { followTraining, trainDryRun, trainRun } from '../train/trainRun.ts';
+
+import { followTraining, trainDryRun, trainRun } from '../jobs/trainJob.ts';
+import { inGroup } from '../parallel/parallel.ts';
+import { settings } from '../run/config/presets.ts';
 import {
   type Command,
   plainScores,

@@ -39,11 +39,10 @@ export const uiCommand: Command = {
   settings: uiSettings,
   async run(words) {
     const { config, positionals } = readSettings(uiSettings, words);
-    if (positionals.length > 1)
-      throw new ConfigError(`ui: expected one folder of runs, came ${positionals.join(', ')}`);
+    if (positionals.length > 1) throw new ConfigError(`ui: expected one folder of runs, got ${positionals.join(', ')}`);
     const [root = 'runs'] = positionals;
     if (!existsSync(root))
-      throw new DataError(`${root}: expected a folder of runs, came nothing there`, 'make a run first: espalier demo');
+      throw new DataError(`${root}: expected a folder of runs, got nothing there`, 'make a run first: espalier demo');
     const { host, port, token } = config;
     const dashboard = await serveDashboard({
       root,

@@ -14,7 +14,7 @@ import { folder, openDescribed } from './layouts/folder.ts';
 import type { Layout, OpenOptions } from './layouts/layout.ts';
 import { nnunet } from './layouts/nnunet.ts';
 import { voc } from './layouts/voc.ts';
-import { createSceneSet, parseSceneName } from './sceneSet.ts';
+import { createSceneSet, parseSceneName } from './scenes/sceneSet.ts';
 import type { DataSet } from './types.ts';
 import { createPhantomSet, parsePhantomName } from './volumes/phantomSet.ts';
 

@@ -3,10 +3,10 @@
  * outlines of label and prediction. Right is the patient's left, up is the front or the head, as radiologists look.
  */
 import { ShapeError } from '../base/errors.ts';
-import { encodePng } from './png.ts';
+import { encodePng } from './images/png.ts';
+import { greyLevels, paletteOf } from './images/visual.ts';
 import { isForeground, middleOf, PLANES, type PredictedVolume, placeAlong } from './slices.ts';
 import type { Colour } from './types.ts';
-import { greyLevels, paletteOf } from './visual.ts';
 
 /** Pixels of the longest side of the volume in the picture. */
 const LONGEST = 288;
@@ -22,7 +22,7 @@ export function planesPicture(volume: PredictedVolume): Uint8Array {
   const voxels = shape.reduce((product, side) => product * side, 1);
   const parts = { image: volume.image.length / volume.channels, label: label.length, prediction: prediction.length };
   for (const [what, count] of Object.entries(parts))
-    if (count !== voxels) throw new ShapeError(`expected a ${what} of ${voxels} voxels, came ${count}`);
+    if (count !== voxels) throw new ShapeError(`expected a ${what} of ${voxels} voxels, got ${count}`);
   const pixelsPerMm = LONGEST / Math.max(...shape.map((side, axis) => side * spacingMm[axis]));
   const pixels = shape.map((side, axis) => Math.max(1, Math.round(side * spacingMm[axis] * pixelsPerMm)));
   const centre = middleOf(volume);

@@ -2,8 +2,8 @@
  * @file A sample by reference to a sample in memory: reads or paints it, and maps raw label values to class ids.
  */
 import { DataError } from '../base/errors.ts';
-import { loadLabelMap, loadPicture } from './picture.ts';
-import { paintScene } from './scenes.ts';
+import { loadLabelMap, loadPicture } from './images/image.ts';
+import { paintScene } from './scenes/scenes.ts';
 import { type DataSet, IGNORE, type LabelledPicture, NOT_ALLOWED, type Raster, type Sample } from './types.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function loadSample(
 ): Promise<LabelledPicture> {
   const { source } = sample;
   if (source.kind === 'scene') return paintScene(source.seed, source.width, source.height);
-  if (source.kind !== 'files') throw new DataError(`${sample.id}: expected a picture, came a volume`);
+  if (source.kind !== 'files') throw new DataError(`${sample.id}: expected a picture, got a volume`);
   const picture = await loadPicture(source.image);
   const { width, height } = picture;
   if (source.label === undefined) {

@@ -3,9 +3,9 @@
  * the grey levels of the image, the label and the prediction. Pure, so that a page can read it; compression is the affair of others.
  */
 import { DataError } from '../base/errors.ts';
+import { greyLevels } from './images/visual.ts';
 import { HEADER_BYTES, parseNiftiHeader } from './nifti/header.ts';
 import type { PredictedVolume } from './slices.ts';
-import { greyLevels } from './visual.ts';
 import type { Affine, VolumeShape } from './volume.ts';
 
 /** A scored volume in RAS+, in bytes. */
@@ -89,7 +89,7 @@ export function parseSampleVolume(bytes: Uint8Array, file: string): SampleVolume
   const { shape: axes, datatype, voxOffset, pixdim } = parseNiftiHeader(bytes, file);
   const [width, height, depth, frames] = axes;
   if (axes.length !== 4 || frames !== FRAMES || datatype !== 2)
-    throw new DataError(`${file}: expected image, label and prediction in bytes, came axes ${axes.join('x')}`);
+    throw new DataError(`${file}: expected image, label and prediction in bytes, got axes ${axes.join('x')}`);
   const voxels = width * height * depth;
   if (voxels > MOST_VOXELS) throw new DataError(`${file}: has ${voxels} voxels, the most is ${MOST_VOXELS}`);
   if (bytes.length < voxOffset + FRAMES * voxels) {

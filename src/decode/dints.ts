@@ -3,9 +3,9 @@
  * every edge. @paper dints section 5
  */
 import { showShort as show } from '../base/text.ts';
-import { DINTS_OPERATOR_NAMES, rankOfOperators } from '../space/dintsOperators.ts';
-import { isFeasible } from '../space/dintsTopologies.ts';
-import { layerEdges, levelsOf, membersOf, nodeSetCount, patternTransitions } from '../space/dintsTrellis.ts';
+import { DINTS_OPERATOR_NAMES, rankOfOperators } from '../space/dints/operators.ts';
+import { isFeasible } from '../space/dints/topologies.ts';
+import { layerEdges, levelsOf, membersOf, nodeSetCount, patternTransitions } from '../space/dints/trellis.ts';
 import { createDintsGenotype, type DintsGenotype } from '../space/genotype.ts';
 import type { Fail } from '../space/genotypeFields.ts';
 import { logSoftmax } from './softmax.ts';

@@ -52,3 +52,6 @@ export function noGrad<T>(work: () => T): T {
     native().gradientMode(before);
   }
 }
+
+/** How the gradients of a loss with respect to `tensors` are computed; null where it does not depend on one. */
+export type GradientsOf = (loss: Tensor, tensors: readonly Tensor[]) => readonly (Tensor | null)[];

@@ -91,13 +91,13 @@ export function placeInGroup(environment: Readonly<Record<string, string | undef
     if (value === undefined)
       throw new ConfigError(`WORLD_SIZE is set, ${name} is not`, 'start it with espalier launch');
     if (!Number.isInteger(value) || value < minimum)
-      throw new ConfigError(`${name}: expected a whole number from ${minimum}, came "${text}"`);
+      throw new ConfigError(`${name}: expected a whole number from ${minimum}, got "${text}"`);
     return value;
   };
   const size = read('WORLD_SIZE', 1, 1);
   if (size === 1) return null;
   const rank = read('RANK', 0);
-  if (rank >= size) throw new ConfigError(`RANK: expected a number below WORLD_SIZE=${size}, came ${rank}`);
+  if (rank >= size) throw new ConfigError(`RANK: expected a number below WORLD_SIZE=${size}, got ${rank}`);
   const host = environment.MASTER_ADDR;
   if (!host) throw new ConfigError('WORLD_SIZE is set, MASTER_ADDR is not', 'start it with espalier launch');
   return {

@@ -14,7 +14,7 @@ export type RawArgument = number | bigint | boolean | string | null | undefined 
 /** What an operator returns: handles, numbers, booleans, strings, null for an undefined tensor, lists of these. */
 export type RawResult = number | boolean | string | null | RawResult[];
 
-/** The functions of `native/door.cc`. */
+/** The functions of `native/addon/door.cc`. */
 export interface Native {
   findOperator(name: string, overload: string): number;
   schema(operator: number): string;

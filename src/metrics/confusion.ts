@@ -41,7 +41,7 @@ export function countPredicted({ classes, counts }: ConfusionMatrix): number {
 /** An empty matrix for `classes` classes (1 to 256). */
 export function createConfusion(classes: number): ConfusionMatrix {
   if (!Number.isInteger(classes) || classes < 1 || classes > 256) {
-    throw new ShapeError(`expected 1 to 256 classes, came ${classes}`);
+    throw new ShapeError(`expected 1 to 256 classes, got ${classes}`);
   }
   return { classes, counts: new Float64Array(classes * classes) };
 }
@@ -59,7 +59,7 @@ export function addToConfusion(
   ignore: number = 255,
 ): void {
   if (prediction.length !== label.length) {
-    throw new ShapeError(`expected as many predictions as labels, came ${prediction.length} and ${label.length}`);
+    throw new ShapeError(`expected as many predictions as labels, got ${prediction.length} and ${label.length}`);
   }
   const { classes, counts } = matrix;
   // One pass over bytes into a dense 256 x 256 table: the check on values then costs nothing per pixel.
@@ -79,7 +79,7 @@ export function addToConfusion(
 /** Adds `other` to `matrix`, which changes. */
 export function mergeConfusion(matrix: ConfusionMatrix, other: ConfusionMatrix): void {
   if (matrix.classes !== other.classes) {
-    throw new ShapeError(`expected a confusion matrix of ${matrix.classes} classes, came one of ${other.classes}`);
+    throw new ShapeError(`expected a confusion matrix of ${matrix.classes} classes, got one of ${other.classes}`);
   }
   for (let i = 0; i < other.counts.length; i++) matrix.counts[i] += other.counts[i];
 }
@@ -114,7 +114,7 @@ export function segmentationScores(matrix: ConfusionMatrix): SegmentationScores 
 function requireClass(what: string, value: number, classes: number, ignore: number): void {
   if (value < classes) return;
   throw new DataError(
-    `expected a ${what} from 0 to ${classes - 1} (or ${ignore} to ignore it), came ${value}`,
+    `expected a ${what} from 0 to ${classes - 1} (or ${ignore} to ignore it), got ${value}`,
     'check the classes of the data set with "espalier data check"',
   );
 }

@@ -17,7 +17,7 @@ const TITLE = 40;
  */
 export function drawConfusion(names: readonly string[], matrix: ConfusionMatrix): string {
   const { classes, counts } = matrix;
-  if (names.length !== classes) throw new ShapeError(`expected ${classes} class names, came ${names.length}`);
+  if (names.length !== classes) throw new ShapeError(`expected ${classes} class names, got ${names.length}`);
   const numbers = classes <= 40;
   const cell = numbers ? 38 : 14;
   const labels = names.map((name) => shortened(name, 24));

@@ -31,7 +31,7 @@ export interface SurfaceScores {
 export function surfaceScores(a: Uint8Array, b: Uint8Array, grid: Grid, toleranceMm: number): SurfaceScores {
   const voxels = grid.shape.reduce((product, length) => product * length, 1);
   if (a.length !== voxels || b.length !== voxels)
-    throw new ShapeError(`expected masks of ${voxels} voxels, came ${a.length} and ${b.length}`);
+    throw new ShapeError(`expected masks of ${voxels} voxels, got ${a.length} and ${b.length}`);
   const box = boundingBox(a, b, grid.shape);
   if (!box) return { hausdorff95Mm: Number.NaN, surfaceDice: Number.NaN };
   // Nothing outside the box of both can be near to a surface: distances are taken inside it.

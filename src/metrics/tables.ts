@@ -107,7 +107,7 @@ function percent(share: number): string {
 }
 
 function requireNames(names: readonly string[], classes: number): void {
-  if (names.length !== classes) throw new ShapeError(`expected ${classes} class names, came ${names.length}`);
+  if (names.length !== classes) throw new ShapeError(`expected ${classes} class names, got ${names.length}`);
 }
 
 /** Quoted when it must be; NaN is empty. */

@@ -3,8 +3,8 @@
  * Weights have the names of those of the supernet, so that either can be filled from the other.
  */
 import { ArchitectureError } from '../base/errors.ts';
-import { DINTS_OPERATORS } from '../space/dintsOperators.ts';
-import type { DintsEdge } from '../space/dintsTrellis.ts';
+import { DINTS_OPERATORS } from '../space/dints/operators.ts';
+import type { DintsEdge } from '../space/dints/trellis.ts';
 import type { DintsGenotype } from '../space/genotype.ts';
 import { GraphBuilder } from './builder.ts';
 import type { NetworkGraph } from './graph.ts';

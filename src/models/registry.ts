@@ -3,11 +3,11 @@
  * ordinary networks.
  */
 import { createRandom } from '../base/random.ts';
-import { DINTS_LEVELS } from '../space/dintsTrellis.ts';
+import { PUBLISHED_DINTS_FILTERS, publishedDints } from '../space/dints/published.ts';
+import { randomDints } from '../space/dints/random.ts';
+import { DINTS_LEVELS } from '../space/dints/trellis.ts';
 import { type AutoDeepLabGenotype, createGenotype, type Genotype, randomGenotype } from '../space/genotype.ts';
 import { PUBLISHED_FILTERS, publishedGenotype } from '../space/published.ts';
-import { PUBLISHED_DINTS_FILTERS, publishedDints } from '../space/publishedDints.ts';
-import { randomDints } from '../space/randomDints.ts';
 import { NAMED_PATHS } from '../space/trellis.ts';
 import { type Architecture, parseNetwork } from './architecture.ts';
 import { findNetwork, NETWORKS } from './networks.ts';

@@ -94,7 +94,7 @@ export function parseState(text: string, path: string): { sha256: string; state:
     value = parseJson(text);
   } catch (error) {
     throw new DataError(
-      `${path}: expected JSON, came ${text.length} characters that are not: ${(error as Error).message}`,
+      `${path}: expected JSON, got ${text.length} characters that are not: ${(error as Error).message}`,
     );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -105,7 +105,7 @@ export function parseState(text: string, path: string): { sha256: string; state:
     throw new DataError(`${path}: expected the state of a checkpoint with version, sha256 and state`);
   if (header.version !== formatVersion) {
     throw new DataError(
-      `${path}: expected checkpoint version ${formatVersion}, came ${showShort(header.version)}`,
+      `${path}: expected checkpoint version ${formatVersion}, got ${showShort(header.version)}`,
       'use the version of espalier that wrote it',
     );
   }
@@ -120,13 +120,13 @@ export function parseState(text: string, path: string): { sha256: string; state:
 const headerKeys = ['version', 'sha256', 'stateSha256', 'state'];
 
 const damaged = (what: string, expected: string, found: string): DataError =>
-  new DataError(`${what}: expected sha256 ${expected}, came ${found}`, 'the checkpoint is damaged; take another one');
+  new DataError(`${what}: expected sha256 ${expected}, got ${found}`, 'the checkpoint is damaged; take another one');
 
 function readFile(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new DataError(`${path}: expected a checkpoint file, came ${(error as NodeJS.ErrnoException).code ?? error}`);
+    throw new DataError(`${path}: expected a checkpoint file, got ${(error as NodeJS.ErrnoException).code ?? error}`);
   }
 }
 

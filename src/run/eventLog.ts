@@ -66,7 +66,7 @@ export function readEventsFrom(path: string, offset: number): { events: RunEvent
   try {
     file = openSync(path, 'r');
   } catch (error) {
-    throw new DataError(`${path}: expected an event log, came ${(error as NodeJS.ErrnoException).code ?? error}`);
+    throw new DataError(`${path}: expected an event log, got ${(error as NodeJS.ErrnoException).code ?? error}`);
   }
   try {
     const bytes = readRange(file, offset, fstatSync(file).size);
@@ -98,7 +98,7 @@ export function parseEvent(line: string, where: string): RunEvent {
   try {
     value = parseJson(line);
   } catch {
-    throw new DataError(`${where}: expected a JSON event, came ${JSON.stringify(line.slice(0, 60))}`);
+    throw new DataError(`${where}: expected a JSON event, got ${JSON.stringify(line.slice(0, 60))}`);
   }
   const event = value as Partial<RunEvent> | null;
   const valid =
@@ -107,9 +107,9 @@ export function parseEvent(line: string, where: string): RunEvent {
     typeof event.type === 'string' &&
     Number.isSafeInteger(event.seq) &&
     typeof event.time === 'string';
-  if (!valid) throw new DataError(`${where}: expected an event with type, seq and time, came ${line.slice(0, 60)}`);
+  if (!valid) throw new DataError(`${where}: expected an event with type, seq and time, got ${line.slice(0, 60)}`);
   const fault = faultOf(event as Record<string, unknown>);
-  if (fault !== undefined) throw new DataError(`${where}: ${fault}, came ${line.slice(0, 60)}`);
+  if (fault !== undefined) throw new DataError(`${where}: ${fault}, got ${line.slice(0, 60)}`);
   return event as RunEvent;
 }
 

@@ -35,7 +35,7 @@ export interface RunFolder {
   readonly perCaseCsv: string;
   readonly samples: string;
   readonly report: string;
-  /** The weights of an exported network, in place of checkpoints. */
+  /** The weights of an exported network, instead of checkpoints. */
   readonly exported: string;
 }
 
@@ -48,7 +48,7 @@ export interface RunFolder {
  */
 export function createRunFolder(root: string, command: string, name?: string, now: Date = new Date()): RunFolder {
   if (name !== undefined && !/^[\p{L}\p{N}_][\p{L}\p{N}_.+-]*$/u.test(name)) {
-    throw new ConfigError(`name: expected letters, digits, and any of _ . + -, came ${JSON.stringify(name)}`);
+    throw new ConfigError(`name: expected letters, digits, and any of _ . + -, got ${JSON.stringify(name)}`);
   }
   const parent = resolve(root, command);
   onDisk(parent, () => mkdirSync(parent, { recursive: true }));
@@ -64,10 +64,7 @@ export function createRunFolder(root: string, command: string, name?: string, no
       return folder;
     }
     if (name !== undefined) {
-      throw new ConfigError(
-        `name: expected a new run, came ${path}, which exists`,
-        'add --resume or take another name',
-      );
+      throw new ConfigError(`name: expected a new run, got ${path}, which exists`, 'add --resume or take another name');
     }
   }
 }
@@ -79,11 +76,11 @@ export function createRunFolder(root: string, command: string, name?: string, no
  */
 export function openRunFolder(path: string): RunFolder {
   const folder = describe(resolve(path));
-  if (!isFolder(folder.path)) throw new DataError(`${path}: expected the folder of a run, came nothing there`);
+  if (!isFolder(folder.path)) throw new DataError(`${path}: expected the folder of a run, got nothing there`);
   // A network that was exported for a model hub is a run without a history.
   if (![folder.config, folder.events, folder.exported].some((file) => existsSync(file))) {
     throw new DataError(
-      `${path}: expected the folder of a run with config.yaml, came one without`,
+      `${path}: expected the folder of a run with config.yaml, got one without`,
       'name runs/<command>/<name>',
     );
   }

@@ -25,7 +25,7 @@ export function isInside(folder: string, path: string): boolean {
 export function requireInside(folder: string, path: string): void {
   if (isInside(folder, path)) return;
   throw new DataError(
-    `${path}: expected a path in ${folder}, came one that leads out of it`,
+    `${path}: expected a path in ${folder}, got one that leads out of it`,
     'replace the symbolic link by what it points to',
   );
 }

@@ -5,12 +5,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { type Checkpoint, hasCheckpoint, loadCheckpoint } from './checkpoint.ts';
-import { type ConfigOf, formatConfig, type Layer, parseConfig, parseConfigText, type Settings } from './config.ts';
+import {
+  type ConfigOf,
+  formatConfig,
+  type Layer,
+  parseConfig,
+  parseConfigText,
+  type Settings,
+} from './config/config.ts';
 import { type EventLog, openEventLog } from './eventLog.ts';
 import { setAside, writeAtomically } from './files.ts';
 import { createRunFolder, listRunFolders, openRunFolder, type RunFolder } from './folder.ts';
+import { withTensorBoard } from './followers/tensorBoard.ts';
 import { describeOwner, lockRun } from './lock.ts';
-import { withTensorBoard } from './tensorBoard.ts';
 
 /** What is asked for: settings, later layers over earlier ones, and whether an earlier run goes on. */
 export interface RunRequest {

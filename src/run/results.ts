@@ -41,10 +41,7 @@ export function openResults(path: string, resumedEpoch: number = Number.POSITIVE
       }
       const unknown = Object.keys(row).find((key) => !columns.includes(key));
       if (unknown !== undefined) {
-        throw new DataError(
-          `${path}: expected a column of the first row, came "${unknown}"`,
-          suggest(unknown, columns),
-        );
+        throw new DataError(`${path}: expected a column of the first row, got "${unknown}"`, suggest(unknown, columns));
       }
       const line = `${formatCsvRow(columns.map((column) => row[column]))}\n`;
       onDisk(path, () => appendFileSync(path, line));
@@ -66,7 +63,7 @@ function keepUntil(path: string, lastEpoch: number): string[] {
   if (rows.length === 0) return [];
   const [header, ...body] = rows;
   const epoch = header.indexOf('epoch');
-  if (epoch < 0) throw new DataError(`${path}: expected a column "epoch", came ${header.join(', ')}`);
+  if (epoch < 0) throw new DataError(`${path}: expected a column "epoch", got ${header.join(', ')}`);
   const kept = body.filter((row) => Number(row[epoch]) <= lastEpoch);
   if (torn || kept.length < body.length) {
     writeAtomically(path, `${[header, ...kept].map(formatCsvRow).join('\n')}\n`);

@@ -67,11 +67,11 @@ export function writeSafetensors(
     header.push([metadataKey, Object.fromEntries(sorted)]);
   }
   for (const [name, { dtype, shape, data }] of entries) {
-    if (name === metadataKey) throw new ShapeError(`expected a name for a tensor, came the reserved "${metadataKey}"`);
+    if (name === metadataKey) throw new ShapeError(`expected a name for a tensor, got the reserved "${metadataKey}"`);
     const expected = byteLength(dtype, shape);
     if (expected !== data.byteLength) {
       throw new ShapeError(
-        `tensor "${name}": expected ${expected} bytes for ${dtype} [${shape.join(', ')}], came ${data.byteLength}`,
+        `tensor "${name}": expected ${expected} bytes for ${dtype} [${shape.join(', ')}], got ${data.byteLength}`,
       );
     }
     header.push([name, { dtype: dtypes[dtype].header, shape, data_offsets: [offset, offset + expected] }]);
@@ -80,7 +80,7 @@ export function writeSafetensors(
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerBytes = Math.ceil(json.length / 8) * 8;
   if (headerBytes > headerLimitBytes)
-    throw new ShapeError(`expected a header of at most ${headerLimitBytes} bytes, came ${headerBytes}`);
+    throw new ShapeError(`expected a header of at most ${headerLimitBytes} bytes, got ${headerBytes}`);
   const result = new Uint8Array(8 + headerBytes + offset);
   new DataView(result.buffer).setBigUint64(0, BigInt(headerBytes), true);
   result.set(json, 8);
@@ -114,13 +114,13 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsCon
       refuse(
         file,
         dataStart + begin,
-        `tensor ${showShort(name)}: expected its data at ${position}, came ${begin} (${fault})`,
+        `tensor ${showShort(name)}: expected its data at ${position}, got ${begin} (${fault})`,
       );
     }
     position = end;
   }
   if (position !== dataBytes) {
-    refuse(file, dataStart + position, `expected ${position} bytes of data, came ${dataBytes}`);
+    refuse(file, dataStart + position, `expected ${position} bytes of data, got ${dataBytes}`);
   }
   const tensors = entries.map(({ name, dtype, shape, begin, end }) => {
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart + begin, end - begin);
@@ -131,21 +131,20 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsCon
 }
 
 function parseHeader(bytes: Uint8Array, file: string): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.byteLength < 8)
-    refuse(file, 0, `expected at least 8 bytes for the header length, came ${bytes.byteLength}`);
+  if (bytes.byteLength < 8) refuse(file, 0, `expected at least 8 bytes for the header length, got ${bytes.byteLength}`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
   if (length > BigInt(headerLimitBytes))
-    refuse(file, 0, `expected a header of at most ${headerLimitBytes} bytes, came ${length}`);
+    refuse(file, 0, `expected a header of at most ${headerLimitBytes} bytes, got ${length}`);
   const dataStart = 8 + Number(length);
   if (dataStart > bytes.byteLength) {
-    refuse(file, 0, `expected a header of ${length} bytes, came a file of ${bytes.byteLength} bytes`);
+    refuse(file, 0, `expected a header of ${length} bytes, got a file of ${bytes.byteLength} bytes`);
   }
   if (bytes[8] !== 0x7b || length === 0n) refuse(file, 8, 'expected a header that begins with "{"');
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
   } catch (error) {
-    refuse(file, 8, `expected a JSON header, came ${(error as Error).message.slice(0, 100)}`);
+    refuse(file, 8, `expected a JSON header, got ${(error as Error).message.slice(0, 100)}`);
   }
   if (!isObject(header)) refuse(file, 8, 'expected a JSON object as header');
   return { header, dataStart };
@@ -164,26 +163,25 @@ function parseEntry(name: string, entry: unknown, dataBytes: number, file: strin
   if (!isObject(entry)) refuse(file, 8, `${where}: expected an object with dtype, shape and data_offsets`);
   const extra = Object.keys(entry).find((key) => key !== 'dtype' && key !== 'shape' && key !== 'data_offsets');
   if (extra !== undefined)
-    refuse(file, 8, `${where}: expected dtype, shape and data_offsets only, came ${showShort(extra)}`);
+    refuse(file, 8, `${where}: expected dtype, shape and data_offsets only, got ${showShort(extra)}`);
   const dtype = (Object.keys(dtypes) as StoredDtype[]).find((key) => dtypes[key].header === entry.dtype);
   if (dtype === undefined) {
     const valid = Object.values(dtypes).map((known) => known.header);
-    refuse(file, 8, `${where}: expected a dtype of ${valid.join(', ')}, came ${showShort(entry.dtype)}`);
+    refuse(file, 8, `${where}: expected a dtype of ${valid.join(', ')}, got ${showShort(entry.dtype)}`);
   }
   const { shape, data_offsets: offsets } = entry;
-  if (!isSizes(shape)) refuse(file, 8, `${where}: expected a shape of whole numbers, came ${showShort(shape)}`);
+  if (!isSizes(shape)) refuse(file, 8, `${where}: expected a shape of whole numbers, got ${showShort(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2) {
-    refuse(file, 8, `${where}: expected data_offsets [begin, end], came ${showShort(offsets)}`);
+    refuse(file, 8, `${where}: expected data_offsets [begin, end], got ${showShort(offsets)}`);
   }
   const [begin, end] = offsets;
   if (begin > end || end > dataBytes) {
-    refuse(file, 8, `${where}: expected data_offsets within ${dataBytes} bytes, came [${begin}, ${end}]`);
+    refuse(file, 8, `${where}: expected data_offsets within ${dataBytes} bytes, got [${begin}, ${end}]`);
   }
   const expected = byteLength(dtype, shape);
-  if (!Number.isSafeInteger(expected))
-    refuse(file, 8, `${where}: expected a shape that fits, came ${showShort(shape)}`);
+  if (!Number.isSafeInteger(expected)) refuse(file, 8, `${where}: expected a shape that fits, got ${showShort(shape)}`);
   if (expected !== end - begin) {
-    refuse(file, 8, `${where}: expected ${expected} bytes for ${dtype} ${showShort(shape)}, came ${end - begin}`);
+    refuse(file, 8, `${where}: expected ${expected} bytes for ${dtype} ${showShort(shape)}, got ${end - begin}`);
   }
   return { dtype, shape, begin, end };
 }

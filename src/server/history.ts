@@ -3,7 +3,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import type { RunEvent } from '../run/events.ts';
-import { isKept } from '../run/repeats.ts';
+import { isKept } from '../run/tables/repeats.ts';
 import type { RunHistory } from './api.ts';
 import { readPiece } from './logReader.ts';
 import { createThinner } from './thinner.ts';

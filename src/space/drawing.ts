@@ -2,9 +2,9 @@
  * @file Drawings of architectures: the path through the trellis, the cell, both, and a trellis in the middle of a search. Pure; SVG text.
  */
 import { ArchitectureError } from '../base/errors.ts';
+import { topologyFragment } from './dints/drawTopology.ts';
 import { cellFragment } from './drawCell.ts';
 import { type Fragment, INK, stack, svgDocument, textAt } from './drawSvg.ts';
-import { topologyFragment } from './drawTopology.ts';
 import { trellisFragment } from './drawTrellis.ts';
 import type { AutoDeepLabGenotype, Genotype } from './genotype.ts';
 import { strideOf } from './trellis.ts';
@@ -43,7 +43,7 @@ export function drawTrellis(
 ): string {
   if (moveProbabilities.length !== path.length) {
     throw new ArchitectureError(
-      `expected move probabilities of ${path.length} layers as in the path, came ${moveProbabilities.length}`,
+      `expected move probabilities of ${path.length} layers as in the path, got ${moveProbabilities.length}`,
     );
   }
   return svgDocument(trellisFragment(path, moveProbabilities), `move probabilities; path ${strides(path)}`);

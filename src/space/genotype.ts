@@ -5,11 +5,11 @@ import { ArchitectureError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { showShort as show, suggest } from '../base/text.ts';
 import type { Block, BlockInput } from './cell.ts';
-import { type DintsEdge, layerEdgeCount } from './dintsTrellis.ts';
+import { parseTopology } from './dints/parseTopology.ts';
+import { type DintsEdge, layerEdgeCount } from './dints/trellis.ts';
 import { asRecord, type Fail, isWhole, parseJson, parseProvenance } from './genotypeFields.ts';
 import { DECODED_OPERATOR_NAMES } from './operators.ts';
 import { parseCell, parsePath } from './parseCell.ts';
-import { parseTopology } from './parseTopology.ts';
 import { randomPath } from './trellis.ts';
 
 /** A decoded architecture; `method` tells the kinds apart. */
@@ -99,7 +99,7 @@ export function requireMethod<M extends Genotype['method']>(
   method: M,
 ): Extract<Genotype, { method: M }> {
   if (genotype.method !== method)
-    throw new ArchitectureError(`expected an architecture of ${method}, came one of ${genotype.method}`);
+    throw new ArchitectureError(`expected an architecture of ${method}, got one of ${genotype.method}`);
   return genotype as Extract<Genotype, { method: M }>;
 }
 

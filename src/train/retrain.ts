@@ -2,30 +2,30 @@
  * @file Trains a discrete network from scratch. @paper auto-deeplab section 5
  * Knows no file: what happens is told to a `TrainRecorder`.
  */
-import type { Augmentation } from '../data/augment.ts';
-import { type Batch, createLoader } from '../data/loader.ts';
+import type { Augmentation } from '../data/images/augment.ts';
+import { type Batch, createLoader } from '../data/loader/loader.ts';
 import type { DataSet } from '../data/types.ts';
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import type { Generator } from '../engine/device.ts';
 import { canRecord } from '../engine/graph.ts';
 import { scale, sum, toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { countPixels, type Inputs, splitBatch, toTensors } from '../infer/batch.ts';
+import { evaluate, mainScore, type Scores } from '../infer/evaluate.ts';
+import { type InferenceOptions, reduced } from '../infer/inference.ts';
 import type { Network } from '../models/network.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Precision } from '../nn/layers.ts';
 import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import { poly } from '../nn/schedules.ts';
-import { countPixels, type Inputs, splitBatch, toTensors } from './batch.ts';
-import { addLoss, type Descent, descend, descendAlong, type MeanLoss, meanLoss, noLoss } from './descend.ts';
-import { evaluate, mainScore, type Scores } from './evaluate.ts';
-import { checkLoss, type Health, mendStatistics, startOfHealth } from './health.ts';
-import { type InferenceOptions, reduced } from './inference.ts';
-import { ALONE, buffersOf, type Parallel, partOf } from './parallel.ts';
-import { lowered } from './precision.ts';
-import { type RankSeconds, startRankClock } from './rankClock.ts';
-import { createReplay } from './replay.ts';
-import { stopPoint } from './stop.ts';
+import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
+import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
+import { stopPoint } from '../parallel/stopPoint.ts';
+import { createReplay } from './step/cudaGraph.ts';
+import { addLoss, type Descent, descend, descendAlong, type MeanLoss, meanLoss, noLoss } from './step/descend.ts';
+import { checkLoss, type Health, mendStatistics, startOfHealth } from './step/health.ts';
+import { lowered } from './step/precision.ts';
 
 /** Settings of the loop. */
 export interface TrainSettings {
@@ -135,7 +135,7 @@ export function trainingLosses(
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   progress: number,
 ): (() => Tensor)[] {
-  const { accumulate, ignore, parallel = ALONE } = plan;
+  const { accumulate, ignore, parallel = singleProcess } = plan;
   // Of several processes all compute as many parts, also those with fewer samples; each has the share of a mean over them.
   const parts = splitBatch(batch, accumulate > 1 ? -parallel.largest(-Math.min(accumulate, batch.batch)) : 1);
   const all = Math.max(1, parallel.total(countPixels(batch.labels, ignore))) / parallel.size;
@@ -163,7 +163,11 @@ function lossOf(
 }
 
 /** What a training moves, and what it leaves as it is. */
-export function trainingDescent({ network, optimiser }: Training, clip: number, parallel: Parallel = ALONE): Descent {
+export function trainingDescent(
+  { network, optimiser }: Training,
+  clip: number,
+  parallel: Parallel = singleProcess,
+): Descent {
   const trained = new Set(optimiser.parameters.map(({ name }) => name));
   const frozen = network.parameters.parameters().filter(({ name }) => !trained.has(name));
   return { trained: optimiser.parameters, frozen, optimiser, clip, parallel };
@@ -188,7 +192,7 @@ export async function runTraining(
   },
 ): Promise<void> {
   const { network, averaged, progress } = training;
-  const { dataset, settings, device, loss, recorder, signal, parallel = ALONE } = job;
+  const { dataset, settings, device, loss, recorder, signal, parallel = singleProcess } = job;
   const descent = trainingDescent(training, settings.clip, parallel);
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings, part: partOf(parallel) });
   const steps = loader.stepsPerEpoch;

@@ -2,20 +2,19 @@
  * @file Bilevel search: weights learn on one half of the training set, the architecture on the other, in turn. @paper auto-deeplab section 4.2
  * Knows no method by name and no file: what happens is told to a `Recorder`.
  */
-import type { Augmentation } from '../data/augment.ts';
-import { type Batch, createLoader, type Loader } from '../data/loader.ts';
+import type { Augmentation } from '../data/images/augment.ts';
+import { type Batch, createLoader, type Loader } from '../data/loader/loader.ts';
 import type { DataSet, Sample } from '../data/types.ts';
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import { canRecord } from '../engine/graph.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { evaluate, mainScore, type Scores } from '../infer/evaluate.ts';
+import { type InferenceOptions, reduced } from '../infer/inference.ts';
+import type { ArchitectureState } from '../method/method.ts';
+import { type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
+import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
+import { stopPoint } from '../parallel/stopPoint.ts';
 import type { Genotype } from '../space/genotype.ts';
-import { addLoss, descend, descendAlong, meanLoss } from './descend.ts';
-import { evaluate, mainScore, type Scores } from './evaluate.ts';
-import { checkLoss, mendStatistics } from './health.ts';
-import { type InferenceOptions, reduced } from './inference.ts';
-import type { ArchitectureState } from './method.ts';
-import { ALONE, type Parallel, partOf } from './parallel.ts';
-import { type RankSeconds, startRankClock } from './rankClock.ts';
 import {
   replayedLosses,
   type Search,
@@ -25,9 +24,10 @@ import {
   searchPass,
   splitHalves,
   startOfEpoch,
-} from './searchSteps.ts';
-import { descendUnrolled } from './secondOrder.ts';
-import { stopPoint } from './stop.ts';
+} from './searchStep.ts';
+import { addLoss, descend, descendAlong, meanLoss } from './step/descend.ts';
+import { checkLoss, mendStatistics } from './step/health.ts';
+import { descendUnrolled } from './step/secondOrder.ts';
 
 /** Settings of the loop; the method has its own. */
 export interface SearchSettings {
@@ -109,7 +109,7 @@ export async function runSearch(
   },
 ): Promise<void> {
   const { network, progress } = search;
-  const { dataset, settings, device, loss, recorder, signal, parallel = ALONE } = job;
+  const { dataset, settings, device, loss, recorder, signal, parallel = singleProcess } = job;
   const { epochs, warmupEpochs, maximumSkipShare = 1, secondOrder = false } = settings;
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, settings.seed, settings.splitFraction);
   const load = (samples: Sample[], stream: number): Loader =>

@@ -38,7 +38,7 @@ describe('parseArguments', () => {
   });
 
   it.each([
-    [['--epochs'], /epochs: expected a value, came none/],
+    [['--epochs'], /epochs: expected a value, got none/],
     [['--dry-rum'], /did you mean "dry-run"/],
     [['--epochs', '--json'], /epochs: expected a value/],
     [['-v'], /two dashes/],

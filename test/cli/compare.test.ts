@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodePng, encodePng } from '../../src/data/png.ts';
-import { paintScene } from '../../src/data/scenes.ts';
+import { decodePng, encodePng } from '../../src/data/images/png.ts';
+import { paintScene } from '../../src/data/scenes/scenes.ts';
 import { writeAtomically } from '../../src/run/files.ts';
 
 const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');

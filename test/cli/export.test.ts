@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { encodePng } from '../../src/data/png.ts';
-import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
-import { paintScene } from '../../src/data/scenes.ts';
+import { encodePng } from '../../src/data/images/png.ts';
+import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
+import { paintScene } from '../../src/data/scenes/scenes.ts';
 import { train } from '../../src/index.ts';
 import { readSafetensors, writeSafetensors } from '../../src/run/safetensors.ts';
 import { checkModels, python } from '../helpers/onnx.ts';
@@ -156,7 +156,7 @@ describe('espalier predict model.onnx', () => {
   it.each<[string[], number, RegExp]>([
     [['predict', 'none.onnx', 'scene.png'], 1, /none\.onnx: cannot be read \(ENOENT\)/],
     [['predict', 'model.onnx'], 2, /nothing to predict/],
-    [['predict', 'model.onnx', 'fixed.onnx', 'scene.png'], 2, /expected one model, came model\.onnx and fixed\.onnx/],
+    [['predict', 'model.onnx', 'fixed.onnx', 'scene.png'], 2, /expected one model, got model\.onnx and fixed\.onnx/],
     [['predict', 'model.onnx', 'scene.png', 'tta.flip=true'], 2, /unknown setting "tta/],
     [['predict', 'text.onnx', 'scene.png'], 1, /text\.onnx: is no ONNX model/],
     [['export', 'run=runs/train/none'], 1, /expected the folder of a run/],

@@ -1,7 +1,7 @@
 /** @file Slices of a volume as a picture: which slices, which way round, to scale, with their outlines. */
 import { describe, expect, it } from 'vitest';
+import { decodePng } from '../../src/data/images/png.ts';
 import { planesPicture } from '../../src/data/planes.ts';
-import { decodePng } from '../../src/data/png.ts';
 import type { SegmentationClass } from '../../src/data/types.ts';
 
 const classes: SegmentationClass[] = [
@@ -78,6 +78,6 @@ describe('planesPicture', () => {
   });
 
   it('refuses parts of other sizes', () => {
-    expect(() => draw({ label: new Uint8Array(3) })).toThrow(/label of 1536 voxels, came 3/);
+    expect(() => draw({ label: new Uint8Array(3) })).toThrow(/label of 1536 voxels, got 3/);
   });
 });

@@ -106,8 +106,8 @@ describe('a sample volume', () => {
       Buffer.concat([withFields(header, fields).bytes, bytes.subarray(header.bytes.length)]);
     const wrong: Record<string, Uint8Array> = {
       'ends after': bytes.subarray(0, -1),
-      'came axes 2x2x2x2': changed({ dim: [4, 2, 2, 2, 2] }),
-      'came axes 2x2x6': changed({ dim: [3, 2, 2, 6] }),
+      'got axes 2x2x2x2': changed({ dim: [4, 2, 2, 2, 2] }),
+      'got axes 2x2x6': changed({ dim: [3, 2, 2, 6] }),
       'in bytes': changed({ datatype: [4], bitpix: [16] }),
       'the most is': changed({ dim: [4, 2000, 2000, 2000, 3] }),
       'not a NIfTI file': new Uint8Array(400),

@@ -11,9 +11,9 @@ import {
   unconstrainedTopology,
 } from '../../src/decode/dints.ts';
 import { parseArchitectureParameters } from '../../src/decode/parameters.ts';
-import { DINTS_OPERATOR_NAMES } from '../../src/space/dintsOperators.ts';
-import { isFeasible, randomTopology } from '../../src/space/dintsTopologies.ts';
-import { layerEdgeCount, layerEdges, layerPatterns, membersOf } from '../../src/space/dintsTrellis.ts';
+import { DINTS_OPERATOR_NAMES } from '../../src/space/dints/operators.ts';
+import { isFeasible, randomTopology } from '../../src/space/dints/topologies.ts';
+import { layerEdgeCount, layerEdges, layerPatterns, membersOf } from '../../src/space/dints/trellis.ts';
 import { parseGenotype } from '../../src/space/genotype.ts';
 
 const normals = (random: Random, count: number, scale = 1) =>

@@ -4,8 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { configKeys } from '../../src/run/config.ts';
-import { settings } from '../../src/run/presets.ts';
+import { configKeys } from '../../src/run/config/config.ts';
+import { settings } from '../../src/run/config/presets.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 const docs = join(root, 'docs');

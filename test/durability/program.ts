@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { decodePng } from '../../src/data/png.ts';
+import { decodePng } from '../../src/data/images/png.ts';
 import { hasCheckpoint, loadCheckpoint } from '../../src/run/checkpoint.ts';
-import { parseConfigText } from '../../src/run/config.ts';
+import { parseConfigText } from '../../src/run/config/config.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { listRunFolders, openRunFolder } from '../../src/run/folder.ts';
-import { loadReportData } from '../../src/run/reportData.ts';
+import { loadReportData } from '../../src/run/report/data.ts';
 import { readResults } from '../../src/run/results.ts';
 import { parseGenotype } from '../../src/space/genotype.ts';
 

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
+import { search, train } from '../../src/jobs/library.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
-import { search, train } from '../../src/train/library.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
 import { temporaryFolder } from '../run/disk.ts';
 

@@ -39,11 +39,11 @@ describe('the place of a process', () => {
 
   it.each([
     ['RANK', undefined, 'WORLD_SIZE is set, RANK is not'],
-    ['RANK', '4', 'RANK: expected a number below WORLD_SIZE=4, came 4'],
-    ['RANK', 'x', 'RANK: expected a whole number from 0, came "x"'],
+    ['RANK', '4', 'RANK: expected a number below WORLD_SIZE=4, got 4'],
+    ['RANK', 'x', 'RANK: expected a whole number from 0, got "x"'],
     ['MASTER_ADDR', undefined, 'MASTER_ADDR is not'],
-    ['MASTER_PORT', '0', 'MASTER_PORT: expected a whole number from 1, came "0"'],
-    ['WORLD_SIZE', '-1', 'WORLD_SIZE: expected a whole number from 1, came "-1"'],
+    ['MASTER_PORT', '0', 'MASTER_PORT: expected a whole number from 1, got "0"'],
+    ['WORLD_SIZE', '-1', 'WORLD_SIZE: expected a whole number from 1, got "-1"'],
   ])('%s=%s is refused', (name, value, message) => {
     expect(() => placeInGroup({ ...environment, [name]: value })).toThrow(message);
   });

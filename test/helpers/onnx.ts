@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../src/export/onnx/model.ts';
+import { storeTensors } from '../../src/jobs/checkpoint/tensors.ts';
 import type { Network } from '../../src/models/network.ts';
-import { storeTensors } from '../../src/train/state.ts';
 
 /** As the settings of `espalier export` have them. */
 export const DEFAULTS: OnnxOptions = {

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodePng } from '../../src/data/png.ts';
-import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
-import { createSceneSet } from '../../src/data/sceneSet.ts';
-import { paintScene } from '../../src/data/scenes.ts';
+import { encodePng } from '../../src/data/images/png.ts';
+import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
+import { createSceneSet } from '../../src/data/scenes/sceneSet.ts';
+import { paintScene } from '../../src/data/scenes/scenes.ts';
 import type { DataSet } from '../../src/data/types.ts';
 
 /** A handful of small scenes. */

@@ -89,7 +89,7 @@ describe('segmentationScores', () => {
   it('refuses values that are no classes and changes nothing', () => {
     const matrix = createConfusion(2);
     expect(() => addToConfusion(matrix, Uint8Array.of(0, 2), Uint8Array.of(0, 0))).toThrow(DataError);
-    expect(() => addToConfusion(matrix, Uint8Array.of(0, 0), Uint8Array.of(0, 7))).toThrow(/label from 0 to 1.*came 7/);
+    expect(() => addToConfusion(matrix, Uint8Array.of(0, 0), Uint8Array.of(0, 7))).toThrow(/label from 0 to 1.*got 7/);
     expect(() => addToConfusion(matrix, Uint8Array.of(0), Uint8Array.of(0, 1))).toThrow(ShapeError);
     expect([...matrix.counts]).toEqual([0, 0, 0, 0]);
     expect(() => createConfusion(257)).toThrow(ShapeError);

@@ -11,11 +11,11 @@ import { countNetwork, inferShapes } from '../../src/models/graph.ts';
 import { createNetwork } from '../../src/models/network.ts';
 import { findArchitecture } from '../../src/models/registry.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
-import { DINTS_OPERATOR_NAMES } from '../../src/space/dintsOperators.ts';
-import { membersOf, setOf } from '../../src/space/dintsTrellis.ts';
+import { DINTS_OPERATOR_NAMES } from '../../src/space/dints/operators.ts';
+import { publishedDints } from '../../src/space/dints/published.ts';
+import { randomDints } from '../../src/space/dints/random.ts';
+import { membersOf, setOf } from '../../src/space/dints/trellis.ts';
 import { type DintsGenotype, formatGenotype, parseGenotype } from '../../src/space/genotype.ts';
-import { publishedDints } from '../../src/space/publishedDints.ts';
-import { randomDints } from '../../src/space/randomDints.ts';
 
 const generator = new Generator(3);
 const networkOf = (genotype: DintsGenotype, options: { inputs: number; classes: number; filters?: number }) =>

@@ -1,4 +1,4 @@
-/** @file The estimate of memory on networks that can be counted by hand. What it says of whole networks is measured in `test/train/measureNetwork.test.ts`. */
+/** @file The estimate of memory on networks that can be counted by hand. What it says of whole networks is measured in `test/jobs/cost/measureNetwork.test.ts`. */
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../src/models/builder.ts';
 import { estimateMemory } from '../../src/models/memory.ts';

@@ -145,7 +145,7 @@ describe('checkpoints', () => {
     writeFileSync(join(folder, 'state.json'), '{"version":1');
     expect(() => loadCheckpoint(folder)).toThrow(/state\.json: expected JSON/);
     writeFileSync(join(folder, 'state.json'), '{"version":9,"sha256":"","state":1}');
-    expect(() => loadCheckpoint(folder)).toThrow(/version 1, came 9/);
+    expect(() => loadCheckpoint(folder)).toThrow(/version 1, got 9/);
     expect(() => loadCheckpoint(join(folder, 'absent'))).toThrow(DataError);
   });
 });

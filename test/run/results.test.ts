@@ -17,7 +17,7 @@ describe('results', () => {
     results.append({ note: null, epoch: 1 });
     expect(readFileSync(path, 'utf8')).toBe('epoch,loss,note\n0,1.5,"a, ""b"""\n1,,\n');
     expect(() => results.append({ epoch: 2, lost: 1 })).toThrow(DataError);
-    expect(() => results.append({ epoch: 2, lost: 1 })).toThrow(/came "lost"; did you mean "loss"/);
+    expect(() => results.append({ epoch: 2, lost: 1 })).toThrow(/got "lost"; did you mean "loss"/);
   });
 
   it('drop on resume the epochs that are done again, and a torn row', () => {

@@ -130,7 +130,7 @@ describe('safetensors', () => {
     ['broken JSON', fileOf('{"a":', 0), /expected a JSON header/],
     ['a gap', fileOf({ a: entry(1, 2) }, 2), /offset \d+: tensor "a".*a gap/],
     ['an overlap', fileOf({ a: entry(0, 2), b: entry(1, 3) }, 3), /tensor "b".*an overlap/],
-    ['spare bytes', fileOf({ a: entry(0, 2) }, 3), /expected 2 bytes of data, came 3/],
+    ['spare bytes', fileOf({ a: entry(0, 2) }, 3), /expected 2 bytes of data, got 3/],
     ['data outside', fileOf({ a: entry(0, 9) }, 3), /within 3 bytes/],
     ['a wrong length', fileOf({ a: entry(0, 3, [2]) }, 3), /expected 2 bytes for uint8/],
     ['an overflow', fileOf({ a: entry(0, 3, [2 ** 40, 2 ** 40]) }, 3), /shape that fits/],
@@ -138,7 +138,7 @@ describe('safetensors', () => {
     ['a fraction', fileOf({ a: entry(0, 1, [0.5, 2]) }, 1), /shape of whole numbers/],
     ['backward offsets', fileOf({ a: entry(1, 0, [1]) }, 1), /data_offsets within/],
     ['an unknown dtype', fileOf({ a: { ...entry(0, 1), dtype: 'U9' } }, 1), /dtype of F64/],
-    ['a further key', fileOf({ a: { ...entry(0, 1), stride: 1 } }, 1), /came "stride"/],
+    ['a further key', fileOf({ a: { ...entry(0, 1), stride: 1 } }, 1), /got "stride"/],
     ['metadata of numbers', fileOf({ __metadata__: { a: 1 } }, 0), /__metadata__/],
     ['an entry that is null', fileOf({ a: null }, 0), /expected an object/],
   ])('refuses %s', (_, bytes, message) => {

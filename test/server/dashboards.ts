@@ -21,7 +21,7 @@ export function folderOfTests(): string {
   return path;
 }
 
-/** A page of one line in place of the built one. */
+/** A page of one line instead of the built one. */
 export function emptyPage(): string {
   const web = folderOfTests();
   mkdirSync(join(web, 'assets'));

@@ -5,28 +5,28 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom } from '../../src/base/random.ts';
-import { SCENE_CLASSES } from '../../src/data/sceneClasses.ts';
-import { createSceneSet } from '../../src/data/sceneSet.ts';
-import { paintScene } from '../../src/data/scenes.ts';
+import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
+import { createSceneSet } from '../../src/data/scenes/sceneSet.ts';
+import { paintScene } from '../../src/data/scenes/scenes.ts';
 import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
 import { PHANTOM_CLASSES, paintPhantom } from '../../src/data/volumes/phantoms.ts';
 import { decodeAutoDeepLab } from '../../src/decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
+import { writeGenotype, writeGraph, writeSample, writeScores, writeVolumeSample } from '../../src/jobs/artifacts.ts';
+import { writeDataSummary } from '../../src/jobs/dataSummary.ts';
 import { addToConfusion, createConfusion, segmentationScores } from '../../src/metrics/confusion.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
-import { formatConfig } from '../../src/run/config.ts';
+import { formatConfig } from '../../src/run/config/config.ts';
 import { openEventLog } from '../../src/run/eventLog.ts';
 import type { RunEventBody } from '../../src/run/events.ts';
 import { createRunFolder, type RunFolder } from '../../src/run/folder.ts';
 import { edgeCount } from '../../src/space/cell.ts';
-import { DINTS_OPERATOR_NAMES } from '../../src/space/dintsOperators.ts';
-import { randomTopology } from '../../src/space/dintsTopologies.ts';
-import { type DintsEdge, layerEdges, membersOf } from '../../src/space/dintsTrellis.ts';
+import { DINTS_OPERATOR_NAMES } from '../../src/space/dints/operators.ts';
+import { randomTopology } from '../../src/space/dints/topologies.ts';
+import { type DintsEdge, layerEdges, membersOf } from '../../src/space/dints/trellis.ts';
 import { type AutoDeepLabGenotype, createDintsGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { LEVELS, trellisEdges } from '../../src/space/trellis.ts';
-import { writeGenotype, writeGraph, writeSample, writeScores, writeVolumeSample } from '../../src/train/artifacts.ts';
-import { writeDataSummary } from '../../src/train/dataSummary.ts';
 
 /** How a recorded run looks. */
 export interface Recording {

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, mkdirSync, rmSync, utimesSync, writeFileSync } 
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadReportData } from '../../src/run/reportData.ts';
+import { loadReportData } from '../../src/run/report/data.ts';
 import type { EventPage, RunDetail, RunHistory, RunScores, RunSummary } from '../../src/server/api.ts';
 import { createRunIndex } from '../../src/server/runIndex.ts';
 import type { Dashboard } from '../../src/server/serve.ts';

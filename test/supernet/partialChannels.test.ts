@@ -7,6 +7,7 @@ import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { scope, type Tensor } from '../../src/engine/tensor.ts';
+import { METHODS } from '../../src/method/registry.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
@@ -17,7 +18,6 @@ import { mixedOp } from '../../src/supernet/mixedOp.ts';
 import { createSupernet } from '../../src/supernet/network.ts';
 import { bypassPart, joinParts, operatedPart } from '../../src/supernet/partialChannels.ts';
 import { sampleOperators } from '../../src/supernet/sampledOperators.ts';
-import { METHODS } from '../../src/train/methods.ts';
 
 const generator = new Generator(9);
 const origin = { generator: generator.id, device: 'cpu' };

@@ -7,21 +7,21 @@ vi.hoisted(() => {
 });
 
 import { createRandom } from '../../src/base/random.ts';
-import { NO_AUGMENTATION } from '../../src/data/augment.ts';
-import { createLoader } from '../../src/data/loader.ts';
+import { NO_AUGMENTATION } from '../../src/data/images/augment.ts';
+import { createLoader } from '../../src/data/loader/loader.ts';
 import { engineFacts, Generator } from '../../src/engine/device.ts';
 import { canRecord, devicePeak, record, synchronise } from '../../src/engine/graph.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope } from '../../src/engine/tensor.ts';
+import { predictClasses } from '../../src/infer/inference.ts';
+import { createDescribed } from '../../src/jobs/network.ts';
+import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { predictClasses } from '../../src/train/inference.ts';
-import { createDescribed } from '../../src/train/loadNetwork.ts';
-import { METHODS } from '../../src/train/methods.ts';
 import { runTraining, startOfTraining } from '../../src/train/retrain.ts';
 import { runSearch } from '../../src/train/search.ts';
-import { createSearch } from '../../src/train/searchSteps.ts';
+import { createSearch } from '../../src/train/searchStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(24, 2);

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { NO_AUGMENTATION } from '../../src/data/augment.ts';
-import { createSceneSet } from '../../src/data/sceneSet.ts';
+import { NO_AUGMENTATION } from '../../src/data/images/augment.ts';
+import { createSceneSet } from '../../src/data/scenes/sceneSet.ts';
 import { channelsOf } from '../../src/data/types.ts';
 import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
 import { Generator } from '../../src/engine/device.ts';
+import type { SearchData } from '../../src/method/method.ts';
+import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy, diceCrossEntropy } from '../../src/nn/losses.ts';
-import type { SearchData } from '../../src/train/method.ts';
-import { METHODS } from '../../src/train/methods.ts';
 import { runSearch } from '../../src/train/search.ts';
-import { createSearch } from '../../src/train/searchSteps.ts';
+import { createSearch } from '../../src/train/searchStep.ts';
 
 // Rounding grows from step to step: a unit next to zero passes its ReLU or does not. The coarsest level has to have enough pixels and the search to be short
 // for that not to matter; at crop 33 and eight steps fused and composed cells part ways in three searches of ten, and

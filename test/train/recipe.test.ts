@@ -3,28 +3,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import { type Batch, createLoader } from '../../src/data/loader.ts';
+import { type Batch, createLoader } from '../../src/data/loader/loader.ts';
 import { IGNORE } from '../../src/data/types.ts';
 import { gradients } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
+import { splitBatch, toTensors } from '../../src/infer/batch.ts';
+import { reduced } from '../../src/infer/inference.ts';
+import { storeTraining } from '../../src/jobs/checkpoint/training.ts';
+import { createDescribed, type NetworkDescription, saveDescription, transferWeights } from '../../src/jobs/network.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { saveCheckpoint } from '../../src/run/checkpoint.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { openRun } from '../../src/run/openRun.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { splitBatch, toTensors } from '../../src/train/batch.ts';
-import { descend } from '../../src/train/descend.ts';
-import { reduced } from '../../src/train/inference.ts';
-import {
-  createDescribed,
-  type NetworkDescription,
-  saveDescription,
-  transferWeights,
-} from '../../src/train/loadNetwork.ts';
 import { startOfTraining, type Training, trainingDescent, trainingLosses } from '../../src/train/retrain.ts';
-import { storeTraining } from '../../src/train/trainState.ts';
+import { descend } from '../../src/train/step/descend.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(6, 1);

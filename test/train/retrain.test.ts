@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import { STANDARD_AUGMENTATION } from '../../src/data/augment.ts';
+import { STANDARD_AUGMENTATION } from '../../src/data/images/augment.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
+import { infer, reduced } from '../../src/infer/inference.ts';
+import { restoreTraining, storeTraining } from '../../src/jobs/checkpoint/training.ts';
+import { createDescribed, type NetworkDescription } from '../../src/jobs/network.ts';
 import { averageInto, copyParameters } from '../../src/nn/average.ts';
 import { dropPath, keepProbability } from '../../src/nn/dropPath.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { adam } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { infer, reduced } from '../../src/train/inference.ts';
-import { createDescribed, type NetworkDescription } from '../../src/train/loadNetwork.ts';
 import { runTraining, startOfTraining, type Training, type TrainSettings } from '../../src/train/retrain.ts';
-import { restoreTraining, storeTraining } from '../../src/train/trainState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(8, 2);

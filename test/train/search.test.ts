@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { NumericError } from '../../src/base/errors.ts';
-import { NO_AUGMENTATION, STANDARD_AUGMENTATION } from '../../src/data/augment.ts';
+import { NO_AUGMENTATION, STANDARD_AUGMENTATION } from '../../src/data/images/augment.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
+import { restoreSearch, storeSearch } from '../../src/jobs/checkpoint/search.ts';
+import type { Method, SearchData } from '../../src/method/method.ts';
+import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
-import type { Method, SearchData } from '../../src/train/method.ts';
-import { METHODS } from '../../src/train/methods.ts';
 import { runSearch, type SearchEpoch, type SearchSettings } from '../../src/train/search.ts';
-import { restoreSearch, storeSearch } from '../../src/train/searchState.ts';
-import { createSearch, splitHalves } from '../../src/train/searchSteps.ts';
+import { createSearch, splitHalves } from '../../src/train/searchStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(13, 2);

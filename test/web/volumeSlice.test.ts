@@ -1,10 +1,10 @@
 /** @file The slices of a volume on the page: which voxel is where, in which colour, and where keys and the wheel lead. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ERROR_COLOURS } from '../../src/data/images/visual.ts';
 import type { SampleVolume } from '../../src/data/sampleVolume.ts';
 import { middleOf, PLANES, placeAlong, shareOf } from '../../src/data/slices.ts';
 import { type Colour, IGNORE } from '../../src/data/types.ts';
-import { ERROR_COLOURS } from '../../src/data/visual.ts';
 import {
   keyStep,
   overlayOf,

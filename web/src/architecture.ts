@@ -3,7 +3,7 @@ import { type ArchitectureLogits, moveProbabilities } from '../../src/decode/aut
 import { softmax } from '../../src/decode/softmax.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { blocksOf } from '../../src/space/cell.ts';
-import { levelsOf } from '../../src/space/dintsTrellis.ts';
+import { levelsOf } from '../../src/space/dints/trellis.ts';
 import type { AutoDeepLabGenotype, DintsGenotype } from '../../src/space/genotype.ts';
 
 /** What is told of an epoch. */

@@ -4,7 +4,7 @@
  */
 import { effect, signal } from '@preact/signals';
 import type { RunEvent } from '../../src/run/events.ts';
-import { isKept } from '../../src/run/repeats.ts';
+import { isKept } from '../../src/run/tables/repeats.ts';
 import type { DocumentName, RunDetail, RunHistory, RunScores, RunSummary, RunsMessage } from '../../src/server/api.ts';
 import { follow } from './connection.ts';
 import { route } from './route.ts';

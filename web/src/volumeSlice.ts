@@ -1,8 +1,9 @@
 /** @file The slices of a scored volume for a page: their pixels, and where keys lead. Pure. */
+
+import { ERROR_COLOURS } from '../../src/data/images/visual.ts';
 import type { SampleVolume } from '../../src/data/sampleVolume.ts';
 import { isForeground, type Plane, placeAlong } from '../../src/data/slices.ts';
 import { type Colour, IGNORE } from '../../src/data/types.ts';
-import { ERROR_COLOURS } from '../../src/data/visual.ts';
 
 /** What lies over the image. */
 export type Over = 'label' | 'prediction' | 'error';

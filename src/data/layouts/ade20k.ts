@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED } from '../types.ts';
-import { paletteColour } from '../visual.ts';
 import { isFolder, type Layout, pairFolders, unpairedOf } from './layout.ts';
 
 const CLASSES = 150;

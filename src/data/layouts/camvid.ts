@@ -58,7 +58,7 @@ async function openSplit(root: string, split: SplitName): Promise<Pairing> {
     if (line === '') continue;
     const [image, label, ...rest] = line.split(/\s+/).map((path) => locate(root, path));
     if (label === undefined || rest.length > 0) {
-      throw new DataError(`${list}:${n + 1}: expected a picture and a label, came ${JSON.stringify(line)}`);
+      throw new DataError(`${list}:${n + 1}: expected a picture and a label, got ${JSON.stringify(line)}`);
     }
     if (!(await isFile(image))) throw new DataError(`${list}:${n + 1}: no such picture: ${image}`);
     const path = relative(root, image);

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
+import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, IGNORE, type SegmentationClass } from '../types.ts';
-import { paletteColour } from '../visual.ts';
 
 const names = z.union([z.array(z.string()), z.record(z.string(), z.string()), z.string()]);
 const files = z.union([z.string(), z.array(z.string()).min(1)]);

@@ -6,9 +6,9 @@
 import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { createRandom, shuffled } from '../../base/random.ts';
-import { loadLabelMap } from '../picture.ts';
+import { loadLabelMap } from '../images/image.ts';
+import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type Sample, type SplitName } from '../types.ts';
-import { paletteColour } from '../visual.ts';
 import { type Description, loadDescription } from './description.ts';
 import { isFile, isFolder, type Layout, type OpenOptions, type Pairing, pairFolders, unpairedOf } from './layout.ts';
 

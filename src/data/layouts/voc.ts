@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, type Sample } from '../types.ts';
-import { paletteColour } from '../visual.ts';
 import { isFile, isFolder, type Layout, type Pairing, unpairedOf } from './layout.ts';
 
 /** The classes in the order of their ids. */

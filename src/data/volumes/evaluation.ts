@@ -1,7 +1,7 @@
 /**
  * @file Whole volumes one by one for evaluation and prediction: prepared for the network, with what leads back to the file.
  */
-import type { Batch } from '../loader.ts';
+import type { Batch } from '../loader/loader.ts';
 import type { NiftiHeader } from '../nifti/header.ts';
 import { IGNORE, type Sample } from '../types.ts';
 import { type LoadedVolume, loadVolume, type VolumeFormat } from './load.ts';

@@ -2,8 +2,8 @@
 import { useState } from 'preact/hooks';
 import { entropy } from '../../../src/decode/softmax.ts';
 import { blocksOf, edgeIndex } from '../../../src/space/cell.ts';
-import { DINTS_OPERATOR_NAMES } from '../../../src/space/dintsOperators.ts';
-import { layerEdges } from '../../../src/space/dintsTrellis.ts';
+import { DINTS_OPERATOR_NAMES } from '../../../src/space/dints/operators.ts';
+import { layerEdges } from '../../../src/space/dints/trellis.ts';
 import { drawCell } from '../../../src/space/drawing.ts';
 import { OPERATOR_NAMES } from '../../../src/space/operators.ts';
 import type { AutoDeepLabState, DintsState } from '../architecture.ts';

@@ -1,6 +1,6 @@
 /** @file Score against cost: which runs no other run beats in both. */
 import { useState } from 'preact/hooks';
-import { roundTicks } from '../../../src/run/chart.ts';
+import { roundTicks } from '../../../src/run/report/chart.ts';
 import type { RunSummary } from '../../../src/server/api.ts';
 import { paretoFront } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../format.ts';

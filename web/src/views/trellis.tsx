@@ -1,5 +1,5 @@
 /** @file The trellis of a search: every move as thick as it is probable, the best path or topology of the epoch on top. */
-import { layerEdges } from '../../../src/space/dintsTrellis.ts';
+import { layerEdges } from '../../../src/space/dints/trellis.ts';
 import { coarsestLevel, LEVELS, strideOf, trellisEdges } from '../../../src/space/trellis.ts';
 import type { Architecture, AutoDeepLabState, DintsState } from '../architecture.ts';
 import { formatNumber, formatShare } from '../format.ts';

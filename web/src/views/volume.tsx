@@ -1,9 +1,9 @@
 /** @file A scored volume: three planes through one voxel and what is there, or all of it in 3D. */
 import { useMemo, useState } from 'preact/hooks';
+import { ERROR_COLOURS, paletteOf } from '../../../src/data/images/visual.ts';
 import type { SampleVolume } from '../../../src/data/sampleVolume.ts';
 import { middleOf, PLANES } from '../../../src/data/slices.ts';
 import { IGNORE, type SegmentationClass } from '../../../src/data/types.ts';
-import { ERROR_COLOURS, paletteOf } from '../../../src/data/visual.ts';
 import { PlaneView } from '../parts/plane.tsx';
 import { Solid } from '../parts/solid.tsx';
 import { Failed, Loading } from '../parts/states.tsx';

@@ -1,0 +1,11 @@
+/// @file All kernels, compiled for AVX2 with FMA.
+#include "../edge/edgeKernels.h"
+#include "instructionSet.h"
+#include "../norm/normKernels.h"
+#include "../resize/resizeKernels.h"
+#include "../separable/separableKernels.h"
+#include "../cell/cellKernels.h"
+
+namespace espalier::kernels {
+const InstructionSet kAvx2 = {"avx2", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>, kResizeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>, kResizeKernels<double>}};
+}

@@ -1,0 +1,11 @@
+/// @file All kernels, compiled for any machine.
+#include "../edge/edgeKernels.h"
+#include "instructionSet.h"
+#include "../norm/normKernels.h"
+#include "../resize/resizeKernels.h"
+#include "../separable/separableKernels.h"
+#include "../cell/cellKernels.h"
+
+namespace espalier::kernels {
+const InstructionSet kPortable = {"portable", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>, kResizeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>, kResizeKernels<double>}};
+}

@@ -1,0 +1,54 @@
+/// @file What the fused operators share on the side of libtorch: padding to whole vectors, transposition, scratch memory, the choice of the type.
+#pragma once
+#include "../kernels/instructionSet/instructionSet.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+namespace espalier::kernels {
+namespace {
+
+using at::Tensor;
+
+/// The kernels take channels in multiples of this.
+constexpr int64_t kLaneMultiple = 8;
+
+inline int64_t paddedChannels(int64_t channels) { return (channels + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple; }
+
+/// `count` matrices `[rows, columns]`, transposed.
+template <class T>
+Tensor transposed(const Tensor& from, int64_t count, int64_t rows, int64_t columns) {
+  Tensor result = at::empty({count, columns, rows}, from.options());
+  const T* source = from.data_ptr<T>();
+  T* target = result.data_ptr<T>();
+  constexpr int64_t kBlock = kLaneMultiple;
+  at::parallel_for(0, count * (columns / kBlock), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t matrix = i / (columns / kBlock), column = i % (columns / kBlock) * kBlock;
+      const T* in = source + matrix * rows * columns + column;
+      T* out = target + (matrix * columns + column) * rows;
+      for (int64_t row = 0; row < rows; row += kBlock)
+        for (int64_t c = 0; c < kBlock; c++)
+          for (int64_t r = 0; r < kBlock; r++) out[c * rows + row + r] = in[(row + r) * columns + c];
+    }
+  });
+  return result;
+}
+
+/// `[batch, channels, ...spatial]` as `[batch, ...spatial, channels]`, contiguous: no copy where it lies so.
+inline Tensor channelsLast(const Tensor& x) { return x.movedim(1, -1).contiguous(); }
+
+/// The first address in scratch memory that a cache line begins at; 64 bytes more than needed are to be had.
+inline char* aligned(const Tensor& memory) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(memory.data_ptr());
+  return reinterpret_cast<char*>((address + 63) / 64 * 64);
+}
+
+/// Calls `body` with a zero of the type that the tensor has.
+template <class Body>
+auto withType(const Tensor& x, const Body& body) {
+  return x.scalar_type() == at::kFloat ? body(float{}) : body(double{});
+}
+
+}  // namespace
+}  // namespace espalier::kernels

@@ -1,0 +1,16 @@
+/**
+ * @file Reads a data set through and says what is in it and what is wrong, with the file and the way to mend it. Never throws over data.
+ */
+
+import type { DataSet } from '../types.ts';
+import { checkPictures } from './images.ts';
+import type { CheckOptions, PictureReport } from './parts.ts';
+import { checkVolumes, type VolumeReport } from './volumes.ts';
+
+/** What a check found; `rank` tells pictures from volumes. */
+export type DataReport = PictureReport | VolumeReport;
+
+/** Checks a data set; open it with `allowUnpaired` to have unpaired files listed here. */
+export async function checkDataSet(dataset: DataSet, options: CheckOptions = {}): Promise<DataReport> {
+  return dataset.rank === 2 ? checkPictures(dataset, options) : checkVolumes(dataset, options);
+}

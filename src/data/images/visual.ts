@@ -1,0 +1,90 @@
+/**
+ * @file Colours for classes that have none, and label maps as pictures. For people only: no network sees these.
+ */
+import { ShapeError } from '../../base/errors.ts';
+import { type Colour, IGNORE, type SegmentationClass } from '../types.ts';
+
+/** The colour of class `id` in the palette of PASCAL VOC: the bits of the id spread over the high bits of red, green and blue. */
+export function paletteColour(id: number): Colour {
+  const colour: Colour = [0, 0, 0];
+  for (let bit = 0, rest = id; bit < 8 && rest > 0; bit++, rest >>= 3) {
+    for (let c = 0; c < 3; c++) colour[c] |= ((rest >> c) & 1) << (7 - bit);
+  }
+  return colour;
+}
+
+/** Where a prediction is right, wrong or does not count. Blue and orange differ for every kind of colour vision. */
+export const ERROR_COLOURS = {
+  right: [33, 102, 172],
+  wrong: [230, 97, 1],
+  uncounted: [128, 128, 128],
+} as const satisfies Record<string, Colour>;
+
+/** Share of the darkest and of the brightest samples that become black and white. */
+const CLIPPED = 0.005;
+
+/** Their values are told from about this many samples. */
+const MEASURED = 2 ** 20;
+
+/** The first channel of `[..., channels]` as grey levels between its outer percentiles. */
+export function greyLevels(image: Float32Array, channels: number): Uint8Array {
+  const voxels = image.length / channels;
+  const every = Math.max(1, Math.floor(voxels / MEASURED));
+  const measured = Float32Array.from(
+    { length: Math.ceil(voxels / every) },
+    (_, i) => image[i * every * channels],
+  ).sort();
+  const [low, high] = [CLIPPED, 1 - CLIPPED].map((share) => measured[Math.round(share * (measured.length - 1))]);
+  const scale = 255 / (high - low || 1);
+  // Stored in bytes that stop at 0 and 255.
+  const levels = new Uint8ClampedArray(voxels);
+  for (let i = 0; i < voxels; i++) levels[i] = (image[i * channels] - low) * scale;
+  return new Uint8Array(levels.buffer);
+}
+
+/** 256 colours to write a label map as an indexed PNG: those of the classes, then those of VOC; `IGNORE` is black. */
+export function paletteOf(classes: readonly SegmentationClass[]): Colour[] {
+  return Array.from({ length: 256 }, (_, id) =>
+    id === IGNORE ? [0, 0, 0] : (classes[id]?.colour ?? paletteColour(id)),
+  );
+}
+
+/** Labels `[height, width]` as RGB, `[height, width, 3]`. */
+export function colourLabels(label: Uint8Array, classes: readonly SegmentationClass[]): Uint8Array {
+  const palette = paletteOf(classes);
+  const out = new Uint8Array(label.length * 3);
+  for (let i = 0; i < label.length; i++) out.set(palette[label[i]], i * 3);
+  return out;
+}
+
+/**
+ * The colours of the classes over a picture; pixels of `IGNORE` and of classes that are hidden show the picture alone.
+ * @param image `[height, width, 3]` RGB, or `[height, width, 4]` RGBA whose alpha stays.
+ * @param label class ids and `IGNORE`, `[height, width]`.
+ * @param opacity 0 is the picture, 1 the colours.
+ * @returns a picture like `image`.
+ * @throws ShapeError when the two have not the same size.
+ */
+export function overlayLabels<Pixels extends Uint8Array | Uint8ClampedArray>(
+  image: Pixels,
+  label: Uint8Array,
+  classes: readonly SegmentationClass[],
+  opacity: number,
+  isShown: (id: number) => boolean = () => true,
+): Pixels {
+  const channels = image.length / label.length;
+  if (channels !== 3 && channels !== 4)
+    throw new ShapeError(`expected a picture of ${label.length} pixels, got ${image.length} samples`);
+  const palette = paletteOf(classes);
+  const shown = palette.map((_, id) => id !== IGNORE && isShown(id));
+  const out = image.slice() as Pixels;
+  for (let i = 0; i < label.length; i++) {
+    if (!shown[label[i]]) continue;
+    const colour = palette[label[i]];
+    for (let c = 0; c < 3; c++) {
+      const k = channels * i + c;
+      out[k] = Math.round(image[k] + (colour[c] - image[k]) * opacity);
+    }
+  }
+  return out;
+}

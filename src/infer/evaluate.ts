@@ -1,0 +1,126 @@
+/**
+ * @file Scores a network on whole pictures or volumes: one confusion matrix over the split, ignored pixels left out; volumes also case by case.
+ */
+import { evaluationBatches } from '../data/loader/loader.ts';
+import type { DataSet, Sample, SampleFormat } from '../data/types.ts';
+import { scope } from '../engine/tensor.ts';
+import { type CaseScores, type CaseSummary, summariseCases } from '../metrics/cases.ts';
+import {
+  addToConfusion,
+  type ConfusionMatrix,
+  createConfusion,
+  mergeConfusion,
+  type SegmentationScores,
+  segmentationScores,
+} from '../metrics/confusion.ts';
+import { inOrder, type Parallel, shareOf, singleProcess } from '../parallel/parallel.ts';
+import { stopPoint } from '../parallel/stopPoint.ts';
+import { toTensors } from './batch.ts';
+import { evaluateVolumes, type ScoredVolume } from './evaluateVolumes.ts';
+import { type Infer, type InferenceOptions, predictClasses, SINGLE_SCALE } from './inference.ts';
+
+/** Scores and the matrix they follow from; of volumes also those by case. */
+export interface Scores extends SegmentationScores {
+  readonly confusion: ConfusionMatrix;
+  readonly volumes?: { readonly cases: readonly CaseScores[]; readonly summary: CaseSummary };
+}
+
+/** What the best weights have most of: the mean Dice of the foreground of volumes, the mean IoU of pictures. */
+export function mainScore({ volumes, miou }: Scores): { name: 'mean Dice' | 'mIoU'; value: number } {
+  return volumes ? { name: 'mean Dice', value: volumes.summary.mean.dice } : { name: 'mIoU', value: miou };
+}
+
+/** What is seen of each picture while it is scored. */
+export interface ScoredPicture {
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  /** Pixels `[height, width, 3]` in [-1, 1]. */
+  readonly image: Float32Array;
+  readonly label: Uint8Array;
+  readonly prediction: Uint8Array;
+}
+
+/** Options of `evaluate`. */
+export interface EvaluateOptions {
+  readonly inference?: InferenceOptions;
+  /** Of the normalised surface Dice of volumes; default 1. */
+  readonly toleranceMm?: number;
+  /** Classes of volumes of which only the largest connected component is kept. */
+  readonly largestComponents?: readonly number[];
+  readonly onPicture?: (picture: ScoredPicture, done: number) => void;
+  readonly onVolume?: (volume: ScoredVolume, done: number) => void;
+  /** Ends the scoring after the sample in progress, with a `StoppedError`; of several processes, only when all have come to its end. */
+  readonly signal?: AbortSignal;
+  /** Those who score other samples; the result is that of all, on every rank. */
+  readonly parallel?: Parallel;
+}
+
+/** Scores `network` on `samples`, one by one at full size. */
+export async function evaluate(
+  network: Infer,
+  dataset: SampleFormat & Pick<DataSet, 'ignore'>,
+  samples: readonly Sample[],
+  device: string,
+  { parallel = singleProcess, signal, ...options }: EvaluateOptions = {},
+): Promise<Scores> {
+  const { size } = parallel;
+  const infer: Infer = (images) => parallel.apart(() => network(images));
+  const alone = { ...options, signal: size === 1 ? signal : undefined };
+  if (dataset.rank === 3) {
+    const { inference = SINGLE_SCALE, toleranceMm = 1, onVolume } = options;
+    // Volumes go round the ranks; of what is left over, which not all ranks have one of, the windows do.
+    const { window } = inference;
+    const inTurn = window ? samples.length - (samples.length % size) : samples.length;
+    const own = shareOf(samples.slice(0, inTurn), parallel);
+    const all = { ...alone, inference, toleranceMm, device };
+    const parts = await parallel.gather(await evaluateVolumes(infer, dataset, own, all));
+    const together = await evaluateVolumes(infer, dataset, samples.slice(inTurn), {
+      ...all,
+      inference: window ? { ...inference, window: { ...window, among: parallel } } : inference,
+      onVolume: onVolume && ((volume, done) => onVolume(volume, own.length + done)),
+    });
+    const cases = [...inOrder(parts.map((part) => part.cases)), ...together.cases];
+    const confusion = sumOf([...parts, together].map((part) => part.confusion));
+    return { ...segmentationScores(confusion), confusion, volumes: { cases, summary: summariseCases(cases) } };
+  }
+  const own = shareOf(samples, parallel);
+  const confusion = sumOf(await parallel.gather(await countPictures(infer, dataset, own, device, alone)));
+  return { ...segmentationScores(confusion), confusion };
+}
+
+async function countPictures(
+  network: Infer,
+  dataset: SampleFormat & Pick<DataSet, 'ignore'>,
+  samples: readonly Sample[],
+  device: string,
+  options: EvaluateOptions,
+): Promise<ConfusionMatrix> {
+  const confusion = createConfusion(dataset.classes.length);
+  let done = 0;
+  for await (const batch of evaluationBatches(dataset, samples)) {
+    const prediction = scope(() => predictClasses(network, toTensors(batch, 'cpu').images, device, options.inference));
+    addToConfusion(confusion, prediction, batch.labels, dataset.ignore);
+    done++;
+    const [height, width] = batch.size;
+    options.onPicture?.(
+      {
+        id: batch.ids[0],
+        width,
+        height,
+        image: batch.images,
+        label: batch.labels,
+        prediction,
+      },
+      done,
+    );
+    await stopPoint(options.signal);
+  }
+  return confusion;
+}
+
+function sumOf(parts: readonly ConfusionMatrix[]): ConfusionMatrix {
+  const sum = createConfusion(parts[0].classes);
+  for (const part of parts) mergeConfusion(sum, part);
+  return sum;
+}

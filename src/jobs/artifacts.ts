@@ -1,0 +1,70 @@
+/**
+ * @file What a run leaves for people: tables and pictures of a scored split, the drawing of an architecture, the report.
+ */
+import { join } from 'node:path';
+import { rasteriseDrawing, samplePicture } from '../data/images/overlay.ts';
+import { createNiftiHeader, encodeNifti } from '../data/nifti/encode.ts';
+import { planesPicture } from '../data/planes.ts';
+import { framesOf, toSampleVolume } from '../data/sampleVolume.ts';
+import type { SegmentationClass } from '../data/types.ts';
+import type { ScoredPicture, Scores } from '../infer/evaluate.ts';
+import type { ScoredVolume } from '../infer/evaluateVolumes.ts';
+import { drawConfusion } from '../metrics/drawConfusion.ts';
+import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../metrics/tables.ts';
+import type { NetworkGraph } from '../models/graph.ts';
+import { describeGraph, formatGraph } from '../models/graphFile.ts';
+import { writeAtomically } from '../run/files.ts';
+import type { RunFolder } from '../run/folder.ts';
+import { drawGenotype } from '../space/drawing.ts';
+import { formatGenotype, type Genotype } from '../space/genotype.ts';
+
+/** genotype.json and genotype.svg. */
+export function writeGenotype(folder: RunFolder, genotype: Genotype): void {
+  writeAtomically(folder.genotype, formatGenotype(genotype));
+  writeAtomically(folder.genotypeDrawing, drawGenotype(genotype));
+}
+
+/** graph.json: the network with what each node costs on one sample of spatial `size`. */
+export function writeGraph(folder: RunFolder, graph: NetworkGraph, size: readonly number[]): void {
+  writeAtomically(join(folder.path, 'graph.json'), formatGraph(describeGraph(graph, size)));
+}
+
+/** per_class.csv, confusion_matrix.csv and confusion_matrix.png; of volumes also per_case.csv. */
+export async function writeScores(
+  folder: RunFolder,
+  classes: readonly SegmentationClass[],
+  scores: Scores,
+): Promise<void> {
+  const names = classes.map(({ name }) => name);
+  const { volumes } = scores;
+  writeAtomically(folder.perClassCsv, volumes ? perClassCasesCsv(names, volumes.summary) : perClassCsv(names, scores));
+  if (volumes) writeAtomically(folder.perCaseCsv, perCaseCsv(names, volumes.cases));
+  writeAtomically(folder.confusionCsv, confusionCsv(names, scores.confusion));
+  writeAtomically(folder.confusionPicture, await rasteriseDrawing(drawConfusion(names, scores.confusion)));
+}
+
+/** samples/<id>.png: image, label, prediction, error. Returns the path. */
+export function writeSample(folder: RunFolder, classes: readonly SegmentationClass[], picture: ScoredPicture): string {
+  const path = join(folder.samples, `${fileName(picture.id)}.png`);
+  writeAtomically(path, samplePicture({ ...picture, image: toBytes(picture.image), classes }));
+  return path;
+}
+
+/** samples/<id>.png: three slices of a volume; samples/<id>.nii.gz: all of it, for the viewer of the dashboard. */
+export function writeVolumeSample(
+  folder: RunFolder,
+  classes: readonly SegmentationClass[],
+  volume: ScoredVolume,
+): void {
+  const stem = join(folder.samples, fileName(volume.id));
+  writeAtomically(`${stem}.png`, planesPicture({ ...volume, classes }));
+  const { samples, ...grid } = framesOf(toSampleVolume(volume));
+  writeAtomically(`${stem}.nii.gz`, encodeNifti(createNiftiHeader(grid), samples));
+}
+
+/** Pixels in [-1, 1] as bytes. */
+export const toBytes = (pixels: Float32Array): Uint8Array =>
+  Uint8Array.from(pixels, (value) => Math.round((value + 1) * 127.5));
+
+/** An id as the name of one file. */
+export const fileName = (id: string): string => id.replace(/[^\p{L}\p{N}_.-]+/gu, '_');

@@ -1,0 +1,51 @@
+/**
+ * @file Everything a search needs to go on: weights, architecture and both optimisers, as a checkpoint.
+ */
+
+import type { Parallel } from '../../parallel/parallel.ts';
+import type { Checkpoint } from '../../run/checkpoint.ts';
+import type { Search, SearchProgress } from '../../train/searchStep.ts';
+import { restoreTensors, storeTensors } from './tensors.ts';
+
+/** What the tensors do not say. */
+export interface SearchState {
+  readonly progress: SearchProgress;
+  readonly steps: { readonly weights: number; readonly architecture: number };
+}
+
+/** The groups of tensors of a search, by the prefix of their names. */
+const groupsOf = ({ network, weights, architecture }: Search) => ({
+  'weights.': network.weights.entries(),
+  'architecture.': new Map(network.architecture.map(({ name, tensor }) => [name, tensor])),
+  'optimiser.weights.': weights.optimiser.state(),
+  'optimiser.architecture.': architecture.optimiser.state(),
+});
+
+export function storeSearch(search: Search): Checkpoint<SearchState> {
+  const groups = Object.entries(groupsOf(search)).map(([prefix, tensors]) => storeTensors(tensors, prefix));
+  return { tensors: Object.assign({}, ...groups), state: stateOf(search) };
+}
+
+const stateOf = ({ progress, weights, architecture }: Search): SearchState => ({
+  progress: { ...progress },
+  steps: { weights: weights.optimiser.steps, architecture: architecture.optimiser.steps },
+});
+
+/** Lets every rank go on from where rank 0 stands. */
+export async function shareSearch(search: Search, parallel: Parallel): Promise<void> {
+  parallel.copyFromFirst(Object.values(groupsOf(search)).flatMap((tensors) => [...tensors.values()]));
+  const [state] = await parallel.gather(stateOf(search));
+  setState(search, state);
+}
+
+/** @throws DataError when the checkpoint is of another network. */
+export function restoreSearch(search: Search, { tensors, state }: Checkpoint<SearchState>): void {
+  for (const [prefix, group] of Object.entries(groupsOf(search))) restoreTensors(group, tensors, prefix);
+  setState(search, state);
+}
+
+function setState({ progress, weights, architecture }: Search, state: SearchState): void {
+  weights.optimiser.steps = state.steps.weights;
+  architecture.optimiser.steps = state.steps.architecture;
+  Object.assign(progress, state.progress);
+}

@@ -1,0 +1,56 @@
+/**
+ * @file The memory that a run is about to need, before its first step: what the process has by then, and what a step adds, counted from shapes.
+ * On the CPU; what a GPU has left is not known here.
+ */
+import { formatBytes } from '../../base/text.ts';
+import { memory } from '../../engine/device.ts';
+import type { EventLog } from '../../run/eventLog.ts';
+import { logNote, logWarning, type RunWatcher } from '../lifecycle.ts';
+import { availableBytes } from './chooseMemory.ts';
+
+/** What a run needs, and what it may have. */
+export interface MemoryNeed {
+  /** Peak resident bytes of the process, predicted. */
+  readonly neededBytes: number;
+  /** What the process has, and what it may still take. */
+  readonly availableBytes: number;
+}
+
+/**
+ * Weights are there before the first step; their gradients are not, nor what the optimiser keeps of each. Measured: of both together a quarter more
+ * than once the weights counts at the peak, because gradients come while activations go.
+ */
+const GRADIENTS_AND_STATE = 1.25;
+
+/** Programs that are made at the first step, batches, what fits nowhere else. */
+const SMALL_THINGS = 60e6;
+
+/** What a step of a training adds to the process. `activationBytes` are those of `estimateMemory`. */
+export const trainingStepBytes = (activationBytes: number, weightBytes: number): number =>
+  activationBytes + GRADIENTS_AND_STATE * weightBytes + SMALL_THINGS;
+
+/**
+ * What a search adds to a process without its network. Measured on spaces of both methods: of what is kept for the backward pass 15 % more, for what
+ * comes and goes on the way back; weights and their momentum, and a quarter of their gradients, which come while activations go; and a little.
+ * @param keptBytes those of `Method.keptBytes`
+ */
+export const searchBytes = (keptBytes: number, weightBytes: number): number =>
+  weightBytes + Math.max(1.15 * keptBytes + GRADIENTS_AND_STATE * weightBytes, 2 * weightBytes) + SMALL_THINGS;
+
+/**
+ * What a run needs beside what the machine has left.
+ * @param neededBytes peak resident bytes of the process
+ * @param processes that share the memory of this machine
+ */
+export const memoryNeed = (neededBytes: number, processes: number): MemoryNeed => ({
+  neededBytes,
+  availableBytes: memory().residentBytes + availableBytes() / processes,
+});
+
+/** Says what a run is about to need, `remark` before it, and warns with `advice` when that is more than there is. */
+export function logMemoryNeed(need: MemoryNeed, advice: string, log: EventLog, watcher: RunWatcher, remark = ''): void {
+  const { neededBytes, availableBytes: available } = need;
+  const told = `${remark}predicted peak memory ${formatBytes(neededBytes)} of ${formatBytes(available)}`;
+  logNote(told, log, watcher);
+  if (neededBytes > available) logWarning(`${told}: this will not fit; ${advice}`, log, watcher);
+}

@@ -1,0 +1,89 @@
+/**
+ * @file The network of a run as a folder for a model hub: weights, architecture, model card, and the ONNX model. `espalier predict run=<folder>`
+ * and `evaluate` take such a folder like a run.
+ */
+import { basename, join } from 'node:path';
+import { Generator } from '../../engine/device.ts';
+import { CARD_FILES, type ClassScore, writeCard } from '../../export/card.ts';
+import { isGenotype, summariseArchitecture } from '../../models/architecture.ts';
+import { countNetwork } from '../../models/graph.ts';
+import type { ExportConfig } from '../../run/config/schemas.ts';
+import { writeAtomically } from '../../run/files.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import { loadReportData, type ReportData } from '../../run/report/data.ts';
+import { writeSafetensors } from '../../run/safetensors.ts';
+import { drawGenotype } from '../../space/drawing.ts';
+import { formatGenotype } from '../../space/genotype.ts';
+import { storeTensors } from '../checkpoint/tensors.ts';
+import { versions } from '../lifecycle.ts';
+import { formatDescription, loadNetwork } from '../network.ts';
+import { type ExportOutcome, exportOnnx } from './onnx.ts';
+
+/** A folder that was written, and the ONNX model in it. */
+export interface FolderOutcome {
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly onnx: ExportOutcome;
+}
+
+/** Inputs for which a card counts multiply-adds when they come in any size. */
+const COUNTED_SIZE = { 2: [512, 512], 3: [96, 96, 96] } as const;
+
+/**
+ * Writes the folder; other files in it stay, such as those of git. See `espalier export --help`.
+ * @throws NumericError, and writes nothing, when the ONNX model differs from the engine.
+ */
+export async function exportFolder(config: ExportConfig): Promise<FolderOutcome> {
+  const folder = openRunFolder(config.run);
+  const output = config.output ?? join(folder.path, 'export', 'hub');
+  const onnx = await exportOnnx({ ...config, output: join(output, CARD_FILES.onnx) });
+  const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
+  const { architecture, classes, reduction } = description;
+  const { espalier: version } = versions();
+  const { rank } = network.graph;
+  const size = config.size === 'dynamic' ? COUNTED_SIZE[rank] : config.size;
+  const report = loadReportData(folder);
+  const card = writeCard({
+    name: basename(folder.path),
+    license: config.license,
+    method: isGenotype(architecture) ? architecture.method : architecture.network,
+    isFound: isGenotype(architecture),
+    summary: summariseArchitecture(architecture),
+    rank,
+    classes: classes.map(({ name }) => name),
+    dataset: datasetOf(report),
+    scores: scoresOf(report),
+    cost: countNetwork(
+      network.graph,
+      size.map((length) => Math.round(length / reduction)),
+    ),
+    size,
+    reduction,
+    command: commandOf(report),
+    version,
+  });
+  const files: Record<string, Uint8Array | string> = {
+    [CARD_FILES.card]: card,
+    [CARD_FILES.weights]: writeSafetensors(storeTensors(network.parameters.entries()), { espalier: version }),
+    [CARD_FILES.network]: formatDescription(description),
+    ...(isGenotype(architecture)
+      ? { [CARD_FILES.genotype]: formatGenotype(architecture), [CARD_FILES.drawing]: drawGenotype(architecture) }
+      : {}),
+  };
+  for (const [name, content] of Object.entries(files)) writeAtomically(join(output, name), content);
+  return { folder: output, files: [...Object.keys(files), CARD_FILES.onnx], onnx };
+}
+
+/** The last part of the path of the data: where it lies on this machine is nobody's business. */
+const datasetOf = (report: ReportData): string => basename(dataOf(report));
+
+const commandOf = (report: ReportData): string | undefined =>
+  report.starts.at(-1)?.command.replaceAll(dataOf(report), datasetOf(report));
+
+const dataOf = ({ starts }: ReportData): string => String(starts.at(-1)?.config.data ?? 'unknown');
+
+/** Rows of per_class.csv: class, IoU, accuracy, support; the mean last. */
+function scoresOf({ perClass }: ReportData): ClassScore[] | undefined {
+  const number = (text: string | undefined) => (text === undefined || text === '' ? undefined : Number(text));
+  return perClass?.slice(1).map(([name, iou, accuracy]) => ({ name, iou: number(iou), accuracy: number(accuracy) }));
+}

@@ -1,0 +1,189 @@
+/**
+ * @file The network of a run as a file that runs elsewhere, held against the engine before it is written. What `espalier export` and the library call.
+ */
+import { join } from 'node:path';
+import { DataError, NumericError } from '../../base/errors.ts';
+import { createRandom } from '../../base/random.ts';
+import { openDataSet } from '../../data/detect.ts';
+import { evaluationBatches } from '../../data/loader/loader.ts';
+import { Generator } from '../../engine/device.ts';
+import * as op from '../../engine/operators.ts';
+import { scope } from '../../engine/tensor.ts';
+import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../export/onnx/model.ts';
+import { type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { reduced } from '../../infer/inference.ts';
+import { type Architecture, isGenotype } from '../../models/architecture.ts';
+import type { Network } from '../../models/network.ts';
+import type { ModelMetadata } from '../../portable/metadata.ts';
+import { readModelMetadata } from '../../portable/modelFile.ts';
+import type { Layer } from '../../run/config/config.ts';
+import { parseConfig } from '../../run/config/config.ts';
+import { settings } from '../../run/config/presets.ts';
+import type { ExportConfig } from '../../run/config/schemas.ts';
+import { writeAtomically } from '../../run/files.ts';
+import { openRunFolder, type RunFolder } from '../../run/folder.ts';
+import { loadConfigFile } from '../../run/openRun.ts';
+import { formatGenotype } from '../../space/genotype.ts';
+import { toBytes } from '../artifacts.ts';
+import { storeTensors } from '../checkpoint/tensors.ts';
+import { prepareMachine, versions } from '../lifecycle.ts';
+import { loadNetwork, type NetworkDescription } from '../network.ts';
+import { HALF_AGREEMENT, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
+
+/** A file that was written, and how far it is from the engine. */
+export interface ExportOutcome {
+  readonly file: string;
+  readonly bytes: number;
+  readonly metadata: ModelMetadata;
+  readonly parity: Parity;
+  /** What both were given: the sample of the data, where it is there, and random inputs. */
+  readonly samples: readonly string[];
+}
+
+/** Sizes of random inputs where any size may come: neither square nor a multiple of a stride. */
+const RANDOM_SIZES: Record<2 | 3, readonly (readonly number[])[]> = {
+  2: [
+    [65, 97],
+    [70, 51],
+  ],
+  3: [
+    [32, 32, 32],
+    [16, 40, 36],
+  ],
+};
+/** A volume of the data is brought to at most so many voxels a side: a whole one takes minutes. */
+const VOLUME_SIDE = 96;
+
+/**
+ * Exports the network of a run to ONNX; see `espalier export --help`.
+ * @throws NumericError, and writes nothing, when the model differs from the engine by more than rounding.
+ */
+export async function exportOnnx(config: ExportConfig): Promise<ExportOutcome> {
+  const folder = openRunFolder(config.run);
+  prepareMachine({ device: 'cpu', threads: config.threads });
+  const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
+  const bytes = writeOnnx(exportedNetwork(network, description), {
+    ...onnxOptions(config),
+    version: versions().espalier,
+  });
+  const file = config.output ?? join(folder.path, 'export', 'model.onnx');
+  const metadata = readModelMetadata(bytes, file);
+  const samples = await samplesOf(folder, network, config);
+  const parity = await measureParity(
+    bytes,
+    metadata,
+    reduced((images) => network.forward(images, { training: false }), description.reduction, description.longSide),
+    [...samples.values()],
+    config.threads,
+  );
+  if (!isParity(parity, config.precision)) {
+    throw new NumericError(
+      `the model differs from the engine: ${describeParity(parity, metadata)}`,
+      'nothing was written; please report this with the genotype',
+    );
+  }
+  writeAtomically(file, bytes);
+  return { file, bytes: bytes.byteLength, metadata, parity, samples: [...samples.keys()] };
+}
+
+/** `espalier export` for programs: settings as on the command line. */
+export const exportNetwork = (settingsOfExport: Layer): Promise<ExportOutcome> =>
+  exportOnnx(parseConfig(settings.export, [settingsOfExport]));
+
+/** How far a model and the engine are apart, and how far they may be, in words. */
+export function describeParity(
+  parity: Parity,
+  { precision, result }: Pick<ModelMetadata, 'precision' | 'result'>,
+): string {
+  const { largestDifference, agreement } = parity;
+  const classes = `classes agree on ${(100 * agreement).toFixed(3)} % of pixels`;
+  if (largestDifference === null) return `${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
+  const difference = `largest difference of ${result === 'softmax' ? 'probabilities' : 'logits'} ${largestDifference.toExponential(1)}`;
+  return precision === 'float32'
+    ? `${difference} (at most ${parityLimit(parity).toExponential(1)} expected), ${classes}`
+    : `${difference}, ${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
+}
+
+function exportedNetwork(network: Network, description: NetworkDescription): ExportedNetwork {
+  const { classes, reduction, longSide, architecture } = description;
+  return {
+    graph: network.graph,
+    tensors: storeTensors(network.parameters.entries()),
+    classes,
+    reduction,
+    ...(longSide === undefined ? {} : { longSide }),
+    architecture: formatArchitecture(architecture),
+  };
+}
+
+/** A genotype file, or the name of an ordinary network and its options, as JSON text. */
+export const formatArchitecture = (architecture: Architecture): string =>
+  isGenotype(architecture) ? formatGenotype(architecture) : `${JSON.stringify(architecture, null, 1)}\n`;
+
+const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig): Omit<OnnxOptions, 'version'> => ({
+  size,
+  batch,
+  precision,
+  normalise,
+  result,
+});
+
+/** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
+async function samplesOf(
+  folder: RunFolder,
+  network: Network,
+  { size, batch }: ExportConfig,
+): Promise<Map<string, PixelBatch>> {
+  const { graph } = network;
+  const samples = new Map<string, PixelBatch>();
+  const real = await realSample(folder);
+  const count = batch === 'dynamic' ? 1 : batch;
+  const valid = (one: readonly number[]) =>
+    one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, graph.sideMultiple));
+  if (real) samples.set(real.ids[0], fitted(real, size === 'dynamic' ? valid(real.size) : size, count));
+  const sizes = size === 'dynamic' ? RANDOM_SIZES[graph.rank].map(valid) : [size];
+  const [first] = graph.nodes;
+  const channels = first.kind === 'input' ? first.channels : 3;
+  // Where any number may come at a time, two do.
+  for (const [i, one] of sizes.entries())
+    samples.set(`random [${one.join(', ')}]`, randomSample(i, one, channels, batch === 'dynamic' ? 2 : batch));
+  return samples;
+}
+
+const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
+
+/** The first validation sample of the data of a run; undefined when the data are not here. */
+async function realSample(folder: RunFolder): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+  try {
+    const { data, seed } = loadConfigFile(folder.config);
+    const dataset = await openDataSet(String(data), { seed: Number(seed ?? 0) });
+    for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+  }
+  return undefined;
+}
+
+/** A sample at the size and the number that a model takes; pixels have values that bytes can have. */
+function fitted(sample: PixelBatch, size: readonly number[], count: number): PixelBatch {
+  return scope(() => {
+    const whole = op.resize(toTensors(sample, 'cpu').images, size);
+    const several = op.concat(Array(count).fill(whole), 0);
+    const last = op.permute(several, [0, ...size.map((_, axis) => axis + 2), 1]);
+    const values = op.contiguous(last).data() as Float32Array;
+    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels, count);
+  });
+}
+
+/** Values that bytes can have. */
+const onBytes = (values: Float32Array): Float32Array => Float32Array.from(toBytes(values), (byte) => byte / 127.5 - 1);
+
+function randomSample(seed: number, size: readonly number[], channels: number, count: number): PixelBatch {
+  const random = createRandom(seed, 0x0a11);
+  const length = size.reduce((product, side) => product * side, count * channels);
+  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels, count);
+}
+
+function batchOf(images: Float32Array, size: readonly number[], channels: number, batch: number): PixelBatch {
+  return { images, labels: new Uint8Array(images.length / channels), batch, size, channels };
+}

@@ -1,0 +1,174 @@
+/**
+ * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped; what is
+ * done is not done again.
+ */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ConfigError, StoppedError } from '../../base/errors.ts';
+import { openDataSet } from '../../data/detect.ts';
+import type { DataSet } from '../../data/types.ts';
+import { chooseDevice } from '../../engine/device.ts';
+import { buildArchitecture } from '../../models/architecture.ts';
+import { countNetwork } from '../../models/graph.ts';
+import { estimateMemory } from '../../models/memory.ts';
+import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
+import { settings } from '../../run/config/presets.ts';
+import type { CompareConfig, TrainConfig } from '../../run/config/schemas.ts';
+import { writeAtomically } from '../../run/files.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import {
+  type ComparedArchitecture,
+  type ComparedCost,
+  type ComparedRun,
+  type ComparisonConditions,
+  formatComparisonCsv,
+  formatComparisonMarkdown,
+  groupRuns,
+  readOutcome,
+} from '../../run/tables/comparison.ts';
+import { drawComparison } from '../../run/tables/drawComparison.ts';
+import { fileName } from '../artifacts.ts';
+import { measureMemory } from '../cost/measureNetwork.ts';
+import { type RunWatcher, SILENT } from '../lifecycle.ts';
+import { networkOptions } from '../prepareTraining.ts';
+import { readArchitecture } from '../readArchitecture.ts';
+import { trainSettings } from '../settings.ts';
+import { trainRun } from '../trainJob.ts';
+import { requireSame, runOnce } from './resumable.ts';
+
+/** A comparison and where it is. */
+export interface Comparison {
+  /** Folder of the table and the picture. */
+  readonly folder: string;
+  readonly architectures: readonly ComparedArchitecture[];
+  /** comparison.md as text. */
+  readonly table: string;
+}
+
+/**
+ * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones.
+ * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison goes on with it.
+ */
+export async function compareRuns(
+  config: CompareConfig,
+  shared: readonly Layer[],
+  watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
+): Promise<Comparison> {
+  const { data } = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
+  const dataset = await openDataSet(data, { seed: 0 });
+  const plans = planRuns(config, shared, dataset);
+  const costs = new Map<string, ComparedCost>();
+  for (const [i, name] of config.archs.entries())
+    costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
+  const runs: ComparedRun[] = [];
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  mkdirSync(folder, { recursive: true });
+  const conditions: ComparisonConditions = {
+    data: dataset.name,
+    budget: config.budget,
+    batch: plans[0].training.batch,
+    size: sizeOf(plans[0].training, dataset),
+    score: dataset.rank === 3 ? 'mean Dice' : 'mIoU',
+  };
+  const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
+  writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...resolved, ...config }));
+  for (const [i, { architecture, training, path }] of plans.entries()) {
+    const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
+    const own: RunWatcher = {
+      progress: (share, note) => watcher.progress((i + share) / plans.length, `${told}  ${note}`),
+      line: (text) => watcher.line(`${told}: ${text}`),
+    };
+    await runOnce(path, own, (resume) =>
+      trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+    ).catch((error: unknown) => {
+      if (!(error instanceof StoppedError)) throw error;
+      throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');
+    });
+    const cost = costs.get(architecture) as ComparedCost;
+    runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
+    // After every run, so that there is something to look at before the last.
+    writeComparison(folder, runs, conditions);
+  }
+  return { folder, ...writeComparison(folder, runs, conditions) };
+}
+
+interface Plan {
+  readonly architecture: string;
+  readonly training: TrainConfig;
+  /** The run folder, which may not exist yet. */
+  readonly path: string;
+}
+
+/** Every run with its settings, architecture by architecture, all of them checked before the first one starts. */
+function planRuns(
+  { archs, seeds, budget, name, runs, multiplyAdds }: CompareConfig,
+  shared: readonly Layer[],
+  dataset: DataSet,
+): Plan[] {
+  for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
+    if (shared.some((layer) => layer[key] !== undefined))
+      throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
+  return archs.flatMap((architecture) => {
+    const layers = [...shared, parseBudget(budget), { arch: architecture }];
+    const fitted =
+      multiplyAdds === undefined ? {} : fitFilters(parseConfig(settings.train, layers), dataset, multiplyAdds);
+    return Array.from({ length: seeds }, (_, seed) => {
+      const own = { ...fitted, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
+      const training = parseConfig(settings.train, [...layers, own]);
+      const path = join(resolve(runs), 'train', own.name);
+      requireSame(settings.train, path, training, 'comparison');
+      return { architecture, training, path };
+    });
+  });
+}
+
+const MOST_FILTERS = 512;
+
+/** The filters with which the multiply-adds of a crop come nearest to `target`; nothing where they do not depend on filters. */
+function fitFilters(training: TrainConfig, dataset: DataSet, target: number): { filters?: number } {
+  const architecture = readArchitecture(training.arch);
+  const size = sizeOf(training, dataset);
+  const costWith = (filters: number) =>
+    countNetwork(buildArchitecture(architecture, networkOptions({ ...training, filters }, dataset)), size).multiplyAdds;
+  if (costWith(2) === costWith(4)) return {};
+  let [low, high] = [1, MOST_FILTERS];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (costWith(middle) <= target) low = middle;
+    else high = middle;
+  }
+  return { filters: target - costWith(low) <= costWith(high) - target ? low : high };
+}
+
+/** `400steps` or `15min` as settings of a training. */
+function parseBudget(text: string): Layer {
+  const amount = Number.parseFloat(text);
+  return text.includes('step') ? { steps: Math.ceil(amount) } : { minutes: amount };
+}
+
+const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(training, rank).crop;
+
+async function costOf(name: string, training: TrainConfig, dataset: DataSet, measured: boolean): Promise<ComparedCost> {
+  const { batch, threads } = training;
+  const graph = buildArchitecture(readArchitecture(name), networkOptions(training, dataset));
+  const size = sizeOf(training, dataset);
+  const { parameters, multiplyAdds } = countNetwork(graph, size);
+  const { trainingBytes } = estimateMemory(graph, size, batch);
+  const task = { graph, batch, size, threads, device: chooseDevice(training.device), kind: 'training' } as const;
+  const measuredBytes = measured ? (await measureMemory(task)).bytes : null;
+  return { parameters, multiplyAdds, trainingBytes, measuredBytes };
+}
+
+function writeComparison(
+  folder: string,
+  runs: readonly ComparedRun[],
+  conditions: ComparisonConditions,
+): Omit<Comparison, 'folder'> {
+  const architectures = groupRuns(runs);
+  const table = formatComparisonMarkdown(architectures, conditions);
+  writeAtomically(join(folder, 'comparison.md'), table);
+  writeAtomically(join(folder, 'comparison.csv'), formatComparisonCsv(runs));
+  writeAtomically(join(folder, 'comparison.svg'), drawComparison(architectures, conditions));
+  return { architectures, table };
+}

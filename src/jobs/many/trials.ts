@@ -1,0 +1,147 @@
+/**
+ * @file Several searches that differ in their seed, and the choice among what they found by a short training: ten seeds and the best of them, as in the
+ * paper. Every search and training is an ordinary run; what is done is not done again. @paper auto-deeplab section 4.2
+ */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { StoppedError } from '../../base/errors.ts';
+import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
+import { settings } from '../../run/config/presets.ts';
+import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
+import { writeAtomically } from '../../run/files.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import type { RunRequest } from '../../run/openRun.ts';
+import { drawTrials } from '../../run/tables/drawTrials.ts';
+import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial } from '../../run/tables/trials.ts';
+import { drawGenotype } from '../../space/drawing.ts';
+import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
+import { type RunWatcher, SILENT } from '../lifecycle.ts';
+import { searchRun } from '../searchJob.ts';
+import { trainRun } from '../trainJob.ts';
+import { requireSame, runOnce } from './resumable.ts';
+
+/** Trials and where they are. */
+export interface SearchTrials {
+  /** Folder of trials.{md,csv,svg} and of the chosen genotype. */
+  readonly folder: string;
+  readonly trials: readonly Trial[];
+  /** Undefined when every training diverged. */
+  readonly chosen: Trial | undefined;
+  /** trials.md as text. */
+  readonly table: string;
+}
+
+/**
+ * Searches with `trials` seeds from `seed` on, trains what each found for `selection.steps`, and writes tables, curves and the best genotype after every
+ * one. The same settings go on where they stopped.
+ * @throws ConfigError when a run of the same name has other settings, StoppedError when `signal` was aborted.
+ */
+export async function searchTrials(
+  { layers, command }: RunRequest,
+  watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
+): Promise<SearchTrials> {
+  const config = parseConfig(settings.search, layers);
+  const { name = 'trials', runs } = config;
+  const plans = planTrials(config, name);
+  const folder = join(resolve(runs), 'trials', name);
+  mkdirSync(folder, { recursive: true });
+  writeAtomically(join(folder, 'trials.yaml'), formatConfig({ ...config, name }));
+  const request = (part: SearchConfig | TrainConfig, resume: boolean): RunRequest => ({
+    layers: [part as unknown as Layer],
+    resume,
+    command,
+  });
+  const trials: Trial[] = [];
+  const conditions = { data: config.data, steps: config.selection.steps };
+  try {
+    for (const [i, { search, training, paths }] of plans.entries()) {
+      const told = (part: number): RunWatcher => ({
+        progress: (share, note) =>
+          watcher.progress((i + (part + share) / 2) / plans.length, `seed ${search.seed}  ${note}`),
+        line: (text) => watcher.line(`seed ${search.seed}, ${part === 0 ? 'search' : 'training'}: ${text}`),
+      });
+      await runOnce(paths.search, told(0), (resume) => searchRun(request(search, resume), told(0), signal));
+      const genotype = join(paths.search, 'genotype.json');
+      // A search that diverged in its first epoch has found nothing.
+      if (existsSync(genotype))
+        await runOnce(paths.training, told(1), (resume) => trainRun(request(training, resume), told(1), signal));
+      trials.push(readBack(search.seed, paths));
+      writeTrials(folder, trials, conditions);
+    }
+  } catch (error) {
+    if (error instanceof StoppedError)
+      throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');
+    throw error;
+  }
+  return { folder, ...writeTrials(folder, trials, conditions) };
+}
+
+interface Plan {
+  readonly search: SearchConfig;
+  readonly training: TrainConfig;
+  /** Run folders, which may not exist yet. */
+  readonly paths: { readonly search: string; readonly training: string };
+}
+
+/** Every run with its settings, all of them checked before the first one starts. */
+function planTrials(config: SearchConfig, name: string): Plan[] {
+  const { runs, trials, seed: first, selection, data, device, threads, workers } = config;
+  const preset = selection.preset ?? (isTrainPreset(config.preset) ? config.preset : undefined);
+  return Array.from({ length: trials }, (_, i) => {
+    const own = `${name}-${first + i}`;
+    const search: SearchConfig = { ...config, trials: 1, seed: first + i, name: own };
+    const paths = { search: join(resolve(runs), 'search', own), training: join(resolve(runs), 'train', own) };
+    // All trainings have the seed of the first: they differ in nothing but the architecture.
+    const shared = {
+      data,
+      device,
+      threads,
+      workers,
+      runs,
+      seed: first,
+      preset,
+      steps: selection.steps,
+      batch: selection.batch,
+    };
+    const training = parseConfig(settings.train, [{ ...shared, arch: paths.search, name: own }]);
+    requireSame(settings.search, paths.search, search, 'trials');
+    requireSame(settings.train, paths.training, training, 'trials');
+    return { search, training, paths };
+  });
+}
+
+const isTrainPreset = (name: string | undefined): boolean =>
+  name !== undefined && Object.hasOwn(settings.train.presets, name);
+
+function readBack(seed: number, { search, training }: Plan['paths']): Trial {
+  const genotype = join(search, 'genotype.json');
+  const found = existsSync(genotype)
+    ? summariseGenotype(parseGenotype(readFileSync(genotype, 'utf8'), genotype))
+    : 'nothing';
+  return readTrial(
+    seed,
+    openRunFolder(search),
+    found,
+    existsSync(join(training, 'config.yaml')) ? openRunFolder(training) : undefined,
+  );
+}
+
+function writeTrials(
+  folder: string,
+  trials: readonly Trial[],
+  conditions: { data: string; steps: number },
+): Omit<SearchTrials, 'folder'> {
+  const table = formatTrialsMarkdown(trials, conditions);
+  writeAtomically(join(folder, 'trials.md'), table);
+  writeAtomically(join(folder, 'trials.csv'), formatTrialsCsv(trials));
+  writeAtomically(join(folder, 'trials.svg'), drawTrials(trials));
+  const chosen = bestTrial(trials);
+  if (chosen) {
+    const file = join(chosen.run, 'genotype.json');
+    const text = readFileSync(file, 'utf8');
+    writeAtomically(join(folder, 'genotype.json'), text);
+    writeAtomically(join(folder, 'genotype.svg'), drawGenotype(parseGenotype(text, file)));
+  }
+  return { trials, chosen, table };
+}

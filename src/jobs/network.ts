@@ -1,0 +1,133 @@
+/**
+ * @file The network of a run: what it is made of (`network.json`), its weights, and the classes it tells apart.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { DataError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
+import type { SegmentationClass } from '../data/types.ts';
+import type { Preparation } from '../data/volumes/preparation.ts';
+import type { Generator } from '../engine/device.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
+import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
+import { type Origin, ParameterSet } from '../nn/parameters.ts';
+import { loadCheckpoint } from '../run/checkpoint.ts';
+import { writeAtomically } from '../run/files.ts';
+import type { RunFolder } from '../run/folder.ts';
+import { readSafetensors } from '../run/safetensors.ts';
+import { restoreTensors } from './checkpoint/tensors.ts';
+import { AVERAGE, WEIGHTS } from './checkpoint/training.ts';
+
+/** Everything that the weights do not say. */
+export interface NetworkDescription {
+  readonly architecture: Architecture;
+  readonly options: BuildOptions;
+  readonly classes: readonly SegmentationClass[];
+  /** For each class the value that a benchmark wants in a submission; runs made before there were any have none. */
+  readonly submissionValues?: readonly number[];
+  /** Pictures are read at 1 / reduction of their size. */
+  readonly reduction: number;
+  /** Pictures are first brought to so many pixels on their longer side. */
+  readonly longSide?: number;
+  /** Absent for pictures. */
+  readonly volumes?: VolumeDescription;
+}
+
+/** What a network for volumes expects of them, and what is done to its predictions. */
+export interface VolumeDescription {
+  readonly modalities: readonly string[];
+  readonly preparation: Preparation;
+  /** The patch of the training, which is the window of inference. */
+  readonly window: readonly number[];
+  /** Classes of which only the largest connected component is kept. */
+  readonly largestComponents: readonly number[];
+}
+
+/** What decides the graph. */
+export type NetworkPlan = Pick<NetworkDescription, 'architecture' | 'options'>;
+
+/** A network with fresh weights. */
+export function createDescribed(
+  { architecture, options: size }: NetworkPlan,
+  generator: Generator,
+  device: string,
+  { sumOverRanks, ...options }: NetworkOptions & Pick<Origin, 'sumOverRanks'> = {},
+): Network {
+  return createNetwork(
+    buildArchitecture(architecture, size),
+    new ParameterSet({ generator: generator.id, device, ...(sumOverRanks ? { sumOverRanks } : {}) }),
+    options,
+  );
+}
+
+export function saveDescription(folder: RunFolder, description: NetworkDescription): void {
+  writeAtomically(folder.network, formatDescription(description));
+}
+
+/** The text of `network.json`. */
+export const formatDescription = (description: NetworkDescription): string =>
+  `${JSON.stringify(description, null, 1)}\n`;
+
+export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): NetworkDescription {
+  let value: NetworkDescription & { genotype?: unknown };
+  try {
+    value = parseJson(readFileSync(file, 'utf8')) as NetworkDescription;
+  } catch (error) {
+    throw new DataError(
+      `${file}: cannot be read (${(error as Error).message})`,
+      'give the folder of a run of espalier train',
+    );
+  }
+  // The first runs had genotypes only, under that name.
+  const { genotype, architecture = genotype, ...rest } = value;
+  return { ...rest, architecture: parseArchitecture(architecture, file) };
+}
+
+/** The trained network of a run: its averaged weights where it has them. */
+export function loadNetwork(
+  folder: RunFolder,
+  which: 'best' | 'last',
+  generator: Generator,
+  device: string,
+): { network: Network; description: NetworkDescription } {
+  const description = loadDescription(folder);
+  const network = createDescribed(description, generator, device);
+  const { tensors, prefix } = loadWeights(folder, which);
+  restoreTensors(network.parameters.entries(), tensors, prefix);
+  return { network, description };
+}
+
+/** The stored tensors of a run and the prefix of those that are evaluated. */
+function loadWeights(folder: RunFolder, which: 'best' | 'last') {
+  if (existsSync(folder.exported)) {
+    const { tensors } = readSafetensors(readFileSync(folder.exported), folder.exported);
+    return { tensors, prefix: '' };
+  }
+  const { tensors } = loadCheckpoint(folder[which]);
+  const averaged = Object.keys(tensors).some((name) => name.startsWith(AVERAGE));
+  return { tensors, prefix: averaged ? AVERAGE : WEIGHTS };
+}
+
+/**
+ * Copies the best weights of a run into a network of the same architecture. Where the two tell different numbers of classes apart, the tensors
+ * that have one row a class keep their first values. Returns the names of those.
+ * @throws DataError when the networks differ in more than the classes.
+ */
+export function transferWeights(folder: RunFolder, network: Network): string[] {
+  const before = loadDescription(folder).classes.length;
+  const after = network.graph.classes;
+  const { tensors, prefix } = loadWeights(folder, 'best');
+  const entries = [...network.parameters.entries()];
+  const isHead = ([name, { shape }]: [string, Tensor]) => {
+    const stored = tensors[prefix + name]?.shape;
+    return (
+      before !== after &&
+      stored !== undefined &&
+      shape[0] === after &&
+      stored.join() === [before, ...shape.slice(1)].join()
+    );
+  };
+  const body = entries.filter((entry) => !isHead(entry));
+  restoreTensors(new Map(body), tensors, prefix);
+  return entries.filter(isHead).map(([name]) => name);
+}

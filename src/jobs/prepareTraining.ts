@@ -1,0 +1,145 @@
+/**
+ * @file What a training is made of before its first step: its data, its network and optimiser, the memory that it is about to need. Writes nothing.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError, DataError } from '../base/errors.ts';
+import { samplesOf, submissionValues } from '../data/splits.ts';
+import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
+import { Generator, memory } from '../engine/device.ts';
+import { estimateMemory } from '../models/memory.ts';
+import type { Network } from '../models/network.ts';
+import { adam, sgd } from '../nn/optimisers.ts';
+import { type Parallel, sharedNorms } from '../parallel/parallel.ts';
+import type { TrainConfig } from '../run/config/schemas.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { startOfTraining, type Training } from '../train/retrain.ts';
+import { requireSameData } from './agreement.ts';
+import { type MemoryNeed, memoryNeed, trainingStepBytes } from './cost/memoryNeed.ts';
+import { prepareMachine } from './lifecycle.ts';
+import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from './network.ts';
+import { openTrainingData } from './openData.ts';
+import { readArchitecture } from './readArchitecture.ts';
+import { trainSettings } from './settings.ts';
+
+/** Everything that a training needs, from its settings. */
+export interface PreparedTraining {
+  readonly training: Training;
+  readonly description: NetworkDescription;
+  readonly dataset: DataSet;
+  readonly device: string;
+  /** What the training is about to need; counted on the CPU. */
+  readonly need?: MemoryNeed;
+  /** Where the weights come from, when they are not fresh. */
+  readonly note?: string;
+}
+
+/** A run that goes on takes the architecture that its folder holds, if it came so far; the first rank says which. */
+export async function prepareTraining(
+  config: TrainConfig,
+  parallel: Parallel,
+  folder?: string,
+): Promise<PreparedTraining> {
+  const source = folder !== undefined && existsSync(join(folder, 'network.json')) ? folder : config.arch;
+  const [architecture] = await parallel.gather(parallel.rank === 0 ? readArchitecture(source) : undefined);
+  if (architecture === undefined) throw new RangeError('the first rank has read the architecture');
+  const device = prepareMachine(config, parallel);
+  const opened = await openTrainingData(config);
+  await requireSameData(opened, parallel);
+  const dataset = {
+    ...opened,
+    splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
+  };
+  checkTrain(config, dataset);
+  const description: NetworkDescription = {
+    architecture,
+    options: networkOptions(config, dataset),
+    classes: dataset.classes,
+    submissionValues: submissionValues(dataset),
+    reduction: config.scale,
+    longSide: config.longSide,
+    ...(dataset.rank === 3 ? { volumes: volumeDescription(config, dataset) } : {}),
+  };
+  const training = createTraining(description, config, device, parallel);
+  if (config.deepSupervision && !training.network.graph.auxiliary)
+    throw new ConfigError(
+      'deepSupervision: this network gives logits at one level only',
+      'leave it out, or take arch=unet',
+    );
+  // The other ranks get all weights from the first.
+  const note = config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network);
+  const { graph } = training.network;
+  const { crop } = trainSettings(config, dataset.rank);
+  const part = Math.ceil(config.batch / (config.accumulate * parallel.size));
+  const { stepBytes, weightBytes } = estimateMemory(graph, crop, part);
+  const need =
+    device === 'cpu'
+      ? memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize)
+      : undefined;
+  return { training, description, dataset, device, need, note };
+}
+
+function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {
+  return { modalities, preparation, window: trainSettings(config, 3).crop, largestComponents: [] };
+}
+
+/** Takes the weights of another run; says which it did not take. */
+function startFrom(from: string, network: Network): string {
+  const fresh = transferWeights(openRunFolder(from), network);
+  const head = fresh.length === 0 ? '' : `; the head is replaced, it tells other classes apart (${fresh.join(', ')})`;
+  return `weights start from ${from}${head}`;
+}
+
+function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
+  if (config.norms === 'frozen' && config.from === undefined)
+    throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
+  if (splits.val.length === 0)
+    throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
+}
+
+/** What the settings and the data decide about a network. */
+export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
+  const { filters, stem, aspp, decoder, deepSupervision } = config;
+  const { rank, classes } = dataset;
+  return {
+    rank,
+    inputs: channelsOf(dataset),
+    classes: classes.length,
+    ...(deepSupervision ? { deepSupervision } : {}),
+    stem,
+    ...(filters === undefined ? {} : { filters }),
+    head: {
+      aspp: aspp.filters,
+      decoder: decoder.filters,
+      lowLevel: decoder.lowLevel,
+      ...(aspp.rates === 'auto' ? {} : { rates: aspp.rates }),
+    },
+  };
+}
+
+function createTraining(
+  description: NetworkDescription,
+  config: TrainConfig,
+  device: string,
+  parallel: Parallel,
+): Training {
+  const generator = new Generator(config.seed);
+  const network = createDescribed(description, generator, device, {
+    dropPathKeep: config.dropPathKeep,
+    ...sharedNorms(config, parallel),
+  });
+  const { momentum, decay } = config;
+  const norms = network.graph.nodes.flatMap(({ kind, name }) =>
+    kind === 'norm' ? [`${name}.weight`, `${name}.bias`] : [],
+  );
+  const kept = new Set(config.norms === 'frozen' ? norms : []);
+  const parameters = network.parameters.parameters().filter(({ name }) => !kept.has(name));
+  return {
+    network,
+    optimiser:
+      config.optimizer === 'sgd' ? sgd(parameters, { momentum, decay }) : adam(parameters, { decay, decoupled: true }),
+    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device) : null,
+    generator,
+    progress: startOfTraining(),
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * @file Settings of the commands as those of the loops: small translations, so that neither knows the other.
+ */
+import { ConfigError } from '../base/errors.ts';
+import { checkDataSet } from '../data/check/check.ts';
+import { type ClassWeighting, classWeights } from '../data/classWeights.ts';
+import type { Augmentation } from '../data/images/augment.ts';
+import type { DataSet } from '../data/types.ts';
+import { NO_VOLUME_AUGMENTATION, STANDARD_VOLUME_AUGMENTATION } from '../data/volumes/augment.ts';
+import type { PatchSettings } from '../data/volumes/patches.ts';
+import { toDevice } from '../engine/operators.ts';
+import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
+import { type InferenceOptions, SINGLE_SCALE } from '../infer/inference.ts';
+import type { Method } from '../method/method.ts';
+import type { Network } from '../models/network.ts';
+import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
+import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/config/schemas.ts';
+import type { TrainSettings } from '../train/retrain.ts';
+import type { SearchSettings } from '../train/search.ts';
+import type { NetworkDescription } from './network.ts';
+
+/** The augmentation of a command; `reduction` shrinks every scale, so that a crop sees the reduced picture. */
+export function augmentationOf(
+  settings: SearchConfig['augmentation'],
+  reduction: number,
+  longSide?: number,
+): Augmentation {
+  const { scale, step, flip, colour } = settings;
+  return {
+    ...(longSide === undefined ? {} : { longSide }),
+    scale: { min: scale[0] / reduction, max: scale[1] / reduction, step: (step > 0 ? step : 0.01) / reduction },
+    flip: flip ? 0.5 : 0,
+    brightness: colour,
+    contrast: colour,
+    saturation: colour,
+  };
+}
+
+export function searchSettings(config: SearchConfig, rank: 2 | 3): SearchSettings {
+  const crop = sidesOf(config.crop, rank);
+  return {
+    ...config,
+    ...volumeSettings(config, crop, rank),
+    crop,
+    augmentation: augmentationOf(config.augmentation, config.scale),
+    reduction: config.scale,
+  };
+}
+
+/** @throws ConfigError that names the next valid side when a crop has one that a method cannot take. */
+export function checkSides(crop: readonly number[], { name, sides: { multiple, remainder } }: Method): void {
+  for (const side of crop) {
+    if (side > remainder && side % multiple === remainder) continue;
+    const next = multiple * Math.max(1, Math.ceil((side - remainder) / multiple)) + remainder;
+    const rule = remainder === 0 ? `multiples of ${multiple}` : `${multiple} m + ${remainder}`;
+    throw new ConfigError(
+      `crop: method=${name} takes sides that are ${rule}, got ${side}`,
+      `the next valid one is ${next}`,
+    );
+  }
+}
+
+/** Crop where nothing is said: the paper's for pictures, that of DiNTS for volumes. */
+const STANDARD_CROP = { 2: 513, 3: 96 } as const;
+
+export function trainSettings(config: TrainConfig, rank: 2 | 3): TrainSettings {
+  const { epochs, steps, minutes } = config;
+  const crop = sidesOf(config.crop ?? STANDARD_CROP[rank], rank);
+  return {
+    ...config,
+    ...volumeSettings(config, crop, rank),
+    crop,
+    budget: minutes !== undefined ? { minutes } : steps !== undefined ? { steps } : { epochs: epochs ?? 100 },
+    augmentation: augmentationOf(config.augmentation, config.scale, config.longSide),
+    reduction: config.scale,
+    frozenNorms: config.norms === 'frozen',
+    average: config.ema,
+  };
+}
+
+/** Patches of volumes, and windows as large as them for inference. */
+function volumeSettings(
+  config: Pick<TrainConfig, 'augmentation' | 'foregroundShare' | 'overlap'>,
+  window: readonly number[],
+  rank: 2 | 3,
+): { patches?: PatchSettings; inference?: InferenceOptions } {
+  if (rank === 2) return {};
+  const { overlap } = config;
+  return { patches: patchSettings(config), inference: { ...SINGLE_SCALE, window: { window, overlap } } };
+}
+
+/** Which patches of volumes are drawn and how they are changed. */
+function patchSettings({
+  augmentation,
+  foregroundShare,
+}: Pick<TrainConfig, 'augmentation' | 'foregroundShare'>): PatchSettings {
+  const { flip, rotation, zoom, intensity } = augmentation;
+  const standard = intensity ? STANDARD_VOLUME_AUGMENTATION : NO_VOLUME_AUGMENTATION;
+  const { probability } = STANDARD_VOLUME_AUGMENTATION.rotation;
+  return {
+    foregroundShare,
+    augmentation: {
+      ...standard,
+      flip: flip ? STANDARD_VOLUME_AUGMENTATION.flip : 0,
+      rotation: { probability, radians: rotation },
+      zoom: { probability, min: zoom[0], max: zoom[1] },
+    },
+  };
+}
+
+/** A crop or window as one side an axis. @throws ConfigError when it has another number of sides. */
+export function sidesOf(crop: number | readonly number[], rank: 2 | 3): readonly number[] {
+  if (typeof crop === 'number') return Array<number>(rank).fill(crop);
+  if (crop.length === rank) return crop;
+  const wanted = rank === 2 ? 'pictures take [height, width]' : 'volumes take [depth, height, width]';
+  throw new ConfigError(`[${crop.join(', ')}] has ${crop.length} sides`, `${wanted}, or one number`);
+}
+
+/** Test-time augmentation and windows of a command for a network; one number is the side of a window along every axis. */
+export function inferenceOptions(
+  { tta, window, overlap }: Pick<EvaluateConfig, 'tta' | 'window' | 'overlap'>,
+  { volumes }: Pick<NetworkDescription, 'volumes'>,
+): InferenceOptions {
+  const { scales, flip, mirror } = tta;
+  const axes = new Set([...mirror, ...(flip ? (['width'] as const) : [])]);
+  const sides = window === undefined ? volumes?.window : sidesOf(window, volumes ? 3 : 2);
+  return { scales, mirror: [...axes], ...(sides ? { window: { window: sides, overlap } } : {}) };
+}
+
+/** Whether every step does the same: no operators are left out at random, and no loss waits for a value to pick its pixels. */
+export const isSteady = ({ graph }: Network, { dropPathKeep, ohem }: TrainConfig): boolean =>
+  ohem === 0 && (dropPathKeep === 1 || graph.nodes.every(({ kind }) => kind !== 'dropPath'));
+
+/** The loss on logits that the settings ask for; class weights are measured on up to 200 training pictures. */
+export async function createLoss(
+  dataset: DataSet,
+  config: { classWeights: ClassWeighting; ohem?: number; loss?: TrainConfig['loss'] },
+  device: string,
+): Promise<(logits: Tensor, labels: Tensor) => Tensor> {
+  let weight: Tensor | null = null;
+  if (config.classWeights !== 'none') {
+    const { classFrequencies } = await checkDataSet(
+      { ...dataset, splits: { ...dataset.splits, val: [] } },
+      { limit: 200 },
+    );
+    const weights = classWeights(classFrequencies, config.classWeights);
+    weight = keepForever(toDevice(fromArray(weights, [weights.length]), device));
+  }
+  const fraction = config.ohem ?? 0;
+  const { loss = 'auto' } = config;
+  const dice = loss === 'dice-cross-entropy' || (loss === 'auto' && dataset.rank === 3);
+  if (dice && fraction > 0)
+    throw new ConfigError('ohem belongs to loss=cross-entropy', 'leave it out: Dice weighs rare classes up already');
+  if (dice) return (logits, labels) => diceCrossEntropy(logits, labels, { weight });
+  if (fraction > 0) return (logits, labels) => hardPixelCrossEntropy(logits, labels, { fraction, weight });
+  return (logits, labels) => crossEntropy(logits, labels, { weight });
+}

@@ -1,0 +1,142 @@
+/**
+ * @file Auto-DeepLab as a method: one cell and one path through the resolutions, both searched by gradient. @paper auto-deeplab section 4
+ */
+import { ConfigError } from '../base/errors.ts';
+import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
+import { moveEntropy, operatorEntropy, predecessorEntropy, skipShare } from '../decode/entropy.ts';
+import type { Rank } from '../nn/layers.ts';
+import { adam, sgd } from '../nn/optimisers.ts';
+import { cosine } from '../nn/schedules.ts';
+import { requireMethod } from '../space/genotype.ts';
+import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
+import type { KeptMemory } from '../supernet/keptMemory.ts';
+import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
+import { elementsKept } from '../supernet/networkMemory.ts';
+import { type Method, NUMBER_BYTES, type SearchData } from './method.ts';
+import { skipWarnings } from './skipCollapse.ts';
+
+/** Keys of the Auto-DeepLab space and of its descent. */
+export interface AutoDeepLabSettings {
+  readonly layers: number;
+  readonly filters: number;
+  readonly blocks: number;
+  readonly atrous: 'dense' | 'separable';
+  readonly cellWeights: 'perNode' | 'perEdge';
+  readonly betaNormalisation: 'outgoing' | 'incoming';
+  /** Default: false. */
+  readonly affineNorms?: boolean;
+  /** One part of so many of the channels passes the operators; default: 1. */
+  readonly partialChannels?: number;
+  /** All operators at once, or one an edge; default: all. */
+  readonly sampling?: 'none' | 'gumbel';
+  /** Of sampling: at the start and at the end of the search. */
+  readonly temperature?: readonly [number, number];
+  readonly stemFilters?: number;
+  readonly weights: {
+    readonly learningRate: number;
+    readonly minimumLearningRate: number;
+    readonly momentum: number;
+    readonly decay: number;
+    readonly clip: number;
+  };
+  readonly architecture: { readonly learningRate: number; readonly decay: number };
+  /** What fused cells keep for the backward pass; default fast. */
+  readonly memory?: KeptMemory;
+  /** False composes the cells of libtorch's operators also where they could be fused; default true. */
+  readonly fused?: boolean;
+}
+
+/** The method with its settings. */
+export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
+  name: 'auto-deeplab',
+  sides: { multiple: 32, remainder: 1 },
+  createSearchNetwork(origin, data) {
+    const { sampling, filters, partialChannels: parts = 1 } = settings;
+    if (filters % parts !== 0)
+      throw new ConfigError(
+        `partialChannels is ${parts}, but ${filters} filters do not divide into so many parts`,
+        `raise filters to ${parts * Math.ceil(filters / parts)}`,
+      );
+    const supernet = createSupernet(origin, supernetOptions(settings, data));
+    return {
+      weights: supernet.parameters,
+      architecture: supernet.architecture.parameters,
+      forward: (images, pass, genotype) =>
+        supernet.forward(images, pass, genotype && requireMethod(genotype, 'auto-deeplab')),
+      steady: sampling !== 'gumbel',
+      // Nothing is asked beside a low loss.
+      objective: (outputLoss) => outputLoss,
+      snapshot: supernet.architecture.snapshot,
+      notes: notesOn(settings, data.rank),
+    };
+  },
+  keptBytes(data, memory, sharedNorms) {
+    const fused = isFused(settings, data.rank, sharedNorms);
+    const elements = elementsKept(supernetOptions(settings, data), data, fused ? memory : 'composed');
+    return NUMBER_BYTES * elements;
+  },
+  optimise({ weights, architecture }) {
+    const { learningRate, minimumLearningRate, clip } = settings.weights;
+    const { learningRate: architectureRate, decay } = settings.architecture;
+    return {
+      weights: {
+        optimiser: sgd(weights.parameters(), settings.weights),
+        rate: cosine(learningRate, minimumLearningRate),
+        clip,
+      },
+      architecture: {
+        optimiser: adam(architecture, { decay, decoupled: false }),
+        rate: () => architectureRate,
+        clip: 0,
+      },
+    };
+  },
+  describe(snapshot, { rank }) {
+    const parameters = snapshot as ArchitectureSnapshot;
+    const { filters, atrous } = settings;
+    const genotype = decodeAutoDeepLab(parameters, { filters, atrous, rank });
+    const metrics = {
+      operatorEntropy: operatorEntropy(parameters.alpha),
+      moveEntropy: moveEntropy(parameters),
+      ...(parameters.predecessors ? { predecessorEntropy: predecessorEntropy(parameters.predecessors) } : {}),
+      skipShare: skipShare(genotype),
+    };
+    return { genotype, metrics, warnings: skipWarnings(metrics.skipShare) };
+  },
+});
+
+/** The shape of the supernet that some settings ask for. */
+function supernetOptions(
+  settings: AutoDeepLabSettings,
+  { rank, inputs, classes }: Pick<SearchData, 'rank' | 'inputs' | 'classes'>,
+): SupernetOptions {
+  const { stemFilters: stem, sampling, temperature = [10, 0.1], partialChannels: parts = 1 } = settings;
+  return {
+    ...settings,
+    sampling: sampling === 'gumbel' ? { temperature } : undefined,
+    partialChannels: parts > 1 ? parts : undefined,
+    rank,
+    inputs,
+    classes,
+    ...(stem === undefined ? {} : { stem: [stem, stem, 2 * stem] }),
+  };
+}
+
+/** What is asked for that the fused cell does not compute. */
+const notFused = ({ affineNorms, sampling, partialChannels = 1 }: AutoDeepLabSettings): string[] =>
+  Object.entries({
+    affineNorms,
+    sampling: sampling === 'gumbel',
+    partialChannels: partialChannels > 1,
+  }).flatMap(([name, on]) => (on ? [name] : []));
+
+/** Whether the cells are operators of the kernels on the CPU. */
+const isFused = (settings: AutoDeepLabSettings, rank: Rank, sharedNorms: boolean): boolean =>
+  rank === 2 && settings.fused !== false && !sharedNorms && notFused(settings).length === 0;
+
+/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
+function notesOn(settings: AutoDeepLabSettings, rank: Rank): string[] {
+  const asked = notFused(settings);
+  if (rank === 3 || settings.fused === false || asked.length === 0) return [];
+  return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
+}

@@ -1,0 +1,150 @@
+/**
+ * @file DiNTS as a method: many edges between resolutions at once, chosen under a memory budget. @paper dints sections 3, 4 and 7
+ */
+import { brokenBoundaries, type DintsLogits, decodeDints, unconstrainedTopology } from '../decode/dints.ts';
+import { noGrad } from '../engine/autograd.ts';
+import { hasBfloat16Tiles } from '../engine/device.ts';
+import * as op from '../engine/operators.ts';
+import { fromArray, keepForever, scope, type Tensor } from '../engine/tensor.ts';
+import type { Precision } from '../nn/layers.ts';
+import { adam, sgd } from '../nn/optimisers.ts';
+import { step } from '../nn/schedules.ts';
+import { edgeElements } from '../space/dints/memory.ts';
+import { PUBLISHED_DINTS_FILTERS } from '../space/dints/published.ts';
+import { requireMethod } from '../space/genotype.ts';
+import { dintsProbabilities, patternTable } from '../supernet/dints/architecture.ts';
+import { dintsElementsKept } from '../supernet/dints/memory.ts';
+import { createDintsSupernet } from '../supernet/dints/network.ts';
+import type { KeptMemory } from '../supernet/keptMemory.ts';
+import {
+  expectedMemory,
+  fullMemory,
+  type MemoryBudget,
+  type ObjectiveTerms,
+  objectiveTerms,
+  searchObjective,
+} from './dintsObjective.ts';
+import { type Method, NUMBER_BYTES, type SearchData } from './method.ts';
+import { skipWarnings } from './skipCollapse.ts';
+
+/** Keys of the DiNTS space, of its objective and of its descent. */
+export interface DintsSettings {
+  readonly epochs: number;
+  readonly warmupEpochs: number;
+  readonly layers: number;
+  readonly levels: number;
+  /** Channels over those of the published network. */
+  readonly width: number;
+  /** Memory of the edges: up to 1 a share of that of the largest architecture, above that bytes. */
+  readonly budget: { readonly memory: number };
+  readonly weights: {
+    readonly learningRate: number;
+    readonly momentum: number;
+    readonly decay: number;
+    readonly clip: number;
+  };
+  readonly architecture: { readonly learningRate: number };
+  /** What fused edges keep for the backward pass; default fast. */
+  readonly memory?: KeptMemory;
+  /** False composes the edges of libtorch's operators also where they could be fused; default true. */
+  readonly fused?: boolean;
+  /** What training passes compute in; default float32. */
+  readonly precision?: Precision;
+}
+
+/** The method with its settings. */
+export function dints(settings: DintsSettings): Method {
+  const { layers, levels, width, weights: descent, fused = true } = settings;
+  // The stems halve the channels of a level: they are even.
+  const filters = Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
+  const memoryBudget = (data: SearchData): MemoryBudget => {
+    const rows = edgeElements({ rank: data.rank, levels, filters }, data);
+    const elements = fromArray(rows.flat(), [rows.length, rows[0].length]);
+    const full = fullMemory(elements, layers);
+    return { elements, full, share: budgetShare(settings.budget.memory, NUMBER_BYTES * full) };
+  };
+  return {
+    name: 'dints',
+    sides: { multiple: 2 ** (levels + 1), remainder: 0 },
+    createSearchNetwork(origin, data) {
+      const { rank, inputs, classes } = data;
+      const supernet = createDintsSupernet(origin, { ...settings, rank, inputs, classes, filters });
+      const planned = memoryBudget(data);
+      const budget = { ...planned, elements: keepForever(op.toDevice(planned.elements, origin.device)) };
+      return {
+        weights: supernet.parameters,
+        architecture: supernet.architecture.parameters,
+        forward: (images, pass, genotype) =>
+          supernet.forward(images, pass, genotype && requireMethod(genotype, 'dints')),
+        steady: true,
+        objective: (outputLoss, ramp) =>
+          searchObjective(outputLoss, objectiveTerms(supernet.architecture.probabilities(), { levels, budget }), ramp),
+        snapshot: supernet.architecture.snapshot,
+      };
+    },
+    keptBytes(data, memory) {
+      const edges = fused ? memory : 'composed';
+      const products = hasBfloat16Tiles() ? settings.precision : 'float32';
+      const shape = { ...settings, ...data, filters };
+      const { elements, atTheImages } = dintsElementsKept(shape, data, edges, products);
+      return NUMBER_BYTES * (elements + atTheImages);
+    },
+    optimise({ weights, architecture }) {
+      const warmup = settings.warmupEpochs / settings.epochs;
+      const milestones = [0.4, 0.8].map((share) => warmup + share * (1 - warmup));
+      return {
+        weights: {
+          optimiser: sgd(weights.parameters(), descent),
+          rate: step(descent.learningRate, milestones, 0.5),
+          clip: descent.clip,
+        },
+        // The paper's two optimisers are one: Adam treats every element by itself.
+        architecture: {
+          optimiser: adam(architecture, { beta1: 0.5, beta2: 0.999, decay: 0, decoupled: false }),
+          rate: () => settings.architecture.learningRate,
+          clip: 0,
+        },
+      };
+    },
+    describe(snapshot, data) {
+      const logits = snapshot as DintsLogits;
+      const genotype = decodeDints(logits, { filters });
+      const edges = genotype.topology.flat();
+      const skips = edges.filter(({ operator }) => operator === 'skip').length / edges.length;
+      const metrics = {
+        ...measure(logits, levels, memoryBudget(data)),
+        edges: edges.length,
+        brokenBoundaries: brokenBoundaries(levels, unconstrainedTopology(logits.edges)),
+        skipShare: skips,
+      };
+      return { genotype, metrics, warnings: skipWarnings(skips) };
+    },
+  };
+}
+
+/** The budget as a share of `fullBytes`; more than everything is everything. */
+const budgetShare = (memory: number, fullBytes: number) => (memory <= 1 ? memory : Math.min(1, memory / fullBytes));
+
+/** The terms of the objective as plain numbers: entropies as means over edges and layers, in nats, memory as the share that is expected. */
+function measure(logits: DintsLogits, levels: number, budget: MemoryBudget): Record<string, number> {
+  const { edges, ops } = logits;
+  const [layers, width, depth] = [edges.length, edges[0].length, ops[0][0].length];
+  return noGrad(() =>
+    scope(() => {
+      const probabilities = dintsProbabilities(
+        fromArray(edges.flat(), [layers, width]),
+        fromArray(ops.flat(2), [layers, width, depth]),
+        patternTable(levels),
+      );
+      const terms = objectiveTerms(probabilities, { levels, budget });
+      const value = (name: keyof ObjectiveTerms) => (terms[name] as Tensor).item();
+      return {
+        operatorEntropy: depth * value('operatorEntropy'),
+        patternEntropy: probabilities.logPatterns.shape[1] * value('patternEntropy'),
+        topologyLoss: value('topologyLoss'),
+        memoryLoss: value('memoryLoss'),
+        expectedMemory: expectedMemory(probabilities, budget.elements).item() / budget.full,
+      };
+    }),
+  );
+}

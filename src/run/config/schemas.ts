@@ -1,0 +1,468 @@
+/**
+ * @file The settings of every command as zod schemas: names, defaults, ranges. What is expected is stated once, next to the check, and
+ * serves both errors and help. One file although it is long: the commands share most of their keys, and this is the list of all of them.
+ */
+import { z } from 'zod';
+
+/** Attaches what a value must be (for errors) and what it does (for help). */
+function setting<Schema extends z.ZodType>(schema: Schema, expected: string, description: string): Schema {
+  return schema.meta({ expected, description });
+}
+
+const whole = (minimum: number, value: number, description: string) =>
+  setting(z.int().min(minimum).default(value), `a whole number from ${minimum}`, description);
+const optionalWhole = (description: string) => setting(z.int().min(1).optional(), 'a whole number from 1', description);
+const positive = (value: number, description: string) =>
+  setting(z.number().positive().default(value), 'a number above 0', description);
+const notNegative = (value: number, description: string) =>
+  setting(z.number().min(0).default(value), 'a number from 0', description);
+const share = (value: number, description: string) =>
+  setting(z.number().min(0).max(1).default(value), 'a number from 0 to 1', description);
+const switched = (value: boolean, description: string) =>
+  setting(z.boolean().default(value), 'true or false', description);
+const text = (description: string) => setting(z.string().min(1), 'a text', description);
+const optionalText = (description: string) => setting(z.string().min(1).optional(), 'a text', description);
+const choice = <const Names extends readonly [string, ...string[]]>(
+  names: Names,
+  value: Names[number],
+  description: string,
+) =>
+  setting(
+    z.enum(names).default(value as z.util.NoUndefined<z.infer<z.ZodEnum<z.util.ToEnum<Names[number]>>>>),
+    names.join(' or '),
+    description,
+  );
+
+const sides = z.union([z.int().min(1), z.array(z.int().min(1)).min(2).max(3)]);
+const group = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).prefault({} as never);
+
+const machine = {
+  seed: setting(z.int().min(0).max(0xffffffff).default(0), 'a whole number from 0', 'seed of everything random'),
+  device: setting(
+    z
+      .string()
+      .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/)
+      .default('auto'),
+    'auto, cpu, cuda, cuda:<number> or mps',
+    'where to compute; auto takes a GPU when there is one',
+  ),
+  threads: whole(0, 0, 'threads of the processor; 0 takes all'),
+};
+const ranks = {
+  syncNorms: switched(false, 'batch norms take their statistics over the parts of a batch in all processes'),
+};
+const run = {
+  preset: optionalText('a named set of settings to start from'),
+  name: optionalText('name of the run; the date and time by default'),
+  runs: setting(z.string().min(1).default('runs'), 'a text', 'folder of all runs'),
+};
+const loading = {
+  workers: whole(0, 1, 'threads that decode and augment pictures'),
+  checkpointMinutes: positive(5, 'minutes between checkpoints; one is also written after every epoch'),
+};
+const augmentation = group({
+  scale: setting(
+    z
+      .tuple([z.number().positive(), z.number().positive()])
+      .refine(([low, high]) => low <= high)
+      .default([0.5, 2]),
+    'two numbers [smallest, largest] above 0',
+    'range of the random resize',
+  ),
+  step: notNegative(0.25, 'grid of the random resize; 0 draws any scale'),
+  flip: switched(true, 'random horizontal flip; volumes are mirrored along every axis'),
+  colour: share(0, 'strength of random brightness, contrast and saturation'),
+  rotation: notNegative(0.3, 'of volumes: largest turn about each axis, in radians'),
+  zoom: setting(
+    z
+      .tuple([z.number().positive(), z.number().positive()])
+      .refine(([low, high]) => low <= high)
+      .default([0.8, 1.2]),
+    'two numbers [smallest, largest] above 0',
+    'of volumes: range of the random enlargement',
+  ),
+  intensity: switched(true, 'of volumes: random noise, smoothing, scale, shift and gamma'),
+});
+const precision = choice(
+  ['float32', 'bfloat16'],
+  'float32',
+  'what training passes compute in: bfloat16 is everything on a GPU, and on a processor with AMX the large products; weights, losses and scores stay float32',
+);
+const classWeights = choice(
+  ['none', 'sqrt', 'median'],
+  'none',
+  'weights of the classes in the loss, from their shares',
+);
+const scale = setting(
+  z.number().min(1).default(1),
+  'a number from 1',
+  'reduction of the pictures: 2 halves height and width',
+);
+
+const overlap = setting(
+  z.number().min(0).lt(1).default(0.5),
+  'a number from 0 below 1',
+  'share of a window that its neighbour sees too',
+);
+
+const normalisation = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('window'),
+    window: z.tuple([z.number(), z.number()]),
+    mean: z.number(),
+    deviation: z.number().positive(),
+  }),
+  z.strictObject({ kind: z.literal('zscore'), percentiles: z.tuple([z.number(), z.number()]) }),
+  z.strictObject({ kind: z.literal('none') }),
+]);
+/** What only volumes need; `espalier data check` proposes a preparation. */
+const volumes = {
+  foregroundShare: share(2 / 3, 'of volumes: share of the patches that are centred on a class other than background'),
+  preparation: group({
+    spacingMm: setting(
+      z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
+      'three numbers above 0, [depth, height, width]',
+      "of volumes: millimetres from voxel to voxel that they are resampled to; by default each one's own",
+    ),
+    normalisation: setting(
+      z.array(normalisation).min(1).optional(),
+      'a list, one of {kind: window|zscore|none, ...} for each modality',
+      'of volumes: how intensities become numbers about zero; by default a window for CT and z-scores for others',
+    ),
+    cropForeground: setting(
+      z.boolean().optional(),
+      'true or false',
+      'of volumes: cut away the outer slices that hold nothing; by default true',
+    ),
+  }),
+  fold: whole(0, 0, 'of volumes without a split: which fold is validated on, from 0'),
+  folds: whole(2, 5, 'of volumes without a split: number of folds'),
+  overlap,
+};
+
+/** What every method can be set to; `defaults` are the method's own. */
+const searchKeys = (defaults: { epochs: number; crop: number }) => ({
+  epochs: whole(1, defaults.epochs, 'passes over the first half of the samples'),
+  warmupEpochs: whole(0, defaults.epochs / 2, 'epochs before the architecture moves'),
+  batch: whole(1, 2, 'samples a step'),
+  crop: setting(
+    sides.default(defaults.crop),
+    'a whole number, [height, width] or [depth, height, width]',
+    'crop or patch; one number is a square or a cube',
+  ),
+  scale,
+  splitFraction: setting(
+    z.number().gt(0).lt(1).default(0.5),
+    'a number between 0 and 1',
+    'share of the samples that train weights; the rest trains the architecture',
+  ),
+  layers: whole(2, 12, 'layers of the trellis (L)'),
+  secondOrder: switched(
+    false,
+    'the architecture descends the loss after the next step of the weights: DARTS of second order, with four passes instead of one',
+  ),
+  maximumSkipShare: share(1, 'ends the search when more of the decoded operators than this are skips; 1 never does'),
+  memory: choice(
+    ['auto', 'fast', 'balanced', 'small'],
+    'auto',
+    'what a step keeps for its backward pass: everything, less, or as little as it can; auto takes the most that fits the machine',
+  ),
+  precision,
+  classWeights,
+  augmentation,
+  ...volumes,
+  trials: whole(
+    1,
+    1,
+    'searches with seeds from `seed` on; of several, a short training of what each finds chooses one, and the same command goes on',
+  ),
+  selection: group({
+    steps: whole(1, 300, 'of trials: steps of the training that chooses among them'),
+    batch: optionalWhole('of trials: pictures a step of that training; its preset decides by default'),
+    preset: optionalText('of trials: preset of that training; by default the one of the search where training has it'),
+  }),
+  evaluateSamples: whole(0, 100, 'validation samples scored after an epoch; 0 scores none'),
+  ...loading,
+});
+const searchStart = <const Name extends string>(method: Name) => ({
+  data: text('folder or YAML file of the data set'),
+  method: setting(z.literal(method).default(method as never), 'auto-deeplab or dints', 'search method'),
+  ...run,
+  ...machine,
+  ...ranks,
+});
+const weightDescent = (decay: number) => ({
+  momentum: share(0.9, 'momentum of the weights'),
+  decay: notNegative(decay, 'weight decay of the weights'),
+  clip: notNegative(5, 'largest norm of the gradient of the weights; 0 does not clip'),
+});
+
+/** Settings of `espalier search method=auto-deeplab`. Defaults are the paper's, section 4.1, where it states them. */
+export const autoDeepLabSearchSchema = z.strictObject({
+  ...searchStart('auto-deeplab'),
+  ...searchKeys({ epochs: 40, crop: 321 }),
+  filters: whole(1, 8, 'filter multiplier (F)'),
+  blocks: whole(1, 5, 'blocks of a cell (B)'),
+  stemFilters: optionalWhole('channels of the stem; the method decides by default'),
+  atrous: choice(['dense', 'separable'], 'dense', 'kind of the atrous convolutions'),
+  cellWeights: choice(
+    ['perNode', 'perEdge'],
+    'perNode',
+    'cell weights shared by the edges into a node, or one set an edge',
+  ),
+  betaNormalisation: choice(['outgoing', 'incoming'], 'outgoing', 'moves sum to one leaving a node, or entering it'),
+  sampling: choice(
+    ['none', 'gumbel'],
+    'none',
+    'all operators of an edge in every step, or one of them, drawn with Gumbel noise (GDAS)',
+  ),
+  temperature: setting(
+    z.tuple([z.number().positive(), z.number().positive()]).default([10, 0.1]),
+    'two numbers [first, last] above 0',
+    'of sampling: how soft its gradient is at the start and at the end of the search',
+  ),
+  partialChannels: whole(
+    1,
+    1,
+    'parts of the channels, of which one passes the operators and the others go round (PC-DARTS: 4); filters are a multiple of it',
+  ),
+  affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
+  weights: group({
+    learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
+    minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),
+    ...weightDescent(3e-4),
+  }),
+  architecture: group({
+    learningRate: positive(0.003, 'learning rate of the architecture (Adam)'),
+    decay: notNegative(0.001, 'weight decay of the architecture'),
+  }),
+});
+
+/** Settings of `espalier search method=dints`. Defaults are the paper's, sections 3 and 4, where it states them. */
+export const dintsSearchSchema = z.strictObject({
+  ...searchStart('dints'),
+  ...searchKeys({ epochs: 40, crop: 96 }),
+  levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
+  width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
+  budget: group({
+    memory: setting(
+      z.number().positive().default(1),
+      'a share up to 1, or bytes above 1',
+      'memory wanted for the edges: a share of that of the largest architecture, or bytes at batch and crop',
+    ),
+  }),
+  weights: group({
+    learningRate: positive(0.025, 'learning rate of the weights (SGD), halved at 40 and 80 % after the warm-up'),
+    ...weightDescent(4e-5),
+  }),
+  architecture: group({ learningRate: positive(0.001, 'learning rate of the architecture (Adam)') }),
+});
+
+/** Settings of `espalier train`. Defaults are the paper's, section 4.2, where it states them. */
+export const trainSchema = z.strictObject({
+  data: text('folder or YAML file of the data set'),
+  arch: text('architecture file, run, or name in the registry'),
+  ...run,
+  ...machine,
+  ...ranks,
+  trainOn: setting(
+    z.array(z.string().min(1)).min(1).default(['train']),
+    'a list of splits',
+    'splits to train on; Cityscapes with gtCoarse/ has also coarse',
+  ),
+  epochs: optionalWhole('budget: passes over the pictures'),
+  steps: optionalWhole('budget: steps of the optimiser'),
+  minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
+  batch: whole(1, 16, 'pictures a step'),
+  accumulate: whole(1, 1, 'parts in which a step computes its batch, one after the other, where memory is short'),
+  precision,
+  crop: setting(
+    sides.optional(),
+    'a whole number, [height, width] or [depth, height, width]',
+    'crop or patch; one number is a square or a cube; by default 513 for pictures and 96 for volumes',
+  ),
+  scale,
+  longSide: optionalWhole('pixels of the longer side that every picture is brought to before anything else'),
+  filters: optionalWhole(
+    'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
+  ),
+  from: optionalText('run whose weights to start from; the head is replaced where it tells other classes apart'),
+  norms: choice(['trained', 'frozen'], 'trained', 'norms learn, or keep scale, shift and statistics of `from`'),
+  optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
+  learningRate: positive(0.05, 'first learning rate (poly schedule)'),
+  power: positive(0.9, 'power of the poly schedule'),
+  warmupSteps: whole(0, 0, 'steps in which the learning rate rises to its first value'),
+  momentum: share(0.9, 'momentum of SGD'),
+  decay: notNegative(4e-5, 'weight decay'),
+  dropPathKeep: setting(
+    z.number().gt(0).max(1).default(1),
+    'a number above 0 up to 1',
+    'scheduled drop path: probability to keep a path at the end; 1 is off',
+  ),
+  loss: choice(
+    ['auto', 'cross-entropy', 'dice-cross-entropy'],
+    'auto',
+    'loss; auto takes cross-entropy for pictures and Dice + cross-entropy for volumes',
+  ),
+  deepSupervision: switched(false, 'a loss also on logits at coarser levels, of networks that have them (unet)'),
+  classWeights,
+  ohem: share(0, 'share of the hardest pixels that count; 0 counts all'),
+  ema: setting(z.number().min(0).lt(1).default(0), 'a number from 0 below 1', 'decay of averaged weights; 0 is off'),
+  clip: notNegative(5, 'largest joint norm of the gradients; 0 is no limit'),
+  stem: setting(
+    z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)]).default([64, 64, 128]),
+    'three whole numbers',
+    'channels of the stem',
+  ),
+  decoder: group({
+    filters: whole(1, 256, 'filters of the decoder'),
+    lowLevel: whole(1, 48, 'filters of the 1x1 on the finest features'),
+  }),
+  aspp: group({
+    filters: whole(1, 256, 'filters of the branches of the ASPP'),
+    rates: setting(
+      z.union([z.literal('auto'), z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)])]).default('auto'),
+      'auto or three whole numbers',
+      'atrous rates of the head; auto takes 6, 12, 18 at output stride 16',
+    ),
+  }),
+  augmentation,
+  ...volumes,
+  toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
+  postprocess: choice(
+    ['none', 'largest-component'],
+    'none',
+    'of volumes: keep only the largest connected component of every class whose validation Dice it raises',
+  ),
+  evaluateEvery: whole(1, 1, 'epochs between evaluations'),
+  ...loading,
+});
+
+/** Settings of `espalier compare`; all others are those of the trainings. */
+export const compareSchema = z.strictObject({
+  archs: setting(
+    z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((names) => names.split(',').map((name) => name.trim())),
+        z.array(z.string()),
+      ])
+      .pipe(
+        z
+          .array(z.string().min(1))
+          .min(1)
+          .refine((names) => new Set(names).size === names.length),
+      ),
+    'different architectures, separated by commas',
+    'what is compared: architecture files, runs, names in the registry',
+  ),
+  budget: setting(
+    z.string().regex(/^\d+(\.\d+)? ?(steps?|min|minutes?)$/),
+    'such as 400steps or 15min',
+    'what every training may use',
+  ),
+  seeds: whole(1, 2, 'trainings of each architecture, with seeds from 0'),
+  multiplyAdds: setting(
+    z.number().positive().optional(),
+    'a number above 0',
+    'multiply-adds of one crop that the filters of each architecture are chosen for; those without filters stay as they are',
+  ),
+  measureMemory: switched(
+    false,
+    'also measures the memory of a training step of each architecture, in a process of its own',
+  ),
+  name: setting(
+    z.string().min(1).default('comparison'),
+    'a text',
+    'name of the comparison; the same name goes on with it',
+  ),
+  runs: run.runs,
+});
+
+const testTimeAugmentation = group({
+  scales: setting(
+    z.array(z.number().positive()).min(1).default([1]),
+    'a list of numbers above 0',
+    'scales whose softmax is averaged',
+  ),
+  flip: switched(false, 'average with the horizontal flip: short for mirror=[width]'),
+  mirror: setting(
+    z.array(z.enum(['depth', 'height', 'width'])).default([]),
+    'a list of depth, height, width',
+    'axes to mirror along in all combinations: their softmax is averaged',
+  ),
+});
+const checkpoint = choice(['best', 'last'], 'best', 'which weights of the run');
+const window = setting(
+  sides.optional(),
+  'a whole number or a list, one for each axis',
+  'sides of the sliding window; by default pictures are read as a whole and volumes by the crop of the training',
+);
+
+/** Settings of `espalier evaluate`. */
+export const evaluateSchema = z.strictObject({
+  run: text('run to evaluate'),
+  data: optionalText('folder or YAML file of the data set; the one of the run by default'),
+  split: setting(z.string().min(1).default('val'), 'a text', 'part of the data set'),
+  checkpoint,
+  ...machine,
+  batch: whole(1, 1, 'pictures a step'),
+  tta: testTimeAugmentation,
+  window,
+  overlap,
+  toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
+  workers: loading.workers,
+});
+
+/** Settings of `espalier predict`; the pictures are positional arguments. */
+export const predictSchema = z.strictObject({
+  run: text('run to predict with'),
+  checkpoint,
+  output: optionalText('folder for the pictures; predictions/ in the run, or beside the model, by default'),
+  ...machine,
+  tta: testTimeAugmentation,
+  window,
+  overlap,
+  overlay: share(0.5, 'opacity of the classes over the picture'),
+  submission: switched(
+    false,
+    'write ids as the benchmark of the data set wants them, not as the network counts its classes',
+  ),
+});
+
+/** Settings of `espalier export`. */
+export const exportSchema = z.strictObject({
+  run: text('run to export'),
+  format: choice(
+    ['onnx', 'safetensors'],
+    'onnx',
+    'onnx: one file to run anywhere; safetensors: a folder for a model hub, with weights, model card and ONNX',
+  ),
+  output: optionalText('file (onnx) or folder (safetensors); in export/ of the run by default'),
+  checkpoint,
+  size: setting(
+    z.union([z.literal('dynamic'), z.array(z.int().min(1)).min(2).max(3)]).default('dynamic'),
+    'dynamic, [height, width] or [depth, height, width]',
+    'size of the input; dynamic takes any',
+  ),
+  batch: setting(
+    z.union([z.literal('dynamic'), z.int().min(1)]).default('dynamic'),
+    'dynamic or a whole number from 1',
+    'pictures at a time; dynamic takes any number',
+  ),
+  precision: choice(['float32', 'float16'], 'float32', 'precision of the weights and the computation'),
+  normalise: switched(false, 'bytes [batch, height, width, 3] go in, instead of [batch, 3, height, width] in [-1, 1]'),
+  result: choice(['logits', 'softmax', 'argmax'], 'logits', 'what comes out: scores, probabilities or class ids'),
+  license: setting(z.string().min(1).default('unknown'), 'a text', 'license of the weights, for the model card'),
+  threads: machine.threads,
+});
+
+/** Trusted settings, defaults filled in; `method` tells searches apart. */
+export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
+export type TrainConfig = z.output<typeof trainSchema>;
+export type CompareConfig = z.output<typeof compareSchema>;
+export type EvaluateConfig = z.output<typeof evaluateSchema>;
+export type PredictConfig = z.output<typeof predictSchema>;
+export type ExportConfig = z.output<typeof exportSchema>;

@@ -1,0 +1,125 @@
+/**
+ * @file What a report tells, read from a run folder in whatever state it is: going, done, diverged, copied without its checkpoints.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { formatConfig } from '../config/config.ts';
+import { parseCsv } from '../csv.ts';
+import { readEvents } from '../eventLog.ts';
+import type { RunEvent, RunStatus } from '../events.ts';
+import type { RunFolder } from '../folder.ts';
+import { withoutRepeats } from '../tables/repeats.ts';
+
+/** Events of one type. */
+export type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
+
+/** More sample pictures than this are only counted. */
+const MOST_SAMPLES = 24;
+
+/** A picture of the run folder. */
+export interface ReportPicture {
+  readonly name: string;
+  readonly type: 'image/png' | 'image/jpeg' | 'image/svg+xml';
+  readonly content: Uint8Array;
+}
+
+/** Everything a report is made of. */
+export interface ReportData {
+  readonly command: string;
+  readonly name: string;
+  /** `unfinished` when the log has no end: the run is going or was killed. */
+  readonly status: RunStatus | 'unfinished';
+  readonly message: string;
+  /** From the first start to the last one; a resumed run has several. */
+  readonly starts: readonly EventOf<'start'>[];
+  /** What counts: epochs that were done again after a resume appear once. */
+  readonly events: readonly RunEvent[];
+  /** Seconds between the first and the last event of each start, summed up. */
+  readonly seconds: number;
+  readonly lastTime: string | undefined;
+  readonly config: string | undefined;
+  readonly genotypeDrawing: ReportPicture | undefined;
+  /** Header and rows. */
+  readonly perClass: readonly (readonly string[])[] | undefined;
+  readonly confusion:
+    | { readonly names: readonly string[]; readonly counts: readonly (readonly number[])[] }
+    | undefined;
+  readonly confusionPicture: ReportPicture | undefined;
+  readonly samples: readonly ReportPicture[];
+  /** Sample pictures that are left out. */
+  readonly moreSamples: number;
+}
+
+/**
+ * Reads a run; what is missing is undefined or empty.
+ * @throws DataError when the event log is damaged.
+ */
+export function loadReportData(folder: RunFolder): ReportData {
+  const log = existsSync(folder.events) ? readEvents(folder.events) : [];
+  const starts = log.filter((event) => event.type === 'start');
+  const sinceStart = log.slice(log.findLastIndex(({ type }) => type === 'start') + 1);
+  const end = sinceStart.findLast((event) => event.type === 'end');
+  const names = existsSync(folder.samples) ? readdirSync(folder.samples).filter(isPicture).sort(byNumber) : [];
+  return {
+    command: folder.command,
+    name: folder.name,
+    status: end?.status ?? 'unfinished',
+    message: end?.message ?? '',
+    starts,
+    events: withoutRepeats(log),
+    seconds: secondsOf(log),
+    lastTime: log.at(-1)?.time,
+    config: readText(folder.config) ?? (starts.length > 0 ? formatConfig(starts[starts.length - 1].config) : undefined),
+    genotypeDrawing: readPicture(folder.genotypeDrawing, 'genotype.svg'),
+    perClass: readTable(folder.perClassCsv),
+    confusion: readConfusion(folder.confusionCsv),
+    confusionPicture: readPicture(folder.confusionPicture, 'confusion_matrix.png'),
+    samples: names.slice(0, MOST_SAMPLES).flatMap((name) => readPicture(join(folder.samples, name), name) ?? []),
+    moreSamples: Math.max(0, names.length - MOST_SAMPLES),
+  };
+}
+
+function secondsOf(log: readonly RunEvent[]): number {
+  let total = 0;
+  for (const [i, { type, time }] of log.entries()) {
+    const passed = i === 0 || type === 'start' ? 0 : (Date.parse(time) - Date.parse(log[i - 1].time)) / 1000;
+    // A clock that was set back takes nothing away.
+    if (passed > 0) total += passed;
+  }
+  return total;
+}
+
+function readConfusion(path: string): ReportData['confusion'] {
+  const [header, ...rows] = readTable(path) ?? [];
+  if (header === undefined) return undefined;
+  const names = header.slice(1);
+  const counts = rows.map((row) => row.slice(1).map(Number));
+  const whole =
+    counts.length === names.length && counts.every((row) => row.length === names.length && row.every(Number.isFinite));
+  return whole && names.length > 0 ? { names, counts } : undefined;
+}
+
+function readTable(path: string): string[][] | undefined {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  const { rows } = parseCsv(text);
+  return rows.length > 1 ? rows : undefined;
+}
+
+const readText = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
+
+const isPicture = (name: string): boolean => typeOf(name) !== undefined && !name.startsWith('.');
+
+function readPicture(path: string, name: string): ReportPicture | undefined {
+  const type = typeOf(name);
+  if (type === undefined || !existsSync(path)) return undefined;
+  return { name, type, content: readFileSync(path) };
+}
+
+function typeOf(name: string): ReportPicture['type'] | undefined {
+  if (/\.png$/i.test(name)) return 'image/png';
+  if (/\.jpe?g$/i.test(name)) return 'image/jpeg';
+  return /\.svg$/i.test(name) ? 'image/svg+xml' : undefined;
+}
+
+const byNumber = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });

@@ -1,0 +1,164 @@
+/** @file Augmentation: the crop equals a plain computation, picture and label move together, colours stay in range. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createRandom } from '../../../src/base/random.ts';
+import {
+  applyTransformation,
+  checkAugmentation,
+  drawTransformation,
+  NO_AUGMENTATION,
+  normalisePicture,
+  STANDARD_AUGMENTATION,
+  type Transformation,
+} from '../../../src/data/images/augment.ts';
+import type { LabelledPicture } from '../../../src/data/types.ts';
+
+const sizes = fc.integer({ min: 1, max: 24 });
+const cases = fc.record({ width: sizes, height: sizes, cropHeight: sizes, cropWidth: sizes, seed: fc.nat() });
+
+function randomPicture(width: number, height: number, seed: number): LabelledPicture {
+  const random = createRandom(seed);
+  const fill = (length: number, limit: number) => Uint8Array.from({ length }, () => random.integer(limit));
+  return { width, height, image: fill(width * height * 3, 256), label: fill(width * height, 11) };
+}
+
+function apply(picture: LabelledPicture, drawn: Transformation, crop: [number, number]) {
+  const images = new Float32Array(crop[0] * crop[1] * 3);
+  const labels = new Uint8Array(crop[0] * crop[1]);
+  applyTransformation(picture, drawn, crop, images, labels);
+  return { images, labels };
+}
+
+describe('applyTransformation', () => {
+  it('equals scaling, jitter, crop and flip done one after another', () => {
+    fc.assert(
+      fc.property(cases, ({ width, height, cropHeight, cropWidth, seed }) => {
+        const picture = randomPicture(width, height, seed);
+        const crop: [number, number] = [cropHeight, cropWidth];
+        const drawn = drawTransformation(STANDARD_AUGMENTATION, width, height, crop, createRandom(seed, 1));
+        const { images, labels } = apply(picture, drawn, crop);
+        for (let y = 0; y < cropHeight; y++) {
+          for (let x = 0; x < cropWidth; x++) {
+            const want = slowPixel(picture, drawn, drawn.left + (drawn.flip ? cropWidth - 1 - x : x), drawn.top + y);
+            const at = y * cropWidth + x;
+            expect(labels[at]).toBe(want.label);
+            for (let c = 0; c < 3; c++) expect(images[at * 3 + c]).toBeCloseTo(want.rgb[c], 4);
+          }
+        }
+      }),
+    );
+  });
+
+  it('without augmentation and with the crop of the picture, is the normalised picture itself', () => {
+    fc.assert(
+      fc.property(cases, ({ width, height, seed }) => {
+        const picture = randomPicture(width, height, seed);
+        const drawn = drawTransformation(NO_AUGMENTATION, width, height, [height, width], createRandom(seed));
+        const { images, labels } = apply(picture, drawn, [height, width]);
+        const whole = new Float32Array(images.length);
+        normalisePicture(picture.image, whole);
+        expect(labels).toEqual(picture.label);
+        for (let i = 0; i < whole.length; i++) expect(images[i]).toBeCloseTo(whole[i], 5);
+      }),
+    );
+  });
+
+  it('moves picture and label alike: a picture of its own labels stays one', () => {
+    fc.assert(
+      fc.property(cases, fc.constantFrom(1, 2), ({ width, height, cropHeight, cropWidth, seed }, scale) => {
+        const picture = randomPicture(width, height, seed);
+        for (let i = 0; i < picture.label.length; i++) picture.image.fill(picture.label[i], i * 3, i * 3 + 3);
+        const crop: [number, number] = [cropHeight, cropWidth];
+        const drawn = drawTransformation(NO_AUGMENTATION, width, height, crop, createRandom(seed));
+        const { images, labels } = apply(picture, { ...drawn, flip: scale === 2 }, crop);
+        for (let i = 0; i < labels.length; i++) {
+          expect(Math.round((images[i * 3] + 1) * 127.5)).toBe(labels[i] === 255 ? 127 : labels[i]);
+        }
+      }),
+    );
+  });
+
+  it('flipped twice is not flipped', () => {
+    const picture = randomPicture(9, 7, 3);
+    const drawn = drawTransformation(NO_AUGMENTATION, 9, 7, [5, 6], createRandom(1));
+    const plain = apply(picture, drawn, [5, 6]);
+    const flipped = apply(picture, { ...drawn, flip: true }, [5, 6]);
+    for (let y = 0; y < 5; y++) {
+      for (let x = 0; x < 6; x++) expect(flipped.labels[y * 6 + x]).toBe(plain.labels[y * 6 + 5 - x]);
+    }
+  });
+});
+
+describe('drawTransformation', () => {
+  it('places the crop inside the picture, or the picture inside the crop', () => {
+    fc.assert(
+      fc.property(cases, ({ width, height, cropHeight, cropWidth, seed }) => {
+        const crop: [number, number] = [cropHeight, cropWidth];
+        const drawn = drawTransformation(STANDARD_AUGMENTATION, width, height, crop, createRandom(seed));
+        const inside = (start: number, size: number, room: number) =>
+          size >= room ? start >= 0 && start + room <= size : start <= 0 && start + room >= size;
+        expect(inside(drawn.left, drawn.scaledWidth, cropWidth)).toBe(true);
+        expect(inside(drawn.top, drawn.scaledHeight, cropHeight)).toBe(true);
+      }),
+    );
+  });
+
+  it('draws every scale of the range', () => {
+    const random = createRandom(0);
+    const seen = new Set<number>();
+    for (let i = 0; i < 300; i++)
+      seen.add(drawTransformation(STANDARD_AUGMENTATION, 100, 100, [9, 9], random).scaledWidth);
+    expect([...seen].sort((a, b) => a - b)).toEqual([50, 75, 100, 125, 150, 175, 200]);
+  });
+
+  it('refuses settings out of range', () => {
+    expect(() => checkAugmentation({ ...STANDARD_AUGMENTATION, flip: 2 })).toThrow(/flip 2/);
+    expect(() => checkAugmentation({ ...STANDARD_AUGMENTATION, scale: { min: 2, max: 1, step: 1 } })).toThrow(/scale/);
+  });
+});
+
+/** One pixel of the scaled picture by the definition. */
+function slowPixel(picture: LabelledPicture, drawn: Transformation, x: number, y: number) {
+  const { width, height, image, label } = picture;
+  if (x < 0 || y < 0 || x >= drawn.scaledWidth || y >= drawn.scaledHeight) {
+    return { label: 255, rgb: [127, 127, 127].map((value) => value / 127.5 - 1) };
+  }
+  const clamp = (value: number, size: number) => Math.min(size - 1, Math.max(0, value));
+  const sx = clamp(((x + 0.5) * width) / drawn.scaledWidth - 0.5, width);
+  const sy = clamp(((y + 0.5) * height) / drawn.scaledHeight - 0.5, height);
+  const rgb = [0, 1, 2].map((c) => {
+    let sum = 0;
+    for (let j = 0; j < height; j++) {
+      for (let i = 0; i < width; i++) {
+        const weight = Math.max(0, 1 - Math.abs(i - sx)) * Math.max(0, 1 - Math.abs(j - sy));
+        if (weight > 0) sum += weight * image[(j * width + i) * 3 + c];
+      }
+    }
+    return sum;
+  });
+  const grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+  const nx = clamp(Math.floor((x + 0.5) * (width / drawn.scaledWidth)), width);
+  const ny = clamp(Math.floor((y + 0.5) * (height / drawn.scaledHeight)), height);
+  return {
+    label: label[ny * width + nx],
+    rgb: rgb.map((value) => {
+      const saturated = grey + (value - grey) * drawn.saturation;
+      const contrasted = 127.5 + (saturated - 127.5) * drawn.contrast;
+      return Math.min(1, Math.max(-1, (contrasted * drawn.brightness) / 127.5 - 1));
+    }),
+  };
+}
+
+describe('the longer side', () => {
+  it('is brought to a length before the scale is drawn', () => {
+    const augmentation = { ...NO_AUGMENTATION, longSide: 100, scale: { min: 0.5, max: 0.5, step: 1 } };
+    for (const [width, height] of [
+      [400, 200],
+      [20, 40],
+    ]) {
+      const { scaledWidth, scaledHeight } = drawTransformation(augmentation, width, height, [10, 10], createRandom(1));
+      expect([scaledWidth, scaledHeight]).toEqual(width > height ? [50, 25] : [25, 50]);
+    }
+    expect(() => checkAugmentation({ ...augmentation, longSide: 0 })).toThrow(/longSide 0/);
+  });
+});

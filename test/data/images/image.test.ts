@@ -1,0 +1,85 @@
+/** @file Photographs of every kind become 8-bit RGB, upright; label files keep their values or are refused. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadLabelMap, loadPicture, toRgb } from '../../../src/data/images/image.ts';
+import { encodePng } from '../../../src/data/images/png.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'espalier-picture-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const write = (name: string, bytes: Uint8Array): string => {
+  writeFileSync(join(folder, name), bytes);
+  return join(folder, name);
+};
+
+describe('loadPicture', () => {
+  it('turns a JPEG upright by its EXIF tag', async () => {
+    // 16x8, left half black, right half white; orientation 6 turns it by 90 degrees clockwise.
+    const data = Uint8Array.from({ length: 16 * 8 * 3 }, (_, i) => (Math.floor(i / 3) % 16 < 8 ? 0 : 255));
+    const bytes = await sharp(data, { raw: { width: 16, height: 8, channels: 3 } })
+      .withMetadata({ orientation: 6 })
+      .jpeg({ quality: 100 })
+      .toBuffer();
+    const picture = await loadPicture(write('turned.jpg', bytes));
+    expect([picture.width, picture.height, picture.data.length]).toEqual([8, 16, 384]);
+    expect(picture.data[0]).toBeLessThan(20);
+    expect(picture.data[picture.data.length - 1]).toBeGreaterThan(235);
+  });
+
+  it('repeats grey of a JPEG', async () => {
+    const grey = await sharp(new Uint8Array(64).fill(90), { raw: { width: 8, height: 8, channels: 1 } })
+      .toColourspace('b-w')
+      .jpeg({ quality: 100 })
+      .toBuffer();
+    const picture = await loadPicture(write('grey.jpg', grey));
+    expect([...picture.data.subarray(0, 3)]).toEqual([90, 90, 90]);
+    expect(picture.data.length).toBe(192);
+  });
+
+  it('applies palettes, and refuses indices beyond them', async () => {
+    const picture = { width: 2, height: 1, channels: 1, data: Uint8Array.of(1, 0) } as const;
+    const two = encodePng(picture, [
+      [1, 2, 3],
+      [7, 8, 9],
+    ]);
+    expect([...(await loadPicture(write('two.png', two))).data]).toEqual([7, 8, 9, 1, 2, 3]);
+    const file = write('one.png', encodePng(picture, [[1, 2, 3]]));
+    await expect(loadPicture(file)).rejects.toThrow(/one\.png: palette index 1 of 1 colours/);
+  });
+
+  it('drops alpha, scales bits', () => {
+    const rgb = (channels: number, bitDepth: number, data: Uint8Array | Uint16Array) => [
+      ...toRgb({ width: 1, height: 1, channels, bitDepth, data }, 'x').data,
+    ];
+    expect(rgb(4, 8, Uint8Array.of(1, 2, 3, 4))).toEqual([1, 2, 3]);
+    expect(rgb(2, 8, Uint8Array.of(9, 4))).toEqual([9, 9, 9]);
+    expect(rgb(1, 1, Uint8Array.of(1))).toEqual([255, 255, 255]);
+    expect(rgb(3, 16, Uint16Array.of(65535, 0, 257 * 4))).toEqual([255, 0, 4]);
+  });
+
+  it('names what cannot be read', async () => {
+    await expect(loadPicture(join(folder, 'none.png'))).rejects.toThrow(/none\.png: cannot be read \(ENOENT\)/);
+    await expect(loadPicture(write('text.jpg', Buffer.from('hello')))).rejects.toThrow(
+      /text\.jpg: is no PNG, JPEG, WebP or TIFF/,
+    );
+  });
+});
+
+describe('loadLabelMap', () => {
+  it('keeps indices, refuses colours and JPEG', async () => {
+    const label = encodePng({ width: 2, height: 1, channels: 1, data: Uint8Array.of(1, 0) }, [
+      [9, 9, 9],
+      [9, 9, 9],
+    ]);
+    expect([...(await loadLabelMap(write('label.png', label))).data]).toEqual([1, 0]);
+    const colour = write('colour.png', encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) }));
+    await expect(loadLabelMap(colour)).rejects.toThrow(/shows colours instead of class ids/);
+    await expect(loadLabelMap(write('label.jpg', Buffer.from('x')))).rejects.toThrow(/must be PNG/);
+  });
+});
