@@ -1,6 +1,7 @@
 /**
  * @file What a search records: its epochs, the architecture after each, and warnings.
  */
+import { formatLoss } from '../../base/text.ts';
 import { mainScore } from '../../infer/evaluate.ts';
 import { collapseWarning } from '../../method/skipCollapse.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
@@ -9,6 +10,7 @@ import { summariseGenotype } from '../../space/genotype.ts';
 import type { SearchEpoch, SearchRecorder } from '../../train/search.ts';
 import type { Search } from '../../train/searchStep.ts';
 import { slowWarning } from '../../train/step/health.ts';
+import { emptyBatchesNote } from '../../train/step/pixelWeights.ts';
 import type { ActiveRun } from '../lifecycle.ts';
 import { writeGenotype } from './artifacts.ts';
 import { createEpochRecords } from './epochs.ts';
@@ -22,7 +24,7 @@ export function createSearchRecorder(run: ActiveRun, config: SearchConfig, { pro
     note,
     step(event) {
       const { epoch, step, steps, loss } = event;
-      records.step(event, (epoch + step / steps) / epochs, `epoch ${epoch + 1}/${epochs}  loss ${loss.toFixed(3)}`);
+      records.step(event, (epoch + step / steps) / epochs, `epoch ${epoch + 1}/${epochs}  loss ${formatLoss(loss)}`);
     },
     epoch(event) {
       const { epoch, genotype, warnings, weightLoss, scores } = event;
@@ -35,8 +37,10 @@ export function createSearchRecorder(run: ActiveRun, config: SearchConfig, { pro
       const score = main ? `  ${main.name} ${main.value.toFixed(3)}` : '';
       const entropies = Object.values(entropiesOf(event)).map((nats) => nats.toFixed(3));
       watcher.line(
-        `epoch ${epoch + 1}/${epochs}  loss ${weightLoss.toFixed(3)}${score}  entropy ${entropies.join('/')}  ${architecture}`,
+        `epoch ${epoch + 1}/${epochs}  loss ${formatLoss(weightLoss)}${score}  entropy ${entropies.join('/')}  ${architecture}`,
       );
+      const empty = emptyBatchesNote(progress.drawn);
+      if (empty) note(empty);
       const slow = slowWarning(progress.health, epoch, weightLoss);
       for (const message of slow ? [slow, ...warnings] : warnings) warn(message);
       if (progress.collapsed) warn(collapseWarning(event.metrics.skipShare, maximumSkipShare));

@@ -1,13 +1,14 @@
 /**
  * @file What a training records: its epochs, their scores, and the best weights.
  */
-import { formatDuration } from '../../base/text.ts';
+import { formatDuration, formatLoss } from '../../base/text.ts';
 import type { DataSet } from '../../data/types.ts';
 import { mainScore } from '../../infer/evaluate.ts';
 import { saveCheckpoint } from '../../run/checkpoint.ts';
 import type { TrainConfig } from '../../run/config/schemas.ts';
 import type { Training, TrainRecorder } from '../../train/retrain.ts';
 import { slowWarning } from '../../train/step/health.ts';
+import { emptyBatchesNote } from '../../train/step/pixelWeights.ts';
 import { storeTraining } from '../checkpoint/training.ts';
 import type { ActiveRun } from '../lifecycle.ts';
 import { createEpochRecords } from './epochs.ts';
@@ -27,7 +28,7 @@ export function createTrainRecorder(
     note,
     step(event) {
       const { epoch, loss, done } = event;
-      records.step(event, Math.min(1, done), `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
+      records.step(event, Math.min(1, done), `epoch ${epoch + 1}  loss ${formatLoss(loss)}`);
     },
     epoch({ epoch, loss, learningRate, scores, best, ranks }) {
       const volumes = scores?.volumes?.summary;
@@ -46,9 +47,11 @@ export function createTrainRecorder(
         log.append({ type: 'evaluation', ...evaluation, ...(ofVolumes ? { volumes: ofVolumes } : {}) });
         const { name, value } = mainScore(scores);
         watcher.line(
-          `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
+          `epoch ${epoch + 1}  loss ${formatLoss(loss)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
         );
       }
+      const empty = scores && emptyBatchesNote(progress.drawn);
+      if (empty) note(empty);
       const slow = slowWarning(progress.health, epoch, loss);
       if (slow) warn(slow);
       if (best) saveCheckpoint(folder.best, storeTraining(training));
