@@ -9,10 +9,10 @@ import { formatBytes } from '../base/text.ts';
 import { chooseDevice, Generator, memory } from '../engine/device.ts';
 import { type MemoryTask, measureMemory } from '../jobs/cost/measureNetwork.ts';
 import { measureSearchStep } from '../jobs/cost/measureSearch.ts';
-import { foundNetwork, isSearchRun } from '../jobs/foundNetwork.ts';
-import { prepareMachine } from '../jobs/lifecycle.ts';
-import { methodOf } from '../jobs/methodOf.ts';
+import { prepareMachine } from '../jobs/machine.ts';
 import { loadDescription } from '../jobs/network.ts';
+import { foundNetwork, isSearchRun } from '../jobs/prepare/found.ts';
+import { methodOf } from '../jobs/prepare/methodOf.ts';
 import { readArchitecture } from '../jobs/readArchitecture.ts';
 import {
   type Architecture,

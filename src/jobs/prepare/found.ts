@@ -4,15 +4,15 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../base/errors.ts';
-import { parseJson } from '../base/json.ts';
-import type { BuildOptions } from '../models/architecture.ts';
-import { parseConfig } from '../run/config/config.ts';
-import { settings, trainPreset } from '../run/config/presets.ts';
-import type { DataFile } from '../run/dataFile.ts';
-import { openRunFolder } from '../run/folder.ts';
-import { loadConfigFile } from '../run/openRun.ts';
-import { optionsOf } from './prepareTraining.ts';
+import { DataError } from '../../base/errors.ts';
+import { parseJson } from '../../base/json.ts';
+import type { BuildOptions } from '../../models/architecture.ts';
+import { parseConfig } from '../../run/config/config.ts';
+import { settings, trainPreset } from '../../run/config/presets.ts';
+import type { DataFile } from '../../run/dataFile.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import { loadConfigFile } from '../../run/openRun.ts';
+import { optionsOf } from './training.ts';
 
 /** What decides a network beside its genotype. */
 export interface FoundNetwork {
