@@ -3,24 +3,24 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, DataError } from '../base/errors.ts';
-import { samplesOf, submissionValues } from '../data/splits.ts';
-import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
-import { Generator, memory } from '../engine/device.ts';
-import { estimateMemory } from '../models/memory.ts';
-import type { Network } from '../models/network.ts';
-import { adam, sgd } from '../nn/optimisers.ts';
-import { type Parallel, sharedNorms } from '../parallel/parallel.ts';
-import type { TrainConfig } from '../run/config/schemas.ts';
-import { openRunFolder } from '../run/folder.ts';
-import { startOfTraining, type Training } from '../train/retrain.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { samplesOf, submissionValues } from '../../data/splits.ts';
+import { channelsOf, type DataSet, type VolumeSet } from '../../data/types.ts';
+import { Generator, memory } from '../../engine/device.ts';
+import { estimateMemory } from '../../models/memory.ts';
+import type { Network } from '../../models/network.ts';
+import { adam, sgd } from '../../nn/optimisers.ts';
+import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
+import type { TrainConfig } from '../../run/config/schemas.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import { startOfTraining, type Training } from '../../train/retrain.ts';
+import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
+import { prepareMachine } from '../machine.ts';
+import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from '../network.ts';
+import { openTrainingData } from '../openData.ts';
+import { readArchitecture } from '../readArchitecture.ts';
+import { trainSettings } from '../settings.ts';
 import { requireSameData } from './agreement.ts';
-import { type MemoryNeed, memoryNeed, trainingStepBytes } from './cost/memoryNeed.ts';
-import { prepareMachine } from './lifecycle.ts';
-import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from './network.ts';
-import { openTrainingData } from './openData.ts';
-import { readArchitecture } from './readArchitecture.ts';
-import { trainSettings } from './settings.ts';
 
 /** Everything that a training needs, from its settings. */
 export interface PreparedTraining {
@@ -98,13 +98,19 @@ function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
 }
 
 /** What the settings and the data decide about a network. */
-export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
+export const networkOptions = (config: TrainConfig, dataset: DataSet): NetworkDescription['options'] =>
+  optionsOf(config, { rank: dataset.rank, channels: channelsOf(dataset), classes: dataset.classes.length });
+
+/** The same of what counts of the data. */
+export function optionsOf(
+  config: TrainConfig,
+  { rank, channels, classes }: { rank: 2 | 3; channels: number; classes: number },
+): NetworkDescription['options'] {
   const { filters, stem, aspp, decoder, deepSupervision } = config;
-  const { rank, classes } = dataset;
   return {
     rank,
-    inputs: channelsOf(dataset),
-    classes: classes.length,
+    inputs: channels,
+    classes,
     ...(deepSupervision ? { deepSupervision } : {}),
     stem,
     ...(filters === undefined ? {} : { filters }),
