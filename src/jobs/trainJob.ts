@@ -2,6 +2,7 @@
  * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
+import { describeDataSet } from '../data/describe.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
@@ -175,6 +176,8 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   watcher.line(
     `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
   );
+  watcher.line(`data: ${describeDataSet(dataset)}`);
+  if (!resumed) for (const message of dataset.notes ?? []) note(message);
   const precise = precisionNote(config.precision, device);
   if (precise) note(precise);
   if (need) reportMemoryNeed(run, need, ADVICE);
