@@ -98,19 +98,13 @@ function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
 }
 
 /** What the settings and the data decide about a network. */
-export const networkOptions = (config: TrainConfig, dataset: DataSet): NetworkDescription['options'] =>
-  optionsOf(config, { rank: dataset.rank, channels: channelsOf(dataset), classes: dataset.classes.length });
-
-/** The same of what counts of the data. */
-export function optionsOf(
-  config: TrainConfig,
-  { rank, channels, classes }: { rank: 2 | 3; channels: number; classes: number },
-): NetworkDescription['options'] {
+export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
   const { filters, stem, aspp, decoder, deepSupervision } = config;
+  const { rank, classes } = dataset;
   return {
     rank,
-    inputs: channels,
-    classes,
+    inputs: channelsOf(dataset),
+    classes: classes.length,
     ...(deepSupervision ? { deepSupervision } : {}),
     stem,
     ...(filters === undefined ? {} : { filters }),
