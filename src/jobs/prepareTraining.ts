@@ -7,8 +7,10 @@ import { ConfigError, DataError } from '../base/errors.ts';
 import { samplesOf, submissionValues } from '../data/splits.ts';
 import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
+import type { Architecture } from '../models/architecture.ts';
 import { estimateMemory } from '../models/memory.ts';
 import type { Network } from '../models/network.ts';
+import { type FittedWidth, fitWidth } from '../models/width.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { type Parallel, sharedNorms } from '../parallel/parallel.ts';
 import type { TrainConfig } from '../run/config/schemas.ts';
@@ -20,7 +22,7 @@ import { prepareMachine } from './lifecycle.ts';
 import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from './network.ts';
 import { openTrainingData } from './openData.ts';
 import { readArchitecture } from './readArchitecture.ts';
-import { trainSettings } from './settings.ts';
+import { sidesOf, trainSettings } from './settings.ts';
 
 /** Everything that a training needs, from its settings. */
 export interface PreparedTraining {
@@ -53,7 +55,7 @@ export async function prepareTraining(
   checkTrain(config, dataset);
   const description: NetworkDescription = {
     architecture,
-    options: networkOptions(config, dataset),
+    options: networkOptions(architecture, config, dataset),
     classes: dataset.classes,
     submissionValues: submissionValues(dataset),
     reduction: config.scale,
@@ -97,8 +99,31 @@ function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
     throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
 }
 
-/** What the settings and the data decide about a network. */
-export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
+/**
+ * What the settings and the data decide about a network.
+ * @throws ConfigError when no width of it keeps the budget
+ */
+export function networkOptions(
+  architecture: Architecture,
+  config: TrainConfig,
+  dataset: DataSet,
+): NetworkDescription['options'] {
+  return fitToBudget(architecture, config, dataset)?.options ?? plainOptions(config, dataset);
+}
+
+/** The widths that the budget of a training asks for; undefined where it has none. */
+export function fitToBudget(
+  architecture: Architecture,
+  config: TrainConfig,
+  dataset: DataSet,
+): FittedWidth | undefined {
+  if (Object.values(config.budget).every((limit) => limit === undefined)) return undefined;
+  const { rank } = dataset;
+  const size = config.size ?? trainSettings(config, rank).crop;
+  return fitWidth(architecture, plainOptions(config, dataset), config.budget, sidesOf(size, rank));
+}
+
+function plainOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
   const { filters, stem, aspp, decoder, deepSupervision } = config;
   const { rank, classes } = dataset;
   return {
