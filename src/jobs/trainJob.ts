@@ -44,6 +44,7 @@ import {
   versions,
 } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
+import { describeFit } from './networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepareTraining.ts';
 import { scoreRun } from './scoreJob.ts';
 import { createLoss, isSteady, trainSettings } from './settings.ts';
@@ -78,7 +79,7 @@ export async function trainRun(
   const plan = await planTogether('train', settings.train, request, parallel);
   const { config } = plan;
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
-  const { training, description, dataset, device, need, note } = prepared;
+  const { training, description, dataset, device, need, note, fitted } = prepared;
   requireFullBatch(config, dataset);
   const { progress, network } = training;
   const loopSettings = trainSettings(config, dataset.rank);
@@ -107,6 +108,7 @@ export async function trainRun(
       ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
     });
     logNotices(run, watcher);
+    if (fitted) logNote(describeFit(fitted), log, watcher);
     if (note !== undefined && !checkpoint) logNote(note, log, watcher);
     watcher.line(
       `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
-import { networkOptions } from '../../src/jobs/prepareTraining.ts';
+import { networkOptions } from '../../src/jobs/networkOptions.ts';
 import { type Architecture, buildArchitecture } from '../../src/models/architecture.ts';
 import { countNetwork } from '../../src/models/graph.ts';
 import { findArchitecture } from '../../src/models/registry.ts';
 import { parseConfig } from '../../src/run/config/config.ts';
 import { settings } from '../../src/run/config/presets.ts';
 
-const dataset = createPhantomSet([16, 16, 16]);
+const dataset = createPhantomSet({ shape: [16, 16, 16] });
 
 describe('the network of a training', () => {
   it.each(['dints-random:1:2x2', 'dints-cvpr2021', 'unet:levels=4'])('%s of volumes keeps its budget', (arch) => {

@@ -30,7 +30,7 @@ import { drawComparison } from '../../run/tables/drawComparison.ts';
 import { fileName } from '../artifacts.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
 import { type RunWatcher, SILENT } from '../lifecycle.ts';
-import { networkOptions } from '../prepareTraining.ts';
+import { networkOptions } from '../networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { trainRun } from '../trainJob.ts';
