@@ -1,11 +1,11 @@
 /**
  * @file What the settings and the data of a training decide about its network: widths as they are set, or as a budget asks for.
  */
-import { channelsOf, type DataSet } from '../data/types.ts';
-import type { Architecture, BuildOptions } from '../models/architecture.ts';
-import { BUDGET_KEYS, type FittedWidth, fitWidth, showCost } from '../models/width.ts';
-import type { TrainConfig } from '../run/config/schemas.ts';
-import { sidesOf, trainSettings } from './settings.ts';
+import { channelsOf, type DataSet } from '../../data/types.ts';
+import type { Architecture, BuildOptions } from '../../models/architecture.ts';
+import { BUDGET_KEYS, type FittedWidth, fitWidth, showCost } from '../../models/width.ts';
+import type { TrainConfig } from '../../run/config/schemas.ts';
+import { sidesOf, trainSettings } from '../settings.ts';
 
 /**
  * What the settings and the data decide about a network.

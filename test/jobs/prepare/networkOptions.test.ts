@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
-import { networkOptions } from '../../src/jobs/networkOptions.ts';
-import { type Architecture, buildArchitecture } from '../../src/models/architecture.ts';
-import { countNetwork } from '../../src/models/graph.ts';
-import { findArchitecture } from '../../src/models/registry.ts';
-import { parseConfig } from '../../src/run/config/config.ts';
-import { settings } from '../../src/run/config/presets.ts';
+import { createPhantomSet } from '../../../src/data/volumes/phantomSet.ts';
+import { networkOptions } from '../../../src/jobs/prepare/networkOptions.ts';
+import { type Architecture, buildArchitecture } from '../../../src/models/architecture.ts';
+import { countNetwork } from '../../../src/models/graph.ts';
+import { findArchitecture } from '../../../src/models/registry.ts';
+import { parseConfig } from '../../../src/run/config/config.ts';
+import { settings } from '../../../src/run/config/presets.ts';
 
 const dataset = createPhantomSet({ shape: [16, 16, 16] });
 
