@@ -27,13 +27,19 @@ export function fitToBudget(
   return fitWidth(architecture, plainOptions(config, dataset), config.budget, sidesOf(size, rank));
 }
 
-function plainOptions(config: TrainConfig, dataset: DataSet): BuildOptions {
+const plainOptions = (config: TrainConfig, dataset: DataSet): BuildOptions =>
+  optionsOf(config, { rank: dataset.rank, channels: channelsOf(dataset), classes: dataset.classes.length });
+
+/** What the settings and what counts of the data decide, without a budget. */
+export function optionsOf(
+  config: TrainConfig,
+  { rank, channels, classes }: { rank: 2 | 3; channels: number; classes: number },
+): BuildOptions {
   const { filters, stem, aspp, decoder, deepSupervision } = config;
-  const { rank, classes } = dataset;
   return {
     rank,
-    inputs: channelsOf(dataset),
-    classes: classes.length,
+    inputs: channels,
+    classes,
     ...(deepSupervision ? { deepSupervision } : {}),
     stem,
     ...(filters === undefined ? {} : { filters }),
