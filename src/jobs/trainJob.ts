@@ -24,6 +24,7 @@ import { scoreNetwork } from './evaluateJob.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
+import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
 import { writeDataSummary } from './records/dataSummary.ts';
@@ -167,10 +168,11 @@ const costOf = ({ training, dataset }: PreparedTraining, config: TrainConfig) =>
 /** Writes what the network is made of, and reports the start. */
 function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainConfig): void {
   const { folder, resumed, watcher, note } = run;
-  const { training, description, dataset, device, need } = prepared;
+  const { training, description, dataset, device, need, fitted } = prepared;
   if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
   saveDescription(folder, description);
   writeGraph(folder, training.network.graph, trainSettings(config, dataset.rank).crop);
+  if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(
