@@ -8,8 +8,9 @@ import { scope, type Tensor } from '../../engine/tensor.ts';
 import { classMap, type PixelBatch, toTensors } from '../../infer/batch.ts';
 import type { Infer } from '../../infer/inference.ts';
 import type { ModelMetadata, ModelResult } from '../../portable/metadata.ts';
-import { loadRuntime, sessionOptions } from '../../portable/node.ts';
+import { sessionOptions } from '../../portable/node.ts';
 import { largestScores } from '../../portable/pixels.ts';
+import { loadRuntime } from '../../portable/runtime.ts';
 import { toBytes } from '../artifacts.ts';
 
 /**
