@@ -16,7 +16,7 @@ import type { Network } from '../models/network.ts';
 import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
 import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/config/schemas.ts';
 import type { TrainSettings } from '../train/retrain.ts';
-import type { SearchSettings } from '../train/search.ts';
+import type { SearchSettings } from '../train/searchOptions.ts';
 import type { NetworkDescription } from './network.ts';
 
 /** The augmentation of a command; `reduction` shrinks every scale, so that a crop sees the reduced picture. */

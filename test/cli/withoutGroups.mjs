@@ -5,8 +5,7 @@
 const load = process.dlopen;
 process.dlopen = (module, file, ...flags) => {
   const isAddon = file.endsWith('espalier.node');
-  if (isAddon && process.env.ADDON_FAULT === 'broken')
-    throw new Error('libtorch.so: cannot open shared object file');
+  if (isAddon && process.env.ADDON_FAULT === 'broken') throw new Error('libtorch.so: cannot open shared object file');
   load.call(process, module, file, ...flags);
   if (!isAddon) return;
   const { findOperator } = module.exports;

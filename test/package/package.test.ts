@@ -70,7 +70,15 @@ describe.skipIf(!isBuilt)('the package', () => {
     const setup = espalier(['setup', '--json']);
     expect(setup.stderr).toBe('');
     expect(JSON.parse(setup.stdout)).toMatchObject({ origin: 'prebuilt' });
-    const search = espalier(['search', 'data=scenes:64x48', ...TINY_SEARCH, 'epochs=1', 'warmupEpochs=0', 'threads=1', 'name=a']);
+    const search = espalier([
+      'search',
+      'data=scenes:64x48',
+      ...TINY_SEARCH,
+      'epochs=1',
+      'warmupEpochs=0',
+      'threads=1',
+      'name=a',
+    ]);
     expect([search.status, search.stderr.includes('Error')]).toEqual([0, false]);
     expect(existsSync(join(folder, 'runs', 'search', 'a', 'genotype.json'))).toBe(true);
     // Nothing was built, so the cache was not needed.
