@@ -53,7 +53,9 @@ describe('a build without process groups', () => {
     const { status, stderr } = runWithout(['launch', '--', ...SEARCH], { ADDON_FAULT: 'broken' });
     expect([status, stderr]).toEqual([
       1,
-      expect.stringMatching(/^espalier: the addon does not load: libtorch.so: .*\n$/),
+      expect.stringMatching(
+        /^espalier: the addon does not load: .*espalier\.node: libtorch\.so: .*; run: npm run setup\n$/,
+      ),
     ]);
   });
 });
