@@ -18,7 +18,7 @@ import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Precision } from '../nn/layers.ts';
 import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
-import { poly } from '../nn/schedules.ts';
+import { type ScheduleSettings, scheduleOf } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
 import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
@@ -29,7 +29,7 @@ import { countedPixels, type DrawnBatches, drawBatch, noBatches, partWeight } fr
 import { lowered } from './step/precision.ts';
 
 /** Settings of the loop. */
-export interface TrainSettings {
+export interface TrainSettings extends ScheduleSettings {
   /** Where training ends: after so many epochs, steps, or minutes of training. */
   readonly budget: { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
   readonly batch: number;
@@ -41,8 +41,6 @@ export interface TrainSettings {
   readonly augmentation: Augmentation;
   /** Of volumes. */
   readonly patches?: PatchSettings;
-  readonly learningRate: number;
-  readonly power: number;
   readonly warmupSteps: number;
   /** Largest joint norm of the gradients; 0 for no limit. */
   readonly clip: number;
@@ -202,7 +200,7 @@ export async function trainLoop(
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings, part: partOf(parallel) });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
-  const schedule = poly(settings.learningRate, settings.power);
+  const schedule = scheduleOf(settings);
   const inference = averaged ?? network;
   const replay =
     job.steady && settings.accumulate === 1 && parallel.size === 1 && canRecord(device)
