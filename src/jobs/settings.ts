@@ -17,7 +17,7 @@ import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/los
 import type { Parallel } from '../parallel/parallel.ts';
 import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/config/schemas.ts';
 import type { TrainSettings } from '../train/retrain.ts';
-import type { SearchSettings } from '../train/search.ts';
+import type { SearchSettings } from '../train/searchOptions.ts';
 import type { NetworkDescription } from './network.ts';
 
 /** The augmentation of a command; `reduction` shrinks every scale, so that a crop sees the reduced picture. */

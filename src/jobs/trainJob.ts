@@ -2,6 +2,7 @@
  * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
+import { describeDataSet } from '../data/describe.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
@@ -23,6 +24,7 @@ import { scoreNetwork } from './evaluateJob.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
+import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
 import { writeDataSummary } from './records/dataSummary.ts';
@@ -167,16 +169,19 @@ const costOf = ({ training, dataset }: PreparedTraining, config: TrainConfig) =>
 /** Writes what the network is made of, and reports the start. */
 function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainConfig): void {
   const { folder, resumed, watcher, note } = run;
-  const { training, description, dataset, device, need } = prepared;
+  const { training, description, dataset, device, need, fitted } = prepared;
   if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
   saveDescription(folder, description);
   writeGraph(folder, training.network.graph, trainSettings(config, dataset.rank).crop);
+  if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
   if (config.perProcess) note(`batch ${config.batch} and learning rate ${config.learningRate} over all processes`);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(
     `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
   );
+  watcher.line(`data: ${describeDataSet(dataset)}`);
+  if (!resumed) for (const message of dataset.notes ?? []) note(message);
   const precise = precisionNote(config.precision, device);
   if (precise) note(precise);
   if (need) reportMemoryNeed(run, need, ADVICE);

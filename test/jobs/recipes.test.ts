@@ -1,7 +1,7 @@
 /** @file The published recipes as presets: what the loops get of them. */
 import { describe, expect, it } from 'vitest';
 import { methodOf } from '../../src/jobs/prepare/methodOf.ts';
-import { optionsOf } from '../../src/jobs/prepare/training.ts';
+import { optionsOf } from '../../src/jobs/prepare/networkOptions.ts';
 import { forProcesses, trainSettings } from '../../src/jobs/settings.ts';
 import { scheduleOf } from '../../src/nn/schedules.ts';
 import { parseConfig } from '../../src/run/config/config.ts';

@@ -5,7 +5,7 @@ import { noGrad } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { scope } from '../../src/engine/tensor.ts';
-import { isParity, measureParity } from '../../src/jobs/export/parity.ts';
+import { inFloat64, isParity, measureParity } from '../../src/jobs/export/parity.ts';
 import type { AutoDeepLabSettings } from '../../src/method/autoDeepLab.ts';
 import type { SearchData } from '../../src/method/method.ts';
 import { METHODS } from '../../src/method/registry.ts';
@@ -52,9 +52,10 @@ describe.each(Object.entries(ARCHITECTURES))('the network of %s', (_, architectu
     const images = op.rand([1, 3, ...size], generator.id);
     const pixels = op.contiguous(op.permute(images, [0, 2, 3, 1])).data() as Float32Array;
     const batch = { images: pixels, labels: new Uint8Array(1024), batch: 1, size, channels: 3 };
+    const precise = (x: typeof images) => inFloat64(network).forward(x, { training: false });
     const forward = (x: typeof images) => network.forward(x, { training: false });
     expect(
-      isParity(await measureParity(bytes, readModelMetadata(bytes, 'model'), forward, [batch], 1), 'float32'),
+      isParity(await measureParity(bytes, readModelMetadata(bytes, 'model'), forward, precise, [batch], 1), 'float32'),
     ).toBe(true);
     const plain = livelyNetwork(buildArchitecture(architecture, narrow)).forward(images, { training: false }).numbers();
     const own = forward(images).numbers();

@@ -8,7 +8,7 @@ import { type ArchitectureState, NUMBER_BYTES, type SearchData } from '../../met
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
-import { createSearch, type Search } from '../../train/searchStep.ts';
+import { createSearch, type Search } from '../../train/searchState.ts';
 import { inPrecision } from '../../train/step/precision.ts';
 import { availableBytes, chooseMemory } from '../cost/chooseMemory.ts';
 import { type MemoryNeed, memoryNeed, searchBytes } from '../cost/memoryNeed.ts';

@@ -106,6 +106,24 @@ const overlap = setting(
   'share of a window that its neighbour sees too',
 );
 
+const atMost = (description: string) =>
+  setting(z.number().positive().optional(), 'a number above 0', `network: at most so many ${description}`);
+/** What a network may cost; the same keys for every command. */
+const networkBudget = {
+  budget: group({
+    multiplyAdds: atMost('multiply-adds for one input of `size`; widths are chosen for it'),
+    parameters: atMost('parameters'),
+    trainingMemory: atMost('bytes for a training step of one input'),
+    inferenceMemory: atMost('bytes for an inference of one input'),
+    latencyMs: atMost('milliseconds for an inference of one input on this machine (espalier measure)'),
+  }),
+  size: setting(
+    z.array(z.int().min(1)).min(2).max(3).optional(),
+    '[height, width] or [depth, height, width]',
+    'input for which budgets are counted; by default the crop',
+  ),
+};
+
 const normalisation = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('window'),
@@ -307,6 +325,7 @@ export const trainSchema = z.strictObject({
   filters: optionalWhole(
     'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
   ),
+  ...networkBudget,
   from: optionalText('run whose weights to start from; the head is replaced where it tells other classes apart'),
   norms: choice(['trained', 'frozen'], 'trained', 'norms learn, or keep scale, shift and statistics of `from`'),
   norm: group({
@@ -396,7 +415,7 @@ export const compareSchema = z.strictObject({
   multiplyAdds: setting(
     z.number().positive().optional(),
     'a number above 0',
-    'multiply-adds of one crop that the filters of each architecture are chosen for; those without filters stay as they are',
+    'at most so many multiply-adds of one crop: budget.multiplyAdds with the crop as size',
   ),
   measureMemory: switched(
     false,
