@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { DataError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
 import { openDataSet } from '../../data/detect.ts';
+import type { LoadedBatch, PixelBatch } from '../../data/loader/batch.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../export/onnx/model.ts';
-import { type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { toTensors } from '../../infer/batch.ts';
 import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
@@ -153,7 +154,7 @@ async function samplesOf(
 const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
 
 /** The first validation sample of the data of a run; undefined when the data are not here. */
-async function realSample(folder: RunFolder): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+async function realSample(folder: RunFolder): Promise<LoadedBatch | undefined> {
   try {
     const { data, seed } = loadConfigFile(folder.config);
     const dataset = await openDataSet(String(data), { seed: Number(seed ?? 0) });

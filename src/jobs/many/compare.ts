@@ -1,17 +1,15 @@
 /**
- * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped; what is
- * done is not done again.
+ * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped.
  */
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError, StoppedError } from '../../base/errors.ts';
+import { ConfigError } from '../../base/errors.ts';
 import { openDataSet } from '../../data/detect.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
 import { buildArchitecture } from '../../models/architecture.ts';
 import { countNetwork } from '../../models/graph.ts';
 import { estimateMemory } from '../../models/memory.ts';
-import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
+import { type Layer, parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { CompareConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
@@ -34,7 +32,7 @@ import { fileName } from '../records/artifacts.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { requireSame, runOnce } from './resumable.ts';
+import { inFolderOfRuns, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
 export interface Comparison {
@@ -47,9 +45,9 @@ export interface Comparison {
 
 /**
  * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones.
- * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison goes on with it.
+ * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison resumes it.
  */
-export async function compareRuns(
+export async function compareJob(
   config: CompareConfig,
   shared: readonly Layer[],
   watcher: RunWatcher = SILENT,
@@ -61,9 +59,6 @@ export async function compareRuns(
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
     costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
-  const runs: ComparedRun[] = [];
-  const folder = join(resolve(config.runs), 'compare', config.name);
-  mkdirSync(folder, { recursive: true });
   const conditions: ComparisonConditions = {
     data: dataset.name,
     budget: config.budget,
@@ -72,25 +67,25 @@ export async function compareRuns(
     score: dataset.rank === 3 ? 'mean Dice' : 'mIoU',
   };
   const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
-  writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...resolved, ...config }));
-  for (const [i, { architecture, training, path }] of plans.entries()) {
-    const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
-    const own: RunWatcher = {
-      progress: (share, note) => watcher.progress((i + share) / plans.length, `${told}  ${note}`),
-      line: (text) => watcher.line(`${told}: ${text}`),
-    };
-    await runOnce(path, own, (resume) =>
-      trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
-    ).catch((error: unknown) => {
-      if (!(error instanceof StoppedError)) throw error;
-      throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');
-    });
-    const cost = costs.get(architecture) as ComparedCost;
-    runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
-    // After every run, so that there is something to look at before the last.
-    writeComparison(folder, runs, conditions);
-  }
-  return { folder, ...writeComparison(folder, runs, conditions) };
+  return inFolderOfRuns('compare', config, { ...resolved, ...config }, async (folder) => {
+    const runs: ComparedRun[] = [];
+    for (const [i, { architecture, training, path }] of plans.entries()) {
+      const own = watchPart(
+        watcher,
+        i,
+        plans.length,
+        `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`,
+      );
+      await runOnce(path, own, (resume) =>
+        trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+      );
+      const cost = costs.get(architecture) as ComparedCost;
+      runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
+      // After every run, so that there is something to look at before the last.
+      writeComparison(folder, runs, conditions);
+    }
+    return writeComparison(folder, runs, conditions);
+  });
 }
 
 interface Plan {
@@ -116,7 +111,7 @@ function planRuns(
       const own = { ...fitted, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
       const training = parseConfig(settings.train, [...layers, own]);
       const path = join(resolve(runs), 'train', own.name);
-      requireSame(settings.train, path, training, 'comparison');
+      requireSameSettings(settings.train, path, training, 'comparison');
       return { architecture, training, path };
     });
   });
