@@ -30,6 +30,8 @@ export interface Command {
   readonly usage: string;
   /** Its settings, for the help; absent where it takes none. */
   readonly settings?: Settings;
+  /** Whether these words need the engine; absent where no words do. */
+  needsEngine?(words: readonly string[]): boolean;
   run(words: readonly string[]): Promise<void>;
 }
 

@@ -59,6 +59,7 @@ export const infoCommand: Command = {
   usage:
     'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [filters=F] [batch=2] [--measure] [--json]',
   settings: infoSettings,
+  needsEngine: (words) => words.includes('--measure'),
   async run(words) {
     const { config, flags, positionals } = readSettings(infoSettings, words, ['json', 'measure']);
     const [name] = positionals;

@@ -2,6 +2,7 @@
  * @file A search in a run folder: settings to a supernet, the loop, and what it found. What `espalier search` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
+import { describeDataSet } from '../data/describe.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
 import type { SearchConfig } from '../run/config/schemas.ts';
@@ -102,6 +103,8 @@ function reportStart(run: ActiveRun, prepared: PreparedSearch, { precision }: Se
   watcher.line(
     `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
   );
+  watcher.line(`data: ${describeDataSet(dataset)}`);
+  if (!resumed) for (const message of dataset.notes ?? []) note(message);
   if (!resumed) for (const message of network.notes ?? []) note(message);
   if (need) reportMemoryNeed(run, need, ADVICE, chosen && `memory=${chosen}: `);
   for (const message of [threadsNote(device), precisionNote(precision, device)]) if (message) note(message);

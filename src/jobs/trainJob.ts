@@ -2,6 +2,7 @@
  * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
+import { describeDataSet } from '../data/describe.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
@@ -28,7 +29,7 @@ import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
 import { writeDataSummary } from './records/dataSummary.ts';
 import { createTrainRecorder } from './records/training.ts';
-import { createLoss, isSteady, trainSettings } from './settings.ts';
+import { createLoss, forProcesses, isSteady, trainSettings } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
 
 /** What a training reached, and where it is. */
@@ -55,7 +56,7 @@ export async function trainJob(
   parallel: Parallel = singleProcess,
 ): Promise<TrainOutcome> {
   const plan = await planTogether('train', settings.train, request, parallel);
-  const { config } = plan;
+  const config = forProcesses(plan.config, parallel);
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
   const { training, dataset, device } = prepared;
   const { parameters } = costOf(prepared, config);
@@ -92,7 +93,8 @@ export async function trainJob(
 
 /** The same training on a rank other than the first: it computes its part of every batch and of the scores, and writes nothing. */
 export async function followTraining(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
-  const { config } = await planTogether('train', settings.train, request, parallel);
+  const plan = await planTogether('train', settings.train, request, parallel);
+  const config = forProcesses(plan.config, parallel);
   const prepared = await prepareTraining(config, parallel);
   const { training, dataset, device } = prepared;
   const loss = await createLoss(dataset, config, device);
@@ -173,10 +175,13 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   writeGraph(folder, training.network.graph, trainSettings(config, dataset.rank).crop);
   if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
+  if (config.perProcess) note(`batch ${config.batch} and learning rate ${config.learningRate} over all processes`);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(
     `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
   );
+  watcher.line(`data: ${describeDataSet(dataset)}`);
+  if (!resumed) for (const message of dataset.notes ?? []) note(message);
   const precise = precisionNote(config.precision, device);
   if (precise) note(precise);
   if (need) reportMemoryNeed(run, need, ADVICE);

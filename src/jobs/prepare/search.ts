@@ -57,7 +57,12 @@ export async function prepareSearch(config: SearchConfig, parallel: Parallel): P
 function buildSupernet(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
   const build = (memory?: KeptMemory) => {
     const method = methodOf(config, memory);
-    const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
+    const origin = {
+      generator: new Generator(config.seed).id,
+      device,
+      normEpsilon: config.norm.epsilon,
+      ...sharedNorms(config, parallel),
+    };
     return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
   };
   const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];
