@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { checkDataSet } from '../../data/check/check.ts';
-import type { DataSet } from '../../data/types.ts';
+import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { DataFile, DataGlance } from '../../run/dataFile.ts';
 import { writeAtomically } from '../../run/files.ts';
 import type { RunFolder } from '../../run/folder.ts';
@@ -17,7 +17,7 @@ const MOST_PROBLEMS = 50;
 export async function writeDataSummary(folder: RunFolder, dataset: DataSet): Promise<void> {
   const { name, layout, rank, classes, splits } = dataset;
   const summary: DataFile = {
-    ...{ name, layout, rank, classes },
+    ...{ name, layout, rank, channels: channelsOf(dataset), classes },
     samples: { train: splits.train.length, val: splits.val.length },
     ...(rank === 2 ? { report: await glance(dataset) } : {}),
   };
