@@ -24,7 +24,8 @@ export const evaluateCommand: Command = {
     const folder = openRunFolder(config.run);
     const device = prepareMachine(config);
     const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
-    const dataset = await openRunData(folder, description, config.data);
+    const { dataset, warnings } = await openRunData(folder, description, config.data);
+    for (const message of warnings) process.stderr.write(`warning: ${message}\n`);
     const { split } = config;
     const bar = createProgress({ label: 'evaluate', total: samplesOf(dataset, split).length });
     const scores = await scoreRun({

@@ -22,13 +22,12 @@ import { runSearch, type SearchEpoch, type SearchRecorder } from '../train/searc
 import { createSearch, type Search } from '../train/searchStep.ts';
 import { isSound, slowWarning } from '../train/step/health.ts';
 import { inPrecision, precisionNote } from '../train/step/precision.ts';
-import { planTogether, requireSameData } from './agreement.ts';
+import { planTogether } from './agreement.ts';
 import { writeGenotype } from './artifacts.ts';
 import { restoreSearch, type SearchState, shareSearch, storeSearch } from './checkpoint/search.ts';
 import { availableBytes, chooseMemory } from './cost/chooseMemory.ts';
 import { type DryRun, dryRunSearch } from './cost/dryRun.ts';
 import { logMemoryNeed, type MemoryNeed, memoryNeed, searchBytes } from './cost/memoryNeed.ts';
-import { writeDataSummary } from './dataSummary.ts';
 import {
   endWithError,
   everyMinutes,
@@ -44,7 +43,7 @@ import {
   versions,
 } from './lifecycle.ts';
 import { methodOf } from './methodOf.ts';
-import { openTrainingData } from './openData.ts';
+import { type PreparedData, prepareData, recordData } from './prepareData.ts';
 import { checkSides, createLoss, searchSettings } from './settings.ts';
 
 /** What a search found, and where it is. */
@@ -72,8 +71,8 @@ export async function searchRun(
   const { config } = plan;
   if (config.trials > 1)
     throw new ConfigError(`trials: this is one search, got ${config.trials}`, 'call searchTrials, or leave trials out');
-  const prepared = await prepareSearch(config, parallel);
-  const { search, dataset, device, describe, chosen, need } = prepared;
+  const prepared = await prepareSearch(config, parallel, plan.folder?.path);
+  const { search, dataset, data, device, describe, chosen, need } = prepared;
   const run = openRun<SearchState>('search', plan);
   const { folder, log, checkpoint } = run;
   const { progress, network } = search;
@@ -102,7 +101,7 @@ export async function searchRun(
     const precise = precisionNote(config.precision, device);
     if (precise) logNote(precise, log, watcher);
     logProcesses(parallel, config, log, watcher);
-    await writeDataSummary(folder, dataset);
+    recordData(data, run, watcher);
     const recorder = createRecorder({ run, watcher, config, search, save });
     await runPrepared(prepared, config, recorder, parallel, signal);
     const { genotype } = describe(network.snapshot());
@@ -159,6 +158,7 @@ export async function searchDryRun(request: RunRequest): Promise<DryRun> {
 export interface PreparedSearch {
   readonly search: Search;
   readonly dataset: DataSet;
+  readonly data: PreparedData;
   readonly device: string;
   readonly describe: (snapshot: unknown) => ArchitectureState;
   /** What a step keeps, where `memory` is `auto`. */
@@ -167,21 +167,23 @@ export interface PreparedSearch {
   readonly need?: MemoryNeed;
 }
 
-async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<PreparedSearch> {
+/** A run that resumes, in `folder`, keeps the split of its data. */
+async function prepareSearch(config: SearchConfig, parallel: Parallel, folder?: string): Promise<PreparedSearch> {
   const device = prepareMachine(config, parallel);
-  const dataset = await openTrainingData(config);
-  await requireSameData(dataset, parallel);
+  const data = await prepareData(config, parallel, folder);
+  const { dataset } = data;
   checkSearch(config, dataset);
   const { crop: size, batch } = searchSettings(config, dataset.rank);
   checkSides(size, methodOf(config));
   const { rank, classes } = dataset;
-  const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
-  const { method, network, ...memory } = buildNetwork(config, data, device, parallel);
+  const searched: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
+  const { method, network, ...memory } = buildNetwork(config, searched, device, parallel);
   return {
     search: createSearch(method, network),
     dataset,
+    data,
     device,
-    describe: (snapshot) => method.describe(snapshot, data),
+    describe: (snapshot) => method.describe(snapshot, searched),
     ...memory,
   };
 }

@@ -28,7 +28,6 @@ import { writeGenotype, writeGraph } from './artifacts.ts';
 import { restoreTraining, shareTraining, storeTraining, type TrainState } from './checkpoint/training.ts';
 import { type DryRun, dryRunTraining } from './cost/dryRun.ts';
 import { logMemoryNeed } from './cost/memoryNeed.ts';
-import { writeDataSummary } from './dataSummary.ts';
 import {
   endWithError,
   everyMinutes,
@@ -43,6 +42,7 @@ import {
   versions,
 } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
+import { recordData } from './prepareData.ts';
 import { type PreparedTraining, prepareTraining } from './prepareTraining.ts';
 import { scoreRun } from './scoreJob.ts';
 import { createLoss, isSteady, trainSettings } from './settings.ts';
@@ -77,7 +77,7 @@ export async function trainRun(
   const plan = await planTogether('train', settings.train, request, parallel);
   const { config } = plan;
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
-  const { training, description, dataset, device, need, note } = prepared;
+  const { training, description, dataset, data, device, need, note } = prepared;
   requireFullBatch(config, dataset);
   const { progress, network } = training;
   const loopSettings = trainSettings(config, dataset.rank);
@@ -114,7 +114,7 @@ export async function trainRun(
     if (precise) logNote(precise, log, watcher);
     if (need) logMemoryNeed(need, ADVICE, log, watcher);
     logProcesses(parallel, config, log, watcher);
-    await writeDataSummary(folder, dataset);
+    recordData(data, run, watcher);
     await runTraining(training, {
       dataset,
       settings: loopSettings,

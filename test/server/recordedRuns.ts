@@ -8,12 +8,14 @@ import { createRandom } from '../../src/base/random.ts';
 import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
 import { createSceneSet } from '../../src/data/scenes/sceneSet.ts';
 import { paintScene } from '../../src/data/scenes/scenes.ts';
+import { recordOf } from '../../src/data/splitRecord.ts';
+import type { DataSet } from '../../src/data/types.ts';
 import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
 import { PHANTOM_CLASSES, paintPhantom } from '../../src/data/volumes/phantoms.ts';
 import { decodeAutoDeepLab } from '../../src/decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
 import { writeGenotype, writeGraph, writeSample, writeScores, writeVolumeSample } from '../../src/jobs/artifacts.ts';
-import { writeDataSummary } from '../../src/jobs/dataSummary.ts';
+import { glanceAt, writeDataFiles } from '../../src/jobs/dataSummary.ts';
 import { addToConfusion, createConfusion, segmentationScores } from '../../src/metrics/confusion.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
 import { formatConfig } from '../../src/run/config/config.ts';
@@ -27,6 +29,9 @@ import { type DintsEdge, layerEdges, membersOf } from '../../src/space/dints/tre
 import { type AutoDeepLabGenotype, createDintsGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { LEVELS, trellisEdges } from '../../src/space/trellis.ts';
+
+const writeData = async (folder: RunFolder, dataset: DataSet): Promise<void> =>
+  writeDataFiles(folder, { dataset, record: recordOf(dataset), glance: await glanceAt(dataset) });
 
 /** How a recorded run looks. */
 export interface Recording {
@@ -119,7 +124,7 @@ export async function recordSearch(root: string, recording: Recording): Promise<
   };
   const start = unfinished ? Math.ceil(epochs / 2) : epochs;
   while (epoch < start) addEpoch();
-  await writeDataSummary(folder, createSceneSet({ train: 40, val: 10 }));
+  await writeData(folder, createSceneSet({ train: 40, val: 10 }));
   if (!unfinished)
     append({ type: 'end', status: 'done', message: `found path ${wanted.path.join(' ')} in 1 min 04 s` });
   return { folder, addEpoch, append };
@@ -197,7 +202,7 @@ export async function recordTraining(root: string, recording: Recording): Promis
     });
   }
   await writeScores(folder, SCENE_CLASSES, { ...segmentationScores(confusion), confusion });
-  await writeDataSummary(folder, createSceneSet({ train: 40, val: 10 }));
+  await writeData(folder, createSceneSet({ train: 40, val: 10 }));
   if (!unfinished) append({ type: 'end', status: 'done', message: 'best mIoU 0.7120 after 2 min 10 s' });
   return { folder, addEpoch, append };
 }
@@ -231,7 +236,7 @@ export async function recordVolumes(root: string, name: string): Promise<RunFold
       prediction,
     });
   }
-  await writeDataSummary(folder, createPhantomSet());
+  await writeData(folder, createPhantomSet());
   append({ type: 'end', status: 'done', message: 'best mean Dice 0.6444 after 1 min 12 s' });
   return folder;
 }

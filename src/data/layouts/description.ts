@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { suggest } from '../../base/text.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
+import type { GroupOf } from '../folds.ts';
 import type { Colour } from '../types.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
@@ -21,8 +22,10 @@ export interface Description {
   ignore?: number[];
   train?: { images: string; masks: string };
   val?: { images: string; masks: string };
-  /** Share of the samples that go to val when the folders make no split; default 0.2. */
+  /** Share of the samples that go to val when the folders make no split; by default a fold of five. */
   valShare?: number;
+  /** When the folders make no split: which samples stay on one side, by their ids. */
+  groupOf?: GroupOf;
 }
 
 const byte = z.int().min(0).max(255);
@@ -45,6 +48,7 @@ const schema = z.strictObject({
   test: z.unknown().optional(),
   download: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
+  groups: z.string().min(1).optional(),
 });
 
 /** Loads and parses a `data.yaml`. */
@@ -69,7 +73,19 @@ export function parseDescription(text: string, file: string): Description {
   }
   const result = schema.safeParse(raw);
   if (!result.success) throw new DataError(`${file}: ${explain(result.error)}`);
-  const { colours, ignore, train, val, names: named, nc, masks_dir: masksFolder, name, path, valShare } = result.data;
+  const {
+    colours,
+    ignore,
+    train,
+    val,
+    names: named,
+    nc,
+    masks_dir: masksFolder,
+    name,
+    path,
+    valShare,
+    groups,
+  } = result.data;
   const { classes = named, masks = masksFolder } = result.data;
   if (named !== undefined && result.data.classes !== undefined)
     throw new DataError(`${file}: both \`names\` and \`classes\``, 'state one of them: they are the same');
@@ -77,6 +93,7 @@ export function parseDescription(text: string, file: string): Description {
   if (nc !== undefined && nc !== count)
     throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
   const description: Description = { name, path, valShare };
+  if (groups !== undefined) description.groupOf = groupsBy(groups, file);
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train, masks, file);
   if (val !== undefined) description.val = foldersOf(val, masks, file);
@@ -109,6 +126,23 @@ export function parseDescription(text: string, file: string): Description {
   const colourOf = (name: string, i: number): Colour | undefined =>
     Array.isArray(colours) ? colours[i] : colours?.[name];
   return { ...description, classes: kinds.map((kind, i) => ({ ...kind, colour: colourOf(kind.name, i) })) };
+}
+
+/** Groups by a pattern: what its parentheses hold, or all that it matches; an id without a match is a group of its own. */
+function groupsBy(pattern: string, file: string): GroupOf {
+  let matcher: RegExp;
+  try {
+    matcher = new RegExp(pattern, 'u');
+  } catch (error) {
+    throw new DataError(
+      `${file}: \`groups\` is no regular expression (${(error as Error).message})`,
+      'such as groups: "^(.+)_frame" for one group a video',
+    );
+  }
+  return (id) => {
+    const match = matcher.exec(id);
+    return match === null ? id : (match[1] ?? match[0]);
+  };
 }
 
 /** The masks of a split given by its picture folder alone lie where `images` in its path is `masks` (or the value of `masks`). */

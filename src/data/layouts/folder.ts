@@ -1,11 +1,11 @@
 /**
- * @file A plain folder: `images/{train,val}/` with `masks/{train,val}/`, or `images/` with `masks/` and a seeded 80/20 split. The folders may
+ * @file A plain folder: `images/{train,val}/` with `masks/{train,val}/`, or `images/` with `masks/` and a split by hash (`folds.ts`). The folders may
  * be called as in COCO (`train2017/`, `annotations/`) and elsewhere. Classes come from `data.yaml` (`description.ts`), or without one from
  * the values that the masks hold.
  */
 import { basename, join } from 'node:path';
-import { DataError } from '../../base/errors.ts';
-import { createRandom, shuffled } from '../../base/random.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { splitFold, splitShare } from '../folds.ts';
 import { loadLabelMap } from '../images/image.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type Sample, type SplitName } from '../types.ts';
@@ -39,7 +39,8 @@ export const folder: Layout = {
 
 /** Opens the folder that a description is about. */
 export async function openDescribed(root: string, description: Description, options: OpenOptions): Promise<DataSet> {
-  const { pairings, splits } = await findSplits(root, description, options);
+  const { pairings, ...split } = await findSplits(root, description, options);
+  const { splits } = split;
   const unpaired = unpairedOf(pairings, options);
   const kinds = description.classes ?? (await classesOf([...splits.train, ...splits.val]));
   const values = kinds.map((kind) => kind.value);
@@ -61,7 +62,7 @@ export async function openDescribed(root: string, description: Description, opti
     classes: kinds.map(({ name, colour }, id) => ({ name, colour: colour ?? paletteColour(id) })),
     ignore: IGNORE,
     labelMap,
-    splits,
+    ...split,
     unpaired,
   };
 }
@@ -70,7 +71,7 @@ async function findSplits(
   root: string,
   description: Description,
   options: OpenOptions,
-): Promise<{ pairings: Pairing[]; splits: DataSet['splits'] }> {
+): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule'>> {
   if (description.train !== undefined && description.val !== undefined) {
     const train = await pairFolders(
       join(root, description.train.images),
@@ -90,7 +91,7 @@ async function findSplits(
     return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
   }
   const all = await pairFolders(images, masks, '');
-  return { pairings: [all], splits: splitSamples(all.samples, description.valShare ?? 0.2, options.seed ?? 0) };
+  return { pairings: [all], splits: splitSamples(all.samples, description, options), splitRule: 'hash' };
 }
 
 async function firstFolder(root: string, names: readonly string[]): Promise<string | undefined> {
@@ -106,17 +107,21 @@ async function splitFolder(parent: string, split: SplitName): Promise<string> {
   return join(parent, name);
 }
 
-/** A random split: `valShare` of the samples, at least one of two or more, go to val. Each split keeps the order of the samples. */
-export function splitSamples(samples: readonly Sample[], valShare: number, seed: number): DataSet['splits'] {
-  if (samples.length < 2)
-    throw new DataError(`cannot split ${samples.length} labelled picture into train and val`, 'add more');
-  const order = shuffled([...samples.keys()], createRandom(seed, 0x5917));
-  const count = Math.min(samples.length - 1, Math.max(1, Math.round(samples.length * valShare)));
-  const chosen = new Set(order.slice(0, count));
-  return {
-    train: samples.filter((_, i) => !chosen.has(i)),
-    val: samples.filter((_, i) => chosen.has(i)),
-  };
+/** Val is the share that the description states, or a fold; of fewer images than folds the first fold is one. */
+function splitSamples(samples: readonly Sample[], description: Description, options: OpenOptions): DataSet['splits'] {
+  const { valShare, groupOf } = description;
+  const { fold = 0, folds = 5, splitSeed = 0 } = options;
+  const rule = { splitSeed, ...(groupOf ? { groupOf } : {}) };
+  if (valShare !== undefined && fold > 0)
+    throw new ConfigError(
+      `fold=${fold}: data.yaml states \`valShare\`, which is one split`,
+      'leave `valShare` out of data.yaml to have folds',
+    );
+  if (valShare !== undefined) return splitShare(samples, valShare, rule);
+  const groups = groupOf ? new Set(samples.map(({ id }) => groupOf(id))).size : samples.length;
+  return fold === 0 && groups < folds
+    ? splitShare(samples, 1 / folds, rule)
+    : splitFold(samples, { fold, folds, ...rule });
 }
 
 /** Classes 0..n of the values found in masks (evenly spread, at most `MASKS_READ`); 255 is ignored. */

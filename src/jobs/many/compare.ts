@@ -5,12 +5,13 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError, StoppedError } from '../../base/errors.ts';
-import { openDataSet } from '../../data/detect.ts';
+import { formatRecord, recordOf } from '../../data/splitRecord.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
 import { buildArchitecture } from '../../models/architecture.ts';
 import { countNetwork } from '../../models/graph.ts';
 import { estimateMemory } from '../../models/memory.ts';
+import { singleProcess } from '../../parallel/parallel.ts';
 import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { CompareConfig, TrainConfig } from '../../run/config/schemas.ts';
@@ -29,7 +30,9 @@ import {
 import { drawComparison } from '../../run/tables/drawComparison.ts';
 import { fileName } from '../artifacts.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
+import { findSplit, readSplit, SPLIT_FILE } from '../knownSplit.ts';
 import { type RunWatcher, SILENT } from '../lifecycle.ts';
+import { onKnownSides, openTrainingData } from '../openData.ts';
 import { networkOptions } from '../prepareTraining.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
@@ -55,15 +58,16 @@ export async function compareRuns(
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
 ): Promise<Comparison> {
-  const { data } = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
-  const dataset = await openDataSet(data, { seed: 0 });
-  const plans = planRuns(config, shared, dataset);
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
+  const dataset = await openCompared(base, folder);
+  const plans = planRuns(config, [...shared, { splitOf: folder }], dataset);
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
     costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
   const runs: ComparedRun[] = [];
-  const folder = join(resolve(config.runs), 'compare', config.name);
   mkdirSync(folder, { recursive: true });
+  if (!readSplit(folder, true)) writeAtomically(join(folder, SPLIT_FILE), formatRecord(recordOf(dataset)));
   const conditions: ComparisonConditions = {
     data: dataset.name,
     budget: config.budget,
@@ -91,6 +95,14 @@ export async function compareRuns(
     writeComparison(folder, runs, conditions);
   }
   return { folder, ...writeComparison(folder, runs, conditions) };
+}
+
+/** The data on the sides that all trainings take: those of the comparison so far, or of the run that they start from. */
+async function openCompared(training: TrainConfig, folder: string): Promise<DataSet> {
+  const dataset = await openTrainingData(training);
+  const { splitOf, from } = training;
+  const known = readSplit(folder, true) ?? (await findSplit({ splitOf, from }, singleProcess));
+  return known ? onKnownSides(dataset, known).dataset : dataset;
 }
 
 interface Plan {

@@ -12,7 +12,7 @@ import { readOutcome } from '../../run/tables/comparison.ts';
 import type { RunWatcher } from '../lifecycle.ts';
 
 /** Settings that change nothing about what is learnt. */
-const INDIFFERENT = ['runs', 'threads', 'workers', 'checkpointMinutes', 'device', 'memory'];
+const INDIFFERENT = ['runs', 'splitOf', 'threads', 'workers', 'checkpointMinutes', 'device', 'memory'];
 
 /**
  * Refuses to go on with a run that has other settings.

@@ -15,6 +15,7 @@ import { drawTrials } from '../../run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial } from '../../run/tables/trials.ts';
 import { drawGenotype } from '../../space/drawing.ts';
 import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
+import { readSplit } from '../knownSplit.ts';
 import { type RunWatcher, SILENT } from '../lifecycle.ts';
 import { searchRun } from '../searchJob.ts';
 import { trainRun } from '../trainJob.ts';
@@ -61,7 +62,11 @@ export async function searchTrials(
           watcher.progress((i + (part + share) / 2) / plans.length, `seed ${search.seed}  ${note}`),
         line: (text) => watcher.line(`seed ${search.seed}, ${part === 0 ? 'search' : 'training'}: ${text}`),
       });
-      await runOnce(paths.search, told(0), (resume) => searchRun(request(search, resume), told(0), signal));
+      // All searches have the sides of the first; a training has those of the search that found its architecture.
+      const first = i > 0 && readSplit(plans[0].paths.search, false) ? { splitOf: plans[0].paths.search } : {};
+      await runOnce(paths.search, told(0), (resume) =>
+        searchRun(request({ ...search, ...first }, resume), told(0), signal),
+      );
       const genotype = join(paths.search, 'genotype.json');
       // A search that diverged in its first epoch has found nothing.
       if (existsSync(genotype))
