@@ -2,7 +2,7 @@
  * @file A search in a run folder: settings to a supernet, the loop, and everything it leaves behind. What `espalier search` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
-import { formatDuration } from '../base/text.ts';
+import { formatDuration, formatLoss } from '../base/text.ts';
 import { channelsOf, type DataSet } from '../data/types.ts';
 import { Generator, kernelThreads, memory, threads } from '../engine/device.ts';
 import { mainScore } from '../infer/evaluate.ts';
@@ -21,6 +21,7 @@ import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { runSearch, type SearchEpoch, type SearchRecorder } from '../train/search.ts';
 import { createSearch, type Search } from '../train/searchStep.ts';
 import { isSound, slowWarning } from '../train/step/health.ts';
+import { emptyBatchesNote } from '../train/step/pixelWeights.ts';
 import { inPrecision, precisionNote } from '../train/step/precision.ts';
 import { planTogether } from './agreement.ts';
 import { writeGenotype } from './artifacts.ts';
@@ -234,7 +235,7 @@ function createRecorder(job: {
   return {
     step({ epoch, step, steps, loss, learningRate }) {
       const share = (epoch + step / steps) / config.epochs;
-      watcher.progress(share, `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`);
+      watcher.progress(share, `epoch ${epoch + 1}/${config.epochs}  loss ${formatLoss(loss)}`);
       log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate, share });
       if (isSound(search.progress.health)) clock.ask();
     },
@@ -253,8 +254,10 @@ function createRecorder(job: {
       const score = main ? `  ${main.name} ${main.value.toFixed(3)}` : '';
       const entropies = Object.values(entropiesOf(event)).map((nats) => nats.toFixed(3));
       watcher.line(
-        `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${score}  entropy ${entropies.join('/')}  ${summariseGenotype(genotype)}`,
+        `epoch ${epoch + 1}/${config.epochs}  loss ${formatLoss(event.weightLoss)}${score}  entropy ${entropies.join('/')}  ${summariseGenotype(genotype)}`,
       );
+      const empty = emptyBatchesNote(search.progress.drawn);
+      if (empty) logNote(empty, log, watcher);
       const slow = slowWarning(search.progress.health, epoch, event.weightLoss);
       for (const message of slow ? [slow, ...warnings] : warnings) logWarning(message, log, watcher);
       if (search.progress.collapsed)

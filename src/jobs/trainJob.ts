@@ -2,7 +2,7 @@
  * @file A training in a run folder: settings to a network, the loop, its scores, and everything it leaves behind. What `espalier train` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
-import { formatDuration } from '../base/text.ts';
+import { formatDuration, formatLoss } from '../base/text.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator, memory } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
@@ -22,6 +22,7 @@ import { writeReport } from '../run/report/report.ts';
 import { openResults } from '../run/results.ts';
 import { runTraining, type Training, type TrainRecorder } from '../train/retrain.ts';
 import { isSound, slowWarning } from '../train/step/health.ts';
+import { emptyBatchesNote } from '../train/step/pixelWeights.ts';
 import { precisionNote } from '../train/step/precision.ts';
 import { planTogether } from './agreement.ts';
 import { writeGenotype, writeGraph } from './artifacts.ts';
@@ -242,7 +243,7 @@ function createRecorder(job: {
     note: (message) => logNote(message, log, watcher),
     step({ epoch, step, loss, learningRate, done }) {
       const share = Math.min(1, done);
-      watcher.progress(share, `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
+      watcher.progress(share, `epoch ${epoch + 1}  loss ${formatLoss(loss)}`);
       log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate, share });
       if (isSound(progress.health)) clock.ask();
     },
@@ -266,9 +267,11 @@ function createRecorder(job: {
         log.append({ type: 'evaluation', ...evaluation, ...(ofVolumes ? { volumes: ofVolumes } : {}) });
         const { name, value } = mainScore(scores);
         watcher.line(
-          `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
+          `epoch ${epoch + 1}  loss ${formatLoss(loss)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
         );
       }
+      const empty = scores && emptyBatchesNote(progress.drawn);
+      if (empty) logNote(empty, log, watcher);
       const slow = slowWarning(progress.health, epoch, loss);
       if (slow) logWarning(slow, log, watcher);
       if (best) saveCheckpoint(folder.best, storeTraining(training));

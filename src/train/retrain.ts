@@ -8,9 +8,9 @@ import type { DataSet } from '../data/types.ts';
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import type { Generator } from '../engine/device.ts';
 import { canRecord } from '../engine/graph.ts';
-import { scale, sum, toDType } from '../engine/operators.ts';
+import { scale, toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { countPixels, type Inputs, splitBatch, toTensors } from '../infer/batch.ts';
+import { type Inputs, splitBatch, toTensors } from '../infer/batch.ts';
 import { evaluate, mainScore, type Scores } from '../infer/evaluate.ts';
 import { type InferenceOptions, reduced } from '../infer/inference.ts';
 import type { Network } from '../models/network.ts';
@@ -25,6 +25,7 @@ import { stopPoint } from '../parallel/stopPoint.ts';
 import { createReplay } from './step/cudaGraph.ts';
 import { addLoss, type Descent, descend, descendAlong, type MeanLoss, meanLoss, noLoss } from './step/descend.ts';
 import { checkLoss, type Health, mendStatistics, startOfHealth } from './step/health.ts';
+import { countedPixels, type DrawnBatches, drawBatch, noBatches, partWeight } from './step/pixelWeights.ts';
 import { lowered } from './step/precision.ts';
 
 /** Settings of the loop. */
@@ -78,6 +79,7 @@ export interface TrainProgress {
   /** The main score of the best weights so far. */
   best: number;
   health: Health;
+  drawn: DrawnBatches;
 }
 
 export const startOfTraining = (): TrainProgress => ({
@@ -87,6 +89,7 @@ export const startOfTraining = (): TrainProgress => ({
   seconds: 0,
   best: -1,
   health: startOfHealth(),
+  drawn: noBatches(),
 });
 
 const startOfEpoch = () => ({ steps: 0, loss: noLoss(), learningRate: 0 });
@@ -117,20 +120,24 @@ export interface TrainEpoch {
 export interface TrainRecorder {
   /** What the user should know about how it computes. */
   note?(message: string): void;
-  /** `done` is the share of the whole training, in [0, 1]. */
+  /** `done` is the share of the whole training, in [0, 1]; the loss of a step that was skipped, or of a batch without a pixel that counts, is NaN. */
   step?(event: { epoch: number; step: number; steps: number; loss: number; learningRate: number; done: number }): void;
   epoch(event: TrainEpoch, progress: TrainProgress): Promise<void> | void;
 }
 
 /**
  * The losses of the parts of a batch, to be added up; `progress` in [0, 1] is where drop path stands.
- * Each part weighs as much as its share of the pixels that count, so that a mean over pixels is the one over the whole batch. Class weights,
- * hard pixels and the statistics of norms are those of a part.
+ * Each part is weighed by `pixelWeights.ts`. Class weights, hard pixels and the statistics of norms are those of a part.
+ * @param plan.counted pixels of the whole batch that count; counted anew by default, which all processes do together
  */
 export function trainingLosses(
   training: Training,
   batch: Batch,
-  plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & { ignore: number; parallel?: Parallel },
+  plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & {
+    ignore: number;
+    parallel?: Parallel;
+    counted?: number;
+  },
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   progress: number,
@@ -138,14 +145,12 @@ export function trainingLosses(
   const { accumulate, ignore, parallel = singleProcess } = plan;
   // Of several processes all compute as many parts, also those with fewer samples; each has the share of a mean over them.
   const parts = splitBatch(batch, accumulate > 1 ? -parallel.largest(-Math.min(accumulate, batch.batch)) : 1);
-  const all = Math.max(1, parallel.total(countPixels(batch.labels, ignore))) / parallel.size;
+  const counting = { ignore, parallel };
+  const counted = plan.counted ?? countedPixels(batch, counting);
   return parts.map((part) => () => {
     const inputs = toTensors(part, device);
-    if (parts.length === 1 && parallel.size === 1) return lossOf(training, inputs, plan, loss, progress);
-    const share = countPixels(part.labels, ignore) / all;
-    // A mean over no pixels is no number.
-    const counted = share > 0 ? loss : (logits: Tensor) => sum(scale(logits, 0));
-    return scale(lossOf(training, inputs, plan, counted, progress), share);
+    const value = lossOf(training, inputs, plan, loss, progress);
+    return parts.length === 1 && parallel.size === 1 ? value : scale(value, partWeight(part, counted, counting));
   });
 }
 
@@ -215,18 +220,22 @@ export async function runTraining(
         const done = share();
         if (done >= 1) break;
         const learningRate = rate();
-        const plan = { ...settings, ignore: dataset.ignore, parallel };
-        const value = replay
-          ? descendAlong(descent, learningRate, [replay.of(batch)])
-          : descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
-        const skipped = !Number.isFinite(value);
-        if (skipped) mendStatistics(network.parameters);
-        checkLoss('the training', progress.health, value);
+        const counting = { ignore: dataset.ignore, parallel };
+        const counted = countedPixels(batch, counting);
+        let value = Number.NaN;
+        if (drawBatch(progress.drawn, counted)) {
+          const plan = { ...settings, ...counting, counted };
+          value = replay
+            ? descendAlong(descent, learningRate, [replay.of(batch)])
+            : descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
+          if (!Number.isFinite(value)) mendStatistics(network.parameters);
+          checkLoss('the training', progress.health, value);
+        }
         progress.step++;
         current.steps++;
         current.learningRate = learningRate;
         addLoss(current.loss, value);
-        if (averaged && !skipped)
+        if (averaged && Number.isFinite(value))
           averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
         progress.seconds = parallel.largest(progress.seconds + (performance.now() - clock) / 1000);
         clock = performance.now();

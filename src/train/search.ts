@@ -27,6 +27,7 @@ import {
 } from './searchStep.ts';
 import { addLoss, descend, descendAlong, meanLoss } from './step/descend.ts';
 import { checkLoss, mendStatistics } from './step/health.ts';
+import { countedPixels, drawBatch } from './step/pixelWeights.ts';
 import { descendUnrolled } from './step/secondOrder.ts';
 
 /** Settings of the loop; the method has its own. */
@@ -74,7 +75,7 @@ export interface SearchEpoch extends ArchitectureState {
 
 /** Is told what happens; the run folder, the progress bar and tests are recorders. May store the search whenever it is told. */
 export interface SearchRecorder {
-  /** After each step; losses of a step that was skipped are NaN. */
+  /** After each step; losses of a step that was skipped, or of a batch without a pixel that counts, are NaN. */
   step?(event: {
     epoch: number;
     step: number;
@@ -136,28 +137,38 @@ export async function runSearch(
         if (current.steps === steps) break;
         const done = epochsAt(current.steps) / epochs;
         const learningRate = search.weights.rate(done);
-        const lossOf = (of: Batch, descent: 'weights' | 'architecture') =>
-          searchLoss(network, of, device, loss, searchPass(settings.seed, progress.step, descent, done), shared);
-        const weightLoss = replays
-          ? descendAlong(learn, learningRate, [replays.weights.of(batch)])
-          : descend(learn, learningRate, () => lossOf(batch, 'weights'));
-        check(weightLoss);
+        const counted = countedPixels(batch, shared);
+        const lossOf = (of: Batch, counted: number, descent: 'weights' | 'architecture') => {
+          const pass = searchPass(settings.seed, progress.step, descent, done);
+          return searchLoss(network, of, device, loss, pass, { ...shared, counted });
+        };
+        let weightLoss = Number.NaN;
+        if (drawBatch(progress.drawn, counted)) {
+          weightLoss = replays
+            ? descendAlong(learn, learningRate, [replays.weights.of(batch)])
+            : descend(learn, learningRate, () => lossOf(batch, counted, 'weights'));
+          check(weightLoss);
+        }
         let architectureLoss: number | null = null;
         if (others) {
           const { value: other } = await others.next();
           const ramp = (epochsAt(current.steps) - warmupEpochs) / (epochs - warmupEpochs);
-          const objective = () => network.objective(lossOf(other, 'architecture'), ramp);
+          const otherCounted = countedPixels(other, shared);
+          const objective = () => network.objective(lossOf(other, otherCounted, 'architecture'), ramp);
           const rate = search.architecture.rate(done);
-          architectureLoss = secondOrder
-            ? descendUnrolled(adapt, rate, {
-                training: () => lossOf(batch, 'weights'),
-                validation: objective,
-                rate: learningRate,
-              })
-            : replays
-              ? descendAlong(adapt, rate, [replays.architecture.of(other, ramp)])
-              : descend(adapt, rate, objective);
-          check(architectureLoss, false);
+          architectureLoss = Number.NaN;
+          if (drawBatch(progress.drawn, otherCounted)) {
+            architectureLoss = secondOrder
+              ? descendUnrolled(adapt, rate, {
+                  training: () => lossOf(batch, counted, 'weights'),
+                  validation: objective,
+                  rate: learningRate,
+                })
+              : replays
+                ? descendAlong(adapt, rate, [replays.architecture.of(other, ramp)])
+                : descend(adapt, rate, objective);
+            check(architectureLoss, false);
+          }
         }
         progress.step++;
         current.steps++;

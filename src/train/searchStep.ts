@@ -3,15 +3,17 @@
  */
 import { createRandom, shuffled } from '../base/random.ts';
 import type { Sample } from '../data/types.ts';
-import { scale, sum } from '../engine/operators.ts';
+import { scale } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { countPixels, type Inputs, type PixelBatch, toTensors } from '../infer/batch.ts';
+import { type Inputs, type PixelBatch, toTensors } from '../infer/batch.ts';
 import type { Method, Optimisation, SearchNetwork } from '../method/method.ts';
 import type { Pass } from '../nn/layers.ts';
+import { IGNORE } from '../nn/losses.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { createReplay, type ReplayedLoss } from './step/cudaGraph.ts';
 import { type Descent, type MeanLoss, noLoss } from './step/descend.ts';
 import { type Health, startOfHealth } from './step/health.ts';
+import { type Counting, countedPixels, type DrawnBatches, noBatches, partWeight } from './step/pixelWeights.ts';
 
 /** Where a search stands; with the tensors of `state` it can go on. */
 export interface SearchProgress {
@@ -22,6 +24,8 @@ export interface SearchProgress {
   /** The epoch that has begun. */
   current: { steps: number; weightLoss: MeanLoss; architectureLoss: MeanLoss };
   health: Health;
+  /** Batches of both halves. */
+  drawn: DrawnBatches;
   /** Whether the search ended before its last epoch because it collapsed to skips. */
   collapsed: boolean;
 }
@@ -39,6 +43,7 @@ export const startOfSearch = (): SearchProgress => ({
   step: 0,
   current: startOfEpoch(),
   health: startOfHealth(),
+  drawn: noBatches(),
   collapsed: false,
 });
 
@@ -75,8 +80,8 @@ export function searchDescents(
 }
 
 /**
- * Loss of the supernet on a batch. Of a part of one it is weighed by the part's share of the pixels that are not `ignore`, so that the mean over all
- * parts is the mean over all pixels.
+ * Loss of the supernet on a batch; of several processes, each on its part of it, weighed by `pixelWeights.ts`.
+ * @param shared.counted pixels of the whole batch that count; counted anew by default, which all processes do together
  */
 export function searchLoss(
   network: SearchNetwork,
@@ -84,15 +89,12 @@ export function searchLoss(
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   pass: Pass,
-  { parallel, ignore }: { parallel: Parallel; ignore: number } = { parallel: singleProcess, ignore: 255 },
+  shared: Counting & { counted?: number } = { parallel: singleProcess, ignore: IGNORE },
 ): Tensor {
   const { images, labels } = toTensors(batch, device);
-  const logits = network.forward(images, pass);
-  if (parallel.size === 1) return loss(logits, labels);
-  const own = countPixels(batch.labels, ignore);
-  const weight = (own * parallel.size) / Math.max(1, parallel.total(own));
-  // A mean over no pixels is no number.
-  return own > 0 ? scale(loss(logits, labels), weight) : sum(scale(logits, 0));
+  const value = loss(network.forward(images, pass), labels);
+  if (shared.parallel.size === 1) return value;
+  return scale(value, partWeight(batch, shared.counted ?? countedPixels(batch, shared), shared));
 }
 
 /** A training pass; what is drawn in it depends on nothing but the seed, the step and whose descent it is, however often it is computed. */

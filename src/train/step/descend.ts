@@ -103,6 +103,7 @@ export interface MeanLoss {
 
 export const noLoss = (): MeanLoss => ({ total: 0, steps: 0 });
 
+/** Takes the loss of a step; NaN where it was skipped. */
 export function addLoss(mean: MeanLoss, loss: number): void {
   if (!Number.isFinite(loss)) return;
   mean.total += loss;
