@@ -12,8 +12,8 @@ import type { DataSet } from '../data/types.ts';
 import type { TrainConfig } from '../run/config/schemas.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
-import { type KnownSplit, readSplit } from './knownSplit.ts';
 import type { NetworkDescription } from './network.ts';
+import { type KnownSplit, readSplit } from './prepare/knownSplit.ts';
 
 /** Settings that choose and prepare a data set. */
 export type DataSettings = Pick<TrainConfig, 'data'> &

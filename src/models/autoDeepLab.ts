@@ -98,8 +98,8 @@ function buildOperator(
 ): number {
   const { kind, kernel } = OPERATORS[operator];
   const channels = build.channels(input);
-  const separable = (from: number, part: string, options: { stride?: number; dilation?: number }) => {
-    const depthwise = build.convolution(`${name}.${part}.depthwise`, build.relu(from), channels, {
+  const separableOf = (rectified: number, part: string, options: { stride?: number; dilation?: number }) => {
+    const depthwise = build.convolution(`${name}.${part}.depthwise`, rectified, channels, {
       kernel,
       depthwise: true,
       ...options,
@@ -109,16 +109,22 @@ function buildOperator(
       build.convolution(`${name}.${part}.pointwise`, depthwise, channels, { kernel: 1 }),
     );
   };
+  const separable: typeof separableOf = (from, part, options) => separableOf(build.relu(from), part, options);
   switch (kind) {
     case 'separable':
       return separable(separable(input, '0', { stride }), '1', {});
     case 'atrous': {
-      // Where the edge halves the size the picture is shrunk first and the rate falls to 1, as in the authors' code.
+      // Where the edge halves the size: ReLU, bilinear halving, and a convolution of rate 1, as in the authors' code. At even sizes halving takes means,
+      // so that halving before the ReLU would give other values.
       const options = { dilation: stride === 2 ? 1 : 2 };
-      const read = stride === 2 ? build.resizeBy(input, 0.5) : input;
+      const rectified = build.relu(input);
+      const read = stride === 2 ? build.resizeBy(rectified, 0.5) : rectified;
       return atrous === 'separable'
-        ? separable(read, 'atrous', options)
-        : build.reluConvolutionNorm(`${name}.atrous`, read, channels, { kernel, ...options });
+        ? separableOf(read, 'atrous', options)
+        : build.norm(
+            `${name}.atrous.norm`,
+            build.convolution(`${name}.atrous.convolution`, read, channels, { kernel, ...options }),
+          );
     }
     case 'averagePool':
       return build.pool('average', input, kernel, stride);

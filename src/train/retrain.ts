@@ -179,7 +179,7 @@ export function trainingDescent(
 }
 
 /** Trains from where `training.progress` stands to the end of the budget. */
-export async function runTraining(
+export async function trainLoop(
   training: Training,
   job: {
     dataset: DataSet;

@@ -91,7 +91,7 @@ export interface SearchRecorder {
 }
 
 /** Runs the search from where `search.progress` stands to the last epoch, or to the one in which it collapses. */
-export async function runSearch(
+export async function searchLoop(
   search: Search,
   job: {
     dataset: DataSet;

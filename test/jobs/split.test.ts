@@ -8,7 +8,7 @@ import { placeOf } from '../../src/data/folds.ts';
 import { parseRecord } from '../../src/data/splitRecord.ts';
 import { loadDescription } from '../../src/jobs/network.ts';
 import { openRunData } from '../../src/jobs/openData.ts';
-import { type TrainOutcome, trainRun } from '../../src/jobs/trainJob.ts';
+import { type TrainOutcome, trainJob } from '../../src/jobs/trainJob.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { writeFolder, writeSample } from '../helpers/folders.ts';
 import { TINY_NETWORK } from '../helpers/tinyRuns.ts';
@@ -24,7 +24,7 @@ const watcher = { progress: () => undefined, line: (text: string) => lines.push(
 const train = (settings: object, resume = false): Promise<TrainOutcome> => {
   lines.length = 0;
   const base = { arch: 'unet', ...TINY_NETWORK, steps: 1, threads: 1, runs: at('runs') };
-  return trainRun(
+  return trainJob(
     { layers: resume ? [{ runs: at('runs'), ...settings }] : [{ ...base, ...settings }], resume },
     watcher,
   );

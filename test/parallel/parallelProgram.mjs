@@ -15,8 +15,8 @@ import { crossEntropy } from '../../dist/nn/losses.js';
 import { sgd } from '../../dist/nn/optimisers.js';
 import { inGroup, sharedNorms } from '../../dist/parallel/parallel.js';
 import { randomGenotype } from '../../dist/space/genotype.js';
-import { runTraining, startOfTraining } from '../../dist/train/retrain.js';
-import { runSearch } from '../../dist/train/search.js';
+import { startOfTraining, trainLoop } from '../../dist/train/retrain.js';
+import { searchLoop } from '../../dist/train/search.js';
 import { createSearch } from '../../dist/train/searchStep.js';
 
 const [what, batchText, norms, othersText = '{}'] = process.argv.slice(2);
@@ -57,7 +57,7 @@ const programs = {
     const search = createSearch(method, method.createSearchNetwork(originOf(parallel), data));
     await shareSearch(search, parallel);
     const [losses, epochs] = [[], []];
-    await runSearch(search, {
+    await searchLoop(search, {
       ...{ dataset, settings, device: 'cpu', loss: crossEntropy, parallel },
       describe: (snapshot) => method.describe(snapshot, data),
       recorder: {
@@ -89,7 +89,7 @@ const programs = {
     };
     await shareTraining(training, 1, parallel);
     const [losses, epochs] = [[], []];
-    await runTraining(training, {
+    await trainLoop(training, {
       ...{ dataset, settings, device: 'cpu', loss: crossEntropy, parallel },
       recorder: {
         step: ({ loss }) => losses.push(loss),

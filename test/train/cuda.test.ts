@@ -19,8 +19,8 @@ import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { runTraining, startOfTraining } from '../../src/train/retrain.ts';
-import { runSearch } from '../../src/train/search.ts';
+import { startOfTraining, trainLoop } from '../../src/train/retrain.ts';
+import { searchLoop } from '../../src/train/search.ts';
 import { createSearch } from '../../src/train/searchStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
@@ -82,7 +82,7 @@ describe.skipIf(!engineFacts().cuda)('on a CUDA device', () => {
       const network = method.createSearchNetwork({ generator: new Generator(1).id, device }, data);
       const losses: number[] = [];
       const notes: string[] = [];
-      await runSearch(createSearch(method, network), {
+      await searchLoop(createSearch(method, network), {
         dataset,
         settings: {
           epochs: 2,
@@ -131,7 +131,7 @@ describe.skipIf(!engineFacts().cuda)('on a CUDA device', () => {
     );
     const losses: number[] = [];
     const notes: string[] = [];
-    await runTraining(
+    await trainLoop(
       {
         network,
         optimiser: sgd(network.parameters.parameters(), { momentum: 0.9, decay: 1e-4 }),

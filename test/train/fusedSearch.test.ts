@@ -7,7 +7,7 @@ import { Generator } from '../../src/engine/device.ts';
 import type { SearchData } from '../../src/method/method.ts';
 import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy, diceCrossEntropy } from '../../src/nn/losses.ts';
-import { runSearch } from '../../src/train/search.ts';
+import { searchLoop } from '../../src/train/search.ts';
 import { createSearch } from '../../src/train/searchStep.ts';
 
 // Rounding grows from step to step: a unit next to zero passes its ReLU or does not. The coarsest level has to have enough pixels and the search to be short
@@ -73,7 +73,7 @@ async function searched(name: keyof typeof CASES, seed: number, fused: boolean) 
   };
   const network = method.createSearchNetwork({ generator: new Generator(seed).id, device: 'cpu' }, data);
   const losses: number[] = [];
-  await runSearch(createSearch(method, network), {
+  await searchLoop(createSearch(method, network), {
     dataset,
     settings: { ...settings, crop, seed },
     device: 'cpu',

@@ -7,7 +7,7 @@ import { restoreSearch, storeSearch } from '../../src/jobs/checkpoint/search.ts'
 import type { Method, SearchData } from '../../src/method/method.ts';
 import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
-import { runSearch, type SearchEpoch, type SearchSettings } from '../../src/train/search.ts';
+import { type SearchEpoch, type SearchSettings, searchLoop } from '../../src/train/search.ts';
 import { createSearch, splitHalves } from '../../src/train/searchStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
@@ -80,7 +80,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
   ) {
     const epochs: SearchEpoch[] = [];
     const losses: number[] = [];
-    await runSearch(search, {
+    await searchLoop(search, {
       dataset,
       settings,
       device: 'cpu',
@@ -154,14 +154,14 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
       describe: (snapshot: unknown) => ({ ...describeState(snapshot), metrics: { skipShare: shares[ran.length] } }),
       recorder: { epoch: ({ epoch }: SearchEpoch) => void ran.push(epoch) },
     };
-    await runSearch(search, job);
+    await searchLoop(search, job);
     // The first epoch is of the warm-up, in which nothing is decided.
     expect(ran).toEqual([0, 1, 2]);
     const resumed = start();
     restoreSearch(resumed, structuredClone(storeSearch(search)));
-    await runSearch(resumed, job);
+    await searchLoop(resumed, job);
     expect(ran).toEqual([0, 1, 2]);
-    await runSearch(start(), { ...job, settings: { ...collapsing, maximumSkipShare: 1 }, describe: describeState });
+    await searchLoop(start(), { ...job, settings: { ...collapsing, maximumSkipShare: 1 }, describe: describeState });
     expect(ran.slice(3)).toEqual([0, 1, 2, 3]);
   });
 
@@ -191,7 +191,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
       recorder: { epoch: () => undefined },
     };
     const nowhere: typeof crossEntropy = (logits, labels) => op.addNumber(crossEntropy(logits, labels), Number.NaN);
-    await expect(runSearch(search, { ...job, loss: nowhere })).rejects.toThrow(NumericError);
+    await expect(searchLoop(search, { ...job, loss: nowhere })).rejects.toThrow(NumericError);
     // Only running statistics of norms moved: none of what is trained.
     const trained = search.network.weights.parameters().map(({ name }) => `weights.${name}`);
     const after = storeSearch(search);
@@ -203,7 +203,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     const plain = { ...own, augmentation: NO_AUGMENTATION, epochs: 2 };
     const losses = async (seed: number) => {
       const seen: number[] = [];
-      await runSearch(start(), {
+      await searchLoop(start(), {
         dataset,
         settings: { ...plain, seed },
         device: 'cpu',

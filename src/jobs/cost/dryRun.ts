@@ -4,13 +4,15 @@
 import { type Batch, createLoader } from '../../data/loader/loader.ts';
 import type { Sample } from '../../data/types.ts';
 import { memory } from '../../engine/device.ts';
-import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
+import { singleProcess } from '../../parallel/parallel.ts';
+import { settings as runSettings } from '../../run/config/presets.ts';
+import { planRun, type RunRequest } from '../../run/openRun.ts';
 import { trainingDescent, trainingLosses } from '../../train/retrain.ts';
 import { searchDescents, searchLoss, searchPass, splitHalves } from '../../train/searchStep.ts';
 import { descend } from '../../train/step/descend.ts';
 import { descendUnrolled } from '../../train/step/secondOrder.ts';
-import type { PreparedTraining } from '../prepareTraining.ts';
-import type { PreparedSearch } from '../searchJob.ts';
+import { type PreparedSearch, prepareSearch } from '../prepare/search.ts';
+import { prepareTraining } from '../prepare/training.ts';
 import { createLoss, searchSettings, trainSettings } from '../settings.ts';
 import type { MemoryNeed } from './memoryNeed.ts';
 
@@ -30,8 +32,10 @@ export interface DryRun {
   readonly need?: MemoryNeed;
 }
 
-/** @see DryRun */
-export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfig): Promise<DryRun> {
+/** Builds a search as `searchJob` would, takes one step of each kind, and says what they cost; writes nothing. */
+export async function dryRunSearch(request: RunRequest): Promise<DryRun> {
+  const { config } = planRun('search', runSettings.search, request);
+  const prepared = await prepareSearch(config, singleProcess);
   const { search, dataset, device } = prepared;
   const settings = searchSettings(config, dataset.rank);
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, config.seed, config.splitFraction);
@@ -57,8 +61,10 @@ export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfi
   };
 }
 
-/** @see DryRun */
-export async function dryRunTraining(prepared: PreparedTraining, config: TrainConfig): Promise<DryRun> {
+/** Builds a training as `trainJob` would, takes one step, and says what it costs; writes nothing. */
+export async function dryRunTraining(request: RunRequest): Promise<DryRun> {
+  const { config } = planRun('train', runSettings.train, request);
+  const prepared = await prepareTraining(config, singleProcess);
   const { training, dataset, device } = prepared;
   const settings = trainSettings(config, dataset.rank);
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);

@@ -22,11 +22,11 @@ import type { ExportConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
 import { formatGenotype } from '../../space/genotype.ts';
-import { toBytes } from '../artifacts.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
-import { prepareMachine, versions } from '../lifecycle.ts';
+import { prepareMachine, versions } from '../machine.ts';
 import { loadNetwork, type NetworkDescription } from '../network.ts';
 import { openRunData } from '../openData.ts';
+import { toBytes } from '../records/artifacts.ts';
 import { HALF_AGREEMENT, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
 
 /** A file that was written, and how far it is from the engine. */

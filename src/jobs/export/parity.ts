@@ -10,7 +10,7 @@ import type { Infer } from '../../infer/inference.ts';
 import type { ModelMetadata, ModelResult } from '../../portable/metadata.ts';
 import { loadRuntime, sessionOptions } from '../../portable/node.ts';
 import { largestScores } from '../../portable/pixels.ts';
-import { toBytes } from '../artifacts.ts';
+import { toBytes } from '../records/artifacts.ts';
 
 /**
  * Largest difference of a score that counts as equal in float32, as a share of the largest score, or of 1 where all are smaller. Not less: deep

@@ -28,15 +28,15 @@ import {
   readOutcome,
 } from '../../run/tables/comparison.ts';
 import { drawComparison } from '../../run/tables/drawComparison.ts';
-import { fileName } from '../artifacts.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
-import { findSplit, readSplit, SPLIT_FILE } from '../knownSplit.ts';
-import { type RunWatcher, SILENT } from '../lifecycle.ts';
 import { onKnownSides, openTrainingData } from '../openData.ts';
-import { networkOptions } from '../prepareTraining.ts';
+import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
+import { networkOptions } from '../prepare/training.ts';
 import { readArchitecture } from '../readArchitecture.ts';
+import { fileName } from '../records/artifacts.ts';
 import { trainSettings } from '../settings.ts';
-import { trainRun } from '../trainJob.ts';
+import { trainJob } from '../trainJob.ts';
+import { type RunWatcher, SILENT } from '../watcher.ts';
 import { requireSame, runOnce } from './resumable.ts';
 
 /** A comparison and where it is. */
@@ -84,7 +84,7 @@ export async function compareRuns(
       line: (text) => watcher.line(`${told}: ${text}`),
     };
     await runOnce(path, own, (resume) =>
-      trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+      trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
     ).catch((error: unknown) => {
       if (!(error instanceof StoppedError)) throw error;
       throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');

@@ -15,10 +15,10 @@ import { drawTrials } from '../../run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial } from '../../run/tables/trials.ts';
 import { drawGenotype } from '../../space/drawing.ts';
 import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
-import { readSplit } from '../knownSplit.ts';
-import { type RunWatcher, SILENT } from '../lifecycle.ts';
-import { searchRun } from '../searchJob.ts';
-import { trainRun } from '../trainJob.ts';
+import { readSplit } from '../prepare/knownSplit.ts';
+import { searchJob } from '../searchJob.ts';
+import { trainJob } from '../trainJob.ts';
+import { type RunWatcher, SILENT } from '../watcher.ts';
 import { requireSame, runOnce } from './resumable.ts';
 
 /** Trials and where they are. */
@@ -65,12 +65,12 @@ export async function searchTrials(
       // All searches have the sides of the first; a training has those of the search that found its architecture.
       const first = i > 0 && readSplit(plans[0].paths.search, false) ? { splitOf: plans[0].paths.search } : {};
       await runOnce(paths.search, told(0), (resume) =>
-        searchRun(request({ ...search, ...first }, resume), told(0), signal),
+        searchJob(request({ ...search, ...first }, resume), told(0), signal),
       );
       const genotype = join(paths.search, 'genotype.json');
       // A search that diverged in its first epoch has found nothing.
       if (existsSync(genotype))
-        await runOnce(paths.training, told(1), (resume) => trainRun(request(training, resume), told(1), signal));
+        await runOnce(paths.training, told(1), (resume) => trainJob(request(training, resume), told(1), signal));
       trials.push(readBack(search.seed, paths));
       writeTrials(folder, trials, conditions);
     }

@@ -17,8 +17,8 @@ import { sgd } from '../../../src/nn/optimisers.ts';
 import { readEvents } from '../../../src/run/eventLog.ts';
 import { openRunFolder } from '../../../src/run/folder.ts';
 import { formatGenotype, randomGenotype } from '../../../src/space/genotype.ts';
-import { runTraining, startOfTraining } from '../../../src/train/retrain.ts';
-import { runSearch } from '../../../src/train/search.ts';
+import { startOfTraining, trainLoop } from '../../../src/train/retrain.ts';
+import { searchLoop } from '../../../src/train/search.ts';
 import { createSearch } from '../../../src/train/searchStep.ts';
 import { DIVERGED_AFTER } from '../../../src/train/step/health.ts';
 import { smallScenes, writeSceneFolder } from '../../helpers/scenes.ts';
@@ -61,7 +61,7 @@ describe.each(Object.entries(LOSSES))('a training by %s', (_, loss) => {
     const state = () => numbers([...network.parameters.entries().values(), ...training.optimiser.state().values()]);
     let before = state();
     const counted: boolean[] = [];
-    await runTraining(training, {
+    await trainLoop(training, {
       ...{ dataset, device: 'cpu', loss },
       settings: {
         ...{ ...common, batch, accumulate: batch, budget: { epochs: 1 }, learningRate: 0.01, power: 0.9 },
@@ -114,7 +114,7 @@ describe.each(Object.entries(METHOD_CASES))('a search by %s', (_, method) => {
       );
     let before = state();
     const moves: string[] = [];
-    await runSearch(search, {
+    await searchLoop(search, {
       ...{ dataset, device: 'cpu', loss: crossEntropy, describe: (snapshot) => method.describe(snapshot, data) },
       settings: {
         ...{ ...common, crop, epochs: 1, warmupEpochs: 0, splitFraction: 0.5, evaluateSamples: 0, secondOrder },

@@ -3,23 +3,23 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, DataError } from '../base/errors.ts';
-import { samplesOf, submissionValues } from '../data/splits.ts';
-import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
-import { Generator, memory } from '../engine/device.ts';
-import { estimateMemory } from '../models/memory.ts';
-import type { Network } from '../models/network.ts';
-import { adam, sgd } from '../nn/optimisers.ts';
-import { type Parallel, sharedNorms } from '../parallel/parallel.ts';
-import type { TrainConfig } from '../run/config/schemas.ts';
-import { openRunFolder } from '../run/folder.ts';
-import { startOfTraining, type Training } from '../train/retrain.ts';
-import { type MemoryNeed, memoryNeed, trainingStepBytes } from './cost/memoryNeed.ts';
-import { prepareMachine } from './lifecycle.ts';
-import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from './network.ts';
-import { type PreparedData, prepareData } from './prepareData.ts';
-import { readArchitecture } from './readArchitecture.ts';
-import { trainSettings } from './settings.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { samplesOf, submissionValues } from '../../data/splits.ts';
+import { channelsOf, type DataSet, type VolumeSet } from '../../data/types.ts';
+import { Generator, memory } from '../../engine/device.ts';
+import { estimateMemory } from '../../models/memory.ts';
+import type { Network } from '../../models/network.ts';
+import { adam, sgd } from '../../nn/optimisers.ts';
+import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
+import type { TrainConfig } from '../../run/config/schemas.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import { startOfTraining, type Training } from '../../train/retrain.ts';
+import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
+import { prepareMachine } from '../machine.ts';
+import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from '../network.ts';
+import { readArchitecture } from '../readArchitecture.ts';
+import { trainSettings } from '../settings.ts';
+import { type PreparedData, prepareData } from './data.ts';
 
 /** Everything that a training needs, from its settings. */
 export interface PreparedTraining {

@@ -1,19 +1,18 @@
 /**
  * @file The data of a search or training before its first step: on the sides that hold for the run, the same on every rank, looked at, fit to be learnt.
  */
-import { ConfigError, DataError } from '../base/errors.ts';
-import { mergeRecords, recordOf, type SplitRecord } from '../data/splitRecord.ts';
-import { listNames, orderClasses, orderModalities } from '../data/splits.ts';
-import type { DataSet } from '../data/types.ts';
-import type { Parallel } from '../parallel/parallel.ts';
-import type { DataGlance } from '../run/dataFile.ts';
-import { openRunFolder } from '../run/folder.ts';
-import type { OpenRun } from '../run/openRun.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { mergeRecords, recordOf, type SplitRecord } from '../../data/splitRecord.ts';
+import { listNames, orderClasses, orderModalities } from '../../data/splits.ts';
+import type { DataSet } from '../../data/types.ts';
+import type { Parallel } from '../../parallel/parallel.ts';
+import type { DataGlance } from '../../run/dataFile.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import type { ActiveRun } from '../lifecycle.ts';
+import { type DataSettings, onKnownSides, openTrainingData, unknownSplit } from '../openData.ts';
+import { glanceAt, problemLines, writeDataFiles } from '../records/dataSummary.ts';
 import { requireSameData } from './agreement.ts';
-import { glanceAt, problemLines, writeDataFiles } from './dataSummary.ts';
 import { findSplit, type SplitSettings } from './knownSplit.ts';
-import { logNote, logWarning, type RunWatcher } from './lifecycle.ts';
-import { type DataSettings, onKnownSides, openTrainingData, unknownSplit } from './openData.ts';
 
 /** Data that a run is about to use. */
 export interface PreparedData {
@@ -55,16 +54,14 @@ export async function prepareData(
   return { dataset, record, ...(glance ? { glance } : {}), summary: summarise(dataset), warnings };
 }
 
-/** Writes what the run is to keep of its data, and logs what was found. */
+/** Writes what the run is to keep of its data, and reports what was found. */
 export function recordData(
   data: PreparedData,
-  { folder, log }: Pick<OpenRun<unknown>, 'folder' | 'log'>,
-  watcher: RunWatcher,
+  { folder, note, warn }: Pick<ActiveRun, 'folder' | 'note' | 'warn'>,
 ): void {
   writeDataFiles(folder, data);
-  logNote(data.summary, log, watcher);
-  const warnings = [...data.warnings, ...problemLines(data.glance?.problems ?? [])];
-  for (const message of warnings) logWarning(message, log, watcher);
+  note(data.summary);
+  for (const message of [...data.warnings, ...problemLines(data.glance?.problems ?? [])]) warn(message);
 }
 
 function inOrderOf(dataset: DataSet, { classes, modalities }: SplitRecord, who: string): DataSet {

@@ -3,14 +3,14 @@
  * samples of every split. A glance at the start of every run; `espalier data check` reads everything.
  */
 import { join } from 'node:path';
-import { DataError } from '../base/errors.ts';
-import { checkDataSet } from '../data/check/check.ts';
-import type { DataProblem } from '../data/check/parts.ts';
-import { formatRecord, type SplitRecord } from '../data/splitRecord.ts';
-import type { DataSet } from '../data/types.ts';
-import type { DataFile, DataGlance } from '../run/dataFile.ts';
-import { writeAtomically } from '../run/files.ts';
-import type { RunFolder } from '../run/folder.ts';
+import { DataError } from '../../base/errors.ts';
+import { checkDataSet } from '../../data/check/check.ts';
+import type { DataProblem } from '../../data/check/parts.ts';
+import { formatRecord, type SplitRecord } from '../../data/splitRecord.ts';
+import type { DataSet } from '../../data/types.ts';
+import type { DataFile, DataGlance } from '../../run/dataFile.ts';
+import { writeAtomically } from '../../run/files.ts';
+import type { RunFolder } from '../../run/folder.ts';
 
 /** Images of a split that are looked at. */
 const GLANCE = 24;

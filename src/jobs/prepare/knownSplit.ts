@@ -3,9 +3,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError } from '../base/errors.ts';
-import { parseRecord, type SplitRecord } from '../data/splitRecord.ts';
-import type { Parallel } from '../parallel/parallel.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { parseRecord, type SplitRecord } from '../../data/splitRecord.ts';
+import type { Parallel } from '../../parallel/parallel.ts';
 
 /** Where the record of a folder lies. */
 export const SPLIT_FILE = 'split.json';
