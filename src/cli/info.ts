@@ -21,7 +21,7 @@ import { parseConfig } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { trellisFacts } from '../supernet/network.ts';
-import { createSearch } from '../train/searchStep.ts';
+import { createSearch } from '../train/searchState.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const whole = (value: number, description: string) =>

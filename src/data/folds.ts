@@ -78,6 +78,25 @@ export function splitShare(
   return sidesOf(samples, groups.slice(0, Math.min(groups.length - 1, Math.max(1, below))));
 }
 
+/**
+ * Splits images that come without a split: val is the share that they state, or a fold; of fewer images than folds the first fold is a share.
+ * @throws ConfigError for a fold other than the first of data that state a share.
+ */
+export function splitImages(
+  samples: readonly Sample[],
+  { valShare, ...rule }: FoldOptions & { valShare?: number | undefined },
+): DataSetBase['splits'] {
+  const { fold = 0, folds = 5, groupOf } = rule;
+  if (valShare !== undefined && fold > 0)
+    throw new ConfigError(
+      `fold=${fold}: data.yaml states \`valShare\`, which is one split`,
+      'leave `valShare` out of data.yaml to have folds',
+    );
+  if (valShare !== undefined) return splitShare(samples, valShare, rule);
+  const groups = groupOf ? new Set(samples.map(({ id }) => groupOf(id))).size : samples.length;
+  return fold === 0 && groups < folds ? splitShare(samples, 1 / folds, rule) : splitFold(samples, rule);
+}
+
 interface Group {
   readonly name: string;
   readonly place: number;

@@ -44,10 +44,15 @@ export function orderClasses<Of extends DataSet>(dataset: Of, names: readonly st
   if (places === undefined) return dataset;
   const classes = places.map((place) => dataset.classes[place]);
   const values = dataset.submissionValues;
+  const moved = (id: number): number => (id >= 0 && id < own.length ? places.indexOf(id) : id);
+  const colours = dataset.rank === 2 ? dataset.colourIds : undefined;
   return {
     ...dataset,
     classes,
-    labelMap: dataset.labelMap.map((id) => (id >= 0 && id < own.length ? places.indexOf(id) : id)),
+    labelMap: dataset.labelMap.map(moved),
+    ...(colours
+      ? { colourIds: Object.fromEntries(Object.entries(colours).map(([colour, id]) => [colour, moved(id)])) }
+      : {}),
     ...(values ? { submissionValues: places.map((place) => values[place]) } : {}),
   };
 }

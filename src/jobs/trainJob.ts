@@ -24,10 +24,11 @@ import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
 import { recordData } from './prepare/data.ts';
+import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
 import { createTrainRecorder } from './records/training.ts';
-import { createLoss, isSteady, trainSettings } from './settings.ts';
+import { createLoss, forProcesses, isSteady, trainSettings } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
 
 /** What a training reached, and where it is. */
@@ -54,7 +55,7 @@ export async function trainJob(
   parallel: Parallel = singleProcess,
 ): Promise<TrainOutcome> {
   const plan = await planTogether('train', settings.train, request, parallel);
-  const { config } = plan;
+  const config = forProcesses(plan.config, parallel);
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
   const { training, dataset, data, device } = prepared;
   const { parameters } = costOf(prepared, config);
@@ -91,7 +92,8 @@ export async function trainJob(
 
 /** The same training on a rank other than the first: it computes its part of every batch and of the scores, and writes nothing. */
 export async function followTraining(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
-  const { config } = await planTogether('train', settings.train, request, parallel);
+  const plan = await planTogether('train', settings.train, request, parallel);
+  const config = forProcesses(plan.config, parallel);
   const prepared = await prepareTraining(config, parallel);
   const { training, dataset, device } = prepared;
   const loss = await createLoss(dataset, config, device);
@@ -166,11 +168,13 @@ const costOf = ({ training, dataset }: PreparedTraining, config: TrainConfig) =>
 /** Writes what the network is made of, and reports the start. */
 function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainConfig): void {
   const { folder, resumed, watcher, note } = run;
-  const { training, description, dataset, device, need } = prepared;
+  const { training, description, dataset, device, need, fitted } = prepared;
   if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
   saveDescription(folder, description);
   writeGraph(folder, training.network.graph, trainSettings(config, dataset.rank).crop);
+  if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
+  if (config.perProcess) note(`batch ${config.batch} and learning rate ${config.learningRate} over all processes`);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(
     `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,

@@ -15,14 +15,20 @@ export interface AutoDeepLabOptions {
   classes: number;
   /** Filters F: a cell at stride s computes with F s / 4 channels. Default: the genotype's. */
   filters?: number;
+  /** F s / 4 at every level, finest first, instead of `filters`; `fitWidth` solves for them. */
+  widths?: readonly number[];
   /** Channels of the three stem convolutions (strides 2, 1, 2). */
   stem?: readonly [number, number, number];
   head?: Partial<HeadOptions>;
 }
 
+/** Channels of the published stem. */
+export const PUBLISHED_STEM = [64, 64, 128] as const;
+
 /** The network of `genotype`; its last node gives logits at the input's size. */
 export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDeepLabOptions): NetworkGraph {
-  const { inputs, classes, filters = genotype.filters, stem = [64, 64, 128] } = options;
+  const { inputs, classes, filters = genotype.filters, stem = PUBLISHED_STEM } = options;
+  const { widths = [0, 1, 2, 3].map((level) => filters * 2 ** level) } = options;
   const build = new GraphBuilder(genotype.rank);
   const image = build.input(inputs);
   build.stage('stem');
@@ -39,7 +45,7 @@ export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDee
     const output = buildCell(build, genotype, {
       last: current,
       beforeLast,
-      channels: filters * 2 ** to,
+      channels: widths[to],
       stride: to > from ? 2 : 1,
       share,
     });

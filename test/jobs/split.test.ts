@@ -41,7 +41,7 @@ describe('the split of a run', () => {
     const first = await train({ data: at('street'), name: 'first' });
     expect(lines).toContainEqual(
       expect.stringMatching(
-        /^data street \(layout folder\): 8 train, 2 val, split by hash; 3 classes: ground, disc, bar$/,
+        /^data: street, layout folder: 3 classes from data.yaml \(ground, disc, bar\), 8 train and 2 val images, split by hash$/,
       ),
     );
     const second = await train({ data: at('street'), name: 'second', seed: 1 });

@@ -17,7 +17,7 @@ import { inGroup, sharedNorms } from '../../dist/parallel/parallel.js';
 import { randomGenotype } from '../../dist/space/genotype.js';
 import { startOfTraining, trainLoop } from '../../dist/train/retrain.js';
 import { searchLoop } from '../../dist/train/search.js';
-import { createSearch } from '../../dist/train/searchStep.js';
+import { createSearch } from '../../dist/train/searchState.js';
 
 const [what, batchText, norms, othersText = '{}'] = process.argv.slice(2);
 const { empty, ...others } = JSON.parse(othersText);

@@ -2,8 +2,9 @@
  * @file The data of a search or training before its first step: on the sides that hold for the run, the same on every rank, looked at, fit to be learnt.
  */
 import { ConfigError, DataError } from '../../base/errors.ts';
+import { describeDataSet } from '../../data/describe.ts';
 import { mergeRecords, recordOf, type SplitRecord } from '../../data/splitRecord.ts';
-import { listNames, orderClasses, orderModalities } from '../../data/splits.ts';
+import { orderClasses, orderModalities } from '../../data/splits.ts';
 import type { DataSet } from '../../data/types.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 import type { DataGlance } from '../../run/dataFile.ts';
@@ -21,8 +22,6 @@ export interface PreparedData {
   readonly record: SplitRecord;
   /** What a look at some of the samples found; undefined for volumes, and on ranks other than the first. */
   readonly glance?: DataGlance;
-  /** What was found, in a line. */
-  readonly summary: string;
   /** What differs from the data of an earlier run, or looks wrong. */
   readonly warnings: readonly string[];
 }
@@ -51,7 +50,7 @@ export async function prepareData(
   const now = recordOf(dataset);
   const record = known?.own ? mergeRecords(known.record, now) : now;
   const glance = parallel.rank === 0 ? await glanceAt(dataset) : undefined;
-  return { dataset, record, ...(glance ? { glance } : {}), summary: summarise(dataset), warnings };
+  return { dataset, record, ...(glance ? { glance } : {}), warnings };
 }
 
 /** Writes what the run is to keep of its data, and reports what was found. */
@@ -60,8 +59,11 @@ export function recordData(
   { folder, note, warn }: Pick<ActiveRun, 'folder' | 'note' | 'warn'>,
 ): void {
   writeDataFiles(folder, data);
-  note(data.summary);
-  for (const message of [...data.warnings, ...problemLines(data.glance?.problems ?? [])]) warn(message);
+  const { dataset, warnings, glance } = data;
+  const notes = dataset.notes ?? [];
+  for (const message of [`data: ${describeDataSet(dataset)}`, ...notes]) note(message);
+  const problems = glance?.problems.filter(({ message }) => !notes.includes(message)) ?? [];
+  for (const message of [...warnings, ...problemLines(problems)]) warn(message);
 }
 
 function inOrderOf(dataset: DataSet, { classes, modalities }: SplitRecord, who: string): DataSet {
@@ -89,11 +91,4 @@ function requireClasses({ name, classes }: DataSet): void {
     `${name} has one class (${classes.map((each) => each.name).join()}): there is nothing to tell apart`,
     'name all classes in data.yaml; for masks of 0 and 255 write `classes: {0: background, 255: object}`',
   );
-}
-
-function summarise({ name, layout, classes, splits, splitRule, extra = {} }: DataSet): string {
-  const counts = Object.entries({ ...splits, ...extra }).map(([split, samples]) => `${samples.length} ${split}`);
-  const rule = splitRule === 'hash' ? ', split by hash' : '';
-  const names = listNames(classes.map((each) => each.name));
-  return `data ${name} (layout ${layout}): ${counts.join(', ')}${rule}; ${classes.length} classes: ${names}`;
 }

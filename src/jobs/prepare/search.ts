@@ -8,7 +8,7 @@ import { type ArchitectureState, NUMBER_BYTES, type SearchData } from '../../met
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
-import { createSearch, type Search } from '../../train/searchStep.ts';
+import { createSearch, type Search } from '../../train/searchState.ts';
 import { inPrecision } from '../../train/step/precision.ts';
 import { availableBytes, chooseMemory } from '../cost/chooseMemory.ts';
 import { type MemoryNeed, memoryNeed, searchBytes } from '../cost/memoryNeed.ts';
@@ -62,7 +62,12 @@ export async function prepareSearch(
 function buildNetwork(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
   const build = (memory?: KeptMemory) => {
     const method = methodOf(config, memory);
-    const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
+    const origin = {
+      generator: new Generator(config.seed).id,
+      device,
+      normEpsilon: config.norm.epsilon,
+      ...sharedNorms(config, parallel),
+    };
     return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
   };
   const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];

@@ -45,14 +45,19 @@ export async function glanceAt(dataset: DataSet): Promise<DataGlance | undefined
 }
 
 function unreadable(errors: readonly DataProblem[]): DataError {
-  const [{ file, message, fix }] = errors;
+  const [{ file, message, fix, others = [] }] = errors;
   const more = errors.length === 1 ? '' : ` (and ${errors.length - 1} more: espalier data check lists them)`;
-  return new DataError(`${file}: ${message}${more}`, fix);
+  return new DataError(`${file}${countOthers(others)}: ${message}${more}`, fix);
 }
+
+const countOthers = ({ length }: readonly string[]): string =>
+  length === 0 ? '' : ` and ${length} other${length === 1 ? '' : 's'}`;
 
 /** A line a problem, the first few of many. */
 export function problemLines(problems: DataGlance['problems']): string[] {
-  const lines = problems.slice(0, MOST_LOGGED).map(({ file, message, fix }) => `${file}: ${message}; ${fix}`);
+  const lines = problems
+    .slice(0, MOST_LOGGED)
+    .map(({ file, message, fix, others = [] }) => `${file}${countOthers(others)}: ${message}; ${fix}`);
   const more = problems.length - lines.length;
   return more > 0 ? [...lines, `${more} more problems of the data: espalier data check lists them`] : lines;
 }
