@@ -13,6 +13,7 @@ export const compareCommand: Command = {
   usage:
     'compare data=<folder|yaml> archs=<file|run|name>,... budget=<400steps|15min> [seeds=2] [preset=small] [key=value of train ...] [--json]',
   settings: settings.compare,
+  needsEngine: () => true,
   async run(words) {
     const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
     const { layers, flags } = readLayers(words, texts, ['json'], 'train');

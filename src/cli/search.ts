@@ -18,6 +18,7 @@ export const searchCommand: Command = {
   usage:
     'search data=<folder|yaml> [preset=small|paper|demo] [trials=10] [key=value ...] [--resume] [--dry-run] [--json]',
   settings: settings.search,
+  needsEngine: () => true,
   async run(words) {
     const { request, flags } = readRunRequest('search', settings.search, words);
     if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);

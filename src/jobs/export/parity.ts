@@ -12,8 +12,9 @@ import { createNetwork, type Network } from '../../models/network.ts';
 import { copyParameters } from '../../nn/average.ts';
 import { ParameterSet } from '../../nn/parameters.ts';
 import type { ModelMetadata, ModelResult } from '../../portable/metadata.ts';
-import { loadRuntime, sessionOptions } from '../../portable/node.ts';
+import { sessionOptions } from '../../portable/node.ts';
 import { largestScores } from '../../portable/pixels.ts';
+import { loadRuntime } from '../../portable/runtime.ts';
 import { toBytes } from '../records/artifacts.ts';
 
 /**

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StoppedError } from '../../base/errors.ts';
 import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
-import { settings } from '../../run/config/presets.ts';
+import { settings, trainPreset } from '../../run/config/presets.ts';
 import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';
@@ -92,7 +92,7 @@ interface Plan {
 /** Every run with its settings, all of them checked before the first one starts. */
 function planTrials(config: SearchConfig, name: string): Plan[] {
   const { runs, trials, seed: first, selection, data, device, threads, workers } = config;
-  const preset = selection.preset ?? (isTrainPreset(config.preset) ? config.preset : undefined);
+  const preset = selection.preset ?? trainPreset(config.preset);
   return Array.from({ length: trials }, (_, i) => {
     const own = `${name}-${first + i}`;
     const search: SearchConfig = { ...config, trials: 1, seed: first + i, name: own };
@@ -115,9 +115,6 @@ function planTrials(config: SearchConfig, name: string): Plan[] {
     return { search, training, paths };
   });
 }
-
-const isTrainPreset = (name: string | undefined): boolean =>
-  name !== undefined && Object.hasOwn(settings.train.presets, name);
 
 function readBack(seed: number, { search, training }: Plan['paths']): Trial {
   const genotype = join(search, 'genotype.json');

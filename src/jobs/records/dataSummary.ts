@@ -7,7 +7,7 @@ import { DataError } from '../../base/errors.ts';
 import { checkDataSet } from '../../data/check/check.ts';
 import type { DataProblem } from '../../data/check/parts.ts';
 import { formatRecord, type SplitRecord } from '../../data/splitRecord.ts';
-import type { DataSet } from '../../data/types.ts';
+import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { DataFile, DataGlance } from '../../run/dataFile.ts';
 import { writeAtomically } from '../../run/files.ts';
 import type { RunFolder } from '../../run/folder.ts';
@@ -25,7 +25,7 @@ export function writeDataFiles(
 ): void {
   const { name, layout, rank, classes, splits } = dataset;
   const file: DataFile = {
-    ...{ name, layout, rank, classes },
+    ...{ name, layout, rank, channels: channelsOf(dataset), classes },
     samples: { train: splits.train.length, val: splits.val.length },
     ...(glance ? { report: glance } : {}),
   };
