@@ -4,12 +4,13 @@
 import { join } from 'node:path';
 import { ConfigError, DataError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
+import type { LoadedBatch, PixelBatch } from '../../data/loader/batch.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../export/onnx/model.ts';
-import { type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { toTensors } from '../../infer/batch.ts';
 import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
@@ -158,10 +159,7 @@ async function samplesOf(
 const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
 
 /** The first validation sample of the data of a run; undefined when the data are not here. */
-async function realSample(
-  folder: RunFolder,
-  description: NetworkDescription,
-): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+async function realSample(folder: RunFolder, description: NetworkDescription): Promise<LoadedBatch | undefined> {
   try {
     const { dataset } = await openRunData(folder, description);
     for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;

@@ -23,13 +23,13 @@ export async function planTogether<Of extends Settings>(
   if (parallel.size === 1) return planRun(command, settings, request);
   const planned = request.resume && parallel.rank > 0 ? null : planRun(command, settings, request);
   const wanted = request.resume ? { resume: true, ...Object.assign({}, ...request.layers) } : planned?.config;
-  requireSame(await parallel.gather(formatConfig(wanted as Layer)));
+  requireSameCommand(await parallel.gather(formatConfig(wanted as Layer)));
   const [config] = await parallel.gather(planned?.config);
   return planned ?? { config: parseConfig(settings, [config as Layer]), folder: null };
 }
 
 /** Throws where the settings of the ranks differ. */
-function requireSame(texts: readonly string[]): void {
+function requireSameCommand(texts: readonly string[]): void {
   const rank = texts.findIndex((text) => text !== texts[0]);
   if (rank < 0) return;
   const [expected, got] = [texts[0], texts[rank]].map((text) => text.trimEnd().split('\n'));

@@ -4,7 +4,7 @@
 import { ConfigError } from '../../base/errors.ts';
 import { channelsOf, type DataSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
-import { type ArchitectureState, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
+import { type DecodedArchitecture, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
@@ -23,7 +23,7 @@ export interface PreparedSearch {
   readonly dataset: DataSet;
   readonly data: PreparedData;
   readonly device: string;
-  readonly describe: (snapshot: unknown) => ArchitectureState;
+  readonly describe: (snapshot: unknown) => DecodedArchitecture;
   /** What a step keeps, where `memory` is `auto`. */
   readonly chosen?: KeptMemory;
   /** Before the first step; counted on the CPU. */
@@ -47,7 +47,7 @@ export async function prepareSearch(
   checkSides(size, methodOf(config));
   const { rank, classes } = dataset;
   const searched: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
-  const { method, network, ...memory } = buildNetwork(config, searched, device, parallel);
+  const { method, network, ...memory } = buildSupernet(config, searched, device, parallel);
   return {
     search: createSearch(method, network),
     dataset,
@@ -59,7 +59,7 @@ export async function prepareSearch(
 }
 
 /** The network of a search, which keeps of a step what the machine has room for, and on the CPU the memory that all of it is about to need. */
-function buildNetwork(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
+function buildSupernet(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
   const build = (memory?: KeptMemory) => {
     const method = methodOf(config, memory);
     const origin = {
