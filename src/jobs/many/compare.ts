@@ -3,12 +3,13 @@
  */
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
-import { openDataSet } from '../../data/detect.ts';
+import { formatRecord, recordOf } from '../../data/splitRecord.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
 import { buildArchitecture } from '../../models/architecture.ts';
 import { countNetwork } from '../../models/graph.ts';
 import { estimateMemory } from '../../models/memory.ts';
+import { singleProcess } from '../../parallel/parallel.ts';
 import { type Layer, parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { CompareConfig, TrainConfig } from '../../run/config/schemas.ts';
@@ -26,6 +27,8 @@ import {
 } from '../../run/tables/comparison.ts';
 import { drawComparison } from '../../run/tables/drawComparison.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
+import { onKnownSides, openTrainingData } from '../openData.ts';
+import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { fileName } from '../records/artifacts.ts';
@@ -53,9 +56,10 @@ export async function compareJob(
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
 ): Promise<Comparison> {
-  const { data } = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
-  const dataset = await openDataSet(data, { seed: 0 });
-  const plans = planRuns(config, shared, dataset);
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
+  const dataset = await openCompared(base, folder);
+  const plans = planRuns(config, [...shared, { splitOf: folder }], dataset);
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
     costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
@@ -68,6 +72,7 @@ export async function compareJob(
   };
   const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
   return inFolderOfRuns('compare', config, { ...resolved, ...config }, async (folder) => {
+    if (!readSplit(folder, true)) writeAtomically(join(folder, SPLIT_FILE), formatRecord(recordOf(dataset)));
     const runs: ComparedRun[] = [];
     for (const [i, { architecture, training, path }] of plans.entries()) {
       const own = watchPart(
@@ -86,6 +91,14 @@ export async function compareJob(
     }
     return writeComparison(folder, runs, conditions);
   });
+}
+
+/** The data on the sides that all trainings take: those of the comparison so far, or of the run that they start from. */
+async function openCompared(training: TrainConfig, folder: string): Promise<DataSet> {
+  const dataset = await openTrainingData(training);
+  const { splitOf, from } = training;
+  const known = readSplit(folder, true) ?? (await findSplit({ splitOf, from }, singleProcess));
+  return known ? onKnownSides(dataset, known).dataset : dataset;
 }
 
 interface Plan {

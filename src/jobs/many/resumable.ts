@@ -43,7 +43,7 @@ export const watchPart = (watcher: RunWatcher, index: number, count: number, lab
 });
 
 /** Settings that change nothing about what is learnt. */
-const INDIFFERENT = ['runs', 'threads', 'workers', 'checkpointMinutes', 'device', 'memory'];
+const INDIFFERENT = ['runs', 'splitOf', 'threads', 'workers', 'checkpointMinutes', 'device', 'memory'];
 
 /**
  * Refuses to resume a run that has other settings.

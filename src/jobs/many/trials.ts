@@ -14,6 +14,7 @@ import { drawTrials } from '../../run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial } from '../../run/tables/trials.ts';
 import { drawGenotype } from '../../space/drawing.ts';
 import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
+import { readSplit } from '../prepare/knownSplit.ts';
 import { searchJob } from '../searchJob.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
@@ -55,7 +56,11 @@ export async function trialsJob(
       const [searching, selecting] = ['search', 'training'].map((part, k) =>
         watchPart(watcher, 2 * i + k, 2 * plans.length, `seed ${search.seed}, ${part}`),
       );
-      await runOnce(paths.search, searching, (resume) => searchJob(request(search, resume), searching, signal));
+      // All searches have the sides of the first; a training has those of the search that found its architecture.
+      const first = i > 0 && readSplit(plans[0].paths.search, false) ? { splitOf: plans[0].paths.search } : {};
+      await runOnce(paths.search, searching, (resume) =>
+        searchJob(request({ ...search, ...first }, resume), searching, signal),
+      );
       const genotype = join(paths.search, 'genotype.json');
       // A search that diverged in its first epoch has found nothing.
       if (existsSync(genotype))

@@ -3,9 +3,9 @@
  * alone; the others need not see it.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { ConfigError, DataError } from '../../base/errors.ts';
-import type { DataSet, Sample } from '../../data/types.ts';
+import { fileSizes } from '../../data/sampleFiles.ts';
+import type { DataSet } from '../../data/types.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
@@ -60,16 +60,10 @@ function fingerprint({ classes, labelMap, splits }: DataSet): { hash: string; wo
   for (const [name, samples] of Object.entries(splits)) {
     hash.update(name);
     for (const sample of samples) {
-      const sizes = filesOf(sample).map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+      const sizes = fileSizes(sample);
       for (const size of sizes) bytes += size;
       hash.update(JSON.stringify([sample.id, sizes]));
     }
   }
   return { hash: hash.digest('hex'), words: `${splits.train.length} + ${splits.val.length} samples in ${bytes} bytes` };
-}
-
-function filesOf({ source }: Sample): string[] {
-  if (source.kind === 'scene' || source.kind === 'phantom') return [];
-  const images = source.kind === 'files' ? [source.image] : source.images;
-  return source.label === undefined ? images : [...images, source.label];
 }
