@@ -7,7 +7,7 @@ import { encodePng } from '../../src/data/images/png.ts';
 import { bucketsOf, type ExchangeCost, inGroup, singleProcess } from '../../src/parallel/parallel.ts';
 import { startRankClock } from '../../src/parallel/rankClock.ts';
 import { hasGroups, runRanks } from '../helpers/ranks.ts';
-import { temporaryFolder } from '../run/disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 interface Outcome {
   readonly losses: number[];
