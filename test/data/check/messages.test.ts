@@ -10,8 +10,8 @@ import { openDataSet } from '../../../src/data/detect.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import type { Colour, PictureSet } from '../../../src/data/types.ts';
 import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 import { encodeTiff } from '../../helpers/tiff.ts';
-import { temporaryFolder } from '../../run/disk.ts';
 
 type Files = Record<string, string | Uint8Array>;
 
@@ -87,8 +87,12 @@ const PROBLEMS: [severity: DataProblem['severity'], message: RegExp, files: File
     /expected at least two classes, got one \(ground\)$/,
     { 'data.yaml': 'classes: [ground]\n', ...allMasks(mask(0, 0)) },
   ],
-  ['error', /expected at least two classes in the train masks, got one class \(ground\)$/, allMasks(mask(0, 0))],
-  ['error', /expected at least two classes in the train masks, got no class$/, { ...allMasks(mask(255, 255)) }],
+  [
+    'error',
+    /^masks\/train\/a.png is one of train masks that hold one class \(ground\), at least two are expected$/,
+    allMasks(mask(0, 0)),
+  ],
+  ['error', /^masks\/train\/a.png is one of train masks that hold no class/, { ...allMasks(mask(255, 255)) }],
   ['warning', /^masks\/train\/a.png holds only 0 and 255, and 255 is ignored$/, { 'masks/train/a.png': mask(0, 255) }],
   ['warning', /^images\/train\/a.png has no partner of the same name$/, {}, ['masks/train/a.png']],
   [
@@ -138,7 +142,9 @@ describe('the check of images', () => {
     expect(found[0].fix).not.toBe('');
     // What follows from it may be reported, too: nothing else.
     const others = problems.filter((problem) => problem !== found[0]);
-    expect(others.filter(({ message: other }) => !/occurs? in none|holds only 0 and 255|differs in upper/.test(other))).toEqual([]);
+    expect(
+      others.filter(({ message: other }) => !/occurs? in none|holds only 0 and 255|differs in upper/.test(other)),
+    ).toEqual([]);
   });
 
   it('reports what is the same for many files once, with an example and the others', async () => {

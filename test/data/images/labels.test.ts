@@ -8,7 +8,7 @@ import { readLabelIds } from '../../../src/data/images/labelIds.ts';
 import { decodeLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { type Colour, createLabelMap, NOT_ALLOWED, type Raster } from '../../../src/data/types.ts';
-import { temporaryFolder } from '../../run/disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 const ids = Uint8Array.of(0, 1, 2, 255, 1, 0);
 const size = { width: 3, height: 2 };

@@ -9,7 +9,7 @@ import { decodePicture } from '../../../src/data/images/image.ts';
 import { turnLabels, turnUpright } from '../../../src/data/images/orientation.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { loadSample } from '../../../src/data/sample.ts';
-import { temporaryFolder } from '../../run/disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 const [width, height] = [5, 3];
 const ORIENTATIONS = [1, 2, 3, 4, 5, 6, 7, 8];

@@ -13,7 +13,7 @@ import { IMAGE_ENDINGS } from '../../../src/data/images/endings.ts';
 import { createNiftiHeader, encodeNifti } from '../../../src/data/nifti/encode.ts';
 import { loadSample } from '../../../src/data/sample.ts';
 import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
-import { temporaryFolder } from '../../run/disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 type Files = Record<string, string | Uint8Array>;
 

@@ -9,7 +9,7 @@ import { parseClassTable, parseLabelMap } from '../../../src/data/layouts/names.
 import { loadSample } from '../../../src/data/sample.ts';
 import type { Colour, DataSet } from '../../../src/data/types.ts';
 import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
-import { temporaryFolder } from '../../run/disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 type Files = Record<string, string | Uint8Array>;
 

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MASK_ENDINGS, pairFolders, unpairedOf } from '../../../src/data/layouts/pairing.ts';
-import { temporaryFolder } from '../../run/disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 /** Empty files: pairing looks at names only. */
 function touch(root: string, paths: readonly string[]): void {
