@@ -112,7 +112,7 @@ async function tiffSeeds() {
 /** A data set of two classes that also names their colours. */
 const labelFormat = {
   classes: [{ name: 'a' }, { name: 'b' }],
-  labelMap: Array.from({ length: 256 }, (_, value) => (value < 2 ? value : -1)),
+  labelMap: Array.from({ length: 256 }, (_, value) => value & 1),
   colourIds: { '0,0,0': 0, '255,0,0': 1 },
 };
 const parseLabels = async (bytes) => readLabelIds(await decodeLabels(bytes, FILE), labelFormat, FILE);
@@ -284,7 +284,7 @@ export const PARSERS = {
     parse: (bytes) => decodePicture(bytes, FILE),
   },
   tiff: { seeds: await tiffSeeds(), parse: (bytes) => decodePicture(bytes, FILE) },
-  labels: { seeds: [...pngSeeds(), ...(await tiffSeeds())], mend: mendPng, parse: parseLabels },
+  labels: { seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2)], mend: mendPng, parse: parseLabels },
   'class names': {
     seeds: [
       '# label:color_rgb:parts:actions\nbackground:0,0,0::\ndisc:250,50,83::\n',
