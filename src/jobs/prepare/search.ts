@@ -16,6 +16,7 @@ import { prepareMachine } from '../machine.ts';
 import { openTrainingData } from '../openData.ts';
 import { checkSides, searchSettings } from '../settings.ts';
 import { requireSameData } from './agreement.ts';
+import { requireSearchSamples } from './enoughSamples.ts';
 import { methodOf } from './methodOf.ts';
 
 /** Everything that a search needs, from its settings. */
@@ -88,13 +89,8 @@ function checkSearch(config: SearchConfig, dataset: DataSet): void {
   if (config.warmupEpochs >= config.epochs) {
     throw new ConfigError(
       `warmupEpochs is ${config.warmupEpochs} of ${config.epochs} epochs: the architecture would never be searched`,
-      'lower warmupEpochs or raise epochs',
+      `lower warmupEpochs to at most ${config.epochs - 1}, or raise epochs`,
     );
   }
-  const half = Math.floor(dataset.splits.train.length / 2);
-  if (half < config.batch)
-    throw new ConfigError(
-      `each half of the ${dataset.splits.train.length} training samples is smaller than the batch of ${config.batch}`,
-      'lower batch or add samples',
-    );
+  requireSearchSamples(config, dataset);
 }
