@@ -20,6 +20,7 @@ export const evaluateCommand: Command = {
       bar.update(done);
     };
     const { scores, report, ...evaluated } = await evaluateJob(config, onProgress).finally(() => bar?.finish());
+    for (const message of evaluated.warnings) process.stderr.write(`warning: ${message}\n`);
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
     else process.stdout.write(`${scoresTable(evaluated.classes, scores)}\nreport: ${report}\n`);
   },

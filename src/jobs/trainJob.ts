@@ -1,7 +1,6 @@
 /**
  * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
-import { describeDataSet } from '../data/describe.ts';
 import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
 import { chooseLargestComponents } from '../infer/evaluateVolumes.ts';
@@ -23,11 +22,11 @@ import { scoreNetwork } from './evaluateJob.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
+import { recordData } from './prepare/data.ts';
 import { requireTrainingSamples } from './prepare/enoughSamples.ts';
 import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
-import { writeDataSummary } from './records/dataSummary.ts';
 import { createTrainRecorder } from './records/training.ts';
 import { createLoss, forProcesses, isSteady, trainSettings } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
@@ -58,7 +57,7 @@ export async function trainJob(
   const plan = await planTogether('train', settings.train, request, parallel);
   const config = forProcesses(plan.config, parallel);
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
-  const { training, dataset, device } = prepared;
+  const { training, dataset, data, device } = prepared;
   const { parameters } = costOf(prepared, config);
   // A dry run may do without.
   requireTrainingSamples(config, dataset);
@@ -78,7 +77,7 @@ export async function trainJob(
     { command, watcher, parallel },
     async (run) => {
       reportStart(run, prepared, config);
-      await writeDataSummary(run.folder, dataset);
+      recordData(data, run);
       const recorder = createTrainRecorder(run, config, training, dataset);
       await runLoop(prepared, config, loss, { recorder, signal, parallel });
       const { network } = loadNetwork(run.folder, 'best', new Generator(0), device);
@@ -179,8 +178,6 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   watcher.line(
     `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
   );
-  watcher.line(`data: ${describeDataSet(dataset)}`);
-  if (!resumed) for (const message of dataset.notes ?? []) note(message);
   const precise = precisionNote(config.precision, device);
   if (precise) note(precise);
   if (need) reportMemoryNeed(run, need, smallerTraining(config));

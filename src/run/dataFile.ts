@@ -35,5 +35,7 @@ export interface DataGlance {
     readonly file: string;
     readonly message: string;
     readonly fix: string;
+    /** Further files of which the same is true. */
+    readonly others?: readonly string[];
   }[];
 }

@@ -10,7 +10,7 @@ import { countNetwork } from '../../src/models/graph.ts';
 import { configKeys } from '../../src/run/config/config.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
-import { temporaryFolder } from '../run/disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import { type Batch, createLoader } from '../../src/data/loader/loader.ts';
+import type { LoadedBatch } from '../../src/data/loader/batch.ts';
+import { createLoader } from '../../src/data/loader/loader.ts';
 import { IGNORE } from '../../src/data/types.ts';
 import { gradients } from '../../src/engine/autograd.ts';
 import { Generator, hasBfloat16Tiles } from '../../src/engine/device.ts';
@@ -42,7 +43,7 @@ function start(seed = 1, classes = dataset.classes.length): Training {
 }
 
 /** A batch of 5 pictures whose last one hardly counts. */
-async function unevenBatch(): Promise<Batch> {
+async function unevenBatch(): Promise<LoadedBatch> {
   const loader = createLoader({ dataset, samples: dataset.splits.train, batch: 5, crop: [33, 49], seed: 1 });
   for await (const batch of loader.batches(0)) {
     batch.labels.fill(IGNORE, 4 * 33 * 49 + 100);

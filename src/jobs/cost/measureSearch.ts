@@ -2,12 +2,12 @@
  * @file Time and memory of one search step, measured on random images.
  */
 
+import type { PixelBatch } from '../../data/loader/batch.ts';
 import { devicePeak, hasCudaGraphs, synchronise } from '../../engine/cudaGraph.ts';
 import type { Generator } from '../../engine/device.ts';
 import { memory } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
-import type { PixelBatch } from '../../infer/batch.ts';
 import { crossEntropy, IGNORE } from '../../nn/losses.ts';
 import { type Search, startOfSearch } from '../../train/searchState.ts';
 import { createSearchStep } from '../../train/searchStep.ts';

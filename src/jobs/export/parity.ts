@@ -2,11 +2,12 @@
  * @file Whether an exported model computes what the engine does: both on the same samples, the largest difference and the share of equal classes.
  */
 
+import type { PixelBatch } from '../../data/loader/batch.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope, type Tensor } from '../../engine/tensor.ts';
-import { classMap, type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { classMap, toTensors } from '../../infer/batch.ts';
 import type { Infer } from '../../infer/inference.ts';
 import { createNetwork, type Network } from '../../models/network.ts';
 import { copyParameters } from '../../nn/average.ts';
