@@ -18,7 +18,7 @@ import { METHODS } from '../dist/method/registry.js';
 import { crossEntropy } from '../dist/nn/losses.js';
 import { inGroup, sharedNorms } from '../dist/parallel/parallel.js';
 import { searchLoop } from '../dist/train/search.js';
-import { createSearch } from '../dist/train/searchStep.js';
+import { createSearch } from '../dist/train/searchState.js';
 
 const BATCH = 4;
 const SETTINGS = {

@@ -21,20 +21,19 @@ const dataSettings = {
       .min(1)
       .optional()
       .meta({ expected: 'a whole number from 1', description: 'read at most so many samples of a split' }),
-    seed: z
-      .int()
-      .min(0)
-      .default(0)
-      .meta({ expected: 'a whole number from 0', description: 'seed of the split where the data has none' }),
+    splitSeed: z.int().min(0).default(0).meta({
+      expected: 'a whole number from 0',
+      description: 'of data without a split: another number is another split by hash',
+    }),
     fold: z.int().min(0).default(0).meta({
       expected: 'a whole number from 0',
-      description: 'fold of volumes that is val where the data has no split',
+      description: 'of data without a split, or with folds of their own: which fold is val, from 0',
     }),
     folds: z
       .int()
       .min(2)
       .default(5)
-      .meta({ expected: 'a whole number from 2', description: 'folds of volumes where the data has no split' }),
+      .meta({ expected: 'a whole number from 2', description: 'of data without a split: number of folds' }),
     plan: z
       .string()
       .min(1)
@@ -110,7 +109,7 @@ function describe(dataset: DataSet, report: DataReport): string {
   const width = Math.max(...dataset.classes.map(({ name }) => name.length), 7);
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`.padStart(9);
   return [
-    `${dataset.name}: layout ${dataset.layout}, ${dataset.classes.length} classes`,
+    `${dataset.name}: layout ${dataset.layout}, ${dataset.classes.length} classes${dataset.classesFrom === undefined ? '' : ` from ${dataset.classesFrom}`}`,
     ...Object.entries(counts).map(
       ([split, { listed, read }]) =>
         `${split}: ${listed} ${report.rank === 2 ? 'pictures' : 'volumes'}${read < listed ? `, ${read} read` : ''}`,
@@ -119,10 +118,11 @@ function describe(dataset: DataSet, report: DataReport): string {
     `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
     `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}`,
-    problems.length === 0 ? 'no problems found' : `${problems.length} problems:`,
-    ...problems
-      .slice(0, MOST_PROBLEMS)
-      .map(({ severity, file, message, fix }) => `  ${severity}: ${file} ${message}; ${fix}`),
+    problems.length === 0 ? 'no problems found' : `${problems.length} problem${problems.length === 1 ? '' : 's'}:`,
+    ...problems.slice(0, MOST_PROBLEMS).map(({ severity, file, message, fix, others = [] }) => {
+      const more = others.length === 0 ? '' : ` (the same in ${others.length} more, such as ${others[0]})`;
+      return `  ${severity}: ${file} ${message}${more}; ${fix}`;
+    }),
     ...(problems.length > MOST_PROBLEMS ? [`  ... and ${problems.length - MOST_PROBLEMS} more`] : []),
   ].join('\n');
 }

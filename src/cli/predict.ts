@@ -24,6 +24,7 @@ export const predictCommand: Command = {
   usage:
     'predict run=<run>|<model.onnx> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [submission=true] [--json]',
   settings: settings.predict,
+  needsEngine: (words) => !namesModel(words),
   async run(words) {
     if (namesModel(words)) return predictWithModel(words);
     const { config, flags, positionals } = readSettings(settings.predict, words, ['json']);

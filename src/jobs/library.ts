@@ -19,7 +19,7 @@ import type { Network } from '../models/network.ts';
 import type { Layer } from '../run/config/config.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { prepareMachine } from './machine.ts';
-import { searchTrials as runTrials, type SearchTrials } from './many/trials.ts';
+import { type SearchTrials, trialsJob } from './many/trials.ts';
 import { createDescribed, loadNetwork, type VolumeDescription } from './network.ts';
 import { type SearchOutcome, searchJob } from './searchJob.ts';
 import { type TrainOutcome, trainJob } from './trainJob.ts';
@@ -44,7 +44,7 @@ export const searchTrials = (
   settings: Layer,
   { watcher, signal }: Omit<RunOptions, 'resume'> = {},
 ): Promise<SearchTrials> =>
-  runTrials({ layers: [settings], command: 'searchTrials() of the library' }, watcher, signal);
+  trialsJob({ layers: [settings], command: 'searchTrials() of the library' }, watcher, signal);
 
 /** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
 export const train = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<TrainOutcome> =>

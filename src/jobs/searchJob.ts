@@ -7,15 +7,16 @@ import { settings } from '../run/config/presets.ts';
 import type { SearchConfig } from '../run/config/schemas.ts';
 import type { RunRequest } from '../run/openRun.ts';
 import { type Genotype, summariseGenotype } from '../space/genotype.ts';
-import { type SearchRecorder, searchLoop } from '../train/search.ts';
+import { searchLoop } from '../train/search.ts';
+import type { SearchRecorder } from '../train/searchOptions.ts';
 import { precisionNote } from '../train/step/precision.ts';
 import { restoreSearch, shareSearch, storeSearch } from './checkpoint/search.ts';
 import { reportMemoryNeed } from './cost/memoryNeed.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { threadsNote } from './machine.ts';
 import { planTogether } from './prepare/agreement.ts';
+import { recordData } from './prepare/data.ts';
 import { type PreparedSearch, prepareSearch } from './prepare/search.ts';
-import { writeDataSummary } from './records/dataSummary.ts';
 import { createSearchRecorder } from './records/search.ts';
 import { createLoss, searchSettings } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
@@ -40,8 +41,8 @@ export async function searchJob(
   const { config } = plan;
   if (config.trials > 1)
     throw new ConfigError(`trials: this is one search, got ${config.trials}`, 'call searchTrials, or leave trials out');
-  const prepared = await prepareSearch(config, parallel);
-  const { search, dataset, describe } = prepared;
+  const prepared = await prepareSearch(config, parallel, plan.folder?.path);
+  const { search, data, describe } = prepared;
   const resumable = {
     progress: search.progress,
     save: () => storeSearch(search),
@@ -56,7 +57,7 @@ export async function searchJob(
     { command, watcher, parallel },
     async (run) => {
       reportStart(run, prepared, config);
-      await writeDataSummary(run.folder, dataset);
+      recordData(data, run);
       await runLoop(prepared, config, createSearchRecorder(run, config, search), parallel, signal);
       const { genotype } = describe(search.network.snapshot());
       return { result: genotype, found: `found ${summariseGenotype(genotype)}` };

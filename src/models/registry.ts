@@ -16,7 +16,7 @@ import {
 import { PUBLISHED_FILTERS, publishedGenotype } from '../space/published.ts';
 import { LEVELS, NAMED_PATHS, uPath } from '../space/trellis.ts';
 import { type Architecture, parseNetwork } from './architecture.ts';
-import { findNetwork, NETWORKS } from './networks.ts';
+import { findNetwork, NETWORKS } from './baselines/networks.ts';
 
 /** The published cell on a path. */
 function onPath(name: string, path: readonly number[]): AutoDeepLabGenotype {

@@ -2,47 +2,44 @@
  * @file Trains a discrete network from scratch. @paper auto-deeplab section 5
  * Knows no file: what happens is told to a `TrainRecorder`.
  */
-import type { Augmentation } from '../data/images/augment.ts';
-import { type Batch, createLoader } from '../data/loader/loader.ts';
+import type { LoadedBatch } from '../data/loader/batch.ts';
+import { createLoader } from '../data/loader/loader.ts';
 import type { DataSet } from '../data/types.ts';
-import type { PatchSettings } from '../data/volumes/patches.ts';
+import { hasCudaGraphs } from '../engine/cudaGraph.ts';
 import type { Generator } from '../engine/device.ts';
-import { canRecord } from '../engine/graph.ts';
 import { scale, toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Inputs, splitBatch, toTensors } from '../infer/batch.ts';
 import { evaluate, mainScore, type Scores } from '../infer/evaluate.ts';
-import { type InferenceOptions, reduced } from '../infer/inference.ts';
+import { reduced } from '../infer/inference.ts';
 import type { Network } from '../models/network.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Precision } from '../nn/layers.ts';
 import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
-import { poly } from '../nn/schedules.ts';
+import { type ScheduleSettings, scheduleOf } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
 import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
-import { createReplay } from './step/cudaGraph.ts';
-import { addLoss, type Descent, descend, descendAlong, type MeanLoss, meanLoss, noLoss } from './step/descend.ts';
-import { checkLoss, type Health, mendStatistics, startOfHealth } from './step/health.ts';
+import type { LoopSettings } from './loopSettings.ts';
+import { createGraphedLoss } from './step/graphedLoss.ts';
+import { checkLoss, type Health, resetStatistics, startOfHealth } from './step/health.ts';
+import {
+  addLoss,
+  type MeanLoss,
+  meanLoss,
+  noLoss,
+  type StepPlan,
+  takeStep,
+  takeStepWith,
+} from './step/optimiserStep.ts';
 import { countedPixels, type DrawnBatches, drawBatch, noBatches, partWeight } from './step/pixelWeights.ts';
 import { lowered } from './step/precision.ts';
 
 /** Settings of the loop. */
-export interface TrainSettings {
+export interface TrainSettings extends LoopSettings, ScheduleSettings {
   /** Where training ends: after so many epochs, steps, or minutes of training. */
   readonly budget: { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
-  readonly batch: number;
-  /** Size of a crop or patch: `[height, width]` or `[depth, height, width]`. */
-  readonly crop: readonly number[];
-  readonly seed: number;
-  readonly workers: number;
-  /** Of pictures. */
-  readonly augmentation: Augmentation;
-  /** Of volumes. */
-  readonly patches?: PatchSettings;
-  readonly learningRate: number;
-  readonly power: number;
   readonly warmupSteps: number;
   /** Largest joint norm of the gradients; 0 for no limit. */
   readonly clip: number;
@@ -50,9 +47,7 @@ export interface TrainSettings {
   readonly average: number;
   /** Epochs between evaluations; the last epoch is always evaluated. */
   readonly evaluateEvery: number;
-  /** Pictures are trained on at 1 / reduction of their size. */
-  readonly reduction: number;
-  /** Pictures are first brought to so many pixels on their longer side. */
+  /** Images are first resized to so many pixels on their longer side. */
   readonly longSide?: number;
   /** Parts in which a step computes its batch, one after the other. */
   readonly accumulate: number;
@@ -60,8 +55,6 @@ export interface TrainSettings {
   readonly precision: Precision;
   /** Whether norms keep the statistics that they have. */
   readonly frozenNorms: boolean;
-  /** How inputs are read for evaluation; default: as a whole. */
-  readonly inference?: InferenceOptions;
   /** Of the normalised surface Dice of volumes. */
   readonly toleranceMm?: number;
 }
@@ -132,7 +125,7 @@ export interface TrainRecorder {
  */
 export function trainingLosses(
   training: Training,
-  batch: Batch,
+  batch: LoadedBatch,
   plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & {
     ignore: number;
     parallel?: Parallel;
@@ -168,11 +161,11 @@ function lossOf(
 }
 
 /** What a training moves, and what it leaves as it is. */
-export function trainingDescent(
+export function trainingPlan(
   { network, optimiser }: Training,
   clip: number,
   parallel: Parallel = singleProcess,
-): Descent {
+): StepPlan {
   const trained = new Set(optimiser.parameters.map(({ name }) => name));
   const frozen = network.parameters.parameters().filter(({ name }) => !trained.has(name));
   return { trained: optimiser.parameters, frozen, optimiser, clip, parallel };
@@ -198,15 +191,15 @@ export async function trainLoop(
 ): Promise<void> {
   const { network, averaged, progress } = training;
   const { dataset, settings, device, loss, recorder, signal, parallel = singleProcess } = job;
-  const descent = trainingDescent(training, settings.clip, parallel);
+  const plan = trainingPlan(training, settings.clip, parallel);
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings, part: partOf(parallel) });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
-  const schedule = poly(settings.learningRate, settings.power);
+  const schedule = scheduleOf(settings);
   const inference = averaged ?? network;
-  const replay =
-    job.steady && settings.accumulate === 1 && parallel.size === 1 && canRecord(device)
-      ? createReplay(device, (inputs) => lossOf(training, inputs, settings, loss, 0), recorder.note)
+  const graphed =
+    job.steady && settings.accumulate === 1 && parallel.size === 1 && hasCudaGraphs(device)
+      ? createGraphedLoss(device, (inputs) => lossOf(training, inputs, settings, loss, 0), recorder.note)
       : null;
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const rankClock = startRankClock(parallel);
@@ -224,11 +217,11 @@ export async function trainLoop(
         const counted = countedPixels(batch, counting);
         let value = Number.NaN;
         if (drawBatch(progress.drawn, counted)) {
-          const plan = { ...settings, ...counting, counted };
-          value = replay
-            ? descendAlong(descent, learningRate, [replay.of(batch)])
-            : descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
-          if (!Number.isFinite(value)) mendStatistics(network.parameters);
+          const parts = { ...settings, ...counting, counted };
+          value = graphed
+            ? takeStepWith(plan, learningRate, [graphed.of(batch)])
+            : takeStep(plan, learningRate, ...trainingLosses(training, batch, parts, device, loss, done));
+          if (!Number.isFinite(value)) resetStatistics(network.parameters);
           checkLoss('the training', progress.health, value);
         }
         progress.step++;
@@ -264,7 +257,7 @@ export async function trainLoop(
       if (job.stop?.()) break;
     }
   } finally {
-    replay?.close();
+    graphed?.close();
     await loader.close();
   }
 }

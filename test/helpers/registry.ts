@@ -1,6 +1,6 @@
 /** @file Every architecture that tests of all networks loop over: the names of the registry, and start strides that are not the standard ones. */
 import { type Architecture, isGenotype } from '../../src/models/architecture.ts';
-import { NETWORKS } from '../../src/models/networks.ts';
+import { NETWORKS } from '../../src/models/baselines/networks.ts';
 import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
 
 const STARTED = [

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import { type Batch, createLoader } from '../../src/data/loader/loader.ts';
+import type { LoadedBatch } from '../../src/data/loader/batch.ts';
+import { createLoader } from '../../src/data/loader/loader.ts';
 import { IGNORE } from '../../src/data/types.ts';
 import { gradients } from '../../src/engine/autograd.ts';
-import { Generator } from '../../src/engine/device.ts';
+import { Generator, hasBfloat16Tiles } from '../../src/engine/device.ts';
 import type { Tensor } from '../../src/engine/tensor.ts';
 import { splitBatch, toTensors } from '../../src/infer/batch.ts';
 import { reduced } from '../../src/infer/inference.ts';
@@ -18,8 +19,8 @@ import { saveCheckpoint } from '../../src/run/checkpoint.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { openRun } from '../../src/run/openRun.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { startOfTraining, type Training, trainingDescent, trainingLosses } from '../../src/train/retrain.ts';
-import { descend } from '../../src/train/step/descend.ts';
+import { startOfTraining, type Training, trainingLosses, trainingPlan } from '../../src/train/retrain.ts';
+import { takeStep } from '../../src/train/step/optimiserStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(6, 1);
@@ -42,7 +43,7 @@ function start(seed = 1, classes = dataset.classes.length): Training {
 }
 
 /** A batch of 5 pictures whose last one hardly counts. */
-async function unevenBatch(): Promise<Batch> {
+async function unevenBatch(): Promise<LoadedBatch> {
   const loader = createLoader({ dataset, samples: dataset.splits.train, batch: 5, crop: [33, 49], seed: 1 });
   for await (const batch of loader.batches(0)) {
     batch.labels.fill(IGNORE, 4 * 33 * 49 + 100);
@@ -74,7 +75,7 @@ describe('a step in parts', () => {
     const [whole, ...inParts] = [1, 2, 3, 5].map((accumulate) => {
       const training = start();
       const losses = trainingLosses(training, batch, { ...plain, accumulate }, 'cpu', crossEntropy, 0);
-      const loss = descend(trainingDescent(training, 0), 0.5, ...losses);
+      const loss = takeStep(trainingPlan(training, 0), 0.5, ...losses);
       return { loss, values: valuesOf(training) };
     });
     const before = valuesOf(start());
@@ -96,7 +97,7 @@ describe('a step in parts', () => {
     batch.labels.fill(IGNORE, 33 * 49);
     const step = (training: Training, accumulate: number) => {
       const losses = trainingLosses(training, batch, { ...plain, accumulate }, 'cpu', crossEntropy, 0);
-      return descend(trainingDescent(training, 0), 0.1, ...losses);
+      return takeStep(trainingPlan(training, 0), 0.1, ...losses);
     };
     const training = start();
     const whole = step(training, 1);
@@ -129,7 +130,9 @@ describe('bfloat16', () => {
       return { value: value.item(), slopes: slopes.flatMap((slope) => slope.numbers()) };
     });
     expect(rough.value).toBeCloseTo(exact.value, 1);
-    expect(rough.value).not.toBe(exact.value);
+    // Without tiles the training computes in float32.
+    if (hasBfloat16Tiles()) expect(rough.value).not.toBe(exact.value);
+    else expect(rough.value).toBe(exact.value);
     const dot = (a: number[], b: number[]) => a.reduce((total, value, i) => total + value * b[i], 0);
     const cosine =
       dot(exact.slopes, rough.slopes) / Math.sqrt(dot(exact.slopes, exact.slopes) * dot(rough.slopes, rough.slopes));
@@ -147,7 +150,7 @@ describe('frozen norms', () => {
       .filter(({ name }) => !norms.some((norm) => name.startsWith(`${norm}.`)));
     const partly = { ...training, optimiser: sgd(others, { momentum: 0, decay: 0 }) };
     const before = valuesOf(training);
-    descend(trainingDescent(partly, 0), 0.5, ...trainingLosses(partly, batch, plain, 'cpu', crossEntropy, 0));
+    takeStep(trainingPlan(partly, 0), 0.5, ...trainingLosses(partly, batch, plain, 'cpu', crossEntropy, 0));
     const changed = [...valuesOf(training)].filter(([name, values]) =>
       values.some((value, i) => value !== before.get(name)![i]),
     );
@@ -155,8 +158,8 @@ describe('frozen norms', () => {
       [],
     );
     expect(changed.length).toBeGreaterThan(10);
-    descend(
-      trainingDescent(training, 0),
+    takeStep(
+      trainingPlan(training, 0),
       0,
       ...trainingLosses(training, batch, { ...plain, frozenNorms: false }, 'cpu', crossEntropy, 0),
     );

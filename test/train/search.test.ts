@@ -7,8 +7,9 @@ import { restoreSearch, storeSearch } from '../../src/jobs/checkpoint/search.ts'
 import type { Method, SearchData } from '../../src/method/method.ts';
 import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
-import { type SearchEpoch, type SearchSettings, searchLoop } from '../../src/train/search.ts';
-import { createSearch, splitHalves } from '../../src/train/searchStep.ts';
+import { searchLoop } from '../../src/train/search.ts';
+import type { SearchEpoch, SearchSettings } from '../../src/train/searchOptions.ts';
+import { createSearch, splitHalves } from '../../src/train/searchState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(13, 2);
@@ -178,6 +179,26 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     const { losses: late } = await run(resumed, undefined, undefined, second);
     expect([...early, ...late]).toEqual(losses);
     expect(storeSearch(resumed)).toEqual(storeSearch(whole));
+  });
+
+  it('looks ahead over the step of the weights that comes next, on the same batch, in steps of second order', async () => {
+    const batches: string[] = [];
+    const settings = { ...own, epochs: 1, warmupEpochs: 0, evaluateSamples: 0, secondOrder: true };
+    await searchLoop(start(), {
+      dataset,
+      settings,
+      device: 'cpu',
+      loss(logits, labels) {
+        batches.push(labels.numbers().join());
+        return crossEntropy(logits, labels);
+      },
+      describe: describeState,
+      recorder: { epoch: () => undefined },
+    });
+    const [virtual, validation, plus, minus, weights] = batches;
+    expect([plus, minus, weights]).toEqual([virtual, virtual, virtual]);
+    expect(validation).not.toBe(virtual);
+    expect(batches).toHaveLength(5 * 2);
   });
 
   it('skips a step without a finite loss, and ends as diverged when they come in a row', async () => {

@@ -2,15 +2,15 @@
  * @file The network of a run as a file that runs elsewhere, held against the engine before it is written. What `espalier export` and the library call.
  */
 import { join } from 'node:path';
-import { DataError, NumericError } from '../../base/errors.ts';
+import { ConfigError, DataError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
-import { openDataSet } from '../../data/detect.ts';
+import type { LoadedBatch, PixelBatch } from '../../data/loader/batch.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../export/onnx/model.ts';
-import { type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { toTensors } from '../../infer/batch.ts';
 import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
@@ -22,13 +22,13 @@ import { settings } from '../../run/config/presets.ts';
 import type { ExportConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
-import { loadConfigFile } from '../../run/openRun.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
 import { prepareMachine, versions } from '../machine.ts';
 import { loadNetwork, type NetworkDescription } from '../network.ts';
+import { openRunData } from '../openData.ts';
 import { toBytes } from '../records/artifacts.ts';
-import { HALF_AGREEMENT, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
+import { HALF_AGREEMENT, inFloat64, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
 
 /** A file that was written, and how far it is from the engine. */
 export interface ExportOutcome {
@@ -68,14 +68,19 @@ export async function exportOnnx(config: ExportConfig): Promise<ExportOutcome> {
   });
   const file = config.output ?? join(folder.path, 'export', 'model.onnx');
   const metadata = readModelMetadata(bytes, file);
-  const samples = await samplesOf(folder, network, config);
+  const samples = await samplesOf(folder, description, network, config);
+  const inferOf = (of: Network) =>
+    reduced((images) => of.forward(images, { training: false }), description.reduction, description.longSide);
+  const precise = inFloat64(network);
   const parity = await measureParity(
     bytes,
     metadata,
-    reduced((images) => network.forward(images, { training: false }), description.reduction, description.longSide),
+    inferOf(network),
+    inferOf(precise),
     [...samples.values()],
     config.threads,
   );
+  precise.parameters.free();
   if (!isParity(parity, config.precision)) {
     throw new NumericError(
       `the model differs from the engine: ${describeParity(parity, metadata)}`,
@@ -100,7 +105,7 @@ export function describeParity(
   if (largestDifference === null) return `${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
   const difference = `largest difference of ${result === 'softmax' ? 'probabilities' : 'logits'} ${largestDifference.toExponential(1)}`;
   return precision === 'float32'
-    ? `${difference} (at most ${parityLimit(parity).toExponential(1)} expected), ${classes}`
+    ? `${difference} (at most ${parityLimit(parity).toExponential(1)} expected; the engine's own float32 error is ${parity.rounding.toExponential(1)}), ${classes}`
     : `${difference}, ${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
 }
 
@@ -131,12 +136,13 @@ const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig
 /** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
 async function samplesOf(
   folder: RunFolder,
+  description: NetworkDescription,
   network: Network,
   { size, batch }: ExportConfig,
 ): Promise<Map<string, PixelBatch>> {
   const { graph } = network;
   const samples = new Map<string, PixelBatch>();
-  const real = await realSample(folder);
+  const real = await realSample(folder, description);
   const count = batch === 'dynamic' ? 1 : batch;
   const valid = (one: readonly number[]) =>
     one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, graph.sideMultiple));
@@ -153,13 +159,12 @@ async function samplesOf(
 const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
 
 /** The first validation sample of the data of a run; undefined when the data are not here. */
-async function realSample(folder: RunFolder): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+async function realSample(folder: RunFolder, description: NetworkDescription): Promise<LoadedBatch | undefined> {
   try {
-    const { data, seed } = loadConfigFile(folder.config);
-    const dataset = await openDataSet(String(data), { seed: Number(seed ?? 0) });
+    const { dataset } = await openRunData(folder, description);
     for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;
   } catch (error) {
-    if (!(error instanceof DataError)) throw error;
+    if (!(error instanceof DataError || error instanceof ConfigError)) throw error;
   }
   return undefined;
 }

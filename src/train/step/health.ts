@@ -1,7 +1,7 @@
 /**
  * @file The rules for losses that go wrong: when a run counts as diverged, when it is warned about, and what a skipped step leaves behind.
  *
- * Steps without a finite loss or gradient are skipped (`descend.ts`); {@link DIVERGED_AFTER} in a row end the run. So do
+ * Steps without a finite loss or gradient are skipped (`optimiserStep.ts`); {@link DIVERGED_AFTER} in a row end the run. So do
  * {@link EXPLODED_AFTER} steps in a row whose loss is above {@link EXPLODED_FACTOR} times the first one.
  */
 import { NumericError } from '../../base/errors.ts';
@@ -58,7 +58,7 @@ export function slowWarning({ first }: Health, epoch: number, loss: number): str
 }
 
 /** Puts the entries of running statistics that a skipped step made not finite back to where they began: mean 0, variance 1. */
-export function mendStatistics(parameters: ParameterSet): void {
+export function resetStatistics(parameters: ParameterSet): void {
   const trained = new Set(parameters.parameters().map(({ name }) => name));
   noGrad(() =>
     scope(() => {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataSet } from '../../../src/data/detect.ts';
-import { loadLabelMap } from '../../../src/data/images/image.ts';
+import { splitFold } from '../../../src/data/folds.ts';
+import { loadLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { loadSample } from '../../../src/data/sample.ts';
 import { samplesOf, splitNames, submissionValues } from '../../../src/data/splits.ts';
@@ -38,7 +39,7 @@ describe.skipIf(!hasRealData)('layouts of published data sets', () => {
     expect(sample.id).toBe('val/frankfurt/frankfurt_000000_000294');
     const path = `layouts/cityscapes/gtFine/${sample.id}_gtFine_labelTrainIds.png`;
     // The two files of this sample were reduced apart from one another and differ in 77 of 32,768 pixels on edges.
-    const trainIds = (await loadLabelMap(realData(path))).data;
+    const trainIds = (await loadLabels(realData(path))).data;
     const differing = trainIds.filter((value, i) => value !== picture.label[i]).length;
     expect(differing / trainIds.length).toBeLessThan(0.004);
   });
@@ -57,7 +58,7 @@ describe.skipIf(!hasRealData)('layouts of published data sets', () => {
     const { dataset, sample, picture } = await valuesOf(['ade20k'], 'val');
     expect([dataset.layout, dataset.classes.length, dataset.classes[1].name]).toEqual(['ade20k', 150, 'building']);
     expect([dataset.splits.train.length, dataset.splits.val.length]).toEqual([1, 3]);
-    const raw = await loadLabelMap(sample.source.kind === 'files' ? (sample.source.label ?? '') : '');
+    const raw = await loadLabels(sample.source.kind === 'files' ? (sample.source.label ?? '') : '');
     expect(raw.data.every((value, i) => picture.label[i] === ((value - 1) & 255))).toBe(true);
   });
 });
@@ -76,7 +77,7 @@ describe('plain folder', () => {
   const picture = encodePng({ width: 2, height: 1, channels: 3, data: new Uint8Array(6) });
   const mask = (...values: number[]) => encodePng({ width: 2, height: 1, channels: 1, data: Uint8Array.from(values) });
 
-  it('splits images/ + masks/ by seed, 80 to 20, without overlap', async () => {
+  it('splits images/ + masks/ by hash, without overlap', async () => {
     for (let i = 0; i < 10; i++) {
       write(`images/${i}.png`, picture);
       write(`masks/${i}${i === 3 ? '_mask' : ''}.png`, mask(0, i === 5 ? 2 : 255));
@@ -84,10 +85,15 @@ describe('plain folder', () => {
     write('images/._1.png', 'macOS');
     const first = await openDataSet(root);
     expect(first.classes.map((entry) => entry.name)).toEqual(['class 0', 'class 1', 'class 2']);
-    expect([first.splits.train.length, first.splits.val.length]).toEqual([8, 2]);
+    expect([first.splitRule, first.splits.val]).toEqual([
+      'hash',
+      splitFold([...first.splits.train, ...first.splits.val]).val,
+    ]);
+    expect([first.splits.train.length, first.splits.val.length]).toEqual([9, 1]);
     expect(new Set([...first.splits.train, ...first.splits.val].map((sample) => sample.id)).size).toBe(10);
     expect(await openDataSet(root)).toEqual(first);
-    expect((await openDataSet(root, { seed: 1 })).splits).not.toEqual(first.splits);
+    expect((await openDataSet(root, { splitSeed: 2 })).splits).not.toEqual(first.splits);
+    expect((await openDataSet(root, { fold: 1 })).splits.val).not.toEqual(first.splits.val);
   });
 
   it('follows a data.yaml: names by value, colours, ignored values, folders', async () => {
@@ -114,7 +120,9 @@ describe('plain folder', () => {
     await expect(openDataSet(root)).rejects.toThrow(/images\/val: no such folder/);
     write('images/val/b.png', picture);
     write('masks/val/c.png', mask(0, 1));
-    await expect(openDataSet(root)).rejects.toThrow(/pictures without a mask: .*b\.png/);
+    await expect(openDataSet(root)).rejects.toThrow(
+      /1 of 2 images have no mask, such as .*val\/b\.png \(a file without a partner is .*val\/c\.png\)/,
+    );
     const open = await openDataSet(root, { allowUnpaired: true });
     expect(open.unpaired.map((file) => file.slice(-5))).toEqual(['b.png', 'c.png']);
     write('data.yaml', 'clases: [a]');

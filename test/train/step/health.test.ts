@@ -20,13 +20,13 @@ import {
   EXPLODED_FACTOR,
   type Health,
   isSound,
-  mendStatistics,
+  resetStatistics,
   slowWarning,
   startOfHealth,
 } from '../../../src/train/step/health.ts';
 import { writeSceneFolder } from '../../helpers/scenes.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 import { TINY_NETWORK } from '../../helpers/tinyRuns.ts';
-import { temporaryFolder } from '../../run/disk.ts';
 
 /** The number of losses that are taken before the run counts as diverged; undefined when it never does. */
 function stepsUntilDiverged(losses: readonly number[], health: Health = startOfHealth()): number | undefined {
@@ -105,7 +105,7 @@ it('mends running statistics, and nothing else', () => {
   expect(statistics.length).toBeGreaterThan(4);
   for (const [i, [, tensor]] of statistics.entries())
     op.copyInto(tensor, op.full(tensor.shape, i % 3 === 0 ? Number.NaN : Number.NEGATIVE_INFINITY));
-  mendStatistics(parameters);
+  resetStatistics(parameters);
   for (const [name, tensor] of parameters.entries()) expect(tensor.numbers(), name).toEqual(before.get(name));
 });
 

@@ -8,7 +8,7 @@ import { convolution, type Precision } from '../../../src/nn/layers.ts';
 import { crossEntropy } from '../../../src/nn/losses.ts';
 import { ParameterSet } from '../../../src/nn/parameters.ts';
 import { searchLoop } from '../../../src/train/search.ts';
-import { createSearch } from '../../../src/train/searchStep.ts';
+import { createSearch } from '../../../src/train/searchState.ts';
 import { inPrecision, lowered, precisionNote } from '../../../src/train/step/precision.ts';
 import { distance, use } from '../../helpers/kernels.ts';
 import { smallScenes } from '../../helpers/scenes.ts';

@@ -2,8 +2,8 @@
  * @file A U-Net with a residual encoder, after the ResEnc networks of nnU-Net (Isensee et al. 2024, arXiv 2404.09556): many blocks on the way down, one
  * convolution a level on the way up. Shortcuts average before their 1x1 (ResNet-D), over 3 voxels where theirs has 2.
  */
-import type { GraphBuilder } from './builder.ts';
-import type { NetworkGraph } from './graph.ts';
+import type { GraphBuilder } from '../builder.ts';
+import type { NetworkGraph } from '../graph.ts';
 import { beginUnet, endUnet, type UnetOptions } from './unet.ts';
 
 /** Residual blocks of every level, finest first, as in ResEnc M to XL. */

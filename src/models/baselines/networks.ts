@@ -1,13 +1,13 @@
 /**
  * @file Ordinary networks by name: what nobody searched for, under the same commands. A new one is a row here.
  */
-import { ArchitectureError } from '../base/errors.ts';
-import { dintsUnet } from '../space/dints/unet.ts';
-import { START_STRIDES, type Start, type StartStride } from '../space/start.ts';
+import { ArchitectureError } from '../../base/errors.ts';
+import { dintsUnet } from '../../space/dints/unet.ts';
+import { START_STRIDES, type Start, type StartStride } from '../../space/start.ts';
+import { buildDints } from '../dints.ts';
+import type { NetworkGraph } from '../graph.ts';
+import type { HeadOptions } from '../head.ts';
 import { buildDeepLabV3, buildDeepLabV3Plus } from './deepLab.ts';
-import { buildDints } from './dints.ts';
-import type { NetworkGraph } from './graph.ts';
-import type { HeadOptions } from './head.ts';
 import { buildResidualUnet } from './residualUnet.ts';
 import { resnetWidths } from './resnet.ts';
 import { buildUnet, UNET_FILTERS, UNET_WIDEST } from './unet.ts';
