@@ -3,11 +3,11 @@
  * a batch is being computed with, the next ones are made in threads.
  */
 import { ConfigError } from '../../base/errors.ts';
-import { type Augmentation, checkAugmentation, normalisePicture, STANDARD_AUGMENTATION } from '../images/augment.ts';
+import { type Augmentation, checkAugmentation, STANDARD_AUGMENTATION } from '../images/augment.ts';
 import { loadSample } from '../sample.ts';
 import { channelsOf, formatOf, type Sample, type SampleFormat } from '../types.ts';
 import { checkPatchSettings, type PatchSettings, STANDARD_PATCHES } from '../volumes/patches.ts';
-import type { LoadedBatch } from './batch.ts';
+import { imageBatch, type LoadedBatch } from './batch.ts';
 import { createJobRunner, type JobRunner, type JobSetting } from './job.ts';
 import { epochOrder, type Part, partOfBatch, WHOLE } from './plan.ts';
 import { createWorkerPool, type WorkerPool } from './workerPool.ts';
@@ -142,8 +142,6 @@ export async function* evaluationBatches(
 ): AsyncGenerator<LoadedBatch> {
   for (const sample of samples) {
     const { width, height, image, label } = await loadSample(dataset, sample);
-    const images = new Float32Array(image.length);
-    normalisePicture(image, images);
-    yield { images, labels: label, ids: [sample.id], batch: 1, size: [height, width], channels: 3 };
+    yield imageBatch({ width, height, data: image }, sample.id, label);
   }
 }
