@@ -13,8 +13,9 @@ import * as op from '../../src/engine/operators.ts';
 import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
 import { chooseLargestComponents, evaluateVolumes } from '../../src/infer/evaluateVolumes.ts';
 import { SINGLE_SCALE } from '../../src/infer/inference.ts';
+import { segmentVolume } from '../../src/infer/segment.ts';
 import { scoreNetwork } from '../../src/jobs/evaluateJob.ts';
-import { openNetwork, search, segmentVolume, train } from '../../src/jobs/library.ts';
+import { openNetwork, search, train } from '../../src/jobs/library.ts';
 import { loadNetwork } from '../../src/jobs/network.ts';
 import { openRunData } from '../../src/jobs/openData.ts';
 import { diceOf, scoreCase } from '../../src/metrics/cases.ts';
@@ -134,8 +135,8 @@ describe('the loop on volumes', () => {
   });
 
   it('reads volumes only with a network for volumes, and pictures only with one for pictures', async () => {
-    const { forward, classes, device } = openNetwork(trained.run, { threads: 1 });
-    await expect(segmentVolume({ forward, classes, device }, ['x.nii'])).rejects.toThrow(/x.nii: a volume.*pictures/);
+    const { forward, device } = openNetwork(trained.run, { threads: 1 });
+    await expect(segmentVolume({ forward, device }, ['x.nii'])).rejects.toThrow(/x.nii: a volume.*images/);
   });
 
   it('searches an architecture of DiNTS, and trains what it found', async () => {

@@ -3,11 +3,11 @@
  * a batch is being computed with, the next ones are made in threads.
  */
 import { ConfigError } from '../../base/errors.ts';
-import { type Augmentation, checkAugmentation, normalisePicture, STANDARD_AUGMENTATION } from '../images/augment.ts';
+import { type Augmentation, checkAugmentation, STANDARD_AUGMENTATION } from '../images/augment.ts';
 import { loadSample } from '../sample.ts';
 import { channelsOf, formatOf, type Sample, type SampleFormat } from '../types.ts';
 import { checkPatchSettings, type PatchSettings, STANDARD_PATCHES } from '../volumes/patches.ts';
-import type { LoadedBatch } from './batch.ts';
+import { imageBatch, type LoadedBatch } from './batch.ts';
 import { createJobRunner, type JobRunner, type JobSetting } from './job.ts';
 import { epochOrder, type Part, partOfBatch, WHOLE } from './plan.ts';
 import { createWorkerPool, type WorkerPool } from './workerPool.ts';
@@ -67,11 +67,17 @@ export function createLoader(options: LoaderOptions): Loader {
       throw new ConfigError(`${name} ${value}`, 'expected a whole number from 1 on');
   }
   if (batch < part.count)
-    throw new ConfigError(`a batch of ${batch} has no part for each of ${part.count} processes`, 'raise the batch');
+    throw new ConfigError(
+      `a batch of ${batch} has no part for each of ${part.count} processes`,
+      `raise batch to at least ${part.count}, or start fewer processes`,
+    );
   if (!Number.isInteger(workers) || workers < 0) throw new ConfigError(`workers ${workers}`, 'expected 0, 1, ...');
   const stepsPerEpoch = dropLast ? Math.floor(samples.length / batch) : Math.ceil(samples.length / batch);
   if (stepsPerEpoch === 0) {
-    throw new ConfigError(`${samples.length} samples make no batch of ${batch}`, 'lower the batch or add data');
+    throw new ConfigError(
+      `${samples.length} samples make no batch of ${batch}`,
+      samples.length > 0 ? `lower batch to ${samples.length}, or add samples` : 'add samples',
+    );
   }
   const setting: JobSetting = {
     dataset: formatOf(options.dataset),
@@ -136,8 +142,6 @@ export async function* evaluationBatches(
 ): AsyncGenerator<LoadedBatch> {
   for (const sample of samples) {
     const { width, height, image, label } = await loadSample(dataset, sample);
-    const images = new Float32Array(image.length);
-    normalisePicture(image, images);
-    yield { images, labels: label, ids: [sample.id], batch: 1, size: [height, width], channels: 3 };
+    yield imageBatch({ width, height, data: image }, sample.id, label);
   }
 }

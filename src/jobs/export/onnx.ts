@@ -4,7 +4,8 @@
 import { join } from 'node:path';
 import { ConfigError, DataError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
-import type { LoadedBatch, PixelBatch } from '../../data/loader/batch.ts';
+import { onBytes } from '../../data/images/values.ts';
+import { batchOf, type LoadedBatch, type PixelBatch } from '../../data/loader/batch.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
@@ -27,7 +28,6 @@ import { storeTensors } from '../checkpoint/tensors.ts';
 import { prepareMachine, versions } from '../machine.ts';
 import { loadNetwork, type NetworkDescription } from '../network.ts';
 import { openRunData } from '../openData.ts';
-import { toBytes } from '../records/artifacts.ts';
 import { HALF_AGREEMENT, inFloat64, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
 
 /** A file that was written, and how far it is from the engine. */
@@ -176,19 +176,12 @@ function fitted(sample: PixelBatch, size: readonly number[], count: number): Pix
     const several = op.concat(Array(count).fill(whole), 0);
     const last = op.permute(several, [0, ...size.map((_, axis) => axis + 2), 1]);
     const values = op.contiguous(last).data() as Float32Array;
-    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels, count);
+    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels);
   });
 }
-
-/** Values that bytes can have. */
-const onBytes = (values: Float32Array): Float32Array => Float32Array.from(toBytes(values), (byte) => byte / 127.5 - 1);
 
 function randomSample(seed: number, size: readonly number[], channels: number, count: number): PixelBatch {
   const random = createRandom(seed, 0x0a11);
   const length = size.reduce((product, side) => product * side, count * channels);
-  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels, count);
-}
-
-function batchOf(images: Float32Array, size: readonly number[], channels: number, batch: number): PixelBatch {
-  return { images, labels: new Uint8Array(images.length / channels), batch, size, channels };
+  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels);
 }

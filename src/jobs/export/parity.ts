@@ -2,6 +2,7 @@
  * @file Whether an exported model computes what the engine does: both on the same samples, the largest difference and the share of equal classes.
  */
 
+import { toBytes } from '../../data/images/values.ts';
 import type { PixelBatch } from '../../data/loader/batch.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import { Generator } from '../../engine/device.ts';
@@ -16,7 +17,6 @@ import type { ModelMetadata, ModelResult } from '../../portable/metadata.ts';
 import { sessionOptions } from '../../portable/node.ts';
 import { largestScores } from '../../portable/pixels.ts';
 import { loadRuntime } from '../../portable/runtime.ts';
-import { toBytes } from '../records/artifacts.ts';
 
 /**
  * How many times the engine's own float32 error another program may be away from it: both round, each in its own order. Over the 66 exports of the tests

@@ -62,7 +62,7 @@ describe('trials', () => {
 
     lines.length = 0;
     const { trials, chosen, table } = await trialsJob({ layers: [...layers, { trials: 2 }] }, watcher);
-    expect(lines.filter((line) => /^seed 3, (search|training): is done$/.test(line))).toHaveLength(2);
+    expect(lines.filter((line) => /^seed 3, (search|training): already finished$/.test(line))).toHaveLength(2);
     expect(lines.some((line) => line.startsWith('seed 4, search: epoch 1/'))).toBe(false);
     expect(statSync(first).size).toBe(before);
     expect(trials.map(({ seed, status, curve }) => [seed, status, curve.length])).toEqual([
