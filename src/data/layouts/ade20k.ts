@@ -8,6 +8,7 @@ import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED } from '../types.ts';
 import { isFolder, type Layout } from './layout.ts';
 import { pairFolders, unpairedOf } from './pairing.ts';
+import { testImages, testPart } from './testPart.ts';
 
 const CLASSES = 150;
 
@@ -35,6 +36,7 @@ export const ade20k: Layout = {
         value > 0 ? (value <= CLASSES ? value - 1 : NOT_ALLOWED) : id,
       ),
       splits: { train: train.samples, val: val.samples },
+      ...testPart(await testImages(join(root, 'images', 'testing'), join(root, 'annotations', 'testing'))),
       unpaired: unpairedOf([train, val], options),
     } satisfies DataSet;
   },

