@@ -1,5 +1,5 @@
 /**
- * @file The network of a run: what it is made of (`network.json`), its weights, and the classes it tells apart.
+ * @file The network of a run: what it is made of (`network.json`), its weights and its classes.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
@@ -23,13 +23,13 @@ export interface NetworkDescription {
   readonly architecture: Architecture;
   readonly options: BuildOptions;
   readonly classes: readonly SegmentationClass[];
-  /** For each class the value that a benchmark wants in a submission; runs made before there were any have none. */
+  /** For each class the value that a benchmark expects in a submission; the first runs have none. */
   readonly submissionValues?: readonly number[];
-  /** Pictures are read at 1 / reduction of their size. */
+  /** Images are read at 1 / reduction of their size. */
   readonly reduction: number;
-  /** Pictures are first brought to so many pixels on their longer side. */
+  /** Images are first resized to so many pixels on their longer side. */
   readonly longSide?: number;
-  /** Absent for pictures. */
+  /** Absent for images. */
   readonly volumes?: VolumeDescription;
 }
 
@@ -99,7 +99,7 @@ function loadWeights(folder: RunFolder, which: 'best' | 'last') {
 }
 
 /**
- * Copies the best weights of a run into a network of the same architecture. Where the two tell different numbers of classes apart, the tensors
+ * Copies the best weights of a run into a network of the same architecture. Where their numbers of classes differ, the tensors
  * that have one row a class keep their first values. Returns the names of those.
  * @throws DataError when the networks differ in more than the classes.
  */

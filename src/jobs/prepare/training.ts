@@ -40,7 +40,7 @@ export interface PreparedTraining {
   readonly fitted?: FittedWidth;
 }
 
-/** A run that goes on takes the architecture that its folder holds, if it came so far; the first rank says which. */
+/** A resumed run takes the architecture in its folder, if it has one yet; the first rank reads it. */
 export async function prepareTraining(
   config: TrainConfig,
   parallel: Parallel,
@@ -93,13 +93,16 @@ function volumeDescription(config: TrainConfig, { modalities, preparation }: Vol
 /** Takes the weights of another run; says which it did not take. */
 function startFrom(from: string, network: Network): string {
   const fresh = transferWeights(openRunFolder(from), network);
-  const head = fresh.length === 0 ? '' : `; the head is replaced, it tells other classes apart (${fresh.join(', ')})`;
+  const head = fresh.length === 0 ? '' : `; the head is re-initialised, its classes differ (${fresh.join(', ')})`;
   return `weights start from ${from}${head}`;
 }
 
 function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
   if (config.norms === 'frozen' && config.from === undefined)
-    throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
+    throw new ConfigError(
+      'norms=frozen without from: they would keep their initial values',
+      'name the run to start from',
+    );
   if (splits.val.length === 0)
     throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
 }
