@@ -152,7 +152,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['evaluate', 'run=runs/train/none'], 1, /expected the folder of a run/],
     [['predict', 'run=runs/train/none'], 2, /nothing to predict/],
     [['decode', 'params=none.json'], 1, /none\.json: no such file/],
-    [['info'], 2, /info of what\?/],
+    [['info'], 2, /info: expected a name/],
   ])('%j', (words, code, message) => {
     const count = () =>
       existsSync(join(folder, 'runs')) ? readdirSync(join(folder, 'runs'), { recursive: true }).length : 0;
