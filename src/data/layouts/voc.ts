@@ -9,10 +9,10 @@ import { DataError } from '../../base/errors.ts';
 import { splitImages } from '../folds.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
-import { classFields } from './classes.ts';
+import { classFields, noteForeign } from './classes.ts';
 import { isFolder, type Layout, type OpenOptions } from './layout.ts';
 import { LABEL_MAP, loadLabelMapFile } from './names.ts';
-import { listFolder, nameBelow, type Pairing, unpairedOf } from './pairing.ts';
+import { listFolder, nameBelow, type Pairing, requireEachOnce, unpairedOf } from './pairing.ts';
 import { testPart } from './testPart.ts';
 
 /** The classes in the order of their ids. */
@@ -49,6 +49,7 @@ export const voc: Layout = {
     const root = (await findRoot(path))!;
     const named = await loadLabelMapFile(root);
     const { pairings, ...split } = await findSplits(root, options);
+    const notes = named === undefined ? noteForeign('PASCAL VOC', /^\d{4}_\d{6}/, split.splits) : [];
     return {
       name: basename(root),
       layout: 'voc',
@@ -56,6 +57,7 @@ export const voc: Layout = {
       ...(named === undefined ? vocClasses() : { ...classFields(named, undefined, LABEL_MAP), classesFrom: LABEL_MAP }),
       ignore: IGNORE,
       ...split,
+      ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf(pairings, options),
     } satisfies DataSet;
   },
@@ -139,6 +141,7 @@ async function pairList(
 ): Promise<Pairing> {
   const names = await readList(list);
   if (names.length === 0) throw new DataError(`${list}: lists no images`);
+  requireEachOnce(names, list);
   const samples: Sample[] = [];
   const alone: string[] = [];
   for (const id of names) {
@@ -153,5 +156,5 @@ async function pairList(
     else samples.push({ id, source: { kind: 'files', image, label } });
   }
   // What no list names belongs to another split: nothing is left over.
-  return { samples, alone, unused: [] };
+  return { samples, alone, unused: [], rule: 'SegmentationClass/ holds a PNG with the name of each image of a list' };
 }
