@@ -18,13 +18,13 @@ export const searchCommand: Command = {
     'search data=<folder|yaml> [preset=small|paper|demo] [trials=10] [key=value ...] [--resume] [--dry-run] [--json]',
   settings: settings.search,
   async run(words) {
-    const { request, flags } = readRunRequest('search', settings.search, words);
+    const { request, flags, given } = readRunRequest('search', settings.search, words);
     if (flags.dryRun) return printDryRun(await searchDryRun(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
       if (placeInGroup(process.env))
         throw new ConfigError('trials are runs by themselves, not parts of one', 'start them without launch');
-      const found = await stoppable((signal) => searchTrials(request, watcher, signal)).finally(watcher.finish);
+      const found = await stoppable((signal) => searchTrials(request, watcher, signal, given)).finally(watcher.finish);
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;
       const advice = chosen ? `train it: espalier train arch=${folder}/genotype.json data=<the same>\n` : '';

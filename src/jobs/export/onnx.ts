@@ -6,6 +6,8 @@ import { DataError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
 import { openDataSet } from '../../data/detect.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
+import { filesOfDataSet } from '../../data/splits.ts';
+import type { DataSet } from '../../data/types.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
@@ -23,6 +25,7 @@ import type { ExportConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';
+import { recordOf, requireFreeOutputs } from '../../run/outputs.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { toBytes } from '../artifacts.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
@@ -55,20 +58,26 @@ const RANDOM_SIZES: Record<2 | 3, readonly (readonly number[])[]> = {
 const VOLUME_SIDE = 96;
 
 /**
- * Exports the network of a run to ONNX; see `espalier export --help`.
+ * Exports the network of a run to ONNX; see `espalier export --help`. `given` are further files that were read and may not be written to.
  * @throws NumericError, and writes nothing, when the model differs from the engine by more than rounding.
  */
-export async function exportOnnx(config: ExportConfig): Promise<ExportOutcome> {
+export async function exportOnnx(config: ExportConfig, given: readonly string[] = []): Promise<ExportOutcome> {
   const folder = openRunFolder(config.run);
+  const file = config.output ?? join(folder.exports, 'model.onnx');
+  const real = await findSample(folder);
+  requireFreeOutputs({
+    outputs: [file],
+    inputs: [...recordOf(folder), ...(real?.files ?? []), ...given],
+    inside: config.output === undefined ? folder.path : undefined,
+  });
   prepareMachine({ device: 'cpu', threads: config.threads });
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
   const bytes = writeOnnx(exportedNetwork(network, description), {
     ...onnxOptions(config),
     version: versions().espalier,
   });
-  const file = config.output ?? join(folder.path, 'export', 'model.onnx');
   const metadata = readModelMetadata(bytes, file);
-  const samples = await samplesOf(folder, network, config);
+  const samples = await samplesOf(real, network, config);
   const parity = await measureParity(
     bytes,
     metadata,
@@ -130,13 +139,13 @@ const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig
 
 /** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
 async function samplesOf(
-  folder: RunFolder,
+  found: FoundSample | undefined,
   network: Network,
   { size, batch }: ExportConfig,
 ): Promise<Map<string, PixelBatch>> {
   const { graph } = network;
   const samples = new Map<string, PixelBatch>();
-  const real = await realSample(folder);
+  const real = found && (await readSample(found));
   const count = batch === 'dynamic' ? 1 : batch;
   const valid = (one: readonly number[]) =>
     one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, graph.sideMultiple));
@@ -152,11 +161,27 @@ async function samplesOf(
 
 const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
 
-/** The first validation sample of the data of a run; undefined when the data are not here. */
-async function realSample(folder: RunFolder): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+/** A sample of the data of a run, and the files of that data. */
+interface FoundSample {
+  readonly dataset: DataSet;
+  readonly files: readonly string[];
+}
+
+/** The data of a run; undefined when they are not here. */
+async function findSample(folder: RunFolder): Promise<FoundSample | undefined> {
   try {
     const { data, seed } = loadConfigFile(folder.config);
     const dataset = await openDataSet(String(data), { seed: Number(seed ?? 0) });
+    return { dataset, files: filesOfDataSet(dataset, String(data)) };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+  }
+  return undefined;
+}
+
+/** The first validation sample; undefined when it cannot be read. */
+async function readSample({ dataset }: FoundSample): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+  try {
     for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;

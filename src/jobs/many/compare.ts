@@ -2,9 +2,9 @@
  * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped; what is
  * done is not done again.
  */
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ConfigError, StoppedError } from '../../base/errors.ts';
+import { distinctNames } from '../../base/names.ts';
 import { openDataSet } from '../../data/detect.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
@@ -15,7 +15,8 @@ import { formatConfig, type Layer, parseConfig } from '../../run/config/config.t
 import { settings } from '../../run/config/presets.ts';
 import type { CompareConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
-import { openRunFolder } from '../../run/folder.ts';
+import { openRunFolder, requireRunName } from '../../run/folder.ts';
+import { requireFreeOutputs } from '../../run/outputs.ts';
 import {
   type ComparedArchitecture,
   type ComparedCost,
@@ -27,14 +28,13 @@ import {
   readOutcome,
 } from '../../run/tables/comparison.ts';
 import { drawComparison } from '../../run/tables/drawComparison.ts';
-import { fileName } from '../artifacts.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
 import { type RunWatcher, SILENT } from '../lifecycle.ts';
 import { networkOptions } from '../prepareTraining.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { trainRun } from '../trainJob.ts';
-import { requireSame, runOnce } from './resumable.ts';
+import { isWritten, requireSame, runOnce } from './resumable.ts';
 
 /** A comparison and where it is. */
 export interface Comparison {
@@ -46,7 +46,8 @@ export interface Comparison {
 }
 
 /**
- * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones.
+ * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones, `given`
+ * further files that were read and may not be written to.
  * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison goes on with it.
  */
 export async function compareRuns(
@@ -54,16 +55,26 @@ export async function compareRuns(
   shared: readonly Layer[],
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
+  given: readonly string[] = [],
 ): Promise<Comparison> {
+  requireRunName(config.name);
+  const twice = config.archs.find((arch, i) => config.archs.indexOf(arch) !== i);
+  if (twice !== undefined)
+    throw new ConfigError(`archs: ${twice} is named twice`, 'name it once; seeds=<number> trains it several times');
   const { data } = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
   const dataset = await openDataSet(data, { seed: 0 });
   const plans = planRuns(config, shared, dataset);
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
+  const record = { path: join(folder, 'compare.yaml'), text: formatConfig({ ...resolved, ...config }) };
+  requireFreeOutputs({
+    outputs: [...tablesOf(folder), ...(isWritten(record) ? [] : [record.path])],
+    inputs: [data, ...config.archs, ...given],
+  });
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
     costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
   const runs: ComparedRun[] = [];
-  const folder = join(resolve(config.runs), 'compare', config.name);
-  mkdirSync(folder, { recursive: true });
   const conditions: ComparisonConditions = {
     data: dataset.name,
     budget: config.budget,
@@ -71,8 +82,7 @@ export async function compareRuns(
     size: sizeOf(plans[0].training, dataset),
     score: dataset.rank === 3 ? 'mean Dice' : 'mIoU',
   };
-  const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
-  writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...resolved, ...config }));
+  if (!isWritten(record)) writeAtomically(record.path, record.text);
   for (const [i, { architecture, training, path }] of plans.entries()) {
     const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
     const own: RunWatcher = {
@@ -109,12 +119,13 @@ function planRuns(
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
     if (shared.some((layer) => layer[key] !== undefined))
       throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
-  return archs.flatMap((architecture) => {
+  const names = distinctNames(archs);
+  return archs.flatMap((architecture, i) => {
     const layers = [...shared, parseBudget(budget), { arch: architecture }];
     const fitted =
       multiplyAdds === undefined ? {} : fitFilters(parseConfig(settings.train, layers), dataset, multiplyAdds);
     return Array.from({ length: seeds }, (_, seed) => {
-      const own = { ...fitted, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
+      const own = { ...fitted, seed, runs, name: `${name}-${names[i]}-${seed}` };
       const training = parseConfig(settings.train, [...layers, own]);
       const path = join(resolve(runs), 'train', own.name);
       requireSame(settings.train, path, training, 'comparison');
@@ -160,6 +171,9 @@ async function costOf(name: string, training: TrainConfig, dataset: DataSet, mea
   return { parameters, multiplyAdds, trainingBytes, measuredBytes };
 }
 
+const tablesOf = (folder: string) =>
+  [join(folder, 'comparison.md'), join(folder, 'comparison.csv'), join(folder, 'comparison.svg')] as const;
+
 function writeComparison(
   folder: string,
   runs: readonly ComparedRun[],
@@ -167,8 +181,9 @@ function writeComparison(
 ): Omit<Comparison, 'folder'> {
   const architectures = groupRuns(runs);
   const table = formatComparisonMarkdown(architectures, conditions);
-  writeAtomically(join(folder, 'comparison.md'), table);
-  writeAtomically(join(folder, 'comparison.csv'), formatComparisonCsv(runs));
-  writeAtomically(join(folder, 'comparison.svg'), drawComparison(architectures, conditions));
+  const [markdown, csv, svg] = tablesOf(folder);
+  writeAtomically(markdown, table);
+  writeAtomically(csv, formatComparisonCsv(runs));
+  writeAtomically(svg, drawComparison(architectures, conditions));
   return { architectures, table };
 }

@@ -1,7 +1,7 @@
 /**
  * @file Runs that belong to something larger, a comparison or trials: each is an ordinary run, is gone on with where it stopped, and is not done again.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, NumericError } from '../../base/errors.ts';
@@ -37,6 +37,10 @@ export function requireSame<Of extends Settings>(
       );
   }
 }
+
+/** Whether a file holds a text already: the record of something that is gone on with as it was may be given to the command that does so. */
+export const isWritten = ({ path, text }: { path: string; text: string }): boolean =>
+  existsSync(path) && readFileSync(path, 'utf8') === text;
 
 /** Starts a run, goes on with it, or leaves it as it is when it has ended. A diverged run is a result. */
 export async function runOnce(

@@ -2,15 +2,16 @@
  * @file Several searches that differ in their seed, and the choice among what they found by a short training: ten seeds and the best of them, as in the
  * paper. Every search and training is an ordinary run; what is done is not done again. @paper auto-deeplab section 4.2
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { StoppedError } from '../../base/errors.ts';
 import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
-import { openRunFolder } from '../../run/folder.ts';
+import { openRunFolder, requireRunName } from '../../run/folder.ts';
 import type { RunRequest } from '../../run/openRun.ts';
+import { requireFreeOutputs } from '../../run/outputs.ts';
 import { drawTrials } from '../../run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial } from '../../run/tables/trials.ts';
 import { drawGenotype } from '../../space/drawing.ts';
@@ -18,7 +19,7 @@ import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
 import { type RunWatcher, SILENT } from '../lifecycle.ts';
 import { searchRun } from '../searchJob.ts';
 import { trainRun } from '../trainJob.ts';
-import { requireSame, runOnce } from './resumable.ts';
+import { isWritten, requireSame, runOnce } from './resumable.ts';
 
 /** Trials and where they are. */
 export interface SearchTrials {
@@ -31,6 +32,9 @@ export interface SearchTrials {
   readonly table: string;
 }
 
+/** What is written beside the runs, after every one of them. */
+const OUTPUTS = ['trials.md', 'trials.csv', 'trials.svg', 'genotype.json', 'genotype.svg'] as const;
+
 /**
  * Searches with `trials` seeds from `seed` on, trains what each found for `selection.steps`, and writes tables, curves and the best genotype after every
  * one. The same settings go on where they stopped.
@@ -40,13 +44,19 @@ export async function searchTrials(
   { layers, command }: RunRequest,
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
+  given: readonly string[] = [],
 ): Promise<SearchTrials> {
   const config = parseConfig(settings.search, layers);
   const { name = 'trials', runs } = config;
+  requireRunName(name);
   const plans = planTrials(config, name);
   const folder = join(resolve(runs), 'trials', name);
-  mkdirSync(folder, { recursive: true });
-  writeAtomically(join(folder, 'trials.yaml'), formatConfig({ ...config, name }));
+  const record = { path: join(folder, 'trials.yaml'), text: formatConfig({ ...config, name }) };
+  requireFreeOutputs({
+    outputs: [...OUTPUTS.map((file) => join(folder, file)), ...(isWritten(record) ? [] : [record.path])],
+    inputs: [config.data, ...given],
+  });
+  if (!isWritten(record)) writeAtomically(record.path, record.text);
   const request = (part: SearchConfig | TrainConfig, resume: boolean): RunRequest => ({
     layers: [part as unknown as Layer],
     resume,
