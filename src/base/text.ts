@@ -48,6 +48,9 @@ export function countKinds(kinds: readonly string[]): string {
   return sorted.slice(0, 5).join(', ') + (sorted.length > 5 ? ', ...' : '');
 }
 
+/** Such as `0.512`; a loss that was not taken (NaN) is `-`. */
+export const formatLoss = (loss: number): string => (Number.isNaN(loss) ? '-' : loss.toFixed(3));
+
 /** Text as content or attribute of HTML and SVG: markup escaped, characters that XML forbids left out. */
 export const escapeMarkup = (text: string): string =>
   text

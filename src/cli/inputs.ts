@@ -2,15 +2,13 @@
  * @file The words of a command line as input files: images, or volumes with their channels.
  */
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DataError } from '../base/errors.ts';
+import { IMAGE_ENDINGS, isImageName } from '../data/images/endings.ts';
 import { type ChannelFile, groupChannels } from '../data/layouts/channels.ts';
 import { listVolumes, volumeId } from '../data/layouts/volumeFolders.ts';
 import { isNiftiName, readNiftiHeader } from '../data/nifti/read.ts';
 import { niftiGrid } from '../data/nifti/volume.ts';
-
-const PICTURES = new Set(['.png', '.jpg', '.jpeg']);
-const isPicture = (name: string): boolean => PICTURES.has(extname(name).toLowerCase());
 
 /** One volume: its name without folder and ending, and its files, one a channel or one with all. */
 export interface VolumeInput {
@@ -23,7 +21,7 @@ export const findPictures = (words: readonly string[]): string[] =>
   withoutRepeats(
     words.flatMap((word) => {
       if (existsSync(word) && !statSync(word).isDirectory()) return [word];
-      return listed(word, isPicture, 'picture (png, jpg, jpeg)');
+      return listed(word, isImageName, `image (${IMAGE_ENDINGS.join(' ')})`);
     }),
   );
 

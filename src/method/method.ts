@@ -6,7 +6,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
-import type { Schedule } from '../nn/schedules.ts';
+import type { Schedule, ScheduleSettings } from '../nn/schedules.ts';
 import type { Genotype } from '../space/genotype.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 
@@ -25,6 +25,14 @@ export interface SearchNetwork {
   snapshot(): unknown;
   /** What the user should know about how it computes, such as that a fast path is not taken. */
   readonly notes?: readonly string[];
+}
+
+/** The steps of the weights of a search (SGD), as settings. */
+export interface WeightDescent extends ScheduleSettings {
+  readonly momentum: number;
+  readonly decay: number;
+  /** Largest joint norm of the gradients; 0 for no limit. */
+  readonly clip: number;
 }
 
 /** Bytes of a number in float32. */

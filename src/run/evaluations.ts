@@ -64,7 +64,8 @@ export interface EvaluationFolder
   readonly record: string;
 }
 
-const RECORD = 'evaluation.json';
+/** The file of an evaluation that says what was measured and how. */
+export const EVALUATION_RECORD = 'evaluation.json';
 
 /**
  * Makes `evaluations/<name>/` in a run; a name that was only proposed gets a counter where it is taken.
@@ -95,7 +96,7 @@ function describe(path: string): EvaluationFolder {
   return {
     path,
     name: basename(path),
-    record: join(path, RECORD),
+    record: join(path, EVALUATION_RECORD),
     perClassCsv: join(path, 'per_class.csv'),
     perCaseCsv: join(path, 'per_case.csv'),
     confusionCsv: join(path, 'confusion_matrix.csv'),
@@ -127,7 +128,7 @@ export function parseEvaluation(content: string, file: string): EvaluationRecord
 export function listEvaluations(run: RunFolder): NamedEvaluation[] {
   if (!existsSync(run.evaluations) || !isInside(run.path, run.evaluations)) return [];
   const found = readdirSync(run.evaluations).flatMap((name): NamedEvaluation[] => {
-    const file = join(run.evaluations, name, RECORD);
+    const file = join(run.evaluations, name, EVALUATION_RECORD);
     if (name.startsWith('.') || !existsSync(file) || !isInside(run.path, file)) return [];
     try {
       return [{ name, ...parseEvaluation(readFileSync(file, 'utf8'), file) }];

@@ -3,7 +3,7 @@
  */
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
-import type { Pass, Rank } from '../nn/layers.ts';
+import { epsilonOf, type Pass, type Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
@@ -123,7 +123,7 @@ export function createCell(
         if (name === 'zero') return [];
         const { weights, affines } = edgeOf(block, state);
         const weight = op.select(op.select(table, 0, edge), 0, chosen[edge]);
-        const output = applyOperator(name, operatedPart(value, parts), weights, affines);
+        const output = applyOperator(name, operatedPart(value, parts), weights, affines, epsilonOf(set));
         return [weighted(op.multiply(output, weight), predecessors, edge)];
       });
   const cellOutput: Cell['cellOutput'] = (last, beforeLast, probabilities) => {
@@ -153,6 +153,7 @@ export function createCell(
           atrous,
           memory: options.memory ?? 'fast',
           products: pass.products,
+          epsilon: epsilonOf(set),
         });
       // Made outside the scopes, since all cells read them.
       if (!probabilities.chosen) probabilities.byState();

@@ -88,6 +88,7 @@ const precision = choice(
   'float32',
   'what training passes compute in: bfloat16 is everything on a GPU, and on a processor with AMX the large products; weights, losses and scores stay float32',
 );
+const normEpsilon = positive(1e-5, 'what norms add to a variance');
 const classWeights = choice(
   ['none', 'sqrt', 'median'],
   'none',
@@ -104,6 +105,24 @@ const overlap = setting(
   'a number from 0 below 1',
   'share of a window that its neighbour sees too',
 );
+
+const atMost = (description: string) =>
+  setting(z.number().positive().optional(), 'a number above 0', `network: at most so many ${description}`);
+/** What a network may cost; the same keys for every command. */
+const networkBudget = {
+  budget: group({
+    multiplyAdds: atMost('multiply-adds for one input of `size`; widths are chosen for it'),
+    parameters: atMost('parameters'),
+    trainingMemory: atMost('bytes for a training step of one input'),
+    inferenceMemory: atMost('bytes for an inference of one input'),
+    latencyMs: atMost('milliseconds for an inference of one input on this machine (espalier measure)'),
+  }),
+  size: setting(
+    z.array(z.int().min(1)).min(2).max(3).optional(),
+    '[height, width] or [depth, height, width]',
+    'input for which budgets are counted; by default the crop',
+  ),
+};
 
 const normalisation = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -191,6 +210,23 @@ const searchStart = <const Name extends string>(method: Name) => ({
   ...machine,
   ...ranks,
 });
+const SCHEDULES = ['poly', 'cosine', 'steps'] as const;
+/** The learning rate over a run; see `nn/schedules.ts`. */
+const scheduleKeys = (defaults: { schedule: (typeof SCHEDULES)[number]; last: number; milestones: number[] }) => ({
+  schedule: choice(SCHEDULES, defaults.schedule, 'course of the learning rate'),
+  minimumLearningRate: notNegative(defaults.last, 'of schedule=poly and cosine: last learning rate'),
+  power: positive(0.9, 'of schedule=poly: its power'),
+  milestones: setting(
+    z.array(z.number().gt(0).lt(1)).default(defaults.milestones),
+    'a list of numbers between 0 and 1',
+    'of schedule=steps: shares of the run, of a search of what follows its warm-up, after which the rate is multiplied by `factor`',
+  ),
+  factor: setting(
+    z.number().gt(0).max(1).default(0.5),
+    'a number above 0 up to 1',
+    'of schedule=steps: what the rate is multiplied by',
+  ),
+});
 const weightDescent = (decay: number) => ({
   momentum: share(0.9, 'momentum of the weights'),
   decay: notNegative(decay, 'weight decay of the weights'),
@@ -226,10 +262,11 @@ export const autoDeepLabSearchSchema = z.strictObject({
     1,
     'parts of the channels, of which one passes the operators and the others go round (PC-DARTS: 4); filters are a multiple of it',
   ),
+  norm: group({ epsilon: normEpsilon }),
   affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
   weights: group({
-    learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
-    minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),
+    learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
+    ...scheduleKeys({ schedule: 'cosine', last: 0.001, milestones: [0.4, 0.8] }),
     ...weightDescent(3e-4),
   }),
   architecture: group({
@@ -244,6 +281,7 @@ export const dintsSearchSchema = z.strictObject({
   ...searchKeys({ epochs: 40, crop: 96 }),
   levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
   width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
+  norm: group({ epsilon: normEpsilon }),
   budget: group({
     memory: setting(
       z.number().positive().default(1),
@@ -252,7 +290,8 @@ export const dintsSearchSchema = z.strictObject({
     ),
   }),
   weights: group({
-    learningRate: positive(0.025, 'learning rate of the weights (SGD), halved at 40 and 80 % after the warm-up'),
+    learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
+    ...scheduleKeys({ schedule: 'steps', last: 0, milestones: [0.4, 0.8] }),
     ...weightDescent(4e-5),
   }),
   architecture: group({ learningRate: positive(0.001, 'learning rate of the architecture (Adam)') }),
@@ -286,11 +325,20 @@ export const trainSchema = z.strictObject({
   filters: optionalWhole(
     'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
   ),
+  ...networkBudget,
   from: optionalText('run whose weights to start from; the head is replaced where it tells other classes apart'),
   norms: choice(['trained', 'frozen'], 'trained', 'norms learn, or keep scale, shift and statistics of `from`'),
+  norm: group({
+    epsilon: normEpsilon,
+    momentum: share(0.1, 'of batch norms: weight of a new batch in the running statistics'),
+  }),
   optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
-  learningRate: positive(0.05, 'first learning rate (poly schedule)'),
-  power: positive(0.9, 'power of the poly schedule'),
+  learningRate: positive(0.05, 'first learning rate'),
+  ...scheduleKeys({ schedule: 'poly', last: 0, milestones: [0.2, 0.4, 0.6, 0.8] }),
+  perProcess: switched(
+    false,
+    'batch and learningRate are those of one process: both are multiplied by the number of processes',
+  ),
   warmupSteps: whole(0, 0, 'steps in which the learning rate rises to its first value'),
   momentum: share(0.9, 'momentum of SGD'),
   decay: notNegative(4e-5, 'weight decay'),
@@ -367,7 +415,7 @@ export const compareSchema = z.strictObject({
   multiplyAdds: setting(
     z.number().positive().optional(),
     'a number above 0',
-    'multiply-adds of one crop that the filters of each architecture are chosen for; those without filters stay as they are',
+    'at most so many multiply-adds of one crop: budget.multiplyAdds with the crop as size',
   ),
   measureMemory: switched(
     false,

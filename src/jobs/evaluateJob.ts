@@ -1,0 +1,155 @@
+/**
+ * @file Scores the network of a run on a split and leaves tables and sample images: at the end of a training in the folder of the run, by
+ * `espalier evaluate` in one of its own, so that the scores of a run stay those of its training.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { distinctNames } from '../base/names.ts';
+import { samplesOf } from '../data/splits.ts';
+import type { DataSet } from '../data/types.ts';
+import { Generator } from '../engine/device.ts';
+import { type EvaluateOptions, evaluate, type Scores } from '../infer/evaluate.ts';
+import { reduced } from '../infer/inference.ts';
+import type { Network } from '../models/network.ts';
+import type { EvaluateConfig } from '../run/config/schemas.ts';
+import {
+  createEvaluationFolder,
+  type EvaluationRecord,
+  type NamedEvaluation,
+  writeEvaluation,
+} from '../run/evaluations.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { loadConfigFile } from '../run/openRun.ts';
+import { writeEvaluationReport } from '../run/report/evaluation.ts';
+import { writeReport } from '../run/report/report.ts';
+import { prepareMachine, versions } from './machine.ts';
+import { loadNetwork } from './network.ts';
+import { openRunData } from './openData.ts';
+import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
+import { inferenceOptions } from './settings.ts';
+
+/** Samples that are kept as pictures. */
+const SAMPLES = 8;
+
+/** Of several processes (`options.parallel`) each scores its part of the samples; tables and pictures, of its own part, leaves the one with a `folder`. */
+export async function scoreNetwork(job: {
+  folder?: ScoresFolder;
+  dataset: DataSet;
+  network: Network;
+  reduction: number;
+  longSide?: number;
+  device: string;
+  split?: string;
+  options?: EvaluateOptions;
+  onProgress?: (done: number, total: number) => void;
+}): Promise<Scores> {
+  const { folder, dataset, network, reduction, longSide, device, split = 'val', options, onProgress } = job;
+  const samples = samplesOf(dataset, split);
+  const own = samples.length / (options?.parallel?.size ?? 1);
+  const every = Math.max(1, Math.floor(own / SAMPLES));
+  const names = folder && namesById(samples.map(({ id }) => id));
+  const nameOf = (id: string) => names?.get(id) ?? id;
+  const progress = (done: number, write: (folder: ScoresFolder) => void): void => {
+    if (folder && (done - 1) % every === 0 && (done - 1) / every < SAMPLES) write(folder);
+    onProgress?.(done, samples.length);
+  };
+  const scores = await evaluate(
+    reduced((images) => network.forward(images, { training: false }), reduction, longSide),
+    dataset,
+    samples,
+    device,
+    {
+      ...options,
+      onPicture: (picture, done) =>
+        progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture)),
+      onVolume: (volume, done) =>
+        progress(done, (into) => writeVolumeSample(into, nameOf(volume.id), dataset.classes, volume)),
+    },
+  );
+  if (folder) await writeScores(folder, dataset.classes, scores);
+  return scores;
+}
+
+/** File names of samples: ids are unique, names made of them need not be. */
+function namesById(ids: readonly string[]): ReadonlyMap<string, string> {
+  const names = distinctNames(ids, ['.png', '.nii.gz']);
+  return new Map(ids.map((id, i) => [id, names[i]]));
+}
+
+/** The scores of a run's network, and where they are. */
+export interface EvaluationOutcome {
+  /** The run folder. */
+  readonly run: string;
+  readonly split: string;
+  /** What was measured and how, and the folder below `evaluations/` of the run that holds it. */
+  readonly evaluation: NamedEvaluation & { readonly path: string };
+  readonly classes: readonly string[];
+  readonly scores: Scores;
+  readonly report: string;
+}
+
+/**
+ * Scores the network of a run as the settings say; see `espalier evaluate --help`.
+ * @throws ConfigError when the data does not fit the network, DataError when there is no run.
+ */
+export async function evaluateJob(
+  config: EvaluateConfig,
+  onProgress?: (done: number, total: number) => void,
+): Promise<EvaluationOutcome> {
+  const folder = openRunFolder(config.run);
+  const device = prepareMachine(config);
+  const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
+  const { reduction, longSide, volumes } = description;
+  const dataset = await openRunData(folder, description, config.data);
+  const { split, toleranceMm, checkpoint } = config;
+  const inference = inferenceOptions(config, description);
+  const options = { largestComponents: volumes?.largestComponents ?? [], inference, toleranceMm };
+  const trained = existsSync(folder.config) ? loadConfigFile(folder.config).data : undefined;
+  const data = config.data ?? String(trained);
+  const samples = samplesOf(dataset, split).length;
+  const target = createEvaluationFolder(folder, { wanted: config.name, proposed: `${dataset.name}-${split}` });
+  const score = { folder: target, dataset, network, reduction, longSide, device, split, options, onProgress };
+  const scores = await scoreNetwork(score).catch((error: unknown) => {
+    // Nothing half done stays: the name is free again.
+    rmSync(target.path, { recursive: true, force: true });
+    throw error;
+  });
+  const { window } = inference;
+  const evaluation: EvaluationRecord = {
+    time: new Date().toISOString(),
+    data,
+    dataset: dataset.name,
+    split,
+    samples,
+    trainedOn: resolve(data) === resolve(String(trained)),
+    checkpoint,
+    scales: [...inference.scales],
+    mirror: [...inference.mirror],
+    window: window ? [...window.window] : null,
+    overlap: window ? config.overlap : null,
+    toleranceMm: dataset.rank === 3 ? toleranceMm : null,
+    version: versions().espalier,
+    scores: summaryOf(scores),
+  };
+  writeEvaluation(target, evaluation);
+  const { name, path } = target;
+  const report = writeEvaluationReport(target, { name, ...evaluation }, folder.name);
+  // The report of the run lists its evaluations; its own scores stay those of the training.
+  writeReport(folder);
+  const classes = dataset.classes.map((one) => one.name);
+  return { run: folder.path, split, evaluation: { name, path, ...evaluation }, classes, scores, report };
+}
+
+/** The scores that a record of an evaluation has; null where there is nothing to measure. */
+function summaryOf({ miou, pixelAccuracy, meanAccuracy, volumes }: Scores): EvaluationRecord['scores'] {
+  const known = (value: number) => (Number.isFinite(value) ? value : null);
+  const mean = volumes?.summary.mean;
+  return {
+    miou: known(miou),
+    pixelAccuracy: known(pixelAccuracy),
+    meanAccuracy: known(meanAccuracy),
+    ...(mean
+      ? { dice: known(mean.dice), surfaceDice: known(mean.surfaceDice), hausdorff95Mm: known(mean.hausdorff95Mm) }
+      : {}),
+  };
+}
