@@ -13,6 +13,7 @@ import { launchCommand } from './launch.ts';
 import { mlflowCommand } from './mlflow.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
+import { setupCommand } from './setup.ts';
 import { trainCommand } from './train.ts';
 import { uiCommand } from './ui.ts';
 
@@ -31,4 +32,5 @@ export const COMMANDS: readonly Command[] = [
   launchCommand,
   uiCommand,
   mlflowCommand,
+  setupCommand,
 ];

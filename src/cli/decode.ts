@@ -8,7 +8,7 @@ import { DataError } from '../base/errors.ts';
 import { decodeArchitecture, parseArchitectureParameters } from '../decode/parameters.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { recordOf, requireFreeOutputs } from '../run/outputs.ts';
+import { recordFiles, requireFreeOutputs } from '../run/outputs.ts';
 import { drawGenotype } from '../space/drawing.ts';
 import { formatGenotype } from '../space/genotype.ts';
 import { parseJson } from '../space/genotypeFields.ts';
@@ -56,7 +56,7 @@ export const decodeCommand: Command = {
       throw new DataError(`${params}: no such file`, 'give a JSON file of logits, or the folder of a search');
     const file = statSync(params).isDirectory() ? join(params, 'architecture.json') : params;
     const outputs = output === undefined ? [] : [output, `${output.replace(/\.json$/, '')}.svg`];
-    const run = existsSync(join(dirname(file), 'config.yaml')) ? recordOf(openRunFolder(dirname(file))) : [];
+    const run = existsSync(join(dirname(file), 'config.yaml')) ? recordFiles(openRunFolder(dirname(file))) : [];
     requireFreeOutputs({ outputs, inputs: [file, ...run, ...given] });
     const genotype = decodeArchitecture(parseArchitectureParameters(parseJson(readText(file), file), file), {
       filters,

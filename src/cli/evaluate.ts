@@ -12,6 +12,7 @@ export const evaluateCommand: Command = {
   usage:
     'evaluate run=<run> [data=<folder|yaml>] [split=val] [name=<evaluation>] [tta.scales=[0.75,1,1.25]] [tta.flip=true] [--json]',
   settings: settings.evaluate,
+  needsEngine: () => true,
   async run(words) {
     const { config, flags } = readSettings(settings.evaluate, words, ['json']);
     let bar: ReturnType<typeof createProgress> | undefined;
@@ -20,6 +21,7 @@ export const evaluateCommand: Command = {
       bar.update(done);
     };
     const { scores, report, ...evaluated } = await evaluateJob(config, onProgress).finally(() => bar?.finish());
+    for (const message of evaluated.warnings) process.stderr.write(`warning: ${message}\n`);
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
     else
       process.stdout.write(

@@ -7,13 +7,14 @@ import { ConfigError } from '../base/errors.ts';
 import { namesOfFiles } from '../base/names.ts';
 import { encodeLabels } from '../data/nifti/encode.ts';
 import { planesPicture } from '../data/planes.ts';
-import { type OpenNetwork, openNetwork, segment, segmentVolume } from '../jobs/library.ts';
+import { segment, segmentVolume } from '../infer/segment.ts';
+import { type OpenNetwork, openNetwork } from '../jobs/library.ts';
 import { inferenceOptions } from '../jobs/settings.ts';
 import { settings } from '../run/config/presets.ts';
 import type { PredictConfig } from '../run/config/schemas.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { recordOf, requireFreeOutputs } from '../run/outputs.ts';
+import { recordFiles, requireFreeOutputs } from '../run/outputs.ts';
 import { type Command, readSettings } from './command.ts';
 import { filesRead, findPictures, findVolumes, type VolumeInput } from './inputs.ts';
 import {
@@ -32,6 +33,7 @@ export const predictCommand: Command = {
   usage:
     'predict run=<run>|<model.onnx> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [submission=true] [--json]',
   settings: settings.predict,
+  needsEngine: (words) => !namesModel(words),
   async run(words) {
     if (namesModel(words)) return predictWithModel(words);
     const { config, flags, positionals, given } = readSettings(settings.predict, words, ['json']);
@@ -43,7 +45,7 @@ export const predictCommand: Command = {
     const requireFree = (outputs: readonly string[], files: readonly string[]) =>
       requireFreeOutputs({
         outputs,
-        inputs: [...files, ...recordOf(folder), ...given],
+        inputs: [...files, ...recordFiles(folder), ...given],
         inside: config.output === undefined ? folder.path : undefined,
       });
     const written = volumes

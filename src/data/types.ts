@@ -69,6 +69,8 @@ export interface DataSetBase {
   /** For each raw value of a label file, those from 0 to 255 at least: a class id, `IGNORE` or `NOT_ALLOWED`. */
   labelMap: number[];
   splits: Record<SplitName, Sample[]>;
+  /** Who decides the sides of the samples: a hash of their ids (`folds.ts`), or one of the folds that the data list. Absent: the data have one split. */
+  splitRule?: 'hash' | 'listed folds';
   /** Further labelled samples by name, such as the coarse set of Cityscapes; they are trained on where that is asked for. */
   extra?: Record<string, Sample[]>;
   /** For each class the value that the benchmark of the data set wants in a submission; default: that of the label files. */

@@ -85,6 +85,8 @@ export interface EvaluationOutcome {
   readonly evaluation: NamedEvaluation & { readonly path: string };
   readonly classes: readonly string[];
   readonly scores: Scores;
+  /** How the data differ from those of the run. */
+  readonly warnings: readonly string[];
   readonly report: string;
 }
 
@@ -100,7 +102,7 @@ export async function evaluateJob(
   const device = prepareMachine(config);
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
   const { reduction, longSide, volumes } = description;
-  const dataset = await openRunData(folder, description, config.data);
+  const { dataset, warnings } = await openRunData(folder, description, config.data);
   const { split, toleranceMm, checkpoint } = config;
   const inference = inferenceOptions(config, description);
   const options = { largestComponents: volumes?.largestComponents ?? [], inference, toleranceMm };
@@ -137,7 +139,7 @@ export async function evaluateJob(
   // The report of the run lists its evaluations; its own scores stay those of the training.
   writeReport(folder);
   const classes = dataset.classes.map((one) => one.name);
-  return { run: folder.path, split, evaluation: { name, path, ...evaluation }, classes, scores, report };
+  return { run: folder.path, split, evaluation: { name, path, ...evaluation }, classes, scores, warnings, report };
 }
 
 /** The scores that a record of an evaluation has; null where there is nothing to measure. */

@@ -8,7 +8,7 @@ import type { Rank } from '../nn/layers.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { scheduleOf } from '../nn/schedules.ts';
 import { requireMethod } from '../space/genotype.ts';
-import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
+import type { AutoDeepLabLogits } from '../space/logits.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
 import { elementsKept } from '../supernet/networkMemory.ts';
@@ -89,7 +89,7 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
     };
   },
   describe(snapshot, { rank }) {
-    const parameters = snapshot as ArchitectureSnapshot;
+    const parameters = snapshot as AutoDeepLabLogits;
     const { filters, atrous } = settings;
     const genotype = decodeAutoDeepLab(parameters, { filters, atrous, rank });
     const metrics = {

@@ -39,7 +39,7 @@ export interface WeightDescent extends ScheduleSettings {
 export const NUMBER_BYTES = 4;
 
 /** What the architecture looks like at the end of an epoch. */
-export interface ArchitectureState {
+export interface DecodedArchitecture {
   readonly genotype: Genotype;
   /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. `skipShare` is of the decoded operators. */
   readonly metrics: Readonly<Record<string, number>> & { readonly skipShare: number };
@@ -81,5 +81,5 @@ export interface Method {
   /** One optimiser for the weights and one for the architecture, each over its own parameters. */
   optimise(network: SearchNetwork): { readonly weights: Optimisation; readonly architecture: Optimisation };
   /** Decodes a snapshot and measures it. */
-  describe(snapshot: unknown, data: SearchData): ArchitectureState;
+  describe(snapshot: unknown, data: SearchData): DecodedArchitecture;
 }

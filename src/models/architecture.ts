@@ -7,9 +7,9 @@ import { showShort as show, suggest } from '../base/text.ts';
 import { type Genotype, parseGenotype, summariseGenotype } from '../space/genotype.ts';
 import { asRecord, isWhole, parseJson } from '../space/genotypeFields.ts';
 import { type AutoDeepLabOptions, buildAutoDeepLab } from './autoDeepLab.ts';
+import { findNetwork, NETWORKS, type NetworkName, type NetworkRow } from './baselines/networks.ts';
 import { buildDints } from './dints.ts';
 import type { NetworkGraph } from './graph.ts';
-import { findNetwork, NETWORKS, type NetworkName, type NetworkRow } from './networks.ts';
 
 /** A row of the table of networks with its options, all of them. */
 export interface OrdinaryNetwork {

@@ -47,7 +47,7 @@ export function requireFreeOutputs({ outputs, inputs, inside }: PlannedOutputs):
 }
 
 /** The record of a run, which no command may overwrite by chance: all files directly in its folder, its checkpoints, samples and evaluations. */
-export const recordOf = ({ path, samples, last, evaluations }: RunFolder): string[] => [
+export const recordFiles = ({ path, samples, last, evaluations }: RunFolder): string[] => [
   path,
   ...[samples, dirname(last), evaluations].flatMap(foldersBelow),
 ];

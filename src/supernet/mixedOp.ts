@@ -1,7 +1,7 @@
 /**
  * @file The mixed operator: on an edge all operators at once, weighted by their probabilities. @paper auto-deeplab eq. 2-3
- * This is the plain composition, one operator after the other: the reference that `stateOperators.ts` is held to, which computes the same for
- * all edges that read one state.
+ * {@link mixedOp} is the equation itself, one edge at a time: what tests hold the faster forms to, values and gradients. Which of them a search runs is
+ * said in `cell.ts`; {@link applyOperator} is what runs where operators are sampled.
  */
 import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';

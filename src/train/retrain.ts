@@ -2,7 +2,8 @@
  * @file Trains a discrete network from scratch. @paper auto-deeplab section 5
  * Knows no file: what happens is told to a `TrainRecorder`.
  */
-import { type Batch, createLoader } from '../data/loader/loader.ts';
+import type { LoadedBatch } from '../data/loader/batch.ts';
+import { createLoader } from '../data/loader/loader.ts';
 import type { DataSet } from '../data/types.ts';
 import { hasCudaGraphs } from '../engine/cudaGraph.ts';
 import type { Generator } from '../engine/device.ts';
@@ -124,7 +125,7 @@ export interface TrainRecorder {
  */
 export function trainingLosses(
   training: Training,
-  batch: Batch,
+  batch: LoadedBatch,
   plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & {
     ignore: number;
     parallel?: Parallel;

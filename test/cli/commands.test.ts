@@ -145,7 +145,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [
       ['search', 'data=own', 'batch=20', 'crop=33', 'epochs=3', 'warmupEpochs=1'],
       2,
-      /smaller than the batch of 20; lower batch/,
+      /batch=20 needs 40 training samples, .*; add \d+ to the training split, or lower batch to 3/,
     ],
     [['train', 'arch=auto-deeplab-x', 'data=own'], 1, /no architecture "auto-deeplab-x".*did you mean/],
     [['train', 'arch=own/data.yaml', 'data=own'], 1, /is no JSON/],

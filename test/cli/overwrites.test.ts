@@ -176,6 +176,7 @@ const CALLS: Record<string, (() => Record<string, string[]>) | string> = {
   demo: 'makes new runs',
   info: 'writes nothing',
   launch: 'prints, or starts another command',
+  setup: 'builds the addon in the folder of the package',
   ui: 'writes nothing',
   mlflow: 'keeps its own mlflow.json in the run',
 };

@@ -3,8 +3,8 @@ import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createRunFolder } from '../../src/run/folder.ts';
-import { recordOf, requireFreeOutputs } from '../../src/run/outputs.ts';
-import { temporaryFolder } from './disk.ts';
+import { recordFiles, requireFreeOutputs } from '../../src/run/outputs.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 /** A folder `in` with `a.png`, and ways to it. */
 function somewhere() {
@@ -66,7 +66,7 @@ it('no link leads out of the run that is written to', () => {
 
 it('the record of a run is its files, checkpoints, samples and evaluations, not what else is made in it', () => {
   const folder = createRunFolder(temporaryFolder(), 'train', 'a');
-  const inputs = () => recordOf(folder);
+  const inputs = () => recordFiles(folder);
   const put = (...path: string[]) => {
     const file = join(folder.path, ...path);
     mkdirSync(join(file, '..'), { recursive: true });

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { showShort, suggest } from '../../base/text.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
+import type { GroupOf } from '../folds.ts';
 import type { Colour } from '../types.ts';
 import type { NamedClass } from './names.ts';
 
@@ -24,8 +25,10 @@ export interface Description {
   val?: SplitFolders;
   /** The folder of all masks, or its name inside a split. */
   masks?: string;
-  /** Share of the samples that go to val when the folders make no split; default 0.2. */
+  /** Share of the samples that go to val when the folders make no split; by default a fold of five. */
   valShare?: number;
+  /** When the folders make no split: which samples stay on one side, by their ids. */
+  groupOf?: GroupOf;
 }
 
 /** The folders of a split; without `masks` they are sought beside the images. */
@@ -64,6 +67,7 @@ const schema = z.strictObject({
   download: z.unknown().optional(),
   roboflow: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
+  groups: z.string().min(1).optional(),
 });
 
 /** Loads and parses a `data.yaml`. */
@@ -88,7 +92,19 @@ export function parseDescription(text: string, file: string): Description {
   }
   const result = schema.safeParse(raw);
   if (!result.success) throw new DataError(`${file}: ${explain(result.error)}`);
-  const { colours, ignore, train, val, names: named, nc, masks_dir: masksFolder, name, path, valShare } = result.data;
+  const {
+    colours,
+    ignore,
+    train,
+    val,
+    names: named,
+    nc,
+    masks_dir: masksFolder,
+    name,
+    path,
+    valShare,
+    groups,
+  } = result.data;
   const { classes = named, masks = masksFolder } = result.data;
   if (named !== undefined && result.data.classes !== undefined)
     throw new DataError(`${file}: both \`names\` and \`classes\``, 'state one of them: they are the same');
@@ -96,6 +112,7 @@ export function parseDescription(text: string, file: string): Description {
   if (nc !== undefined && nc !== count)
     throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
   const description: Description = { name, path, valShare };
+  if (groups !== undefined) description.groupOf = groupsBy(groups, file);
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
   if (val !== undefined) description.val = foldersOf(val);
@@ -136,6 +153,23 @@ export function parseDescription(text: string, file: string): Description {
   const colourOf = (name: string, i: number): Colour | undefined =>
     Array.isArray(colours) ? colours[i] : colours?.[name];
   return { ...description, classes: kinds.map((kind, i) => ({ ...kind, colour: colourOf(kind.name, i) })) };
+}
+
+/** Groups by a pattern: what its parentheses hold, or all that it matches; an id without a match is a group of its own. */
+function groupsBy(pattern: string, file: string): GroupOf {
+  let matcher: RegExp;
+  try {
+    matcher = new RegExp(pattern, 'u');
+  } catch (error) {
+    throw new DataError(
+      `${file}: \`groups\` is no regular expression (${(error as Error).message})`,
+      'such as groups: "^(.+)_frame" for one group a video',
+    );
+  }
+  return (id) => {
+    const match = matcher.exec(id);
+    return match === null ? id : (match[1] ?? match[0]);
+  };
 }
 
 /** Exports of Roboflow name a folder of the data set as `../train/images`; it lies below the file all the same. */

@@ -86,7 +86,9 @@ export function assembleVolumes(
     ignore: IGNORE,
     labelMap: description.labelMap,
     ...(description.ignoredLabels ? { ignoredLabels: description.ignoredLabels } : {}),
-    splits: val === undefined ? splitFold(train.samples, options) : { train: train.samples, val: val.samples },
+    ...(val === undefined
+      ? { splits: splitFold(train.samples, options), splitRule: 'hash' as const }
+      : { splits: { train: train.samples, val: val.samples } }),
     unpaired: alone,
     modalities: description.modalities,
     preparation: standardPreparation(description.modalities),

@@ -11,7 +11,7 @@ import type { ExportConfig } from '../../run/config/schemas.ts';
 import { describeEvaluation } from '../../run/evaluations.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';
-import { recordOf, requireFreeOutputs } from '../../run/outputs.ts';
+import { recordFiles, requireFreeOutputs } from '../../run/outputs.ts';
 import { loadReportData, type ReportData } from '../../run/report/data.ts';
 import { writeSafetensors } from '../../run/safetensors.ts';
 import { drawGenotype } from '../../space/drawing.ts';
@@ -40,7 +40,7 @@ export async function exportFolder(config: ExportConfig, given: readonly string[
   const output = config.output ?? join(folder.exports, 'hub');
   requireFreeOutputs({
     outputs: Object.values(CARD_FILES).map((name) => join(output, name)),
-    inputs: [...recordOf(folder), ...given],
+    inputs: [...recordFiles(folder), ...given],
     inside: config.output === undefined ? folder.path : undefined,
   });
   const onnx = await exportOnnx({ ...config, output: join(output, CARD_FILES.onnx) }, given);

@@ -2,9 +2,10 @@
  * @file The network of a run as a file that runs elsewhere, held against the engine before it is written. What `espalier export` and the library call.
  */
 import { join } from 'node:path';
-import { DataError, NumericError } from '../../base/errors.ts';
+import { ConfigError, DataError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
-import { openDataSet } from '../../data/detect.ts';
+import { onBytes } from '../../data/images/values.ts';
+import { batchOf, type LoadedBatch, type PixelBatch } from '../../data/loader/batch.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
 import { filesOfDataSet } from '../../data/splits.ts';
 import type { DataSet } from '../../data/types.ts';
@@ -12,7 +13,7 @@ import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../export/onnx/model.ts';
-import { type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { toTensors } from '../../infer/batch.ts';
 import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
@@ -25,12 +26,12 @@ import type { ExportConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';
-import { recordOf, requireFreeOutputs } from '../../run/outputs.ts';
+import { recordFiles, requireFreeOutputs } from '../../run/outputs.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
 import { prepareMachine, versions } from '../machine.ts';
 import { loadNetwork, type NetworkDescription } from '../network.ts';
-import { toBytes } from '../records/artifacts.ts';
+import { openRunData } from '../openData.ts';
 import { HALF_AGREEMENT, inFloat64, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
 
 /** A file that was written, and how far it is from the engine. */
@@ -63,21 +64,21 @@ const VOLUME_SIDE = 96;
  */
 export async function exportOnnx(config: ExportConfig, given: readonly string[] = []): Promise<ExportOutcome> {
   const folder = openRunFolder(config.run);
-  const file = config.output ?? join(folder.exports, 'model.onnx');
-  const real = await findSample(folder);
-  requireFreeOutputs({
-    outputs: [file],
-    inputs: [...recordOf(folder), ...(real?.files ?? []), ...given],
-    inside: config.output === undefined ? folder.path : undefined,
-  });
   prepareMachine({ device: 'cpu', threads: config.threads });
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
+  const file = config.output ?? join(folder.exports, 'model.onnx');
+  const found = await findData(folder, description);
+  requireFreeOutputs({
+    outputs: [file],
+    inputs: [...recordFiles(folder), ...(found?.files ?? []), ...given],
+    inside: config.output === undefined ? folder.path : undefined,
+  });
   const bytes = writeOnnx(exportedNetwork(network, description), {
     ...onnxOptions(config),
     version: versions().espalier,
   });
   const metadata = readModelMetadata(bytes, file);
-  const samples = await samplesOf(real, network, config);
+  const samples = await samplesOf(found?.dataset, network, config);
   const inferOf = (of: Network) =>
     reduced((images) => of.forward(images, { training: false }), description.reduction, description.longSide);
   const precise = inFloat64(network);
@@ -144,13 +145,13 @@ const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig
 
 /** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
 async function samplesOf(
-  found: FoundSample | undefined,
+  dataset: DataSet | undefined,
   network: Network,
   { size, batch }: ExportConfig,
 ): Promise<Map<string, PixelBatch>> {
   const { graph } = network;
   const samples = new Map<string, PixelBatch>();
-  const real = found && (await readSample(found));
+  const real = dataset && (await readSample(dataset));
   const count = batch === 'dynamic' ? 1 : batch;
   const valid = (one: readonly number[]) =>
     one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, graph.sideMultiple));
@@ -166,26 +167,22 @@ async function samplesOf(
 
 const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
 
-/** A sample of the data of a run, and the files of that data. */
-interface FoundSample {
-  readonly dataset: DataSet;
-  readonly files: readonly string[];
-}
-
-/** The data of a run; undefined when they are not here. */
-async function findSample(folder: RunFolder): Promise<FoundSample | undefined> {
+/** The data of a run and all files of them; undefined when the data are not here. */
+async function findData(
+  folder: RunFolder,
+  description: NetworkDescription,
+): Promise<{ dataset: DataSet; files: string[] } | undefined> {
   try {
-    const { data, seed } = loadConfigFile(folder.config);
-    const dataset = await openDataSet(String(data), { seed: Number(seed ?? 0) });
-    return { dataset, files: filesOfDataSet(dataset, String(data)) };
+    const { dataset } = await openRunData(folder, description);
+    return { dataset, files: filesOfDataSet(dataset, String(loadConfigFile(folder.config).data)) };
   } catch (error) {
-    if (!(error instanceof DataError)) throw error;
+    if (!(error instanceof DataError || error instanceof ConfigError)) throw error;
   }
   return undefined;
 }
 
 /** The first validation sample; undefined when it cannot be read. */
-async function readSample({ dataset }: FoundSample): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+async function readSample(dataset: DataSet): Promise<LoadedBatch | undefined> {
   try {
     for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;
   } catch (error) {
@@ -201,19 +198,12 @@ function fitted(sample: PixelBatch, size: readonly number[], count: number): Pix
     const several = op.concat(Array(count).fill(whole), 0);
     const last = op.permute(several, [0, ...size.map((_, axis) => axis + 2), 1]);
     const values = op.contiguous(last).data() as Float32Array;
-    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels, count);
+    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels);
   });
 }
-
-/** Values that bytes can have. */
-const onBytes = (values: Float32Array): Float32Array => Float32Array.from(toBytes(values), (byte) => byte / 127.5 - 1);
 
 function randomSample(seed: number, size: readonly number[], channels: number, count: number): PixelBatch {
   const random = createRandom(seed, 0x0a11);
   const length = size.reduce((product, side) => product * side, count * channels);
-  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels, count);
-}
-
-function batchOf(images: Float32Array, size: readonly number[], channels: number, batch: number): PixelBatch {
-  return { images, labels: new Uint8Array(images.length / channels), batch, size, channels };
+  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels);
 }

@@ -249,3 +249,7 @@ export const settings = {
   predict: { schema: predictSchema },
   export: { schema: exportSchema },
 } as const satisfies Record<string, Settings>;
+
+/** The preset of training of the same name as one of search; undefined where there is none. */
+export const trainPreset = (preset: string | undefined): string | undefined =>
+  preset !== undefined && Object.hasOwn(settings.train.presets, preset) ? preset : undefined;

@@ -56,6 +56,18 @@ const run = {
   name: optionalText('name of the run; the date and time by default'),
   runs: setting(z.string().min(1).default('runs'), 'a text', 'folder of all runs'),
 };
+const split = {
+  splitSeed: setting(
+    z.int().min(0).max(0xffffffff).default(0),
+    'a whole number from 0',
+    'of data without a split: another number is another split by hash; `seed` changes nothing about it',
+  ),
+  splitOf: optionalText(
+    'run whose samples keep their side, where the data have no split; that of `from` or `arch` by default',
+  ),
+  fold: whole(0, 0, 'of data without a split, or with folds of their own: which fold is validated on, from 0'),
+  folds: whole(2, 5, 'of data without a split: number of folds'),
+};
 const loading = {
   workers: whole(0, 1, 'threads that decode and augment pictures'),
   checkpointMinutes: positive(5, 'minutes between checkpoints; one is also written after every epoch'),
@@ -154,8 +166,6 @@ const volumes = {
       'of volumes: cut away the outer slices that hold nothing; by default true',
     ),
   }),
-  fold: whole(0, 0, 'of volumes without a split: which fold is validated on, from 0'),
-  folds: whole(2, 5, 'of volumes without a split: number of folds'),
   overlap,
 };
 
@@ -189,6 +199,7 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   precision,
   classWeights,
   augmentation,
+  ...split,
   ...volumes,
   trials: whole(
     1,
@@ -375,6 +386,7 @@ export const trainSchema = z.strictObject({
     ),
   }),
   augmentation,
+  ...split,
   ...volumes,
   toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
   postprocess: choice(

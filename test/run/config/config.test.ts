@@ -142,7 +142,16 @@ describe('parseConfig', () => {
   });
 
   it('knows which keys are texts', () => {
-    expect(textKeys(settings.train.schema)).toEqual(['data', 'arch', 'preset', 'name', 'runs', 'device', 'from']);
+    expect(textKeys(settings.train.schema)).toEqual([
+      'data',
+      'arch',
+      'preset',
+      'name',
+      'runs',
+      'device',
+      'from',
+      'splitOf',
+    ]);
   });
 
   it('meets any JSON with a config or a ConfigError', () => {
