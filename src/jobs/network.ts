@@ -6,7 +6,6 @@ import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
-import type { Tensor } from '../engine/tensor.ts';
 import type { VolumeDescription } from '../infer/segment.ts';
 import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
@@ -88,7 +87,7 @@ export function loadNetwork(
 }
 
 /** The stored tensors of a run and the prefix of those that are evaluated. */
-function loadWeights(folder: RunFolder, which: 'best' | 'last') {
+export function loadWeights(folder: RunFolder, which: 'best' | 'last') {
   if (existsSync(folder.exported)) {
     const { tensors } = readSafetensors(readFileSync(folder.exported), folder.exported);
     return { tensors, prefix: '' };
@@ -96,28 +95,4 @@ function loadWeights(folder: RunFolder, which: 'best' | 'last') {
   const { tensors } = loadCheckpoint(folder[which]);
   const averaged = Object.keys(tensors).some((name) => name.startsWith(AVERAGE));
   return { tensors, prefix: averaged ? AVERAGE : WEIGHTS };
-}
-
-/**
- * Copies the best weights of a run into a network of the same architecture. Where the two tell different numbers of classes apart, the tensors
- * that have one row a class keep their first values. Returns the names of those.
- * @throws DataError when the networks differ in more than the classes.
- */
-export function transferWeights(folder: RunFolder, network: Network): string[] {
-  const before = loadDescription(folder).classes.length;
-  const after = network.graph.classes;
-  const { tensors, prefix } = loadWeights(folder, 'best');
-  const entries = [...network.parameters.entries()];
-  const isHead = ([name, { shape }]: [string, Tensor]) => {
-    const stored = tensors[prefix + name]?.shape;
-    return (
-      before !== after &&
-      stored !== undefined &&
-      shape[0] === after &&
-      stored.join() === [before, ...shape.slice(1)].join()
-    );
-  };
-  const body = entries.filter((entry) => !isHead(entry));
-  restoreTensors(new Map(body), tensors, prefix);
-  return entries.filter(isHead).map(([name]) => name);
 }

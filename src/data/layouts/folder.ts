@@ -11,7 +11,7 @@ import { classFields } from './classes.ts';
 import type { Description } from './description.ts';
 import type { Layout, OpenOptions } from './layout.ts';
 import { CLASS_TABLE, loadClassTable, type NamedClass } from './names.ts';
-import { type Pairing, pairFolders, unpairedOf } from './pairing.ts';
+import { notesOf, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
 import { findStructure, STRUCTURES, type Structure } from './structure.ts';
 
 /** Where nothing names the classes at most this many masks are read for their values. */
@@ -35,7 +35,8 @@ export async function openDescribed(root: string, description: Description, opti
   const { pairings, ...split } = await findSplits(structure, description, options);
   const { splits } = split;
   const unpaired = unpairedOf(pairings, options);
-  const { named, source, notes } = await findClasses(structure, description, [...splits.train, ...splits.val]);
+  const { named, source, ...found } = await findClasses(structure, description, [...splits.train, ...splits.val]);
+  const notes = [...notesOf(pairings), ...found.notes];
   for (const key of ['valShare', 'groups'] as const)
     if (description[key === 'groups' ? 'groupOf' : key] !== undefined && !('all' in structure))
       notes.push(`\`${key}\` of data.yaml is not used: the folders make the split`);

@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../../base/errors.ts';
-import { samplesOf, submissionValues } from '../../data/splits.ts';
+import { listNames, samplesOf, submissionValues } from '../../data/splits.ts';
 import type { DataSet, VolumeSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import type { VolumeDescription } from '../../infer/segment.ts';
@@ -18,9 +18,10 @@ import { openRunFolder } from '../../run/folder.ts';
 import { startOfTraining, type Training } from '../../train/retrain.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
-import { createDescribed, type NetworkDescription, transferWeights } from '../network.ts';
+import { createDescribed, type NetworkDescription } from '../network.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
+import { transferWeights } from '../transferWeights.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
 
@@ -74,7 +75,8 @@ export async function prepareTraining(
       'leave it out, or take arch=unet',
     );
   // The other ranks get all weights from the first.
-  const note = config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network);
+  const note =
+    config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network, description);
   const { graph } = training.network;
   const { crop } = trainSettings(config, dataset.rank);
   const part = Math.ceil(config.batch / (config.accumulate * parallel.size));
@@ -91,10 +93,12 @@ function volumeDescription(config: TrainConfig, { modalities, preparation }: Vol
 }
 
 /** Takes the weights of another run; says which it did not take. */
-function startFrom(from: string, network: Network): string {
-  const fresh = transferWeights(openRunFolder(from), network);
-  const head = fresh.length === 0 ? '' : `; the head is replaced, it tells other classes apart (${fresh.join(', ')})`;
-  return `weights start from ${from}${head}`;
+function startFrom(from: string, network: Network, description: NetworkDescription): string {
+  const { kept, fresh } = transferWeights(openRunFolder(from), network, description);
+  const start = `weights start from ${from}`;
+  if (fresh.length === 0) return start;
+  const known = kept.length === 0 ? 'no class has the name of one there' : `${listNames(kept)} keep theirs`;
+  return `${start}; the logits of ${listNames(fresh)} start anew, ${known}`;
 }
 
 function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
