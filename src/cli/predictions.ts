@@ -1,5 +1,5 @@
 /**
- * @file What `espalier predict` writes of a picture, wherever its network runs: ids, colours and overlay, behind a progress bar.
+ * @file What `espalier predict` writes of an image, wherever its network runs: ids, colours and overlay, behind a progress bar.
  */
 import { basename, extname, join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
@@ -12,7 +12,7 @@ import { writeAtomically } from '../run/files.ts';
 import { printJson } from './command.ts';
 import { createProgress } from './progress.ts';
 
-/** Where the prediction of a picture goes: ids, colours, and colours over the picture. */
+/** Where the prediction of a image goes: ids, colours, and colours over the image. */
 export interface PicturePaths {
   readonly picture: string;
   readonly ids: string;
@@ -20,7 +20,7 @@ export interface PicturePaths {
   readonly overlay: string;
 }
 
-/** <name>.png, <name>_colour.png and <name>_overlay.png for every picture; different pictures get different names. */
+/** <name>.png, <name>_colour.png and <name>_overlay.png for every image; different images get different names. */
 export function planPictures(files: readonly string[], output: string): PicturePaths[] {
   const stems = files.map((file) => basename(file, extname(file)));
   const names = namesOfFiles(files, stems, ['.png', '_colour.png', '_overlay.png']);
@@ -34,11 +34,11 @@ export function planPictures(files: readonly string[], output: string): PictureP
 export const outputsOf = (plans: readonly PicturePaths[]): string[] =>
   plans.flatMap(({ ids, colour, overlay }) => [ids, colour, overlay]);
 
-/** Segments every picture and writes what is planned for it. Returns the paths. */
+/** Segments every image and writes what is planned for it. Returns the paths. */
 export function predictPictures(job: {
   plans: readonly PicturePaths[];
   classes: readonly SegmentationClass[];
-  /** Opacity of the classes over the picture. */
+  /** Opacity of the classes over the image. */
   overlay: number;
   /** What is stored for class ids; by default themselves. */
   stored?: (ids: Uint8Array) => Uint8Array;

@@ -25,7 +25,7 @@ export const searchCommand: Command = {
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
       if (placeInGroup(process.env))
-        throw new ConfigError('trials are runs by themselves, not parts of one', 'start them without launch');
+        throw new ConfigError('trials: each is a run of its own, not a process of one', 'start them without launch');
       const found = await stoppable((signal) => trialsJob(request, watcher, signal, given)).finally(watcher.finish);
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;

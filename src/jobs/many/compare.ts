@@ -39,7 +39,7 @@ import { inFolderOfRuns, requireFreeFolder, requireSameSettings, runOnce, watchP
 
 /** A comparison and where it is. */
 export interface Comparison {
-  /** Folder of the table and the picture. */
+  /** Folder of the table and the drawing. */
   readonly folder: string;
   readonly architectures: readonly ComparedArchitecture[];
   /** comparison.md as text. */
@@ -126,7 +126,7 @@ function planRuns(
 ): Plan[] {
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
     if (shared.some((layer) => layer[key] !== undefined))
-      throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
+      throw new ConfigError(`${key}: not allowed here, a comparison sets it itself`, 'give archs, seeds and budget');
   const names = distinctNames(archs);
   return archs.flatMap((architecture, i) => {
     const layers = [...shared, parseBudget(budget), { arch: architecture }];

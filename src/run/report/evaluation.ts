@@ -51,7 +51,7 @@ export function samplesSection({
   if (samples.length === 0) return undefined;
   const more = moreSamples === 0 ? '' : ` ${moreSamples} more are in samples/.`;
   return html`<section class="samples"><h2>Samples</h2>
-<p class="quiet">From left: picture, label, prediction, and the error: blue is right, orange is wrong, grey does not count.${more}</p>
+<p class="quiet">From left: image, label, prediction, and the error: blue is right, orange is wrong, grey does not count.${more}</p>
 ${samples.map(
   ({ name, type, content }) =>
     html`<figure><div class="scroll"><img src="${dataUri(type, content)}" alt="${name}"></div><figcaption>${name}</figcaption></figure>`,
