@@ -1,11 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { findPictures, findVolumes } from '../../src/cli/inputs.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'espalier-inputs-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedFolder();
 const file = (...path: string[]) => join(folder, ...path);
 mkdirSync(file('series'));
 mkdirSync(file('two'));
