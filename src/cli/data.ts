@@ -7,10 +7,12 @@ import { checkDataSet, type DataReport } from '../data/check/check.ts';
 import type { PictureReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
 import { openDataSet } from '../data/detect.ts';
+import { filesOfDataSet } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import type { Spread } from '../data/volumes/fingerprint.ts';
 import { formatPlan, planVolumes, type VolumePlan } from '../data/volumes/plan.ts';
 import { writeAtomically } from '../run/files.ts';
+import { requireFreeOutputs } from '../run/outputs.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -48,7 +50,7 @@ export const dataCommand: Command = {
   usage: 'data check <folder|yaml> [limit=<samples>] [plan=<file.yaml>] [--json]',
   settings: dataSettings,
   async run(words) {
-    const { config, flags, positionals } = readSettings(dataSettings, words, ['json']);
+    const { config, flags, positionals, given } = readSettings(dataSettings, words, ['json']);
     const [action, path] = positionals;
     if (action !== 'check')
       throw new ConfigError(`data ${action ?? ''}: expected "check"`, 'espalier data check <folder>');
@@ -62,6 +64,8 @@ export const dataCommand: Command = {
     if (plan !== undefined && dataset.rank === 2) {
       throw new ConfigError(`plan=${plan}: ${path} holds images`, 'plans are made for volumes');
     }
+    if (plan !== undefined)
+      requireFreeOutputs({ outputs: [plan], inputs: [...filesOfDataSet(dataset, path), ...given] });
     const total = Object.values(dataset.splits).reduce(
       (sum, split) => sum + Math.min(split.length, limit ?? split.length),
       0,
