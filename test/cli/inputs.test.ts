@@ -1,5 +1,5 @@
 /** @file What the words of a prediction name: images and volumes, none twice, every channel by its number. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filesRead, findPictures, findVolumes } from '../../src/cli/inputs.ts';
