@@ -1,5 +1,5 @@
 /**
- * @file The network of a run: what it is made of (`network.json`), its weights, and the classes it tells apart.
+ * @file The network of a run: what it is made of (`network.json`), its weights and its classes.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
@@ -22,13 +22,13 @@ export interface NetworkDescription {
   readonly architecture: Architecture;
   readonly options: BuildOptions;
   readonly classes: readonly SegmentationClass[];
-  /** For each class the value that a benchmark wants in a submission; runs made before there were any have none. */
+  /** For each class the value that a benchmark expects in a submission; the first runs have none. */
   readonly submissionValues?: readonly number[];
-  /** Pictures are read at 1 / reduction of their size. */
+  /** Images are read at 1 / reduction of their size. */
   readonly reduction: number;
-  /** Pictures are first brought to so many pixels on their longer side. */
+  /** Images are first resized to so many pixels on their longer side. */
   readonly longSide?: number;
-  /** Absent for pictures. */
+  /** Absent for images. */
   readonly volumes?: VolumeDescription;
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { isNiftiName } from '../nifti/read.ts';
 import type { Sample } from '../types.ts';
+import { channelOf } from './channels.ts';
 import { type DatasetJson, isNnunet, loadDatasetJson } from './datasetJson.ts';
 import type { Layout, OpenOptions } from './layout.ts';
 import { readNnunetSplit } from './nnunetSplits.ts';
@@ -37,10 +38,17 @@ async function pairCases(root: string, { modalities }: DatasetJson, options: Ope
   const labels = await listVolumes(join(root, 'labelsTr'));
   const cases = new Map<string, (string | undefined)[]>();
   for (const [name, file] of files) {
-    const [, id, channel] = /^(.+)_(\d{4})$/.exec(name) ?? [];
-    if (id === undefined) throw new DataError(`${file}: its name ends in no channel`, 'expected <case>_0000 and so on');
+    const named = channelOf(name);
+    if (named === undefined)
+      throw new DataError(`${file}: its name ends in no channel`, 'expected <case>_0000 and so on');
+    const { id, channel } = named;
+    if (channel >= modalities.length)
+      throw new DataError(
+        `${file}: channel ${channel}, but dataset.json names ${modalities.length} (${modalities.join(', ')})`,
+        'name it under channel_names in dataset.json, or take it out',
+      );
     const images = cases.get(id) ?? [];
-    images[Number(channel)] = file;
+    images[channel] = file;
     cases.set(id, images);
   }
   const samples: Sample[] = [];

@@ -41,7 +41,7 @@ export interface PreparedTraining {
   readonly fitted?: FittedWidth;
 }
 
-/** A run that goes on takes the architecture that its folder holds, if it came so far; the first rank says which. */
+/** A resumed run takes the architecture in its folder, if it has one yet; the first rank reads it. */
 export async function prepareTraining(
   config: TrainConfig,
   parallel: Parallel,
@@ -103,7 +103,10 @@ function startFrom(from: string, network: Network, description: NetworkDescripti
 
 function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
   if (config.norms === 'frozen' && config.from === undefined)
-    throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
+    throw new ConfigError(
+      'norms=frozen without from: they would keep their initial values',
+      'name the run to start from',
+    );
   if (splits.val.length === 0)
     throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
 }
