@@ -10,7 +10,7 @@ import { channelOf } from './channels.ts';
 import { type DatasetJson, isNnunet, loadDatasetJson } from './datasetJson.ts';
 import type { Layout, OpenOptions } from './layout.ts';
 import { readNnunetSplit } from './nnunetSplits.ts';
-import { assembleVolumes, listVolumes, type VolumePairing } from './volumeFolders.ts';
+import { assembleVolumes, hasTestLabels, listVolumes, type VolumePairing } from './volumeFolders.ts';
 
 /** The layout `nnunet`. */
 export const nnunet: Layout = {
@@ -25,17 +25,24 @@ export const nnunet: Layout = {
     }
     const train = await pairCases(root, description, options);
     const split = await readNnunetSplit(root, train.samples, options.fold ?? 0);
-    const pairings = split
-      ? { train: { ...train, samples: split.train }, val: { samples: split.val, alone: [] } }
-      : { train };
+    const test = (await hasTestLabels(root)) ? await pairCases(root, description, options, 'Ts') : undefined;
+    const pairings = {
+      ...(split ? { train: { ...train, samples: split.train }, val: { samples: split.val, alone: [] } } : { train }),
+      ...(test ? { test } : {}),
+    };
     const dataset = assembleVolumes(root, 'nnunet', description, pairings, options);
     return split ? { ...dataset, splitRule: 'listed folds' } : dataset;
   },
 };
 
-async function pairCases(root: string, { modalities }: DatasetJson, options: OpenOptions): Promise<VolumePairing> {
-  const files = await listVolumes(join(root, 'imagesTr'));
-  const labels = await listVolumes(join(root, 'labelsTr'));
+async function pairCases(
+  root: string,
+  { modalities }: DatasetJson,
+  options: OpenOptions,
+  part: 'Tr' | 'Ts' = 'Tr',
+): Promise<VolumePairing> {
+  const files = await listVolumes(join(root, `images${part}`));
+  const labels = await listVolumes(join(root, `labels${part}`));
   const cases = new Map<string, (string | undefined)[]>();
   for (const [name, file] of files) {
     const named = channelOf(name);

@@ -12,6 +12,7 @@ import { IGNORE, type Sample, type VolumeSet } from '../types.ts';
 import { standardPreparation } from '../volumes/preparation.ts';
 import type { DatasetJson } from './datasetJson.ts';
 import { isFolder, type OpenOptions } from './layout.ts';
+import { testPart } from './testPart.ts';
 
 /** Samples with a label, and files without a partner. */
 export interface VolumePairing {
@@ -55,15 +56,19 @@ export async function locate(root: string, path: string): Promise<string | undef
   return undefined;
 }
 
+/** Whether a folder of volumes has a test part with labels. */
+export const hasTestLabels = async (root: string): Promise<boolean> =>
+  (await isFolder(root, 'imagesTs')) && (await isFolder(root, 'labelsTs'));
+
 /** The data set of a `dataset.json` and its pairings; without one for val, folds split the samples. */
 export function assembleVolumes(
   root: string,
   layout: string,
   description: DatasetJson,
-  pairings: { train: VolumePairing; val?: VolumePairing },
+  pairings: { train: VolumePairing; val?: VolumePairing; test?: Pick<VolumePairing, 'samples'> },
   options: OpenOptions,
 ): VolumeSet {
-  const { train, val } = pairings;
+  const { train, val, test } = pairings;
   const alone = [...train.alone, ...(val?.alone ?? [])];
   if (alone.length > 0 && !options.allowUnpaired) {
     const named = alone.slice(0, 5).join(', ') + (alone.length > 5 ? `, ... (${alone.length} in all)` : '');
@@ -77,7 +82,7 @@ export function assembleVolumes(
       `${root}: holds no labelled volumes`,
       `they belong into imagesTr/ and labelsTr/ as .nii.gz, .nii, or folders of DICOM slices${unreadable(root)}`,
     );
-  refuseTwins([...train.samples, ...(val?.samples ?? [])]);
+  refuseTwins([...train.samples, ...(val?.samples ?? []), ...(test?.samples ?? [])]);
   return {
     name: description.name ?? basename(root),
     layout,
@@ -89,6 +94,7 @@ export function assembleVolumes(
     ...(val === undefined
       ? { splits: splitFold(train.samples, options), splitRule: 'hash' as const }
       : { splits: { train: train.samples, val: val.samples } }),
+    ...testPart(test?.samples ?? []),
     unpaired: alone,
     modalities: description.modalities,
     preparation: standardPreparation(description.modalities),

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { describeDataSet } from '../../../src/data/describe.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
 import { splitFold } from '../../../src/data/folds.ts';
+import { samplesOf, splitNames } from '../../../src/data/splits.ts';
 import type { DataSet, Sample, VolumeSet } from '../../../src/data/types.ts';
 import { hasRealData, realData } from '../realData.ts';
 
@@ -39,6 +40,21 @@ describe('the Decathlon', () => {
   beforeEach(() =>
     touch(...NUMBERS.flatMap((n) => [`imagesTr/a_${n}.nii.gz`, `labelsTr/a_${n}.nii.gz`, `imagesTr/._a_${n}.nii.gz`])),
   );
+
+  it('has a test part where its labels are there', async () => {
+    describeAs({ modality: { 0: 'CT' }, labels: LABELS });
+    touch('imagesTs/b_1.nii.gz', 'imagesTs/b_2.nii.gz');
+    expect(splitNames(await open())).toEqual(['train', 'val']);
+    touch('labelsTs/b_2.nii.gz');
+    const dataset = await open();
+    expect(samplesOf(dataset, 'test').map(({ id }) => id)).toEqual(['b_2']);
+    expect(all(dataset)).toHaveLength(6);
+    describeAs({ channel_names: { 0: 'CT' }, labels: { background: 0, liver: 1 }, file_ending: '.nii.gz' });
+    for (const part of ['Tr', 'Ts']) rmSync(join(root, `images${part}`), { recursive: true });
+    rmSync(join(root, 'labelsTs'), { recursive: true });
+    touch(...NUMBERS.map((n) => `imagesTr/a_${n}_0000.nii.gz`), 'imagesTs/c_0000.nii.gz', 'labelsTs/c.nii.gz');
+    expect(samplesOf(await open(), 'test').map(({ id }) => id)).toEqual(['c']);
+  });
 
   it.each<[string, unknown]>([
     ['with ./', NUMBERS.map((n) => ({ image: `./imagesTr/a_${n}.nii.gz`, label: `./labelsTr/a_${n}.nii.gz` }))],
