@@ -117,9 +117,9 @@ const overlap = setting(
 const atMost = (description: string) =>
   setting(z.number().positive().optional(), 'a number above 0', `network: at most so many ${description}`);
 /** What a network may cost; the same keys for every command. */
-const networkBudget = {
+export const networkBudget = {
   budget: group({
-    multiplyAdds: atMost('multiply-adds for one input of `size`; widths are chosen for it'),
+    multiplyAdds: atMost('multiply-adds for one input of `size`'),
     parameters: atMost('parameters'),
     trainingMemory: atMost('bytes for a training step of one input'),
     inferenceMemory: atMost('bytes for an inference of one input'),
@@ -522,6 +522,7 @@ export const exportSchema = z.strictObject({
     'the model takes bytes [batch, height, width, 3] instead of [batch, 3, height, width] in [-1, 1]',
   ),
   result: choice(['logits', 'softmax', 'argmax'], 'logits', 'output: scores, probabilities or class ids'),
+  budget: networkBudget.budget,
   license: setting(z.string().min(1).default('unknown'), 'a text', 'license of the weights, for the model card'),
   threads: machine.threads,
 });
