@@ -6,21 +6,28 @@ import { existsSync } from 'node:fs';
 import { ConfigError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
 import type { DataSet } from '../data/types.ts';
+import { readHeldOut, withHeldOut } from '../data/validation.ts';
 import type { TrainConfig } from '../run/config/schemas.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
 import type { NetworkDescription } from './network.ts';
 
 /** Settings that choose and prepare a data set. */
-type DataSettings = Pick<TrainConfig, 'data'> & Partial<Pick<TrainConfig, 'seed' | 'fold' | 'folds' | 'preparation'>>;
+type DataSettings = Pick<TrainConfig, 'data'> &
+  Partial<Pick<TrainConfig, 'seed' | 'fold' | 'folds' | 'preparation' | 'heldOut'>>;
 
-/** The data set of a search or training; volumes in the fold and with the preparation that the settings ask for. */
-export async function openTrainingData({ data, seed, fold, folds, preparation = {} }: DataSettings): Promise<DataSet> {
-  const dataset = await openDataSet(data, {
+/**
+ * The data set of a search or training; volumes in the fold and with the preparation that the settings ask for. With `heldOut` training samples are
+ * validated on, and the validation split is called `reported`.
+ */
+export async function openTrainingData(settings: DataSettings): Promise<DataSet> {
+  const { data, seed, fold, folds, preparation = {}, heldOut } = settings;
+  const opened = await openDataSet(data, {
     ...(seed === undefined ? {} : { seed }),
     ...(fold === undefined ? {} : { fold }),
     ...(folds === undefined ? {} : { folds }),
   });
+  const dataset = heldOut === undefined ? opened : withHeldOut(opened, readHeldOut(heldOut));
   if (dataset.rank === 2) return dataset;
   const { spacingMm, normalisation, cropForeground } = preparation;
   if (normalisation && normalisation.length !== dataset.modalities.length) {

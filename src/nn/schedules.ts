@@ -17,6 +17,12 @@ export const poly =
   (progress) =>
     base * Math.max(0, 1 - progress) ** power;
 
+/** The first value of `schedule` over the first `share` of training, in [0, 1); then all of `schedule` over the rest. */
+export const constantFirst =
+  (schedule: Schedule, share: number): Schedule =>
+  (progress) =>
+    schedule(Math.max(0, progress - share) / (1 - share));
+
 /** `base` times `factor` for every milestone that has passed. */
 export const step =
   (base: number, milestones: readonly number[], factor: number): Schedule =>

@@ -18,7 +18,7 @@ import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Precision } from '../nn/layers.ts';
 import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
-import { poly } from '../nn/schedules.ts';
+import { constantFirst, poly } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
 import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
@@ -42,6 +42,8 @@ export interface TrainSettings {
   readonly patches?: PatchSettings;
   readonly learningRate: number;
   readonly power: number;
+  /** Share of the training at the first learning rate, before the schedule begins; in [0, 1); default 0. */
+  readonly constantShare?: number;
   readonly warmupSteps: number;
   /** Largest joint norm of the gradients; 0 for no limit. */
   readonly clip: number;
@@ -197,7 +199,7 @@ export async function runTraining(
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings, part: partOf(parallel) });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
-  const schedule = poly(settings.learningRate, settings.power);
+  const schedule = constantFirst(poly(settings.learningRate, settings.power), settings.constantShare ?? 0);
   const inference = averaged ?? network;
   const replay =
     job.steady && settings.accumulate === 1 && parallel.size === 1 && canRecord(device)

@@ -10,6 +10,7 @@ import { DataError } from '../../base/errors.ts';
 import { suggest } from '../../base/text.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
 import type { Colour } from '../types.ts';
+import type { GroupsBy } from './groups.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
 export interface Description {
@@ -23,6 +24,8 @@ export interface Description {
   val?: { images: string; masks: string };
   /** Share of the samples that go to val when the folders make no split; default 0.2. */
   valShare?: number;
+  /** Which samples belong together. */
+  groups?: GroupsBy;
 }
 
 const byte = z.int().min(0).max(255);
@@ -45,6 +48,9 @@ const schema = z.strictObject({
   test: z.unknown().optional(),
   download: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
+  groups: z
+    .union([z.string().min(1), z.strictObject({ csv: z.string(), column: z.string(), file: z.string().optional() })])
+    .optional(),
 });
 
 /** Loads and parses a `data.yaml`. */
@@ -69,18 +75,32 @@ export function parseDescription(text: string, file: string): Description {
   }
   const result = schema.safeParse(raw);
   if (!result.success) throw new DataError(`${file}: ${explain(result.error)}`);
-  const { colours, ignore, train, val, names: named, nc, masks_dir: masksFolder, name, path, valShare } = result.data;
+  const {
+    colours,
+    ignore,
+    train,
+    val,
+    names: named,
+    nc,
+    masks_dir: masksFolder,
+    name,
+    path,
+    valShare,
+    groups,
+  } = result.data;
   const { classes = named, masks = masksFolder } = result.data;
   if (named !== undefined && result.data.classes !== undefined)
     throw new DataError(`${file}: both \`names\` and \`classes\``, 'state one of them: they are the same');
   const count = classes === undefined ? undefined : Object.keys(classes).length;
   if (nc !== undefined && nc !== count)
     throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
-  const description: Description = { name, path, valShare };
+  const description: Description = { name, path, valShare, ...(groups === undefined ? {} : { groups }) };
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train, masks, file);
   if (val !== undefined) description.val = foldersOf(val, masks, file);
-  for (const folder of [description.train, description.val].flatMap((pair) => Object.values(pair ?? {}))) {
+  const folders = [description.train, description.val].flatMap((pair) => Object.values(pair ?? {}));
+  const tables = typeof groups === 'object' ? [groups.csv] : [];
+  for (const folder of [...folders, ...tables]) {
     if (isAbsolute(folder) || normalize(folder).split(sep)[0] === '..')
       throw new DataError(
         `${file}: "${folder}" leaves the folder of the data set`,

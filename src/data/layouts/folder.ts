@@ -10,6 +10,7 @@ import { loadLabelMap } from '../images/image.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type Sample, type SplitName } from '../types.ts';
 import { type Description, loadDescription } from './description.ts';
+import { readGroups } from './groups.ts';
 import { isFile, isFolder, type Layout, type OpenOptions, type Pairing, pairFolders, unpairedOf } from './layout.ts';
 
 /** Names of the folder of the masks, and of the splits below it and below `images/`. */
@@ -54,6 +55,11 @@ export async function openDescribed(root: string, description: Description, opti
     }
     labelMap[values[id]] = id;
   }
+  const groups = await readGroups(
+    root,
+    splits.train.map(({ id }) => id),
+    description.groups,
+  );
   return {
     name: description.name ?? basename(root),
     layout: 'folder',
@@ -63,6 +69,7 @@ export async function openDescribed(root: string, description: Description, opti
     labelMap,
     splits,
     unpaired,
+    ...(groups ? { groups } : {}),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   dintsSearchSchema,
   evaluateSchema,
   exportSchema,
+  ladderSchema,
   predictSchema,
   trainSchema,
 } from './schemas.ts';
@@ -168,6 +169,7 @@ export const settings = {
       'paper-ade20k': { ...PAPER, steps: 4_000_000, crop: 513, longSide: 513 },
     },
   },
+  ladder: { schema: ladderSchema },
   compare: { schema: compareSchema },
   evaluate: { schema: evaluateSchema },
   predict: { schema: predictSchema },

@@ -270,6 +270,9 @@ export const trainSchema = z.strictObject({
     'a list of splits',
     'splits to train on; Cityscapes with gtCoarse/ has also coarse',
   ),
+  heldOut: optionalText(
+    'JSON file with the ids of training samples to validate on instead of the validation split; a search with method=ladder writes one',
+  ),
   epochs: optionalWhole('budget: passes over the pictures'),
   steps: optionalWhole('budget: steps of the optimiser'),
   minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
@@ -291,6 +294,11 @@ export const trainSchema = z.strictObject({
   optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
   learningRate: positive(0.05, 'first learning rate (poly schedule)'),
   power: positive(0.9, 'power of the poly schedule'),
+  constantShare: setting(
+    z.number().min(0).lt(1).default(0),
+    'a number from 0 below 1',
+    'share of the training at the first learning rate, before the poly schedule begins',
+  ),
   warmupSteps: whole(0, 0, 'steps in which the learning rate rises to its first value'),
   momentum: share(0.9, 'momentum of SGD'),
   decay: notNegative(4e-5, 'weight decay'),
@@ -336,6 +344,58 @@ export const trainSchema = z.strictObject({
   ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
   ...loading,
+});
+
+/** Settings of `espalier search method=ladder` and `espalier auto`. */
+export const ladderSchema = z.strictObject({
+  data: text('folder or YAML file of the data set'),
+  method: setting(z.literal('ladder').default('ladder'), 'ladder', 'search method'),
+  ...run,
+  seed: machine.seed,
+  device: machine.device,
+  threads: whole(1, 1, 'threads of a training'),
+  minutes: positive(60, 'time for everything: the race, the trainings of the finalists, their scores'),
+  budget: group({
+    multiplyAdds: setting(
+      z.number().positive().optional(),
+      'a number above 0',
+      'multiply-adds that a network may have at most, of one crop',
+    ),
+    parameters: setting(z.number().positive().optional(), 'a number above 0', 'parameters at most'),
+    trainingMemory: setting(
+      z.number().positive().optional(),
+      'a number of bytes above 0',
+      'estimated peak memory of a training step at most',
+    ),
+  }),
+  candidates: setting(
+    z.int().min(3).max(243).optional(),
+    'a whole number from 3 to 243',
+    'networks in the first rung; by default as many as the time allows, 6 to 27',
+  ),
+  steps: setting(
+    z.int().min(2).optional(),
+    'a whole number from 2',
+    'steps of the first rung; the others follow from it. By default what the time allows; with it `minutes` limits nothing',
+  ),
+  from: setting(
+    z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((names) => names.split(',').map((name) => name.trim())),
+        z.array(z.string().min(1)),
+      ])
+      .default([]),
+    'runs of search or architecture files, separated by commas',
+    'architectures that take part beside the hand-made and the random ones',
+  ),
+  training: setting(
+    z.record(z.string(), z.unknown()).default({}),
+    'settings of train',
+    'recipe of every training; what is not given here is derived from the data',
+  ),
 });
 
 /** Settings of `espalier compare`; all others are those of the trainings. */
@@ -462,6 +522,7 @@ export const exportSchema = z.strictObject({
 /** Trusted settings, defaults filled in; `method` tells searches apart. */
 export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type LadderConfig = z.output<typeof ladderSchema>;
 export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;
 export type PredictConfig = z.output<typeof predictSchema>;
