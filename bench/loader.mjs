@@ -16,7 +16,7 @@ import { createNetwork } from '../dist/models/network.js';
 import { crossEntropy } from '../dist/nn/losses.js';
 import { sgd } from '../dist/nn/optimisers.js';
 import { ParameterSet } from '../dist/nn/parameters.js';
-import { descend } from '../dist/train/step/descend.js';
+import { takeStep } from '../dist/train/step/optimiserStep.js';
 import { settingsOf, timed } from './words.mjs';
 
 const settings = settingsOf({
@@ -69,7 +69,7 @@ async function waiting() {
     const { seconds: waited } = await timed(async () => {
       batch = (await batches.next()).value;
     });
-    descend({ trained: parameters.parameters(), optimiser, clip: 0 }, 0.01, () => {
+    takeStep({ trained: parameters.parameters(), optimiser, clip: 0 }, 0.01, () => {
       const { images, labels } = toTensors(batch, 'cpu');
       return crossEntropy(network.forward(images, { training: true, generator: generator.id }), labels);
     });

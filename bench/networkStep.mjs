@@ -17,7 +17,7 @@ import { crossEntropy } from '../dist/nn/losses.js';
 import { sgd } from '../dist/nn/optimisers.js';
 import { ParameterSet } from '../dist/nn/parameters.js';
 import { loadRuntime, sessionOptions } from '../dist/portable/node.js';
-import { descend } from '../dist/train/step/descend.js';
+import { takeStep } from '../dist/train/step/optimiserStep.js';
 import { lowered } from '../dist/train/step/precision.js';
 import { settingsOf, timed } from './words.mjs';
 
@@ -64,7 +64,7 @@ async function ours() {
   const [given, labels] = [images(), ops.zeros([batch, ...sides], 'int64')];
   const low = lowered(settings.precision, given, { training: true, generator: generator.id });
   const training = await measure(() => {
-    descend({ trained: parameters.parameters(), optimiser, clip: 0 }, 0.01, () =>
+    takeStep({ trained: parameters.parameters(), optimiser, clip: 0 }, 0.01, () =>
       crossEntropy(network.forward(low.images, low.pass), labels),
     );
   });

@@ -17,8 +17,8 @@ import * as op from '../dist/engine/operators.js';
 import { METHODS } from '../dist/method/registry.js';
 import { crossEntropy } from '../dist/nn/losses.js';
 import { inGroup, sharedNorms } from '../dist/parallel/parallel.js';
-import { runSearch } from '../dist/train/search.js';
-import { createSearch } from '../dist/train/searchStep.js';
+import { searchLoop } from '../dist/train/search.js';
+import { createSearch } from '../dist/train/searchState.js';
 
 const BATCH = 4;
 const SETTINGS = {
@@ -53,7 +53,7 @@ async function measureSearch(parallel, syncNorms) {
     const { user, system } = process.cpuUsage();
     marks.push({ clock: performance.now() / 1000, processor: (user + system) / 1e6, ...parallel.cost() });
   };
-  await runSearch(search, {
+  await searchLoop(search, {
     ...{
       dataset,
       device: 'cpu',

@@ -6,8 +6,8 @@
  * GFLOP are those of the cells' or edges' convolutions as the equations have them: each edge once for each cell evaluation, a multiply-add counted as
  * two, the backward pass as twice the forward one, or once where weights are frozen. What is shared, and what falls outside of the picture, is not
  * subtracted. The peak is that of a large channels-last convolution in the same process. CPU seconds are those of all threads, and rates are per CPU
- * second: other programs that run disturb them least. With device=cuda the peak and the shares of it still are the processor's; replay=0 computes each
- * step anew.
+ * second: other programs that run disturb them least. With device=cuda the peak and the shares of it still are the processor's; graphs=0 computes
+ * each step without CUDA graphs.
  */
 
 import { Generator, threads } from '../dist/index.js';
@@ -21,7 +21,7 @@ import { PUBLISHED_DINTS_FILTERS } from '../dist/space/dints/published.js';
 import { layerEdges } from '../dist/space/dints/trellis.js';
 import { OPERATORS } from '../dist/space/operators.js';
 import { trellisEdges } from '../dist/space/trellis.js';
-import { createSearch } from '../dist/train/searchStep.js';
+import { createSearch } from '../dist/train/searchState.js';
 import { inPrecision } from '../dist/train/step/precision.js';
 import { peakCompute } from './roofline.mjs';
 import { settingsOf, table, wordsOf } from './words.mjs';
@@ -74,7 +74,7 @@ const settings = settingsOf({
   fused: 1,
   threads: 0,
   device: 'cpu',
-  replay: 1,
+  graphs: 1,
   precision: 'float32',
   json: 0,
 });
@@ -91,7 +91,7 @@ const measured = measureSearchStep(createSearch(method, network), {
   crop: data.size,
   device,
   generator,
-  replay: settings.replay !== 0,
+  cudaGraphs: settings.graphs !== 0,
 });
 // Afterwards, since its memory is not that of the search.
 const peak = (await peakCompute()).perCpuSecond;

@@ -49,8 +49,8 @@ struct Job {
     job.window = given.depthwise.size(2), job.dilation = given.dilation;
     job.x = last.data_ptr<T>();
     const int64_t more = job.inputLanes - inputs, moreOut = job.outputLanes - outputs;
-    job.depthwise = hold(at::constant_pad_nd(given.depthwise.view({inputs, -1}).t(), {0, more}).contiguous());
-    const Tensor pointwise = at::constant_pad_nd(given.pointwise.view({outputs, inputs}), {0, more, 0, moreOut});
+    job.depthwise = hold(at::constant_pad_nd(given.depthwise.reshape({inputs, -1}).t(), {0, more}).contiguous());
+    const Tensor pointwise = at::constant_pad_nd(given.pointwise.reshape({outputs, inputs}), {0, more, 0, moreOut});
     job.pointwise = hold(pointwise.t().contiguous());
     if (backward) job.pointwiseTransposed = hold(pointwise.contiguous());
     job.threads = at::get_num_threads();

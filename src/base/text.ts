@@ -40,6 +40,9 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
 }
 
+/** Such as `0.512`; a loss that was not taken (NaN) is `-`. */
+export const formatLoss = (loss: number): string => (Number.isNaN(loss) ? '-' : loss.toFixed(3));
+
 /** Text as content or attribute of HTML and SVG: markup escaped, characters that XML forbids left out. */
 export const escapeMarkup = (text: string): string =>
   text

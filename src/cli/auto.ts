@@ -19,7 +19,7 @@ export const autoCommand: Command = {
       printJson({ ...rest, probability: verdict.probability, chosenNetwork: verdict.chosen.candidate.id });
       return;
     }
-    const { text, chosen, report, run } = found;
-    process.stdout.write(`${text}\nnetwork: ${chosen}\nverdict: ${report}\nrecipe and plan: ${run}/config.yaml\n`);
+    const { text, chosen, page, run } = found;
+    process.stdout.write(`${text}\nnetwork: ${chosen}\nverdict: ${page}\nrecipe and plan: ${run}/config.yaml\n`);
   },
 };

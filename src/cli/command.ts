@@ -6,7 +6,7 @@ import { StoppedError } from '../base/errors.ts';
 import { formatBytes, formatDuration } from '../base/text.ts';
 import type { Scores } from '../infer/evaluate.ts';
 import type { DryRun } from '../jobs/cost/dryRun.ts';
-import type { RunWatcher } from '../jobs/lifecycle.ts';
+import type { RunWatcher } from '../jobs/watcher.ts';
 import { casesTable, perClassTable } from '../metrics/tables.ts';
 import {
   type ConfigOf,

@@ -110,7 +110,7 @@ function describe(dataset: DataSet, report: DataReport): string {
   const width = Math.max(...dataset.classes.map(({ name }) => name.length), 7);
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`.padStart(9);
   return [
-    `${dataset.name}: layout ${dataset.layout}, ${dataset.classes.length} classes`,
+    `${dataset.name}: layout ${dataset.layout}, ${dataset.classes.length} classes${dataset.classesFrom === undefined ? '' : ` from ${dataset.classesFrom}`}`,
     ...Object.entries(counts).map(
       ([split, { listed, read }]) =>
         `${split}: ${listed} ${report.rank === 2 ? 'pictures' : 'volumes'}${read < listed ? `, ${read} read` : ''}`,
@@ -119,10 +119,11 @@ function describe(dataset: DataSet, report: DataReport): string {
     `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
     `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}`,
-    problems.length === 0 ? 'no problems found' : `${problems.length} problems:`,
-    ...problems
-      .slice(0, MOST_PROBLEMS)
-      .map(({ severity, file, message, fix }) => `  ${severity}: ${file} ${message}; ${fix}`),
+    problems.length === 0 ? 'no problems found' : `${problems.length} problem${problems.length === 1 ? '' : 's'}:`,
+    ...problems.slice(0, MOST_PROBLEMS).map(({ severity, file, message, fix, others = [] }) => {
+      const more = others.length === 0 ? '' : ` (the same in ${others.length} more, such as ${others[0]})`;
+      return `  ${severity}: ${file} ${message}${more}; ${fix}`;
+    }),
     ...(problems.length > MOST_PROBLEMS ? [`  ... and ${problems.length - MOST_PROBLEMS} more`] : []),
   ].join('\n');
 }

@@ -9,9 +9,9 @@ import { formatBytes } from '../base/text.ts';
 import { chooseDevice, Generator, memory } from '../engine/device.ts';
 import { type MemoryTask, measureMemory } from '../jobs/cost/measureNetwork.ts';
 import { measureSearchStep } from '../jobs/cost/measureSearch.ts';
-import { prepareMachine } from '../jobs/lifecycle.ts';
-import { methodOf } from '../jobs/methodOf.ts';
+import { prepareMachine } from '../jobs/machine.ts';
 import { loadDescription } from '../jobs/network.ts';
+import { methodOf } from '../jobs/prepare/methodOf.ts';
 import { readArchitecture } from '../jobs/readArchitecture.ts';
 import { buildArchitecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
@@ -21,7 +21,7 @@ import { parseConfig } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { trellisFacts } from '../supernet/network.ts';
-import { createSearch } from '../train/searchStep.ts';
+import { createSearch } from '../train/searchState.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const whole = (value: number, description: string) =>

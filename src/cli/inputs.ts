@@ -2,13 +2,11 @@
  * @file The words of a command line as input files: pictures, or volumes with their channels.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { IMAGE_ENDINGS, isImageName } from '../data/images/endings.ts';
 import { listVolumes, volumeId } from '../data/layouts/volumeFolders.ts';
 import { isNiftiName } from '../data/nifti/read.ts';
-
-const PICTURES = new Set(['.png', '.jpg', '.jpeg']);
-const isPicture = (name: string): boolean => PICTURES.has(extname(name).toLowerCase());
 
 /** One volume: a name for its prediction, and its files, one a channel or one with all. */
 export interface VolumeInput {
@@ -20,7 +18,7 @@ export interface VolumeInput {
 export const findPictures = (words: readonly string[]): string[] =>
   words.flatMap((word) => {
     if (existsSync(word) && !statSync(word).isDirectory()) return [word];
-    return listed(word, isPicture, 'picture (png, jpg, jpeg)');
+    return listed(word, isImageName, `image (${IMAGE_ENDINGS.join(' ')})`);
   });
 
 /**

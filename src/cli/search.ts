@@ -3,8 +3,9 @@
  */
 import { ConfigError } from '../base/errors.ts';
 import { placeInGroup } from '../engine/group.ts';
+import { dryRunSearch } from '../jobs/cost/dryRun.ts';
 import { searchTrials } from '../jobs/many/trials.ts';
-import { followSearch, searchDryRun, searchRun } from '../jobs/searchJob.ts';
+import { followSearch, searchJob } from '../jobs/searchJob.ts';
 import { inGroup } from '../parallel/parallel.ts';
 import type { Layer } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
@@ -19,7 +20,7 @@ export const searchCommand: Command = {
   settings: settings.search,
   async run(words) {
     const { request, flags } = readRunRequest('search', settings.search, words);
-    if (flags.dryRun) return printDryRun(await searchDryRun(request), flags.json);
+    if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
       if (placeInGroup(process.env))
@@ -33,7 +34,7 @@ export const searchCommand: Command = {
     }
     const found = await stoppable((signal) =>
       inGroup(process.env, async (parallel) =>
-        parallel.rank === 0 ? searchRun(request, watcher, signal, parallel) : followSearch(request, parallel, signal),
+        parallel.rank === 0 ? searchJob(request, watcher, signal, parallel) : followSearch(request, parallel, signal),
       ),
     ).finally(watcher.finish);
     if (!found) return;

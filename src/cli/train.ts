@@ -2,7 +2,8 @@
  * @file `espalier train`: trains an architecture from scratch and scores it.
  */
 
-import { followTraining, trainDryRun, trainRun } from '../jobs/trainJob.ts';
+import { dryRunTraining } from '../jobs/cost/dryRun.ts';
+import { followTraining, trainJob } from '../jobs/trainJob.ts';
 import { inGroup } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
 import {
@@ -24,11 +25,11 @@ export const trainCommand: Command = {
   settings: settings.train,
   async run(words) {
     const { request, flags } = readRunRequest('train', settings.train, words);
-    if (flags.dryRun) return printDryRun(await trainDryRun(request), flags.json);
+    if (flags.dryRun) return printDryRun(await dryRunTraining(request), flags.json);
     const watcher = watchRun('train');
     const outcome = await stoppable((signal) =>
       inGroup(process.env, async (parallel) =>
-        parallel.rank === 0 ? trainRun(request, watcher, signal, parallel) : followTraining(request, parallel, signal),
+        parallel.rank === 0 ? trainJob(request, watcher, signal, parallel) : followTraining(request, parallel, signal),
       ),
     ).finally(watcher.finish);
     if (!outcome) return;

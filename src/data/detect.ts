@@ -1,36 +1,53 @@
 /**
- * @file Opens a data set by path: recognises the layout of a folder, reads a `data.yaml`, or makes the embedded scenes and phantoms by
+ * @file Opens a data set by path: reads its `data.yaml`, recognises the layout of a folder, or makes the embedded scenes and phantoms by
  * their name.
  */
 import { stat } from 'node:fs/promises';
-import { dirname, extname, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { ade20k } from './layouts/ade20k.ts';
 import { camvid } from './layouts/camvid.ts';
 import { cityscapes } from './layouts/cityscapes.ts';
+import { classFields, oneClass } from './layouts/classes.ts';
 import { decathlon } from './layouts/decathlon.ts';
 import { loadDescription } from './layouts/description.ts';
 import { folder, openDescribed } from './layouts/folder.ts';
-import type { Layout, OpenOptions } from './layouts/layout.ts';
+import { isFile, isFolder, type Layout, type OpenOptions } from './layouts/layout.ts';
 import { nnunet } from './layouts/nnunet.ts';
+import { findStructure } from './layouts/structure.ts';
 import { voc } from './layouts/voc.ts';
 import { createSceneSet, parseSceneName } from './scenes/sceneSet.ts';
 import type { DataSet } from './types.ts';
 import { createPhantomSet, parsePhantomName } from './volumes/phantomSet.ts';
 
-/** The known layouts in the order they are tried: the more particular first. */
+/** The known layouts of images and of volumes in the order they are tried: the more particular first. */
 export const LAYOUTS: readonly Layout[] = [cityscapes, voc, ade20k, camvid, nnunet, decathlon, folder];
+
+/** Published data sets of images: a `data.yaml` may name other classes for the same folders. */
+const PUBLISHED: readonly Layout[] = [cityscapes, voc, ade20k, camvid];
+const VOLUMES: readonly Layout[] = [nnunet, decathlon];
 
 /**
  * Opens a data set: a folder, a `data.yaml` (of any name), `scenes` (`scenes:256x192` for another size), or `phantoms`
- * (`phantoms:48x48x32`).
- * Reads names, lists and, where nothing names the classes, masks. Throws a `DataError` that says what was looked for.
+ * (`phantoms:48x48x32`). A `data.yaml` in the folder is read before any layout is looked for: given as a folder or as that file, it means the
+ * same.
+ * Reads names, lists and, where nothing names the classes, masks. Throws a `DataError` that says what was looked for, and for fewer than two
+ * classes unless `allowUnpaired` asks for a data set to check.
  */
 export async function openDataSet(path: string, options: OpenOptions = {}): Promise<DataSet> {
   const scenes = parseSceneName(path);
   if (scenes !== undefined) return createSceneSet(scenes);
   const phantoms = parsePhantomName(path);
   if (phantoms !== undefined) return createPhantomSet(phantoms);
+  const dataset = await openPath(path, options);
+  if (dataset.classes.length < 2 && !options.allowUnpaired) {
+    const { message, fix } = oneClass(dataset);
+    throw new DataError(`${path}: ${message}`, fix);
+  }
+  return dataset;
+}
+
+async function openPath(path: string, options: OpenOptions): Promise<DataSet> {
   const root = resolve(path);
   const found = await stat(root).catch(() => undefined);
   if (found === undefined) {
@@ -41,14 +58,53 @@ export async function openDataSet(path: string, options: OpenOptions = {}): Prom
   }
   if (found.isFile()) {
     if (!['.yaml', '.yml'].includes(extname(root))) {
-      throw new DataError(`${path}: expected a folder or a .yaml file`, 'give the folder that holds the pictures');
+      throw new DataError(`${path}: expected a folder or a .yaml file`, 'give the folder that holds the images');
     }
-    const description = await loadDescription(root);
-    return openDescribed(resolve(dirname(root), description.path ?? '.'), description, options);
+    return openDescription(root, options);
   }
+  const description = await findDescription(root);
+  for (const layout of VOLUMES) {
+    if (!(await layout.matches(root))) continue;
+    const dataset = await layout.open(root, options);
+    if (description === undefined) return dataset;
+    const note = 'data.yaml is not read: it describes images, and dataset.json describes these volumes';
+    return { ...dataset, notes: [...(dataset.notes ?? []), note] };
+  }
+  if (description !== undefined) return openDescription(description, options);
   for (const layout of LAYOUTS) {
     if (await layout.matches(root)) return layout.open(root, options);
   }
   const sought = LAYOUTS.map((layout) => `${layout.name} (${layout.looksFor})`).join('; ');
   throw new DataError(`${path}: no known layout`, `looked for ${sought}`);
+}
+
+/** The `data.yaml` of a folder. */
+async function findDescription(root: string): Promise<string | undefined> {
+  for (const name of ['data.yaml', 'data.yml']) if (await isFile(root, name)) return join(root, name);
+  return undefined;
+}
+
+/** Opens what a `data.yaml` is about: a plain folder, or the folders of a published data set with its own classes. */
+async function openDescription(file: string, options: OpenOptions): Promise<DataSet> {
+  const description = await loadDescription(file);
+  const { classes, ignore, name, path, train } = description;
+  const root = resolve(dirname(file), path ?? '.');
+  if (!(await isFolder(root))) {
+    throw new DataError(
+      `${file}: \`path\` is ${path}, but there is no folder ${root}`,
+      'it is relative to the file: leave it out where the images lie beside the file',
+    );
+  }
+  if (train === undefined && (await findStructure(root, description)) === undefined) {
+    for (const layout of PUBLISHED) {
+      if (!(await layout.matches(root))) continue;
+      const dataset = await layout.open(root, options);
+      if (classes === undefined && ignore !== undefined)
+        throw new DataError(`${file}: \`ignore\` without \`classes\``, `${layout.name} has label values of its own`);
+      const named = classes === undefined ? {} : { ...classFields(classes, ignore, file), classesFrom: 'data.yaml' };
+      const { submissionValues: _, ...rest } = dataset;
+      return { ...(classes === undefined ? dataset : rest), ...named, name: name ?? dataset.name } as DataSet;
+    }
+  }
+  return openDescribed(root, description, options);
 }

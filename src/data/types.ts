@@ -77,12 +77,18 @@ export interface DataSetBase {
   submissionValues?: number[];
   /** Files left without a partner, when the data set was opened with `allowUnpaired`; else empty or masks without a picture. */
   unpaired: string[];
+  /** Where the classes come from, such as `data.yaml`; absent where the layout defines them. */
+  classesFrom?: string;
+  /** What was found and left aside, or decided without being asked: reported at the start and by the check. */
+  notes?: string[];
 }
 
 /** A data set of RGB pictures, by reference. */
 export interface PictureSet extends DataSetBase {
   /** Number of spatial axes. */
   rank: 2;
+  /** For masks that show colours: the class id of each colour, by `red,green,blue`. */
+  colourIds?: Record<string, number>;
 }
 
 /** A data set of volumes, by reference. */
@@ -100,13 +106,16 @@ export type DataSet = PictureSet | VolumeSet;
 
 /** What reading the samples of a data set takes: the data set without its lists. */
 export type SampleFormat =
-  | Pick<PictureSet, 'rank' | 'labelMap' | 'classes'>
+  | Pick<PictureSet, 'rank' | 'labelMap' | 'classes' | 'colourIds'>
   | Pick<VolumeSet, 'rank' | 'labelMap' | 'classes' | 'modalities' | 'preparation'>;
 
 /** The format of a data set and nothing else, so that little crosses to a worker thread. */
 export function formatOf(dataset: SampleFormat): SampleFormat {
   const { labelMap, classes } = dataset;
-  if (dataset.rank === 2) return { rank: 2, labelMap, classes };
+  if (dataset.rank === 2) {
+    const { colourIds } = dataset;
+    return { rank: 2, labelMap, classes, ...(colourIds === undefined ? {} : { colourIds }) };
+  }
   const { rank, modalities, preparation } = dataset;
   return { rank, labelMap, classes, modalities, preparation };
 }

@@ -216,9 +216,16 @@ export const batchNorm = (
   });
 };
 
-/** Normalisation per sample and channel over space. */
+/**
+ * Normalisation per sample and channel over space. Space is one axis for libtorch: of a single sample, libtorch 1.13 on the CPU reads a gradient with
+ * channels last in memory as if it were contiguous, which gives wrong gradients without an error.
+ */
 export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | null, epsilon: number): Tensor =>
-  operator('aten::instance_norm').one(x, weight, bias, null, null, true, 0.1, epsilon, false);
+  scope(() => {
+    const lines = reshape(x, [x.shape[0], x.shape[1], -1]);
+    const normal = operator('aten::instance_norm').one(lines, weight, bias, null, null, true, 0.1, epsilon, false);
+    return reshape(normal, x.shape);
+  });
 
 /** Average of a window; padding does not count. */
 export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor => {

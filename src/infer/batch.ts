@@ -45,8 +45,11 @@ export function splitBatch(pixels: PixelBatch, parts: number): PixelBatch[] {
 }
 
 /** Pixels that are not `ignore`. */
-export const countPixels = (labels: Uint8Array, ignore: number): number =>
-  labels.reduce((count, label) => (label === ignore ? count : count + 1), 0);
+export function countPixels(labels: Uint8Array, ignore: number): number {
+  let count = 0;
+  for (const label of labels) if (label !== ignore) count++;
+  return count;
+}
 
 /** The class of largest logit at every pixel or voxel, `[batch, ...size]` as bytes. */
 export function classMap(logits: Tensor): Uint8Array {

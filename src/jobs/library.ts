@@ -18,11 +18,12 @@ import type { Architecture, BuildOptions } from '../models/architecture.ts';
 import type { Network } from '../models/network.ts';
 import type { Layer } from '../run/config/config.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { prepareMachine, type RunWatcher } from './lifecycle.ts';
+import { prepareMachine } from './machine.ts';
 import { searchTrials as runTrials, type SearchTrials } from './many/trials.ts';
 import { createDescribed, loadNetwork, type VolumeDescription } from './network.ts';
-import { type SearchOutcome, searchRun } from './searchJob.ts';
-import { type TrainOutcome, trainRun } from './trainJob.ts';
+import { type SearchOutcome, searchJob } from './searchJob.ts';
+import { type TrainOutcome, trainJob } from './trainJob.ts';
+import type { RunWatcher } from './watcher.ts';
 
 /** How a run of the library is made. */
 export interface RunOptions {
@@ -36,7 +37,7 @@ export interface RunOptions {
 
 /** `espalier search`: settings as on the command line, nested or dotted, such as `{ data: 'street', preset: 'small' }`. */
 export const search = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<SearchOutcome> =>
-  searchRun({ layers: [settings], resume, command: 'search() of the library' }, watcher, signal);
+  searchJob({ layers: [settings], resume, command: 'search() of the library' }, watcher, signal);
 
 /** `espalier search trials=10`: several seeds and the choice among what they found, such as `{ data: 'street', trials: 10, name: 'ten' }`. */
 export const searchTrials = (
@@ -47,7 +48,7 @@ export const searchTrials = (
 
 /** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
 export const train = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<TrainOutcome> =>
-  trainRun({ layers: [settings], resume, command: 'train() of the library' }, watcher, signal);
+  trainJob({ layers: [settings], resume, command: 'train() of the library' }, watcher, signal);
 
 /** The network of an architecture with fresh weights, as `train` would begin with. */
 export function buildNetwork(

@@ -1,127 +1,124 @@
 /**
- * @file What searches and trainings in a run folder share: who is told, the machine set up as the settings say, checkpoints by the clock.
+ * @file The life of a run, the same for every kind: its folder is opened and locked, an earlier process's work restored, the work done, its end and
+ * its report written. A stop saves what is there, and anything else that is thrown is written down as the end that it is.
+ *
+ * A new kind of run is a file like `searchJob.ts`: what it prepares, what a checkpoint of it holds, and its work.
  */
-import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { dirname, relative } from 'node:path';
 import { NumericError, StoppedError } from '../base/errors.ts';
-import { formatBytes } from '../base/text.ts';
-import { chooseDevice, engineFacts, threads } from '../engine/device.ts';
+import { formatDuration } from '../base/text.ts';
+import { memory } from '../engine/device.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
-import type { RankSeconds } from '../parallel/rankClock.ts';
-import type { EventLog } from '../run/eventLog.ts';
+import { type Checkpoint, saveCheckpoint } from '../run/checkpoint.ts';
 import type { RunStatus } from '../run/events.ts';
 import type { RunFolder } from '../run/folder.ts';
-import type { OpenRun } from '../run/openRun.ts';
+import { type OpenRun, openRun, type PlannedRun } from '../run/openRun.ts';
 import { writeReport } from '../run/report/report.ts';
+import { versions } from './machine.ts';
+import { reportCollectives, reportProcesses } from './records/ranks.ts';
+import { createReporter, type Reporter, type RunWatcher, SILENT } from './watcher.ts';
 
-/** Is told how a run goes on: a progress bar, or nobody. */
-export interface RunWatcher {
-  /** `share` of the work that is done, in [0, 1], and a word about it. */
-  progress(share: number, note: string): void;
-  /** A line worth keeping. */
-  line(text: string): void;
+/** What a checkpoint of a run holds, and how the run is put where the checkpoint says. */
+export interface Resumable<State> {
+  /** Where the work stands; shared with the work, which moves it. */
+  readonly progress: { readonly epoch: number; readonly current: { readonly steps: number } };
+  save(): Checkpoint<State>;
+  /** @throws DataError when the checkpoint belongs to another network. */
+  restore(checkpoint: Checkpoint<State>): void;
+  /** Puts every rank where rank 0 stands. */
+  share(): Promise<void>;
 }
 
-/** Listens to nothing. */
-export const SILENT: RunWatcher = { progress: () => undefined, line: () => undefined };
-
-/** Sets threads and device as the settings say, for one of the processes of this machine; returns the device. */
-export function prepareMachine(
-  config: { threads: number; device: string },
-  { localRank, localSize }: Pick<Parallel, 'localRank' | 'localSize'> = singleProcess,
-): string {
-  threads(config.threads > 0 ? config.threads : Math.max(1, Math.floor(availableParallelism() / localSize)));
-  const device = chooseDevice(config.device);
-  return device === 'cuda' && localSize > 1 ? `cuda:${localRank}` : device;
+/** Who runs it, and how it can be stopped. */
+export interface RunSurroundings {
+  /** The command line, for the log. */
+  readonly command?: string;
+  readonly watcher?: RunWatcher;
+  /** The processes of the run; this one is the first of them. */
+  readonly parallel?: Parallel;
 }
 
-/** Versions for the event log. */
-export function versions(): Record<string, string> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return { espalier: version, libtorch: engineFacts().version, node: process.versions.node };
+/** A run while its work is done. */
+export interface ActiveRun extends Reporter {
+  readonly folder: RunFolder;
+  /** Whether it started from a checkpoint. */
+  readonly resumed: boolean;
+  /** Writes checkpoints/last. */
+  save(): void;
 }
 
-/** Says what the user should know about how a run was found. */
-export function logNotices({ notices, log }: OpenRun<unknown>, watcher: RunWatcher): void {
-  for (const message of notices) {
-    log.append({ type: 'warning', message });
-    watcher.line(`note: ${message}`);
-  }
-}
-
-/** Says that several processes share the run, and how their norms see a batch. */
-export function logProcesses(
-  { size }: Parallel,
-  { syncNorms }: { syncNorms: boolean },
-  log: EventLog,
-  watcher: RunWatcher,
-) {
-  if (size === 1) return;
-  const norms = syncNorms
-    ? 'norms see whole batches'
-    : "batch norms see each process's part alone (syncNorms=true: whole batches)";
-  logNote(`${size} processes share each batch; ${norms}`, log, watcher);
-}
-
-/** Says what the exchanges of several processes cost in `seconds` of a run. */
-export function logCollectives(parallel: Parallel, seconds: number, log: EventLog, watcher: RunWatcher): void {
-  if (parallel.size === 1) return;
-  const cost = parallel.cost();
-  const percent = (part: number, whole: number) => `${Math.round((100 * part) / whole)} %`;
-  const hidden =
-    cost.underWay > 0 ? `; of that of gradients ${percent(cost.hidden, cost.underWay)} passed while it computed` : '';
-  logNote(
-    `${percent(cost.seconds, seconds)} of the time of rank 0 went into exchanges of ${formatBytes(cost.bytes)}${hidden}`,
-    log,
-    watcher,
-  );
-}
-
-/** Writes down where the seconds of an epoch went, rank by rank; nothing of a single process. */
-export function logRanks(log: EventLog, epoch: number, ranks: readonly RankSeconds[] | null): void {
-  if (!ranks) return;
-  log.append({
-    type: 'ranks',
-    epoch,
-    computedSeconds: ranks.map(({ computed }) => computed),
-    exchangedSeconds: ranks.map(({ exchanged }) => exchanged),
-    hiddenSeconds: ranks.map(({ hidden }) => hidden),
-  });
-}
-
-/** Says what is worth knowing, once now and once for the log. */
-export function logNote(message: string, log: EventLog, watcher: RunWatcher): void {
-  log.append({ type: 'note', message });
-  watcher.line(message);
-}
-
-/** Says what looks wrong, once now and once for the log. */
-export function logWarning(message: string, log: EventLog, watcher: RunWatcher): void {
-  log.append({ type: 'warning', message });
-  watcher.line(`warning: ${message}`);
+/** What every run leaves. */
+export interface FinishedRun {
+  /** The run folder. */
+  readonly run: string;
+  /** Path of report.html. */
+  readonly report: string;
+  /** Seconds of this process. */
+  readonly seconds: number;
+  readonly peakBytes: number;
 }
 
 /**
- * What a run leaves that threw: its work saved if it was stopped, the end in its log, its report. Returns the error to throw on.
- *
- * A disk that took no more events takes no end either: the error that came first is the one that is told.
+ * Does `work` in the run folder of a plan. The work returns its result, and what the end of the run says of it, such as `best mIoU 0.61`.
+ * @throws what the work throws; a `StoppedError` once everything is saved, with the command that resumes it.
  */
-export function endWithError(
+export async function inRunFolder<State, Result>(
   command: string,
-  { folder, log }: OpenRun<unknown>,
-  thrown: unknown,
-  save: () => void,
-): unknown {
+  plan: PlannedRun<{ readonly runs: string; readonly name?: string; readonly syncNorms?: boolean }>,
+  { progress, save, restore, share }: Resumable<State>,
+  { command: commandLine = `espalier ${command}`, watcher = SILENT, parallel = singleProcess }: RunSurroundings,
+  work: (run: ActiveRun) => Promise<{ result: Result; found: string }>,
+): Promise<{ result: Result } & FinishedRun> {
+  const { config } = plan;
+  const run = openRun<State>(command, plan);
+  const { folder, log, checkpoint } = run;
+  const saveLast = () => {
+    saveCheckpoint(folder.last, save());
+    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  };
+  const started = performance.now();
+  const elapsed = () => (performance.now() - started) / 1000;
+  try {
+    if (checkpoint) restore(checkpoint);
+    await share();
+    log.append({
+      type: 'start',
+      command: commandLine,
+      config: { ...config },
+      versions: versions(),
+      ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
+    });
+    const reporter = createReporter(log, watcher);
+    for (const message of run.notices) {
+      log.append({ type: 'warning', message });
+      watcher.line(`note: ${message}`);
+    }
+    reportProcesses(reporter, parallel, config);
+    const { result, found } = await work({ ...reporter, folder, resumed: checkpoint !== null, save: saveLast });
+    const seconds = elapsed();
+    reportCollectives(reporter, parallel, seconds);
+    log.append({ type: 'end', status: 'done', message: `${found} in ${formatDuration(seconds)}` });
+    return { result, run: folder.path, report: writeReport(folder), seconds, peakBytes: memory().peakBytes };
+  } catch (error) {
+    throw endWithError(command, run, error, saveLast);
+  } finally {
+    run.close();
+  }
+}
+
+/**
+ * What a run leaves that threw: its work saved if it was stopped, the end in its log, its report. Returns the error to throw.
+ *
+ * A disk that took no more events takes no end either: the error that was first is the one that is reported.
+ */
+function endWithError(command: string, { folder, log }: OpenRun<unknown>, thrown: unknown, save: () => void): unknown {
   let error = thrown;
   if (thrown instanceof StoppedError) {
     try {
       save();
       error = new StoppedError(
         'stopped: everything up to here is saved',
-        `go on with: ${resumeCommand(command, folder)}`,
+        `resume with: ${resumeCommand(command, folder)}`,
       );
     } catch (refusal) {
       error = refusal;
@@ -145,19 +142,4 @@ function statusOf(error: unknown): RunStatus {
 function resumeCommand(command: string, { name, path }: RunFolder): string {
   const runs = relative(process.cwd(), dirname(dirname(path))) || '.';
   return `espalier ${command} --resume name=${name}${runs === 'runs' ? '' : ` runs=${runs}`}`;
-}
-
-/** Calls `save` when `minutes` have passed since it last ran, or since `saved()` was called. */
-export function everyMinutes(minutes: number, save: () => void): { ask(): void; saved(): void } {
-  let last = performance.now();
-  return {
-    ask() {
-      if (performance.now() - last < minutes * 60_000) return;
-      save();
-      last = performance.now();
-    },
-    saved() {
-      last = performance.now();
-    },
-  };
 }

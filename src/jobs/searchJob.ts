@@ -1,70 +1,40 @@
 /**
- * @file A search in a run folder: settings to a supernet, the loop, and everything it leaves behind. What `espalier search` and the library call.
+ * @file A search in a run folder: settings to a supernet, the loop, and what it found. What `espalier search` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
-import { formatDuration } from '../base/text.ts';
-import { channelsOf, type DataSet } from '../data/types.ts';
-import { Generator, kernelThreads, memory, threads } from '../engine/device.ts';
-import { mainScore } from '../infer/evaluate.ts';
-import { type ArchitectureState, NUMBER_BYTES, type SearchData } from '../method/method.ts';
-import { collapseWarning } from '../method/skipCollapse.ts';
-import { type Parallel, sharedNorms, singleProcess } from '../parallel/parallel.ts';
-import { saveCheckpoint } from '../run/checkpoint.ts';
+import { describeDataSet } from '../data/describe.ts';
+import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
 import type { SearchConfig } from '../run/config/schemas.ts';
-import { writeAtomically } from '../run/files.ts';
-import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
-import { writeReport } from '../run/report/report.ts';
-import { openResults } from '../run/results.ts';
+import type { RunRequest } from '../run/openRun.ts';
 import { type Genotype, summariseGenotype } from '../space/genotype.ts';
-import type { KeptMemory } from '../supernet/keptMemory.ts';
-import { runSearch, type SearchEpoch, type SearchRecorder } from '../train/search.ts';
-import { createSearch, type Search } from '../train/searchStep.ts';
-import { isSound, slowWarning } from '../train/step/health.ts';
-import { inPrecision, precisionNote } from '../train/step/precision.ts';
-import { planTogether, requireSameData } from './agreement.ts';
-import { writeGenotype } from './artifacts.ts';
-import { restoreSearch, type SearchState, shareSearch, storeSearch } from './checkpoint/search.ts';
-import { availableBytes, chooseMemory } from './cost/chooseMemory.ts';
-import { type DryRun, dryRunSearch } from './cost/dryRun.ts';
-import { logMemoryNeed, type MemoryNeed, memoryNeed, searchBytes } from './cost/memoryNeed.ts';
-import { writeDataSummary } from './dataSummary.ts';
-import {
-  endWithError,
-  everyMinutes,
-  logCollectives,
-  logNote,
-  logNotices,
-  logProcesses,
-  logRanks,
-  logWarning,
-  prepareMachine,
-  type RunWatcher,
-  SILENT,
-  versions,
-} from './lifecycle.ts';
-import { methodOf } from './methodOf.ts';
-import { openTrainingData } from './openData.ts';
-import { checkSides, createLoss, searchSettings } from './settings.ts';
+import { searchLoop } from '../train/search.ts';
+import type { SearchRecorder } from '../train/searchOptions.ts';
+import { precisionNote } from '../train/step/precision.ts';
+import { restoreSearch, shareSearch, storeSearch } from './checkpoint/search.ts';
+import { reportMemoryNeed } from './cost/memoryNeed.ts';
+import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
+import { threadsNote } from './machine.ts';
+import { planTogether } from './prepare/agreement.ts';
+import { type PreparedSearch, prepareSearch } from './prepare/search.ts';
+import { writeDataSummary } from './records/dataSummary.ts';
+import { createSearchRecorder } from './records/search.ts';
+import { createLoss, searchSettings } from './settings.ts';
+import type { RunWatcher } from './watcher.ts';
 
 /** What a search found, and where it is. */
-export interface SearchOutcome {
-  /** The run folder. */
-  readonly run: string;
+export interface SearchOutcome extends FinishedRun {
   readonly genotype: Genotype;
-  readonly report: string;
-  readonly seconds: number;
-  readonly peakBytes: number;
 }
 
 /**
  * Searches as the settings say; see `espalier search --help`. An aborted `signal` ends it after the step in progress. Of the processes of a `parallel`
  * search this is the first, to which the run folder belongs; the others call `followSearch`.
- * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
+ * @throws StoppedError when it was stopped: everything is saved, and `resume` continues.
  */
-export async function searchRun(
+export async function searchJob(
   request: RunRequest,
-  watcher: RunWatcher = SILENT,
+  watcher?: RunWatcher,
   signal?: AbortSignal,
   parallel: Parallel = singleProcess,
 ): Promise<SearchOutcome> {
@@ -73,53 +43,28 @@ export async function searchRun(
   if (config.trials > 1)
     throw new ConfigError(`trials: this is one search, got ${config.trials}`, 'call searchTrials, or leave trials out');
   const prepared = await prepareSearch(config, parallel);
-  const { search, dataset, device, describe, chosen, need } = prepared;
-  const run = openRun<SearchState>('search', plan);
-  const { folder, log, checkpoint } = run;
-  const { progress, network } = search;
-  const save = () => {
-    saveCheckpoint(folder.last, storeSearch(search));
-    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  const { search, dataset, describe } = prepared;
+  const resumable = {
+    progress: search.progress,
+    save: () => storeSearch(search),
+    restore: (checkpoint: ReturnType<typeof storeSearch>) => restoreSearch(search, checkpoint),
+    share: () => shareSearch(search, parallel),
   };
-  const started = performance.now();
-  try {
-    if (checkpoint) restoreSearch(search, checkpoint);
-    await shareSearch(search, parallel);
-    log.append({
-      type: 'start',
-      command: request.command ?? 'espalier search',
-      config: { ...config },
-      versions: versions(),
-      ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
-    });
-    logNotices(run, watcher);
-    if (!checkpoint) for (const message of network.notes ?? []) logNote(message, log, watcher);
-    if (need) logMemoryNeed(need, ADVICE, log, watcher, chosen && `memory=${chosen}: `);
-    watcher.line(
-      `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
-    );
-    if (device === 'cpu' && kernelThreads() < threads()) logNote(ONE_THREAD, log, watcher);
-    const precise = precisionNote(config.precision, device);
-    if (precise) logNote(precise, log, watcher);
-    logProcesses(parallel, config, log, watcher);
-    await writeDataSummary(folder, dataset);
-    const recorder = createRecorder({ run, watcher, config, search, save });
-    await runPrepared(prepared, config, recorder, parallel, signal);
-    const { genotype } = describe(network.snapshot());
-    const seconds = (performance.now() - started) / 1000;
-    logCollectives(parallel, seconds, log, watcher);
-    log.append({
-      type: 'end',
-      status: 'done',
-      message: `found ${summariseGenotype(genotype)} in ${formatDuration(seconds)}`,
-    });
-    const report = writeReport(folder);
-    return { run: folder.path, genotype, report, seconds, peakBytes: memory().peakBytes };
-  } catch (error) {
-    throw endWithError('search', run, error, save);
-  } finally {
-    run.close();
-  }
+  const { command } = request;
+  const { result, ...finished } = await inRunFolder(
+    'search',
+    plan,
+    resumable,
+    { command, watcher, parallel },
+    async (run) => {
+      reportStart(run, prepared, config);
+      await writeDataSummary(run.folder, dataset);
+      await runLoop(prepared, config, createSearchRecorder(run, config, search), parallel, signal);
+      const { genotype } = describe(search.network.snapshot());
+      return { result: genotype, found: `found ${summariseGenotype(genotype)}` };
+    },
+  );
+  return { genotype: result, ...finished };
 }
 
 /** The same search on a rank other than the first: it computes its part of every batch, and writes nothing. */
@@ -127,18 +72,18 @@ export async function followSearch(request: RunRequest, parallel: Parallel, sign
   const { config } = await planTogether('search', settings.search, request, parallel);
   const prepared = await prepareSearch(config, parallel);
   await shareSearch(prepared.search, parallel);
-  await runPrepared(prepared, config, { epoch: () => undefined }, parallel, signal);
+  await runLoop(prepared, config, { epoch: () => undefined }, parallel, signal);
 }
 
 /** The loop, the same on every rank but for what is recorded. */
-const runPrepared = async (
+const runLoop = async (
   { search, dataset, device, describe }: PreparedSearch,
   config: SearchConfig,
   recorder: SearchRecorder,
   parallel: Parallel,
   signal?: AbortSignal,
 ): Promise<void> =>
-  runSearch(search, {
+  searchLoop(search, {
     dataset,
     settings: searchSettings(config, dataset.rank),
     device,
@@ -149,164 +94,18 @@ const runPrepared = async (
     parallel,
   });
 
-/** Builds everything, takes one step of each kind, and says what they cost; writes nothing. */
-export async function searchDryRun(request: RunRequest): Promise<DryRun> {
-  const { config } = await planTogether('search', settings.search, request, singleProcess);
-  return dryRunSearch(await prepareSearch(config, singleProcess), config);
-}
-
-/** Everything that a search needs, from its settings. */
-export interface PreparedSearch {
-  readonly search: Search;
-  readonly dataset: DataSet;
-  readonly device: string;
-  readonly describe: (snapshot: unknown) => ArchitectureState;
-  /** What a step keeps, where `memory` is `auto`. */
-  readonly chosen?: KeptMemory;
-  /** Before the first step; counted on the CPU. */
-  readonly need?: MemoryNeed;
-}
-
-async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<PreparedSearch> {
-  const device = prepareMachine(config, parallel);
-  const dataset = await openTrainingData(config);
-  await requireSameData(dataset, parallel);
-  checkSearch(config, dataset);
-  const { crop: size, batch } = searchSettings(config, dataset.rank);
-  checkSides(size, methodOf(config));
-  const { rank, classes } = dataset;
-  const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
-  const { method, network, ...memory } = buildNetwork(config, data, device, parallel);
-  return {
-    search: createSearch(method, network),
-    dataset,
-    device,
-    describe: (snapshot) => method.describe(snapshot, data),
-    ...memory,
-  };
-}
-
-/** The network of a search, which keeps of a step what the machine has room for, and on the CPU the memory that all of it is about to need. */
-function buildNetwork(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
-  const build = (memory?: KeptMemory) => {
-    const method = methodOf(config, memory);
-    const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
-    return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
-  };
-  const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];
-  const built = build();
-  // Other devices keep everything, and what they have is not known here.
-  if (device !== 'cpu') return built;
-  const { method, network } = built;
-  const weights = network.weights.count();
-  const part = { ...data, batch: Math.ceil(data.batch / parallel.size) };
-  const addedBytes = (kept: KeptMemory) =>
-    searchBytes(method.keptBytes(part, kept, config.syncNorms && parallel.size > 1), NUMBER_BYTES * weights);
-  const needOf = (kept: KeptMemory) => memoryNeed(residentBytes + addedBytes(kept), parallel.localSize);
-  if (config.memory !== 'auto') return { ...built, need: needOf(config.memory) };
-  const chosen = chooseMemory(addedBytes, free);
-  const told = { chosen, need: needOf(chosen) };
-  if (chosen === 'fast') return { ...built, ...told };
-  for (const { tensor } of network.architecture) tensor.free();
-  network.weights.free();
-  return { ...build(chosen), ...told };
-}
-
-const ONE_THREAD =
-  'the compiler of the addon had no OpenMP: fused kernels run on one thread; install it and set up anew';
-
 const ADVICE = 'lower batch or crop, use memory=small, or take partialChannels, fewer filters or fewer layers';
 
-/** Writes what happens to the log, the tables and the checkpoint, and tells the watcher. */
-function createRecorder(job: {
-  run: OpenRun<SearchState>;
-  watcher: RunWatcher;
-  config: SearchConfig;
-  search: Search;
-  save: () => void;
-}): SearchRecorder {
-  const { run, watcher, config, search, save } = job;
-  const { folder, log } = run;
-  const results = openResults(folder.results, search.progress.epoch - 1);
-  const clock = everyMinutes(config.checkpointMinutes, save);
-  return {
-    step({ epoch, step, steps, loss, learningRate }) {
-      const share = (epoch + step / steps) / config.epochs;
-      watcher.progress(share, `epoch ${epoch + 1}/${config.epochs}  loss ${loss.toFixed(3)}`);
-      log.append({ type: 'step', phase: 'search', epoch, step, loss, learningRate, share });
-      if (isSound(search.progress.health)) clock.ask();
-    },
-    note: (message) => logNote(message, log, watcher),
-    epoch(event) {
-      const { epoch, genotype, warnings } = event;
-      const metrics = metricsOf(event);
-      log.append({ type: 'epoch', phase: 'search', epoch, metrics });
-      log.append({ type: 'memory', epoch, ...memory() });
-      logRanks(log, epoch, event.ranks);
-      log.append({ type: 'architecture', epoch, ...architectureOf(event) });
-      results.append({ epoch, ...metrics, architecture: summariseGenotype(genotype) });
-      writeGenotype(folder, genotype);
-      writeAtomically(folder.architecture, `${JSON.stringify(event.snapshot)}\n`);
-      const main = event.scores && mainScore(event.scores);
-      const score = main ? `  ${main.name} ${main.value.toFixed(3)}` : '';
-      const entropies = Object.values(entropiesOf(event)).map((nats) => nats.toFixed(3));
-      watcher.line(
-        `epoch ${epoch + 1}/${config.epochs}  loss ${event.weightLoss.toFixed(3)}${score}  entropy ${entropies.join('/')}  ${summariseGenotype(genotype)}`,
-      );
-      const slow = slowWarning(search.progress.health, epoch, event.weightLoss);
-      for (const message of slow ? [slow, ...warnings] : warnings) logWarning(message, log, watcher);
-      if (search.progress.collapsed)
-        logWarning(collapseWarning(event.metrics.skipShare, config.maximumSkipShare), log, watcher);
-      if (isSound(search.progress.health)) save();
-      clock.saved();
-    },
-  };
-}
-
-const metricsOf = ({
-  weightLoss,
-  architectureLoss,
-  learningRate,
-  metrics,
-  scores,
-  discretisationGap,
-}: SearchEpoch): Record<string, number | null> => ({
-  weightLoss,
-  architectureLoss,
-  learningRate,
-  ...metrics,
-  miou: scores?.miou ?? null,
-  ...(scores?.volumes ? { dice: scores.volumes.summary.mean.dice } : {}),
-  discretisationGap,
-});
-
-/** The entropies among the metrics, by what they are of: `operators`, `moves`, `patterns`. */
-const entropiesOf = ({ metrics }: SearchEpoch): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(metrics)
-      .filter(([name]) => name.endsWith('Entropy'))
-      .map(([name, nats]) => [`${name.slice(0, -'Entropy'.length)}s`, nats]),
+function reportStart(run: ActiveRun, prepared: PreparedSearch, { precision }: SearchConfig): void {
+  const { folder, resumed, watcher, note } = run;
+  const { search, dataset, device, chosen, need } = prepared;
+  const { network } = search;
+  watcher.line(
+    `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
   );
-
-/** The tables of logits by their names, and the path where the architecture has one. */
-function architectureOf(event: SearchEpoch) {
-  const { genotype } = event;
-  const { method: _, ...tables } = event.snapshot as { method: string };
-  const path = genotype.method === 'auto-deeplab' ? { path: genotype.path } : {};
-  return { ...tables, ...path, entropies: entropiesOf(event), genotype };
-}
-
-function checkSearch(config: SearchConfig, dataset: DataSet): void {
-  if (config.warmupEpochs >= config.epochs) {
-    throw new ConfigError(
-      `warmupEpochs is ${config.warmupEpochs} of ${config.epochs} epochs: the architecture would never be searched`,
-      'lower warmupEpochs or raise epochs',
-    );
-  }
-  const half = Math.floor(dataset.splits.train.length / 2);
-  if (half < config.batch)
-    throw new ConfigError(
-      `each half of the ${dataset.splits.train.length} training samples is smaller than the batch of ${config.batch}`,
-      'lower batch or add samples',
-    );
+  watcher.line(`data: ${describeDataSet(dataset)}`);
+  if (!resumed) for (const message of dataset.notes ?? []) note(message);
+  if (!resumed) for (const message of network.notes ?? []) note(message);
+  if (need) reportMemoryNeed(run, need, ADVICE, chosen && `memory=${chosen}: `);
+  for (const message of [threadsNote(device), precisionNote(precision, device)]) if (message) note(message);
 }

@@ -1,10 +1,10 @@
 /**
- * @file A training in a run folder: settings to a network, the loop, its scores, and everything it leaves behind. What `espalier train` and the library call.
+ * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
-import { formatDuration } from '../base/text.ts';
+import { describeDataSet } from '../data/describe.ts';
 import type { DataSet } from '../data/types.ts';
-import { Generator, memory } from '../engine/device.ts';
+import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
 import { chooseLargestComponents } from '../infer/evaluateVolumes.ts';
 import { reduced, SINGLE_SCALE } from '../infer/inference.ts';
@@ -13,44 +13,27 @@ import { isGenotype } from '../models/architecture.ts';
 import { countNetwork } from '../models/graph.ts';
 import type { Network } from '../models/network.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
-import { saveCheckpoint } from '../run/checkpoint.ts';
 import { settings } from '../run/config/presets.ts';
 import type { TrainConfig } from '../run/config/schemas.ts';
-import type { RunFolder } from '../run/folder.ts';
-import { type OpenRun, openRun, type RunRequest } from '../run/openRun.ts';
-import { writeReport } from '../run/report/report.ts';
-import { openResults } from '../run/results.ts';
-import { runTraining, type Training, type TrainRecorder } from '../train/retrain.ts';
-import { isSound, slowWarning } from '../train/step/health.ts';
+import type { RunRequest } from '../run/openRun.ts';
+import { type TrainRecorder, trainLoop } from '../train/retrain.ts';
 import { precisionNote } from '../train/step/precision.ts';
-import { planTogether } from './agreement.ts';
-import { writeGenotype, writeGraph } from './artifacts.ts';
-import { restoreTraining, shareTraining, storeTraining, type TrainState } from './checkpoint/training.ts';
-import { type DryRun, dryRunTraining } from './cost/dryRun.ts';
-import { logMemoryNeed } from './cost/memoryNeed.ts';
-import { writeDataSummary } from './dataSummary.ts';
-import {
-  endWithError,
-  everyMinutes,
-  logCollectives,
-  logNote,
-  logNotices,
-  logProcesses,
-  logRanks,
-  logWarning,
-  type RunWatcher,
-  SILENT,
-  versions,
-} from './lifecycle.ts';
+import { restoreTraining, shareTraining, storeTraining } from './checkpoint/training.ts';
+import { reportMemoryNeed } from './cost/memoryNeed.ts';
+import { scoreNetwork } from './evaluateJob.ts';
+import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
-import { type PreparedTraining, prepareTraining } from './prepareTraining.ts';
-import { scoreRun } from './scoreJob.ts';
+import { planTogether } from './prepare/agreement.ts';
+import { describeFit } from './prepare/networkOptions.ts';
+import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
+import { writeGenotype, writeGraph } from './records/artifacts.ts';
+import { writeDataSummary } from './records/dataSummary.ts';
+import { createTrainRecorder } from './records/training.ts';
 import { createLoss, isSteady, trainSettings } from './settings.ts';
+import type { RunWatcher } from './watcher.ts';
 
-/** What came of a training, and where it is. */
-export interface TrainOutcome {
-  /** The run folder. */
-  readonly run: string;
+/** What a training reached, and where it is. */
+export interface TrainOutcome extends FinishedRun {
   /** Of the best weights, on the validation split. */
   readonly scores: Scores;
   readonly classes: readonly string[];
@@ -59,113 +42,54 @@ export interface TrainOutcome {
   /** Seconds of training, without evaluation. */
   readonly seconds: number;
   readonly parameters: number;
-  readonly report: string;
-  readonly peakBytes: number;
 }
 
 /**
  * Trains as the settings say; see `espalier train --help`. An aborted `signal` ends it after the step in progress. Of the processes of a `parallel`
  * training this is the first, to which the run folder belongs; the others call `followTraining`.
- * @throws StoppedError when it was told to stop: everything is saved, and `resume` goes on.
+ * @throws StoppedError when it was stopped: everything is saved, and `resume` continues.
  */
-export async function trainRun(
+export async function trainJob(
   request: RunRequest,
-  watcher: RunWatcher = SILENT,
+  watcher?: RunWatcher,
   signal?: AbortSignal,
   parallel: Parallel = singleProcess,
 ): Promise<TrainOutcome> {
   const plan = await planTogether('train', settings.train, request, parallel);
   const { config } = plan;
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
-  const { training, description, dataset, device, need, note } = prepared;
+  const { training, dataset, device } = prepared;
+  const { parameters } = costOf(prepared, config);
   requireFullBatch(config, dataset);
-  const { progress, network } = training;
-  const loopSettings = trainSettings(config, dataset.rank);
-  const { parameters, multiplyAdds } = countNetwork(network.graph, loopSettings.crop);
-  const loss = await createLoss(dataset, config, device);
   // Whatever does not fit has been refused by now: nothing is left behind.
-  const run = openRun<TrainState>('train', plan);
-  const { folder, log, checkpoint } = run;
-  const save = () => {
-    saveCheckpoint(folder.last, storeTraining(training));
-    log.append({ type: 'checkpoint', path: 'checkpoints/last', epoch: progress.epoch });
+  const loss = await createLoss(dataset, config, device);
+  const resumable = {
+    progress: training.progress,
+    save: () => storeTraining(training),
+    restore: (checkpoint: ReturnType<typeof storeTraining>) => restoreTraining(training, checkpoint),
+    share: () => shareTraining(training, config.seed, parallel),
   };
+  const { command } = request;
+  const { result, ...finished } = await inRunFolder(
+    'train',
+    plan,
+    resumable,
+    { command, watcher, parallel },
+    async (run) => {
+      reportStart(run, prepared, config);
+      if (!run.resumed) await writeDataSummary(run.folder, dataset);
+      const recorder = createTrainRecorder(run, config, training, dataset);
+      await runLoop(prepared, config, loss, { recorder, signal, parallel });
+      const { network } = loadNetwork(run.folder, 'best', new Generator(0), device);
+      const scores = await scoreBest(run, network, prepared, config, { signal, parallel });
+      const { name, value } = mainScore(scores);
+      return { result: scores, found: `best ${name} ${value.toFixed(4)}` };
+    },
+  );
+  const { epoch: epochs, step: steps, seconds } = training.progress;
   const classes = dataset.classes.map(({ name }) => name);
-  const started = performance.now();
-  try {
-    if (checkpoint) restoreTraining(training, checkpoint);
-    await shareTraining(training, config.seed, parallel);
-    if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
-    saveDescription(folder, description);
-    writeGraph(folder, network.graph, loopSettings.crop);
-    log.append({
-      type: 'start',
-      command: request.command ?? 'espalier train',
-      config: { ...config },
-      versions: versions(),
-      ...(plan.folder ? { resumedEpoch: progress.epoch, resumedStep: progress.current.steps } : {}),
-    });
-    logNotices(run, watcher);
-    if (note !== undefined && !checkpoint) logNote(note, log, watcher);
-    watcher.line(
-      `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
-    );
-    const precise = precisionNote(config.precision, device);
-    if (precise) logNote(precise, log, watcher);
-    if (need) logMemoryNeed(need, ADVICE, log, watcher);
-    logProcesses(parallel, config, log, watcher);
-    await writeDataSummary(folder, dataset);
-    await runTraining(training, {
-      dataset,
-      settings: loopSettings,
-      device,
-      loss,
-      recorder: createRecorder({ run, watcher, config, training, classes, rank: dataset.rank, save }),
-      signal,
-      parallel,
-      steady: isSteady(network, config),
-    });
-    logCollectives(parallel, (performance.now() - started) / 1000, log, watcher);
-    const { network: best } = loadNetwork(folder, 'best', new Generator(0), device);
-    const { scores, largestComponents } = await scoreBest({
-      network: best,
-      prepared,
-      config,
-      folder,
-      signal,
-      parallel,
-    });
-    if (largestComponents.length > 0) {
-      saveDescription(folder, { ...description, volumes: { ...description.volumes!, largestComponents } });
-      const names = largestComponents.map((id) => classes[id]).join(', ');
-      watcher.line(`predictions keep the largest connected component of ${names}`);
-    }
-    if (countPredicted(scores.confusion) === 1 && classes.length > 1) logWarning(ONE_CLASS, log, watcher);
-    const { name, value } = mainScore(scores);
-    const duration = formatDuration((performance.now() - started) / 1000);
-    log.append({ type: 'end', status: 'done', message: `best ${name} ${value.toFixed(4)} after ${duration}` });
-    const report = writeReport(folder);
-    const { epoch: epochs, step: steps, seconds } = progress;
-    return {
-      run: folder.path,
-      scores,
-      classes,
-      epochs,
-      steps,
-      seconds,
-      parameters,
-      report,
-      peakBytes: memory().peakBytes,
-    };
-  } catch (error) {
-    throw endWithError('train', run, error, save);
-  } finally {
-    run.close();
-  }
+  return { ...finished, scores: result, classes, epochs, steps, seconds, parameters };
 }
-
-const ONE_CLASS =
-  'the network gives every pixel the same class: it has not learned; lower the learning rate to a tenth, or train longer';
 
 /** The same training on a rank other than the first: it computes its part of every batch and of the scores, and writes nothing. */
 export async function followTraining(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
@@ -174,34 +98,46 @@ export async function followTraining(request: RunRequest, parallel: Parallel, si
   const { training, dataset, device } = prepared;
   const loss = await createLoss(dataset, config, device);
   await shareTraining(training, config.seed, parallel);
-  await runTraining(training, {
+  await runLoop(prepared, config, loss, { recorder: { epoch: () => undefined }, signal, parallel });
+  await scoreBest(null, training.network, prepared, config, { signal, parallel });
+}
+
+/** Stops and processes, the same for the loop and the scores. */
+interface Together {
+  readonly signal?: AbortSignal;
+  readonly parallel: Parallel;
+}
+
+/** The loop, the same on every rank but for what is recorded. */
+const runLoop = (
+  { training, dataset, device }: PreparedTraining,
+  config: TrainConfig,
+  loss: Awaited<ReturnType<typeof createLoss>>,
+  together: Together & { recorder: TrainRecorder },
+): Promise<void> =>
+  trainLoop(training, {
     dataset,
     settings: trainSettings(config, dataset.rank),
     device,
     loss,
-    recorder: { epoch: () => undefined },
-    signal,
-    parallel,
+    steady: isSteady(training.network, config),
+    ...together,
   });
-  await scoreBest({ network: training.network, prepared, config, signal, parallel });
-}
 
 /**
- * The scores of the best weights on the validation split, and the classes of volumes whose largest component predictions keep. Every rank computes its
- * part with the weights of the first, whose run folder gets tables and pictures.
+ * The scores of the best weights on the validation split; of volumes the classes whose largest component predictions keep are chosen first. Every rank
+ * computes its part with the weights of the first, whose `run` gets tables and pictures.
  */
-async function scoreBest(job: {
-  network: Network;
-  prepared: PreparedTraining;
-  config: TrainConfig;
-  folder?: RunFolder;
-  signal?: AbortSignal;
-  parallel: Parallel;
-}): Promise<{ scores: Scores; largestComponents: number[] }> {
-  const { network, prepared, config, folder, signal, parallel } = job;
-  const { dataset, device } = prepared;
+async function scoreBest(
+  run: ActiveRun | null,
+  network: Network,
+  { dataset, description, device }: PreparedTraining,
+  config: TrainConfig,
+  { signal, parallel }: Together,
+): Promise<Scores> {
   const { scale: reduction, longSide } = config;
   const loopSettings = trainSettings(config, dataset.rank);
+  const names = dataset.classes.map(({ name }) => name);
   parallel.copyFromFirst([...network.parameters.entries().values()]);
   let largestComponents: number[] = [];
   if (dataset.rank === 3 && config.postprocess !== 'none') {
@@ -211,78 +147,49 @@ async function scoreBest(job: {
     largestComponents = await chooseLargestComponents(forward, dataset, dataset.splits.val, options);
   }
   const options = { ...loopSettings, largestComponents, signal, parallel };
-  const scores = await scoreRun({ folder, dataset, network, reduction, longSide, device, options });
-  return { scores, largestComponents };
+  const scores = await scoreNetwork({ folder: run?.folder, dataset, network, reduction, longSide, device, options });
+  if (run && largestComponents.length > 0) {
+    saveDescription(run.folder, { ...description, volumes: { ...description.volumes!, largestComponents } });
+    const kept = largestComponents.map((id) => names[id]).join(', ');
+    run.watcher.line(`predictions keep the largest connected component of ${kept}`);
+  }
+  if (countPredicted(scores.confusion) === 1 && names.length > 1) run?.warn(ONE_CLASS);
+  return scores;
 }
 
-/** Builds everything, takes one step, and says what it costs; writes nothing. */
-export async function trainDryRun(request: RunRequest): Promise<DryRun> {
-  const { config } = await planTogether('train', settings.train, request, singleProcess);
-  return dryRunTraining(await prepareTraining(config, singleProcess), config);
-}
+const ONE_CLASS =
+  'the network gives every pixel the same class: it has not learned; lower the learning rate to a tenth, or train longer';
 
 const ADVICE = 'raise accumulate, lower batch or crop, or take fewer filters';
 
-/** Writes what happens to the log, the tables and the checkpoints, and tells the watcher. */
-function createRecorder(job: {
-  run: OpenRun<TrainState>;
-  watcher: RunWatcher;
-  config: TrainConfig;
-  training: Training;
-  classes: readonly string[];
-  rank: 2 | 3;
-  save: () => void;
-}): TrainRecorder {
-  const { run, watcher, config, training, classes, rank, save } = job;
-  const { folder, log } = run;
-  const { progress } = training;
-  const results = openResults(folder.results, progress.epoch - 1);
-  const clock = everyMinutes(config.checkpointMinutes, save);
-  return {
-    note: (message) => logNote(message, log, watcher),
-    step({ epoch, step, loss, learningRate, done }) {
-      const share = Math.min(1, done);
-      watcher.progress(share, `epoch ${epoch + 1}  loss ${loss.toFixed(3)}`);
-      log.append({ type: 'step', phase: 'train', epoch, step, loss, learningRate, share });
-      if (isSound(progress.health)) clock.ask();
-    },
-    epoch({ epoch, loss, learningRate, scores, best, ranks }) {
-      const volumes = scores?.volumes?.summary;
-      const metrics = {
-        loss,
-        learningRate,
-        miou: scores?.miou ?? null,
-        pixelAccuracy: scores?.pixelAccuracy ?? null,
-        ...(rank === 3 ? { dice: volumes?.mean.dice ?? null } : {}),
-      };
-      log.append({ type: 'epoch', phase: 'train', epoch, metrics });
-      log.append({ type: 'memory', epoch, ...memory() });
-      logRanks(log, epoch, ranks);
-      results.append({ epoch, ...metrics });
-      if (scores) {
-        const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
-        const evaluation = { epoch, split: 'val', miou, pixelAccuracy, meanAccuracy, iou, classNames: classes };
-        const ofVolumes = volumes && { ...volumes.mean, diceByClass: volumes.classes.map(({ dice }) => dice) };
-        log.append({ type: 'evaluation', ...evaluation, ...(ofVolumes ? { volumes: ofVolumes } : {}) });
-        const { name, value } = mainScore(scores);
-        watcher.line(
-          `epoch ${epoch + 1}  loss ${loss.toFixed(3)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
-        );
-      }
-      const slow = slowWarning(progress.health, epoch, loss);
-      if (slow) logWarning(slow, log, watcher);
-      if (best) saveCheckpoint(folder.best, storeTraining(training));
-      if (isSound(progress.health)) save();
-      clock.saved();
-    },
-  };
+const costOf = ({ training, dataset }: PreparedTraining, config: TrainConfig) =>
+  countNetwork(training.network.graph, trainSettings(config, dataset.rank).crop);
+
+/** Writes what the network is made of, and reports the start. */
+function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainConfig): void {
+  const { folder, resumed, watcher, note } = run;
+  const { training, description, dataset, device, need, fitted } = prepared;
+  if (isGenotype(description.architecture)) writeGenotype(folder, description.architecture);
+  saveDescription(folder, description);
+  writeGraph(folder, training.network.graph, trainSettings(config, dataset.rank).crop);
+  if (fitted) note(describeFit(fitted));
+  if (prepared.note !== undefined && !resumed) note(prepared.note);
+  const { parameters, multiplyAdds } = costOf(prepared, config);
+  watcher.line(
+    `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
+  );
+  watcher.line(`data: ${describeDataSet(dataset)}`);
+  if (!resumed) for (const message of dataset.notes ?? []) note(message);
+  const precise = precisionNote(config.precision, device);
+  if (precise) note(precise);
+  if (need) reportMemoryNeed(run, need, ADVICE);
 }
 
 /** A dry run may do without. */
 function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet): void {
   if (train.length < batch)
     throw new ConfigError(
-      `${train.length} training pictures are fewer than the batch of ${batch}`,
-      'lower batch or add pictures',
+      `${train.length} training samples are fewer than the batch of ${batch}`,
+      'lower batch or add samples',
     );
 }

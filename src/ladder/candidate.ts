@@ -1,5 +1,5 @@
 /**
- * @file A candidate of a race: an architecture, and the widths with which it holds every budget. Where it comes from, what it costs, and a few numbers by
+ * @file A candidate of a race: an architecture at the widths with which it holds every budget. Where it comes from, what it costs, and a few numbers by
  * which candidates differ.
  */
 import { type Architecture, isGenotype } from '../models/architecture.ts';
@@ -8,20 +8,12 @@ import { inferShapes, multiplyAddsOf, type NetworkGraph } from '../models/graph.
 /** Where a candidate comes from. */
 export type Origin = 'hand-made' | 'random' | 'searched' | 'child';
 
-/** Widths of a network, as settings of a training. */
-export interface Widths {
-  readonly filters?: number;
-  readonly stem?: readonly [number, number, number];
-  readonly aspp?: { readonly filters: number };
-  readonly decoder?: { readonly filters: number; readonly lowLevel: number };
-}
-
-/** What a network costs: of one crop, and of a training step on a batch. */
+/** What a network costs for one input. */
 export interface CandidateCost {
   readonly multiplyAdds: number;
   readonly parameters: number;
-  /** Estimated peak of a training step. */
-  readonly trainingBytes: number;
+  /** Estimated peak bytes of a training step. */
+  readonly trainingMemory: number;
 }
 
 /** By what candidates differ; the random ones are drawn far apart in these. */
@@ -42,7 +34,6 @@ export interface Candidate {
   readonly name: string;
   readonly origin: Origin;
   readonly architecture: Architecture;
-  readonly widths: Widths;
   readonly cost: CandidateCost;
   readonly macro: Macro;
   /** Ids, of a child. */
@@ -51,8 +42,8 @@ export interface Candidate {
   readonly change?: string;
 }
 
-/** An architecture with the widths that fit, what it then costs and how it is shaped. */
-export type Fitted = Pick<Candidate, 'widths' | 'cost' | 'macro'>;
+/** What an architecture costs at the widths that fit, and how it is shaped. */
+export type Fitted = Pick<Candidate, 'cost' | 'macro'>;
 
 /** Brings an architecture to the budgets; null where no width holds them all, or the data cannot be read by it. */
 export type Fit = (architecture: Architecture) => Fitted | null;

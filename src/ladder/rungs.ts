@@ -59,7 +59,7 @@ export function rungsOf(population: number, steps: number): RacePlan {
     rungs.push({ steps: before.steps * ETA, candidates: kept + children, children });
   }
   const last = rungs[rungs.length - 1];
-  return { rungs, finalists: population >= 9 ? 4 : 2, seeds: 2, steps: Math.round(WHOLE * last.steps) };
+  return { rungs, finalists: population >= 9 ? 4 : 2, seeds: 2, steps: Math.floor(WHOLE * last.steps) };
 }
 
 /** Candidates that go on from a rung. */
@@ -92,7 +92,9 @@ export function planRace(seconds: number, pace: Pace, workers = 1, population?: 
   const firstSteps = (count: number): number => {
     const fixed = secondsOf(rungsOf(count, 0), pace).total;
     const perStep = secondsOf(rungsOf(count, 1000), { ...pace, start: 0, finish: 0 }).total / 1000;
-    return Math.floor((time - fixed) / perStep);
+    let steps = Math.floor((time - fixed) / perStep);
+    while (steps > 0 && secondsOf(rungsOf(count, steps), pace).total > time) steps--;
+    return steps;
   };
   const counts = population === undefined ? POPULATIONS : [population];
   const count = counts.find((each) => firstSteps(each) >= WANTED_STEPS) ?? counts[counts.length - 1];

@@ -15,14 +15,20 @@ export interface AutoDeepLabOptions {
   classes: number;
   /** Filters F: a cell at stride s computes with F s / 4 channels. Default: the genotype's. */
   filters?: number;
+  /** F s / 4 at every level, finest first, instead of `filters`; `fitWidth` solves for them. */
+  widths?: readonly number[];
   /** Channels of the three stem convolutions (strides 2, 1, 2). */
   stem?: readonly [number, number, number];
   head?: Partial<HeadOptions>;
 }
 
+/** Channels of the published stem. */
+export const PUBLISHED_STEM = [64, 64, 128] as const;
+
 /** The network of `genotype`; its last node gives logits at the input's size. */
 export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDeepLabOptions): NetworkGraph {
-  const { inputs, classes, filters = genotype.filters, stem = [64, 64, 128] } = options;
+  const { inputs, classes, filters = genotype.filters, stem = PUBLISHED_STEM } = options;
+  const { widths = [0, 1, 2, 3].map((level) => filters * 2 ** level) } = options;
   const build = new GraphBuilder(genotype.rank);
   const image = build.input(inputs);
   build.stage('stem');
@@ -39,7 +45,7 @@ export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDee
     const output = buildCell(build, genotype, {
       last: current,
       beforeLast,
-      channels: filters * 2 ** to,
+      channels: widths[to],
       stride: to > from ? 2 : 1,
       share,
     });
@@ -98,8 +104,8 @@ function buildOperator(
 ): number {
   const { kind, kernel } = OPERATORS[operator];
   const channels = build.channels(input);
-  const separable = (from: number, part: string, options: { stride?: number; dilation?: number }) => {
-    const depthwise = build.convolution(`${name}.${part}.depthwise`, build.relu(from), channels, {
+  const separableOf = (rectified: number, part: string, options: { stride?: number; dilation?: number }) => {
+    const depthwise = build.convolution(`${name}.${part}.depthwise`, rectified, channels, {
       kernel,
       depthwise: true,
       ...options,
@@ -109,16 +115,22 @@ function buildOperator(
       build.convolution(`${name}.${part}.pointwise`, depthwise, channels, { kernel: 1 }),
     );
   };
+  const separable: typeof separableOf = (from, part, options) => separableOf(build.relu(from), part, options);
   switch (kind) {
     case 'separable':
       return separable(separable(input, '0', { stride }), '1', {});
     case 'atrous': {
-      // Where the edge halves the size the picture is shrunk first and the rate falls to 1, as in the authors' code.
+      // Where the edge halves the size: ReLU, bilinear halving, and a convolution of rate 1, as in the authors' code. At even sizes halving takes means,
+      // so that halving before the ReLU would give other values.
       const options = { dilation: stride === 2 ? 1 : 2 };
-      const read = stride === 2 ? build.resizeBy(input, 0.5) : input;
+      const rectified = build.relu(input);
+      const read = stride === 2 ? build.resizeBy(rectified, 0.5) : rectified;
       return atrous === 'separable'
-        ? separable(read, 'atrous', options)
-        : build.reluConvolutionNorm(`${name}.atrous`, read, channels, { kernel, ...options });
+        ? separableOf(read, 'atrous', options)
+        : build.norm(
+            `${name}.atrous.norm`,
+            build.convolution(`${name}.atrous.convolution`, read, channels, { kernel, ...options }),
+          );
     }
     case 'averagePool':
       return build.pool('average', input, kernel, stride);

@@ -13,6 +13,8 @@ export interface DeepLabOptions {
   classes: number;
   /** Channels of the stem, from which all others follow; default 64. */
   filters?: number;
+  /** Channels of the four stages, the first also those of the stem, instead of `filters`. */
+  widths?: readonly number[];
   /** Pixels of the picture per pixel of the last features: 16 or 8. */
   outputStride: number;
   head?: Partial<HeadOptions>;

@@ -16,6 +16,8 @@ export interface DintsOptions {
   classes: number;
   /** Channels of the finest level, even; level d has 2^d times as many. Default: the genotype's. */
   filters?: number;
+  /** Channels of every level, finest first, each even, instead of `filters`. */
+  widths?: readonly number[];
 }
 
 /**
@@ -26,14 +28,13 @@ export function buildDints(genotype: DintsGenotype, options: DintsOptions): Netw
   const { inputs, classes, filters = genotype.filters } = options;
   const { levels, topology } = genotype;
   // The stems and the ways down halve the channels of a level.
-  if (filters % 2 !== 0)
-    throw new ArchitectureError(
-      `filters is ${filters}, a network of dints needs an even number`,
-      `take ${filters + 1}`,
-    );
+  const { widths = Array.from({ length: levels }, (_, level) => filters * 2 ** level) } = options;
+  const odd = widths.find((width) => width % 2 !== 0);
+  if (odd !== undefined)
+    throw new ArchitectureError(`filters is ${odd}, a network of dints needs an even number`, `take ${odd + 1}`);
   const build = new GraphBuilder(genotype.rank, { normOver: 'instance', sideMultiple: 2 ** (levels + 1) });
   const image = build.input(inputs);
-  const place: Place = { build, channels: (level) => filters * 2 ** level };
+  const place: Place = { build, channels: (level) => widths[level] };
   build.stage('stemIn');
   let nodes = new Map<number, number>();
   for (const level of new Set(topology[0].map(({ from }) => from))) nodes.set(level, stemIn(place, image, level));
@@ -101,7 +102,8 @@ function stemOut({ build, channels }: Place, nodes: ReadonlyMap<number, number>,
   for (let level = coarsest; level >= 0; level--) {
     const own = nodes.get(level);
     if (own !== undefined && level < coarsest) value = build.add([own, value]);
-    value = build.reluConvolutionNorm(`level${level}`, value, channels(level) / 2, { kernel: 3 });
+    const outputs = level > 0 ? channels(level - 1) : channels(0) / 2;
+    value = build.reluConvolutionNorm(`level${level}`, value, outputs, { kernel: 3 });
     value = build.resizeTimes(value, 2);
   }
   value = build.reluConvolutionNorm('last', value, channels(0) / 2, { kernel: 3 });

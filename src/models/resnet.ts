@@ -11,6 +11,10 @@ const EXPANSION = 4;
 /** Channels of the stem. */
 export const RESNET_FILTERS = 64;
 
+/** Channels of the four stages; a stage gives {@link EXPANSION} times as many. */
+export const resnetWidths = (filters: number = RESNET_FILTERS): number[] =>
+  BLOCKS.map((_, stage) => filters * 2 ** stage);
+
 /** The nodes that heads read. */
 export interface Backbone {
   /** Stride 4, 256 channels at 64 filters. */
@@ -26,10 +30,11 @@ export interface Backbone {
 export function resnet50(
   build: GraphBuilder,
   image: number,
-  { filters = RESNET_FILTERS, outputStride }: { filters?: number; outputStride: number },
+  options: { filters?: number; widths?: readonly number[]; outputStride: number },
 ): Backbone {
+  const { outputStride, widths = resnetWidths(options.filters) } = options;
   build.stage('stem');
-  const stem = build.convolutionNormRelu('0', image, filters, { kernel: 7, stride: 2 });
+  const stem = build.convolutionNormRelu('0', image, widths[0], { kernel: 7, stride: 2 });
   let last = build.pool('max', stem, 3, 2);
   let reached = 4;
   let dilation = 1;
@@ -40,7 +45,7 @@ export function resnet50(
     const before = dilation;
     if (halves) reached *= 2;
     else if (stage > 0) dilation *= 2;
-    const channels = filters * 2 ** stage;
+    const channels = widths[stage];
     for (let i = 0; i < blocks; i++) {
       // The first block reads features of the stage before and keeps its dilation.
       const options = { channels, stride: i === 0 && halves ? 2 : 1, dilation: i === 0 ? before : dilation };

@@ -5,22 +5,41 @@
 import { ConfigError, ShapeError } from '../base/errors.ts';
 import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
-import { scope, type Tensor } from '../engine/tensor.ts';
+import { type DType, scope, type Tensor } from '../engine/tensor.ts';
 
 /** The label that does not count, everywhere in the package. */
 export const IGNORE = 255;
 
-/** Mean cross-entropy over the pixels that count, each weighted by the weight of its class (`[classes]`) if given. */
+/**
+ * Mean cross-entropy over the pixels that count, each weighted by the weight of its class (`[classes]`) if given. Of no such pixel it is 0 with a
+ * gradient of 0, where a mean of libtorch's is 0 / 0.
+ */
 export function crossEntropy(
   logits: Tensor,
   labels: Tensor,
   options: { weight?: Tensor | null; ignore?: number } = {},
 ): Tensor {
-  return op.crossEntropy(logits, labels, options.weight ?? null, options.ignore ?? IGNORE);
+  const { weight = null, ignore = IGNORE } = options;
+  return scope(() => {
+    const total = op.crossEntropy(logits, labels, weight, ignore, 'sum');
+    return op.divide(total, op.clamp(countedWeight(labels, ignore, weight, logits.dtype), TINY, null));
+  });
 }
 
+/** The sum of the class weights (1 without) of all pixels that count. */
+function countedWeight(labels: Tensor, ignore: number, weight: Tensor | null, dtype: DType): Tensor {
+  const counting = operator('aten::ne.Scalar').one(labels, ignore);
+  if (weight === null) return op.toDType(op.sum(counting), dtype);
+  const classes = op.reshape(op.multiply(labels, counting), [-1]);
+  const weights = operator('aten::index_select').one(weight, 0, classes);
+  return op.sum(op.multiply(weights, op.reshape(counting, [-1])));
+}
+
+/** Below every weight of a pixel: what nothing is divided by. */
+const TINY = 1e-30;
+
 /**
- * Online hard example mining: mean cross-entropy over the `fraction` of counting pixels with the largest loss.
+ * Online hard example mining: mean cross-entropy over the `fraction` of counting pixels with the largest loss; 0 where no pixel counts.
  * @param options.fraction in (0, 1]; 1 is the plain mean
  */
 export function hardPixelCrossEntropy(

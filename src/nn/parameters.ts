@@ -3,8 +3,8 @@
  */
 import { ArchitectureError } from '../base/errors.ts';
 import { requireGradient } from '../engine/autograd.ts';
-import { channelsLast, contiguous, permute, toDevice } from '../engine/operators.ts';
-import { keepForever, scope, type Tensor } from '../engine/tensor.ts';
+import { channelsLast, contiguous, permute, toDevice, toDType } from '../engine/operators.ts';
+import { type DType, keepForever, scope, type Tensor } from '../engine/tensor.ts';
 import type { Initialiser } from './initialisers.ts';
 import { constant } from './initialisers.ts';
 
@@ -23,6 +23,8 @@ export type SumOverRanks = (x: Tensor) => Tensor;
 export interface Origin {
   readonly generator: number;
   readonly device: string;
+  /** Of all tensors; default float32, in which initial values are drawn. */
+  readonly dtype?: DType;
   /** Present where batch norms take their statistics from the parts of all processes. */
   readonly sumOverRanks?: SumOverRanks;
 }
@@ -56,7 +58,7 @@ export class ParameterSet {
   ): Tensor {
     const path = this.#claim(name);
     const tensor = scope(() => {
-      const value = toDevice(initialise(shape, this.origin.generator), this.origin.device);
+      const value = this.#place(initialise(shape, this.origin.generator));
       return keepForever(requireGradient(ORDERS[options.order ?? 'plain'](value)));
     });
     this.#parameters.set(path, { name: path, tensor, decay: options.decay ?? true });
@@ -66,7 +68,7 @@ export class ParameterSet {
   /** Registers a tensor that is stored with the weights but not trained. */
   buffer(name: string, shape: readonly number[], value: number): Tensor {
     const path = this.#claim(name);
-    const tensor = keepForever(toDevice(constant(value)(shape, this.origin.generator), this.origin.device));
+    const tensor = scope(() => keepForever(this.#place(constant(value)(shape, this.origin.generator))));
     this.#buffers.set(path, tensor);
     return tensor;
   }
@@ -93,6 +95,11 @@ export class ParameterSet {
     for (const tensor of this.entries().values()) tensor.free();
     this.#parameters.clear();
     this.#buffers.clear();
+  }
+
+  #place(value: Tensor): Tensor {
+    const { device, dtype = 'float32' } = this.origin;
+    return toDevice(toDType(value, dtype), device);
   }
 
   #claim(name: string): string {

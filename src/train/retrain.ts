@@ -2,17 +2,15 @@
  * @file Trains a discrete network from scratch. @paper auto-deeplab section 5
  * Knows no file: what happens is told to a `TrainRecorder`.
  */
-import type { Augmentation } from '../data/images/augment.ts';
 import { type Batch, createLoader } from '../data/loader/loader.ts';
 import type { DataSet } from '../data/types.ts';
-import type { PatchSettings } from '../data/volumes/patches.ts';
+import { hasCudaGraphs } from '../engine/cudaGraph.ts';
 import type { Generator } from '../engine/device.ts';
-import { canRecord } from '../engine/graph.ts';
-import { scale, sum, toDType } from '../engine/operators.ts';
+import { scale, toDType } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { countPixels, type Inputs, splitBatch, toTensors } from '../infer/batch.ts';
+import { type Inputs, splitBatch, toTensors } from '../infer/batch.ts';
 import { evaluate, mainScore, type Scores } from '../infer/evaluate.ts';
-import { type InferenceOptions, reduced } from '../infer/inference.ts';
+import { reduced } from '../infer/inference.ts';
 import type { Network } from '../models/network.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Precision } from '../nn/layers.ts';
@@ -22,24 +20,25 @@ import { constantFirst, poly } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
 import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
-import { createReplay } from './step/cudaGraph.ts';
-import { addLoss, type Descent, descend, descendAlong, type MeanLoss, meanLoss, noLoss } from './step/descend.ts';
-import { checkLoss, type Health, mendStatistics, startOfHealth } from './step/health.ts';
+import type { LoopSettings } from './loopSettings.ts';
+import { createGraphedLoss } from './step/graphedLoss.ts';
+import { checkLoss, type Health, resetStatistics, startOfHealth } from './step/health.ts';
+import {
+  addLoss,
+  type MeanLoss,
+  meanLoss,
+  noLoss,
+  type StepPlan,
+  takeStep,
+  takeStepWith,
+} from './step/optimiserStep.ts';
+import { countedPixels, type DrawnBatches, drawBatch, noBatches, partWeight } from './step/pixelWeights.ts';
 import { lowered } from './step/precision.ts';
 
 /** Settings of the loop. */
-export interface TrainSettings {
+export interface TrainSettings extends LoopSettings {
   /** Where training ends: after so many epochs, steps, or minutes of training. */
   readonly budget: { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
-  readonly batch: number;
-  /** Size of a crop or patch: `[height, width]` or `[depth, height, width]`. */
-  readonly crop: readonly number[];
-  readonly seed: number;
-  readonly workers: number;
-  /** Of pictures. */
-  readonly augmentation: Augmentation;
-  /** Of volumes. */
-  readonly patches?: PatchSettings;
   readonly learningRate: number;
   readonly power: number;
   /** Share of the training at the first learning rate, before the schedule begins; in [0, 1); default 0. */
@@ -51,9 +50,7 @@ export interface TrainSettings {
   readonly average: number;
   /** Epochs between evaluations; the last epoch is always evaluated. */
   readonly evaluateEvery: number;
-  /** Pictures are trained on at 1 / reduction of their size. */
-  readonly reduction: number;
-  /** Pictures are first brought to so many pixels on their longer side. */
+  /** Images are first resized to so many pixels on their longer side. */
   readonly longSide?: number;
   /** Parts in which a step computes its batch, one after the other. */
   readonly accumulate: number;
@@ -61,8 +58,6 @@ export interface TrainSettings {
   readonly precision: Precision;
   /** Whether norms keep the statistics that they have. */
   readonly frozenNorms: boolean;
-  /** How inputs are read for evaluation; default: as a whole. */
-  readonly inference?: InferenceOptions;
   /** Of the normalised surface Dice of volumes. */
   readonly toleranceMm?: number;
 }
@@ -80,6 +75,7 @@ export interface TrainProgress {
   /** The main score of the best weights so far. */
   best: number;
   health: Health;
+  drawn: DrawnBatches;
 }
 
 export const startOfTraining = (): TrainProgress => ({
@@ -89,6 +85,7 @@ export const startOfTraining = (): TrainProgress => ({
   seconds: 0,
   best: -1,
   health: startOfHealth(),
+  drawn: noBatches(),
 });
 
 const startOfEpoch = () => ({ steps: 0, loss: noLoss(), learningRate: 0 });
@@ -119,20 +116,24 @@ export interface TrainEpoch {
 export interface TrainRecorder {
   /** What the user should know about how it computes. */
   note?(message: string): void;
-  /** `done` is the share of the whole training, in [0, 1]. */
+  /** `done` is the share of the whole training, in [0, 1]; the loss of a step that was skipped, or of a batch without a pixel that counts, is NaN. */
   step?(event: { epoch: number; step: number; steps: number; loss: number; learningRate: number; done: number }): void;
   epoch(event: TrainEpoch, progress: TrainProgress): Promise<void> | void;
 }
 
 /**
  * The losses of the parts of a batch, to be added up; `progress` in [0, 1] is where drop path stands.
- * Each part weighs as much as its share of the pixels that count, so that a mean over pixels is the one over the whole batch. Class weights,
- * hard pixels and the statistics of norms are those of a part.
+ * Each part is weighed by `pixelWeights.ts`. Class weights, hard pixels and the statistics of norms are those of a part.
+ * @param plan.counted pixels of the whole batch that count; counted anew by default, which all processes do together
  */
 export function trainingLosses(
   training: Training,
   batch: Batch,
-  plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & { ignore: number; parallel?: Parallel },
+  plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & {
+    ignore: number;
+    parallel?: Parallel;
+    counted?: number;
+  },
   device: string,
   loss: (logits: Tensor, labels: Tensor) => Tensor,
   progress: number,
@@ -140,14 +141,12 @@ export function trainingLosses(
   const { accumulate, ignore, parallel = singleProcess } = plan;
   // Of several processes all compute as many parts, also those with fewer samples; each has the share of a mean over them.
   const parts = splitBatch(batch, accumulate > 1 ? -parallel.largest(-Math.min(accumulate, batch.batch)) : 1);
-  const all = Math.max(1, parallel.total(countPixels(batch.labels, ignore))) / parallel.size;
+  const counting = { ignore, parallel };
+  const counted = plan.counted ?? countedPixels(batch, counting);
   return parts.map((part) => () => {
     const inputs = toTensors(part, device);
-    if (parts.length === 1 && parallel.size === 1) return lossOf(training, inputs, plan, loss, progress);
-    const share = countPixels(part.labels, ignore) / all;
-    // A mean over no pixels is no number.
-    const counted = share > 0 ? loss : (logits: Tensor) => sum(scale(logits, 0));
-    return scale(lossOf(training, inputs, plan, counted, progress), share);
+    const value = lossOf(training, inputs, plan, loss, progress);
+    return parts.length === 1 && parallel.size === 1 ? value : scale(value, partWeight(part, counted, counting));
   });
 }
 
@@ -165,18 +164,18 @@ function lossOf(
 }
 
 /** What a training moves, and what it leaves as it is. */
-export function trainingDescent(
+export function trainingPlan(
   { network, optimiser }: Training,
   clip: number,
   parallel: Parallel = singleProcess,
-): Descent {
+): StepPlan {
   const trained = new Set(optimiser.parameters.map(({ name }) => name));
   const frozen = network.parameters.parameters().filter(({ name }) => !trained.has(name));
   return { trained: optimiser.parameters, frozen, optimiser, clip, parallel };
 }
 
 /** Trains from where `training.progress` stands to the end of the budget. */
-export async function runTraining(
+export async function trainLoop(
   training: Training,
   job: {
     dataset: DataSet;
@@ -195,15 +194,15 @@ export async function runTraining(
 ): Promise<void> {
   const { network, averaged, progress } = training;
   const { dataset, settings, device, loss, recorder, signal, parallel = singleProcess } = job;
-  const descent = trainingDescent(training, settings.clip, parallel);
+  const plan = trainingPlan(training, settings.clip, parallel);
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings, part: partOf(parallel) });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
   const schedule = constantFirst(poly(settings.learningRate, settings.power), settings.constantShare ?? 0);
   const inference = averaged ?? network;
-  const replay =
-    job.steady && settings.accumulate === 1 && parallel.size === 1 && canRecord(device)
-      ? createReplay(device, (inputs) => lossOf(training, inputs, settings, loss, 0), recorder.note)
+  const graphed =
+    job.steady && settings.accumulate === 1 && parallel.size === 1 && hasCudaGraphs(device)
+      ? createGraphedLoss(device, (inputs) => lossOf(training, inputs, settings, loss, 0), recorder.note)
       : null;
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const rankClock = startRankClock(parallel);
@@ -217,18 +216,22 @@ export async function runTraining(
         const done = share();
         if (done >= 1) break;
         const learningRate = rate();
-        const plan = { ...settings, ignore: dataset.ignore, parallel };
-        const value = replay
-          ? descendAlong(descent, learningRate, [replay.of(batch)])
-          : descend(descent, learningRate, ...trainingLosses(training, batch, plan, device, loss, done));
-        const skipped = !Number.isFinite(value);
-        if (skipped) mendStatistics(network.parameters);
-        checkLoss('the training', progress.health, value);
+        const counting = { ignore: dataset.ignore, parallel };
+        const counted = countedPixels(batch, counting);
+        let value = Number.NaN;
+        if (drawBatch(progress.drawn, counted)) {
+          const parts = { ...settings, ...counting, counted };
+          value = graphed
+            ? takeStepWith(plan, learningRate, [graphed.of(batch)])
+            : takeStep(plan, learningRate, ...trainingLosses(training, batch, parts, device, loss, done));
+          if (!Number.isFinite(value)) resetStatistics(network.parameters);
+          checkLoss('the training', progress.health, value);
+        }
         progress.step++;
         current.steps++;
         current.learningRate = learningRate;
         addLoss(current.loss, value);
-        if (averaged && !skipped)
+        if (averaged && Number.isFinite(value))
           averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
         progress.seconds = parallel.largest(progress.seconds + (performance.now() - clock) / 1000);
         clock = performance.now();
@@ -257,7 +260,7 @@ export async function runTraining(
       if (job.stop?.()) break;
     }
   } finally {
-    replay?.close();
+    graphed?.close();
     await loader.close();
   }
 }

@@ -41,5 +41,5 @@ it('pictures are files, all in a folder, or those that match', () => {
   expect(findPictures([file('note.txt')])).toEqual([file('note.txt')]);
   expect(findPictures([folder])).toEqual([file('p.png'), file('q.JPG')]);
   expect(findPictures([file('p*')])).toEqual([file('p.png')]);
-  expect(() => findPictures([file('z*')])).toThrow(/matches no picture/);
+  expect(() => findPictures([file('z*')])).toThrow(/matches no image/);
 });

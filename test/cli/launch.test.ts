@@ -50,7 +50,9 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
     const notes = events('search', 'two').flatMap((event) => (event.type === 'note' ? [event.message] : []));
     expect(notes).toContainEqual(expect.stringContaining('2 processes share each batch'));
     expect(notes).toContainEqual(
-      expect.stringMatching(/\d+ % of the time of rank 0 went into exchanges of .*; of that of gradients \d+ % passed/),
+      expect.stringMatching(
+        /\d+ % of rank 0's time spent in collectives \(.*\); \d+ % of the gradient all-reduce overlapped with the backward pass/,
+      ),
     );
     const ranks = events('search', 'two').flatMap((event) => (event.type === 'ranks' ? [event] : []));
     expect(ranks.map(({ epoch }) => epoch)).toEqual([0, 1]);
@@ -103,7 +105,7 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
     child.kill('SIGTERM');
     const { code, error } = await ended;
     expect(code).toBe(143);
-    expect(error).toContain('go on with: espalier search --resume name=stopped');
+    expect(error).toContain('resume with: espalier search --resume name=stopped');
     expect(events('search', 'stopped').at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
     const before = stepsOf('search', 'stopped').length;
     const again = start(folder, ['search', '--resume', 'name=stopped']);

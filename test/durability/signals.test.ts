@@ -58,7 +58,7 @@ describe.each([
     const { error, ...result } = await ended;
     expect(result.code).toBe(code);
     expect(error).toContain(`${signal}: stops after this step and saves; once more ends it at once`);
-    expect(error).toContain(`go on with: espalier ${command} --resume name=stopped\n`);
+    expect(error).toContain(`resume with: espalier ${command} --resume name=stopped\n`);
     const before = events(command, 'stopped');
     expect(before.at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
     expect(readdirSync(join(folder, 'runs', command, 'stopped'))).not.toContain('run.lock');

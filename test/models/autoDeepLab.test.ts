@@ -32,6 +32,32 @@ const published: AutoDeepLabGenotype = {
   ],
 };
 
+describe('an atrous operator that goes down a level', () => {
+  /** Both inputs through one atrous operator each, one level down: the first layer of a path that begins at stride 8. */
+  const graphOf = (atrous: 'dense' | 'separable') =>
+    buildAutoDeepLab(
+      {
+        ...published,
+        ...{ atrous, layers: 2, blocks: 1, path: [0, 1] },
+        cell: [{ block: 1, inputs: [input(0, 'atrous3x3'), input(1, 'atrous5x5')] }],
+      },
+      { inputs: 3, classes: 2, filters: 4, stem: [4, 4, 8] },
+    );
+
+  it.each(['dense', 'separable'] as const)('applies ReLU, halves, and convolves at rate 1 (%s)', (atrous) => {
+    const { nodes } = graphOf(atrous);
+    const halvings = nodes.flatMap((node, i) =>
+      node.kind === 'resize' && 'factor' in node.to && node.to.factor === 0.5 ? [i] : [],
+    );
+    expect(halvings).toHaveLength(2);
+    for (const at of halvings) {
+      expect(nodes[nodes[at].inputs[0]].kind).toBe('relu');
+      const readers = nodes.filter(({ inputs }) => inputs.includes(at));
+      expect(readers).toMatchObject([{ kind: 'convolution', dilation: 1, stride: 1 }]);
+    }
+  });
+});
+
 describe('the published network', () => {
   it.each([
     [20, 10_147_427, 333.25],

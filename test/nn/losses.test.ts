@@ -1,11 +1,14 @@
 /** @file Dice + cross-entropy against its closed form in plain numbers, and deep supervision against losses at each size. */
 import { describe, expect, it } from 'vitest';
+import { gradients, requireGradient } from '../../src/engine/autograd.ts';
+import { operator } from '../../src/engine/call.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { fromArray } from '../../src/engine/tensor.ts';
-import { crossEntropy, deepSupervision, diceCrossEntropy } from '../../src/nn/losses.ts';
+import { type DType, fromArray, type Tensor } from '../../src/engine/tensor.ts';
+import * as losses from '../../src/nn/losses.ts';
 import { expectGradients } from '../helpers/centralDifferences.ts';
 
+const { crossEntropy, deepSupervision, diceCrossEntropy, diceLoss, hardPixelCrossEntropy } = losses;
 const generator = new Generator(8);
 const double = (shape: number[]) => op.randn(shape, generator.id, 'float64');
 const labelled = (values: number[], shape: number[]) => fromArray(values, shape, 'int64');
@@ -74,6 +77,75 @@ describe('deep supervision', () => {
     const labels = labelled(Array(9).fill(0), [1, 9]);
     expect(() => deepSupervision(crossEntropy, [double([1, 2, 9]), double([1, 2, 4])], labels)).toThrow(
       /length 4 over labels of length 9/,
+    );
+  });
+});
+
+/** Every loss of the module on logits and labels, by the name it is exported under. */
+const LOSSES: Record<string, (logits: Tensor, labels: Tensor) => Tensor> = {
+  crossEntropy,
+  'crossEntropy with class weights': (logits, labels) =>
+    crossEntropy(logits, labels, { weight: op.toDType(fromArray([0.5, 3, 1], [3]), logits.dtype) }),
+  diceLoss,
+  diceCrossEntropy,
+  hardPixelCrossEntropy: (logits, labels) => hardPixelCrossEntropy(logits, labels, { fraction: 0.3 }),
+  deepSupervision: (logits, labels) => deepSupervision(crossEntropy, [logits, coarse(logits)], labels),
+};
+/** Every second logit along each axis, as of a coarser level. */
+const coarse = (logits: Tensor) =>
+  logits.shape.slice(2).reduce((x, length, i) => operator('aten::slice.Tensor').one(x, i + 2, 0, length, 2), logits);
+
+describe('labels without a pixel that counts', () => {
+  it('are asked of every loss that is exported', () => {
+    const exported = Object.entries(losses).filter(([, value]) => typeof value === 'function');
+    expect(exported.map(([name]) => name).filter((name) => !(name in LOSSES))).toEqual([]);
+  });
+
+  for (const [name, loss] of Object.entries(LOSSES))
+    it.each([
+      ['float32', [1, 3, 4, 4]],
+      ['float32', [2, 3, 5, 3]],
+      ['float64', [2, 3, 2, 4, 3]],
+    ] satisfies [DType, number[]][])(`give ${name} of %s %j the value 0 and the gradient 0`, (dtype, shape) => {
+      const logits = op.randn(shape, generator.id, dtype);
+      const pixels = shape.reduce((a, b) => a * b) / shape[1];
+      const labels = labelled(Array(pixels).fill(255), [shape[0], ...shape.slice(2)]);
+      requireGradient(logits, true);
+      const value = loss(logits, labels);
+      const [gradient] = gradients([value], [logits]);
+      expect(value.item()).toBeCloseTo(0, 12);
+      expect(new Set(gradient?.numbers().map(Math.abs))).toEqual(new Set([0]));
+    });
+
+  it('at a coarse level only leave the others their share', () => {
+    const labels = labelled([255, 1, 255, 1], [1, 4]);
+    const [fine, half] = [double([1, 2, 4]), double([1, 2, 2])];
+    expect(deepSupervision(crossEntropy, [fine, half], labels).item()).toBeCloseTo(
+      crossEntropy(fine, labels).item() / 1.5,
+      12,
+    );
+  });
+
+  it('do not hide logits that are no numbers where a pixel counts', () => {
+    const logits = fromArray([Number.NaN, 1, 0, 1], [1, 2, 2], 'float64');
+    for (const [name, loss] of Object.entries(LOSSES))
+      if (!name.includes('weights')) expect(loss(logits, labelled([0, 255], [1, 2])).item(), name).toBeNaN();
+  });
+});
+
+describe('cross-entropy', () => {
+  it.each([null, [0.5, 3, 1]])('with class weights %j has the gradient of central differences', (weights) => {
+    const labels = labelled([0, 1, 255, 2, 1, 255], [1, 2, 3]);
+    const weight = weights && fromArray(weights, [3], 'float64');
+    expectGradients((x) => crossEntropy(x, labels, { weight }), [double([1, 3, 2, 3])]);
+  });
+
+  it.each([null, [0.5, 3, 1]])('with class weights %j is the mean of libtorch where pixels count', (weights) => {
+    const labels = labelled([0, 1, 255, 2, 1, 255], [1, 2, 3]);
+    const [logits, weight] = [double([1, 3, 2, 3]), weights && fromArray(weights, [3], 'float64')];
+    expect(crossEntropy(logits, labels, { weight }).item()).toBeCloseTo(
+      op.crossEntropy(logits, labels, weight, 255).item(),
+      14,
     );
   });
 });

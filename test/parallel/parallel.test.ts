@@ -1,10 +1,13 @@
 /** @file Several processes train what one would: the same losses, weights and genotype from parts of the same batches. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { encodePng } from '../../src/data/images/png.ts';
 import { bucketsOf, type ExchangeCost, inGroup, singleProcess } from '../../src/parallel/parallel.ts';
 import { startRankClock } from '../../src/parallel/rankClock.ts';
 import { hasGroups, runRanks } from '../helpers/ranks.ts';
+import { temporaryFolder } from '../run/disk.ts';
 
 interface Outcome {
   readonly losses: number[];
@@ -68,6 +71,24 @@ describe.skipIf(!hasGroups).each(['search', 'train'])('the %s', (what) => {
       expect(ranks[1].values).toEqual(ranks[0].values);
       expect(ranks[1].losses).toEqual(ranks[0].losses);
       expect(ranks[1].epochs).toEqual(ranks[0].epochs);
+    },
+    TIMEOUT,
+  );
+});
+
+describe.skipIf(!hasGroups).each(['search', 'train'])('the %s of two ranks', (what) => {
+  it(
+    'takes no step of a batch in which no pixel counts, as one process',
+    async () => {
+      const image = join(temporaryFolder(), 'grey.png');
+      const data = new Uint8Array(3 * 64 * 48).fill(90);
+      writeFileSync(image, encodePng({ width: 64, height: 48, channels: 3, data }));
+      const words = [what, '2', 'synchronised', JSON.stringify({ empty: image, seed: 4 })];
+      const [one] = await outcomes(1, words);
+      // NaN in a process, null in what it prints.
+      expect(one.losses).toContain(null);
+      expect(one.losses.some((loss) => loss > 0)).toBe(true);
+      expectSame(one, await outcomes(2, words));
     },
     TIMEOUT,
   );

@@ -1,6 +1,7 @@
 /**
  * @file A small search or training, by one process or by several with a part of each batch: prints what became of it as JSON. The arguments are
- * `search` or `train`, the samples a batch, `synchronised` or `apart` for the norms, and as JSON other settings of the loop.
+ * `search` or `train`, the samples a batch, `synchronised` or `apart` for the norms, and as JSON other settings of the loop. An image in `empty` is
+ * added without labels, three times a batch.
  */
 import { createRandom } from '../../dist/base/random.js';
 import { STANDARD_AUGMENTATION } from '../../dist/data/images/augment.js';
@@ -14,14 +15,18 @@ import { crossEntropy } from '../../dist/nn/losses.js';
 import { sgd } from '../../dist/nn/optimisers.js';
 import { inGroup, sharedNorms } from '../../dist/parallel/parallel.js';
 import { randomGenotype } from '../../dist/space/genotype.js';
-import { runTraining, startOfTraining } from '../../dist/train/retrain.js';
-import { runSearch } from '../../dist/train/search.js';
-import { createSearch } from '../../dist/train/searchStep.js';
+import { startOfTraining, trainLoop } from '../../dist/train/retrain.js';
+import { searchLoop } from '../../dist/train/search.js';
+import { createSearch } from '../../dist/train/searchState.js';
 
-const [what, batchText, norms, others = '{}'] = process.argv.slice(2);
+const [what, batchText, norms, othersText = '{}'] = process.argv.slice(2);
+const { empty, ...others } = JSON.parse(othersText);
 const batch = Number(batchText);
 const syncNorms = norms === 'synchronised';
 const dataset = createSceneSet({ width: 64, height: 48, train: 2 * batch, val: 3 });
+if (empty)
+  for (let i = 0; i < 3 * batch; i++)
+    dataset.splits.train.push({ id: `empty${i}`, source: { kind: 'files', image: empty } });
 const common = { batch, crop: [33, 33], seed: 1, workers: 0, augmentation: STANDARD_AUGMENTATION, reduction: 1 };
 const classes = dataset.classes.length;
 const valuesOf = (parameters) => [...parameters.entries().values()].flatMap((tensor) => tensor.numbers());
@@ -40,7 +45,7 @@ const programs = {
       warmupEpochs: 1,
       evaluateSamples: 3,
       splitFraction: 0.5,
-      ...JSON.parse(others),
+      ...others,
     };
     const method = METHODS['auto-deeplab']({
       ...{ layers: 2, filters: 2, blocks: 1, atrous: 'dense', cellWeights: 'perNode', betaNormalisation: 'outgoing' },
@@ -52,7 +57,7 @@ const programs = {
     const search = createSearch(method, method.createSearchNetwork(originOf(parallel), data));
     await shareSearch(search, parallel);
     const [losses, epochs] = [[], []];
-    await runSearch(search, {
+    await searchLoop(search, {
       ...{ dataset, settings, device: 'cpu', loss: crossEntropy, parallel },
       describe: (snapshot) => method.describe(snapshot, data),
       recorder: {
@@ -66,7 +71,7 @@ const programs = {
     const settings = {
       ...{ ...common, budget: { epochs: 2 }, learningRate: 0.02, power: 0.9, warmupSteps: 0, clip: 5, average: 0.9 },
       ...{ evaluateEvery: 1, accumulate: 1, precision: 'float32', frozenNorms: false },
-      ...JSON.parse(others),
+      ...others,
     };
     const options = { inputs: 3, classes, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } };
     const architecture = randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2));
@@ -84,7 +89,7 @@ const programs = {
     };
     await shareTraining(training, 1, parallel);
     const [losses, epochs] = [[], []];
-    await runTraining(training, {
+    await trainLoop(training, {
       ...{ dataset, settings, device: 'cpu', loss: crossEntropy, parallel },
       recorder: {
         step: ({ loss }) => losses.push(loss),

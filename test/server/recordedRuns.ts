@@ -12,8 +12,14 @@ import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
 import { PHANTOM_CLASSES, paintPhantom } from '../../src/data/volumes/phantoms.ts';
 import { decodeAutoDeepLab } from '../../src/decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
-import { writeGenotype, writeGraph, writeSample, writeScores, writeVolumeSample } from '../../src/jobs/artifacts.ts';
-import { writeDataSummary } from '../../src/jobs/dataSummary.ts';
+import {
+  writeGenotype,
+  writeGraph,
+  writeSample,
+  writeScores,
+  writeVolumeSample,
+} from '../../src/jobs/records/artifacts.ts';
+import { writeDataSummary } from '../../src/jobs/records/dataSummary.ts';
 import { addToConfusion, createConfusion, segmentationScores } from '../../src/metrics/confusion.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
 import { formatConfig } from '../../src/run/config/config.ts';

@@ -1,102 +1,22 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { gradients, noGrad, requireGradient } from '../../src/engine/autograd.ts';
+import { gradients, noGrad } from '../../src/engine/autograd.ts';
 import { operator } from '../../src/engine/call.ts';
 import { Generator, hasBfloat16Tiles, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
-import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
+import { scope, type Tensor } from '../../src/engine/tensor.ts';
 import type { Precision } from '../../src/nn/layers.ts';
-import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
-import { OPERATOR_NAMES } from '../../src/space/operators.ts';
-import { fusedResolutionState } from '../../src/supernet/fusedCell.ts';
-import { mixedOp } from '../../src/supernet/mixedOp.ts';
+import {
+  allLeaves,
+  type CellLeaves,
+  type CellShape,
+  createCellLeaves,
+  fusedCell,
+  plainCell,
+} from '../helpers/cellReference.ts';
 import { difference, distance, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
 
 const generator = new Generator(11);
-interface Shape {
-  readonly lasts: number;
-  readonly batch: number;
-  readonly channels: number;
-  readonly size: readonly [number, number];
-  readonly blocks: number;
-  readonly atrous: 'dense' | 'separable';
-}
-
-/** A cell's tensors, every one a leaf; weights in the order that the operator takes them, state by state. */
-function createLeaves({ lasts, batch, channels, size, blocks, atrous }: Shape, dtype: DType) {
-  const leaf = (shape: readonly number[], scale = 1) =>
-    requireGradient(op.detach(op.scale(op.randn(shape, generator.id, dtype), scale)));
-  const weights: Tensor[] = [];
-  for (let state = 0; state <= blocks; state++) {
-    const wide = (blocks - Math.max(0, state - 1)) * channels;
-    const pair = (kernel: number) => {
-      weights.push(leaf([wide, 1, kernel, kernel], 1 / kernel), leaf([wide, channels, 1, 1], channels ** -0.5));
-    };
-    for (const kernel of [3, 3, 5, 5]) pair(kernel);
-    for (const kernel of [3, 5]) {
-      if (atrous === 'separable') pair(kernel);
-      else weights.push(leaf([wide, channels, kernel, kernel], channels ** -0.5 / kernel));
-    }
-  }
-  return {
-    lasts: Array.from({ length: lasts }, () => leaf([batch, channels, ...size])),
-    beforeLast: leaf([batch, channels, ...size]),
-    moves: leaf([lasts]),
-    logits: leaf([edgeCount(blocks), OPERATOR_NAMES.length]),
-    weights,
-  };
-}
-
-type Leaves = ReturnType<typeof createLeaves>;
-
-/** The cells edge by edge, operator by operator. */
-function plainCell({ lasts, beforeLast, moves, weights, logits }: Leaves, { channels, blocks, atrous }: Shape): Tensor {
-  const probabilities = op.softmax(logits, 1);
-  const perState = atrous === 'dense' ? 10 : 12;
-  const edge = (x: Tensor, state: number, block: number) => {
-    const reader = block - Math.max(0, state - 1);
-    const own = weights
-      .slice(state * perState, (state + 1) * perState)
-      .map((weight) => op.slice(weight, 0, reader * channels, (reader + 1) * channels));
-    const pair = (first: number) => ({ depthwise: own[first], pointwise: own[first + 1] });
-    const row = op.select(probabilities, 0, edgeIndex(block, state));
-    return mixedOp(
-      x,
-      {
-        sep3x3: [pair(0), pair(2)],
-        sep5x5: [pair(4), pair(6)],
-        atrous3x3: atrous === 'dense' ? own[8] : [pair(8)],
-        atrous5x5: atrous === 'dense' ? own[9] : [pair(10)],
-      },
-      OPERATOR_NAMES.map((_, k) => op.select(row, 0, k)),
-    );
-  };
-  return lasts
-    .map((last, i) => {
-      const values = [last, beforeLast];
-      for (let block = 0; block < blocks; block++)
-        values.push(values.map((value, state) => edge(value, state, block)).reduce(op.add));
-      return op.multiply(op.concat(values.slice(2), 1), op.select(moves, 0, i));
-    })
-    .reduce(op.add);
-}
-
-const fusedCell = (
-  { lasts, beforeLast, moves, weights, logits }: Leaves,
-  shape: Shape,
-  memory: 'fast' | 'small' = 'fast',
-  products: Precision = 'float32',
-): Tensor =>
-  fusedResolutionState(lasts, beforeLast, moves, op.softmax(logits, 1), weights, { ...shape, memory, products });
-
-const all = ({ lasts, beforeLast, moves, logits, weights }: Leaves) => [
-  ...lasts,
-  beforeLast,
-  moves,
-  logits,
-  ...weights,
-];
-
-const SHAPES: readonly Shape[] = [
+const SHAPES: readonly CellShape[] = [
   { lasts: 1, batch: 2, channels: 1, size: [1, 1], blocks: 1, atrous: 'dense' },
   { lasts: 2, batch: 1, channels: 3, size: [7, 10], blocks: 2, atrous: 'separable' },
   { lasts: 1, batch: 1, channels: 8, size: [2, 13], blocks: 5, atrous: 'dense' },
@@ -116,14 +36,14 @@ describe('the fused cell', () => {
 
   it.each(named)('of %s equals the plain composition in float64, and so do all gradients', (_, shape) => {
     scope(() => {
-      const leaves = createLeaves(shape, 'float64');
+      const leaves = createCellLeaves(shape, 'float64');
       const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id, 'float64');
       const plain = plainCell(leaves, shape);
-      const plainGradients = gradients([plain], all(leaves), { gradients: [slope] });
+      const plainGradients = gradients([plain], allLeaves(leaves), { gradients: [slope] });
       for (const memory of ['fast', 'small'] as const) {
         const fused = fusedCell(leaves, shape, memory);
         expect(difference(fused, plain)).toBeLessThan(1e-10);
-        gradients([fused], all(leaves), { gradients: [slope] }).forEach((gradient, i) => {
+        gradients([fused], allLeaves(leaves), { gradients: [slope] }).forEach((gradient, i) => {
           expect(difference(gradient as Tensor, plainGradients[i] as Tensor), `leaf ${i}`).toBeLessThan(1e-8);
         });
       }
@@ -132,10 +52,10 @@ describe('the fused cell', () => {
 
   it.each(named)('of %s equals it in float32 on every instruction set', (_, shape) => {
     scope(() => {
-      const leaves = createLeaves(shape, 'float32');
+      const leaves = createCellLeaves(shape, 'float32');
       const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
       // The composition in float64 on the same numbers: both float32 ways differ from it by their own rounding.
-      const precise: Leaves = {
+      const precise: CellLeaves = {
         lasts: leaves.lasts.map(exact),
         beforeLast: exact(leaves.beforeLast),
         moves: exact(leaves.moves),
@@ -143,12 +63,14 @@ describe('the fused cell', () => {
         logits: exact(leaves.logits),
       };
       const expected = plainCell(precise, shape);
-      const expectedGradients = gradients([expected], all(precise), { gradients: [op.toDType(slope, 'float64')] });
+      const expectedGradients = gradients([expected], allLeaves(precise), {
+        gradients: [op.toDType(slope, 'float64')],
+      });
       for (const set of INSTRUCTION_SETS.filter(use)) {
         use(set);
         const output = fusedCell(leaves, shape);
         expect(difference(op.toDType(output, 'float64'), expected), set).toBeLessThan(2e-5);
-        gradients([output], all(leaves), { gradients: [slope] }).forEach((gradient, i) => {
+        gradients([output], allLeaves(leaves), { gradients: [slope] }).forEach((gradient, i) => {
           const distance = difference(op.toDType(gradient as Tensor, 'float64'), expectedGradients[i] as Tensor);
           expect(distance, `${set}, leaf ${i}`).toBeLessThan(5e-4);
         });
@@ -162,15 +84,15 @@ describe('the fused cell', () => {
     ['dense', 'bfloat16'],
   ] as const)('gives the same to the last bit on any number of threads, %s in %s', (atrous, products) => {
     scope(() => {
-      const shape: Shape = { lasts: 2, batch: 2, channels: 8, size: [31, 29], blocks: 3, atrous };
-      const leaves = createLeaves(shape, 'float32');
+      const shape: CellShape = { lasts: 2, batch: 2, channels: 8, size: [31, 29], blocks: 3, atrous };
+      const leaves = createCellLeaves(shape, 'float32');
       const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
       const before = threads();
       for (const memory of ['fast', 'small'] as const) {
         const [one, two, five] = [1, 2, 5].map((count) => {
           threads(count);
           const output = fusedCell(leaves, shape, memory, products);
-          return [output, ...(gradients([output], all(leaves), { gradients: [slope] }) as Tensor[])];
+          return [output, ...(gradients([output], allLeaves(leaves), { gradients: [slope] }) as Tensor[])];
         });
         threads(before);
         one.forEach((tensor, i) => {
@@ -197,7 +119,7 @@ describe('the fused cell', () => {
 
   describe('with products in bfloat16', () => {
     const dense = SHAPES.filter(({ atrous }) => atrous === 'dense');
-    const more: Shape[] = [
+    const more: CellShape[] = [
       { lasts: 1, batch: 1, channels: 8, size: [1, 1100], blocks: 1, atrous: 'dense' },
       { lasts: 1, batch: 2, channels: 24, size: [33, 31], blocks: 2, atrous: 'dense' },
       { lasts: 1, batch: 3, channels: 48, size: [2, 1], blocks: 1, atrous: 'dense' },
@@ -208,11 +130,11 @@ describe('the fused cell', () => {
       // One block: its states are the inputs, so that no ReLU of a rounded state decides.
       const shape = { ...given, blocks: 1 };
       scope(() => {
-        const leaves = createLeaves(shape, 'float32');
+        const leaves = createCellLeaves(shape, 'float32');
         const slope = op.randn([shape.batch, shape.channels, ...shape.size], generator.id);
         const found = (products: Precision, memory: 'fast' | 'small') => {
           const output = fusedCell(leaves, shape, memory, products);
-          return [output, ...(gradients([output], all(leaves), { gradients: [slope] }) as Tensor[])];
+          return [output, ...(gradients([output], allLeaves(leaves), { gradients: [slope] }) as Tensor[])];
         };
         const plain = found('float32', 'fast');
         for (const memory of ['fast', 'small'] as const)
@@ -226,7 +148,7 @@ describe('the fused cell', () => {
       const shape = { ...given, blocks: 1 };
       noGrad(() =>
         scope(() => {
-          const leaves = createLeaves(shape, 'float32');
+          const leaves = createCellLeaves(shape, 'float32');
           const whole = (x: Tensor) => operator('aten::round').one(op.scale(x, 4));
           const exactly = { ...leaves, lasts: leaves.lasts.map(whole), beforeLast: whole(leaves.beforeLast) };
           const weights = leaves.weights.map((weight) => op.scale(whole(op.scale(weight, 4)), 0.0625));
@@ -239,7 +161,7 @@ describe('the fused cell', () => {
     it.runIf(hasBfloat16Tiles())('differs from float32 otherwise, and not where it runs without tiles', () => {
       scope(() => {
         const [shape] = more;
-        const leaves = createLeaves(shape, 'float32');
+        const leaves = createCellLeaves(shape, 'float32');
         const both = () => difference(fusedCell(leaves, shape, 'fast', 'bfloat16'), fusedCell(leaves, shape));
         expect(both()).toBeGreaterThan(0);
         use('avx2');
@@ -249,15 +171,15 @@ describe('the fused cell', () => {
     });
   });
 
-  const SMALL: Shape = { lasts: 1, batch: 1, channels: 2, size: [3, 4], blocks: 2, atrous: 'dense' };
+  const SMALL: CellShape = { lasts: 1, batch: 1, channels: 2, size: [3, 4], blocks: 2, atrous: 'dense' };
 
   it('has the gradients of central differences', () => {
     scope(() => {
-      const leaves = createLeaves(SMALL, 'float64');
+      const leaves = createCellLeaves(SMALL, 'float64');
       const slope = op.randn([1, 4, 3, 4], generator.id, 'float64');
       const value = () => op.sum(op.multiply(fusedCell(leaves, SMALL), slope)).item();
-      const found = gradients([fusedCell(leaves, SMALL)], all(leaves), { gradients: [slope] });
-      all(leaves).forEach((leaf, i) => {
+      const found = gradients([fusedCell(leaves, SMALL)], allLeaves(leaves), { gradients: [slope] });
+      allLeaves(leaves).forEach((leaf, i) => {
         // Along one random direction for each leaf.
         const direction = op.randn(leaf.shape, generator.id, 'float64');
         const along = op.sum(op.multiply(found[i] as Tensor, direction)).item();
@@ -275,7 +197,7 @@ describe('the fused cell', () => {
 
   it('reads inputs of any memory layout', () => {
     scope(() => {
-      const leaves = createLeaves(SMALL, 'float64');
+      const leaves = createCellLeaves(SMALL, 'float64');
       const turned = (x: Tensor) => op.permute(op.contiguous(op.permute(x, [0, 1, 3, 2])), [0, 1, 3, 2]);
       const other = {
         ...leaves,
@@ -289,9 +211,9 @@ describe('the fused cell', () => {
 
   it('gives the gradients that are asked for when weights or probabilities are frozen', () => {
     scope(() => {
-      const leaves = createLeaves(SMALL, 'float64');
+      const leaves = createCellLeaves(SMALL, 'float64');
       const slope = op.randn([1, 4, 3, 4], generator.id, 'float64');
-      const every = gradients([fusedCell(leaves, SMALL)], all(leaves), { gradients: [slope] }) as Tensor[];
+      const every = gradients([fusedCell(leaves, SMALL)], allLeaves(leaves), { gradients: [slope] }) as Tensor[];
       const [ofLogits] = gradients([fusedCell(leaves, SMALL)], [leaves.logits], { gradients: [slope] }) as Tensor[];
       expect(difference(ofLogits, every[3])).toBe(0);
       const frozen = { ...leaves, weights: leaves.weights.map(op.detach), logits: op.detach(leaves.logits) };
@@ -307,9 +229,9 @@ describe('the fused cell', () => {
   });
 
   it('refuses to normalise a single value, and says so', () => {
-    const shape: Shape = { ...SMALL, size: [1, 1] };
+    const shape: CellShape = { ...SMALL, size: [1, 1] };
     scope(() => {
-      expect(() => fusedCell(createLeaves(shape, 'float32'), shape)).toThrow(/more than one value per channel/);
+      expect(() => fusedCell(createCellLeaves(shape, 'float32'), shape)).toThrow(/more than one value per channel/);
     });
   });
 });

@@ -9,8 +9,8 @@ vi.hoisted(() => {
 import { createRandom } from '../../src/base/random.ts';
 import { NO_AUGMENTATION } from '../../src/data/images/augment.ts';
 import { createLoader } from '../../src/data/loader/loader.ts';
+import { captureGraph, devicePeak, hasCudaGraphs, synchronise } from '../../src/engine/cudaGraph.ts';
 import { engineFacts, Generator } from '../../src/engine/device.ts';
-import { canRecord, devicePeak, record, synchronise } from '../../src/engine/graph.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope } from '../../src/engine/tensor.ts';
 import { predictClasses } from '../../src/infer/inference.ts';
@@ -19,9 +19,9 @@ import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { runTraining, startOfTraining } from '../../src/train/retrain.ts';
-import { runSearch } from '../../src/train/search.ts';
-import { createSearch } from '../../src/train/searchStep.ts';
+import { startOfTraining, trainLoop } from '../../src/train/retrain.ts';
+import { searchLoop } from '../../src/train/search.ts';
+import { createSearch } from '../../src/train/searchState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(24, 2);
@@ -53,24 +53,24 @@ const METHOD_CASES = [
 
 // The machine has no such device, or libtorch none for it: nothing to test.
 describe.skipIf(!engineFacts().cuda)('on a CUDA device', () => {
-  it('replays recorded work on new values', () => {
-    expect(canRecord('cuda')).toBe(true);
+  it('replays captured work on new values', () => {
+    expect(hasCudaGraphs('cuda')).toBe(true);
     const x = op.toDevice(fromArray([1, 2, 3], [3], 'float32'), 'cuda');
     scope(() => op.exp(op.multiply(x, x)));
-    const recording = record(() => op.multiply(x, op.addNumber(x, 1)));
+    const graph = captureGraph(() => op.multiply(x, op.addNumber(x, 1)));
     op.copyInto(x, fromArray([4, 5, 6], [3], 'float32'));
-    recording.replay();
-    expect(recording.outputs.numbers()).toEqual([20, 30, 42]);
+    graph.replay();
+    expect(graph.outputs.numbers()).toEqual([20, 30, 42]);
     op.copyInto(x, fromArray([3, 1, 5], [3], 'float32'));
-    recording.replay();
-    expect(recording.outputs.numbers()).toEqual([12, 2, 30]);
-    recording.free();
+    graph.replay();
+    expect(graph.outputs.numbers()).toEqual([12, 2, 30]);
+    graph.free();
     expect(devicePeak('cuda')).toBeGreaterThan(0);
   });
 
-  it('refuses to record what waits for a value, and goes on', () => {
+  it('refuses to capture what waits for a value, and continues', () => {
     const x = op.toDevice(fromArray([1, 2, 3], [3], 'float32'), 'cuda');
-    expect(() => record(() => op.scale(x, op.sum(x).item()))).toThrow();
+    expect(() => captureGraph(() => op.scale(x, op.sum(x).item()))).toThrow();
     expect(op.sum(x).item()).toBe(6);
     synchronise('cuda');
   });
@@ -82,7 +82,7 @@ describe.skipIf(!engineFacts().cuda)('on a CUDA device', () => {
       const network = method.createSearchNetwork({ generator: new Generator(1).id, device }, data);
       const losses: number[] = [];
       const notes: string[] = [];
-      await runSearch(createSearch(method, network), {
+      await searchLoop(createSearch(method, network), {
         dataset,
         settings: {
           epochs: 2,
@@ -131,7 +131,7 @@ describe.skipIf(!engineFacts().cuda)('on a CUDA device', () => {
     );
     const losses: number[] = [];
     const notes: string[] = [];
-    await runTraining(
+    await trainLoop(
       {
         network,
         optimiser: sgd(network.parameters.parameters(), { momentum: 0.9, decay: 1e-4 }),

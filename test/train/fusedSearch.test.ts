@@ -7,8 +7,8 @@ import { Generator } from '../../src/engine/device.ts';
 import type { SearchData } from '../../src/method/method.ts';
 import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy, diceCrossEntropy } from '../../src/nn/losses.ts';
-import { runSearch } from '../../src/train/search.ts';
-import { createSearch } from '../../src/train/searchStep.ts';
+import { searchLoop } from '../../src/train/search.ts';
+import { createSearch } from '../../src/train/searchState.ts';
 
 // Rounding grows from step to step: a unit next to zero passes its ReLU or does not. The coarsest level has to have enough pixels and the search to be short
 // for that not to matter; at crop 33 and eight steps fused and composed cells part ways in three searches of ten, and
@@ -73,7 +73,7 @@ async function searched(name: keyof typeof CASES, seed: number, fused: boolean) 
   };
   const network = method.createSearchNetwork({ generator: new Generator(seed).id, device: 'cpu' }, data);
   const losses: number[] = [];
-  await runSearch(createSearch(method, network), {
+  await searchLoop(createSearch(method, network), {
     dataset,
     settings: { ...settings, crop, seed },
     device: 'cpu',

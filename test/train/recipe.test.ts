@@ -18,8 +18,8 @@ import { saveCheckpoint } from '../../src/run/checkpoint.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { openRun } from '../../src/run/openRun.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { startOfTraining, type Training, trainingDescent, trainingLosses } from '../../src/train/retrain.ts';
-import { descend } from '../../src/train/step/descend.ts';
+import { startOfTraining, type Training, trainingLosses, trainingPlan } from '../../src/train/retrain.ts';
+import { takeStep } from '../../src/train/step/optimiserStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(6, 1);
@@ -74,7 +74,7 @@ describe('a step in parts', () => {
     const [whole, ...inParts] = [1, 2, 3, 5].map((accumulate) => {
       const training = start();
       const losses = trainingLosses(training, batch, { ...plain, accumulate }, 'cpu', crossEntropy, 0);
-      const loss = descend(trainingDescent(training, 0), 0.5, ...losses);
+      const loss = takeStep(trainingPlan(training, 0), 0.5, ...losses);
       return { loss, values: valuesOf(training) };
     });
     const before = valuesOf(start());
@@ -96,7 +96,7 @@ describe('a step in parts', () => {
     batch.labels.fill(IGNORE, 33 * 49);
     const step = (training: Training, accumulate: number) => {
       const losses = trainingLosses(training, batch, { ...plain, accumulate }, 'cpu', crossEntropy, 0);
-      return descend(trainingDescent(training, 0), 0.1, ...losses);
+      return takeStep(trainingPlan(training, 0), 0.1, ...losses);
     };
     const training = start();
     const whole = step(training, 1);
@@ -147,7 +147,7 @@ describe('frozen norms', () => {
       .filter(({ name }) => !norms.some((norm) => name.startsWith(`${norm}.`)));
     const partly = { ...training, optimiser: sgd(others, { momentum: 0, decay: 0 }) };
     const before = valuesOf(training);
-    descend(trainingDescent(partly, 0), 0.5, ...trainingLosses(partly, batch, plain, 'cpu', crossEntropy, 0));
+    takeStep(trainingPlan(partly, 0), 0.5, ...trainingLosses(partly, batch, plain, 'cpu', crossEntropy, 0));
     const changed = [...valuesOf(training)].filter(([name, values]) =>
       values.some((value, i) => value !== before.get(name)![i]),
     );
@@ -155,8 +155,8 @@ describe('frozen norms', () => {
       [],
     );
     expect(changed.length).toBeGreaterThan(10);
-    descend(
-      trainingDescent(training, 0),
+    takeStep(
+      trainingPlan(training, 0),
       0,
       ...trainingLosses(training, batch, { ...plain, frozenNorms: false }, 'cpu', crossEntropy, 0),
     );

@@ -12,7 +12,7 @@ import { dropPath, keepProbability } from '../../src/nn/dropPath.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { adam } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { runTraining, startOfTraining, type Training, type TrainSettings } from '../../src/train/retrain.ts';
+import { startOfTraining, type Training, type TrainSettings, trainLoop } from '../../src/train/retrain.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(8, 2);
@@ -56,7 +56,7 @@ function start(): Training {
 async function run(training: Training, stopAfter?: number, afterStep?: (step: number) => void) {
   const losses: number[] = [];
   const scores: (number | undefined)[] = [];
-  await runTraining(training, {
+  await trainLoop(training, {
     dataset,
     settings,
     device: 'cpu',

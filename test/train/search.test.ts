@@ -7,8 +7,9 @@ import { restoreSearch, storeSearch } from '../../src/jobs/checkpoint/search.ts'
 import type { Method, SearchData } from '../../src/method/method.ts';
 import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
-import { runSearch, type SearchEpoch, type SearchSettings } from '../../src/train/search.ts';
-import { createSearch, splitHalves } from '../../src/train/searchStep.ts';
+import { searchLoop } from '../../src/train/search.ts';
+import type { SearchEpoch, SearchSettings } from '../../src/train/searchOptions.ts';
+import { createSearch, splitHalves } from '../../src/train/searchState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(13, 2);
@@ -80,7 +81,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
   ) {
     const epochs: SearchEpoch[] = [];
     const losses: number[] = [];
-    await runSearch(search, {
+    await searchLoop(search, {
       dataset,
       settings,
       device: 'cpu',
@@ -154,14 +155,14 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
       describe: (snapshot: unknown) => ({ ...describeState(snapshot), metrics: { skipShare: shares[ran.length] } }),
       recorder: { epoch: ({ epoch }: SearchEpoch) => void ran.push(epoch) },
     };
-    await runSearch(search, job);
+    await searchLoop(search, job);
     // The first epoch is of the warm-up, in which nothing is decided.
     expect(ran).toEqual([0, 1, 2]);
     const resumed = start();
     restoreSearch(resumed, structuredClone(storeSearch(search)));
-    await runSearch(resumed, job);
+    await searchLoop(resumed, job);
     expect(ran).toEqual([0, 1, 2]);
-    await runSearch(start(), { ...job, settings: { ...collapsing, maximumSkipShare: 1 }, describe: describeState });
+    await searchLoop(start(), { ...job, settings: { ...collapsing, maximumSkipShare: 1 }, describe: describeState });
     expect(ran.slice(3)).toEqual([0, 1, 2, 3]);
   });
 
@@ -180,6 +181,26 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(storeSearch(resumed)).toEqual(storeSearch(whole));
   });
 
+  it('looks ahead over the step of the weights that comes next, on the same batch, in steps of second order', async () => {
+    const batches: string[] = [];
+    const settings = { ...own, epochs: 1, warmupEpochs: 0, evaluateSamples: 0, secondOrder: true };
+    await searchLoop(start(), {
+      dataset,
+      settings,
+      device: 'cpu',
+      loss(logits, labels) {
+        batches.push(labels.numbers().join());
+        return crossEntropy(logits, labels);
+      },
+      describe: describeState,
+      recorder: { epoch: () => undefined },
+    });
+    const [virtual, validation, plus, minus, weights] = batches;
+    expect([plus, minus, weights]).toEqual([virtual, virtual, virtual]);
+    expect(validation).not.toBe(virtual);
+    expect(batches).toHaveLength(5 * 2);
+  });
+
   it('skips a step without a finite loss, and ends as diverged when they come in a row', async () => {
     const search = start();
     const before = storeSearch(search);
@@ -191,7 +212,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
       recorder: { epoch: () => undefined },
     };
     const nowhere: typeof crossEntropy = (logits, labels) => op.addNumber(crossEntropy(logits, labels), Number.NaN);
-    await expect(runSearch(search, { ...job, loss: nowhere })).rejects.toThrow(NumericError);
+    await expect(searchLoop(search, { ...job, loss: nowhere })).rejects.toThrow(NumericError);
     // Only running statistics of norms moved: none of what is trained.
     const trained = search.network.weights.parameters().map(({ name }) => `weights.${name}`);
     const after = storeSearch(search);
@@ -203,7 +224,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     const plain = { ...own, augmentation: NO_AUGMENTATION, epochs: 2 };
     const losses = async (seed: number) => {
       const seen: number[] = [];
-      await runSearch(start(), {
+      await searchLoop(start(), {
         dataset,
         settings: { ...plain, seed },
         device: 'cpu',

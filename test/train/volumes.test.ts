@@ -13,10 +13,10 @@ import * as op from '../../src/engine/operators.ts';
 import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
 import { chooseLargestComponents, evaluateVolumes } from '../../src/infer/evaluateVolumes.ts';
 import { SINGLE_SCALE } from '../../src/infer/inference.ts';
+import { scoreNetwork } from '../../src/jobs/evaluateJob.ts';
 import { openNetwork, search, segmentVolume, train } from '../../src/jobs/library.ts';
 import { loadNetwork } from '../../src/jobs/network.ts';
 import { openRunData } from '../../src/jobs/openData.ts';
-import { scoreRun } from '../../src/jobs/scoreJob.ts';
 import { diceOf, scoreCase } from '../../src/metrics/cases.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 
@@ -89,7 +89,7 @@ describe('the loop on volumes', () => {
     expect(description.volumes).toMatchObject({ modalities: ['MRI'], window: [16, 16, 16] });
     const dataset = await openRunData(run, description);
     const { window, largestComponents } = description.volumes!;
-    const scores = await scoreRun({
+    const scores = await scoreNetwork({
       folder: run,
       dataset,
       network,

@@ -1,9 +1,13 @@
 /**
- * @file Reads a data set of pictures through and says what is in it and what is wrong.
+ * @file Reads a data set of images through and says what is in it and what is wrong.
  */
 
-import { loadLabelMap, loadPicture } from '../images/image.ts';
-import { unknownValues } from '../sample.ts';
+import { type ImageFile, loadImageFile } from '../images/image.ts';
+import { BINARY_FIX, colourAt, colourKey, looksBinary, readLabelIds, shiftedFix } from '../images/labelIds.ts';
+import { loadLabels } from '../images/labels.ts';
+import { turnLabels } from '../images/orientation.ts';
+import { FROM_MASKS } from '../layouts/folder.ts';
+import { requireSameSize } from '../sample.ts';
 import { paintScene } from '../scenes/scenes.ts';
 import { IGNORE, type PictureSet, type Raster, type Sample } from '../types.ts';
 import {
@@ -14,29 +18,49 @@ import {
   countsOf,
   createTally,
   type DataProblem,
+  noteProblems,
   type PictureReport,
   sortProblems,
   spread,
   unpairedProblems,
 } from './parts.ts';
 
-/** Checks a data set of pictures. */
+/** Checks a data set of images. */
 export async function checkPictures(dataset: PictureSet, options: CheckOptions = {}): Promise<PictureReport> {
   const { limit = Number.POSITIVE_INFINITY, onProgress } = options;
-  const problems = unpairedProblems(dataset);
+  const problems = [...noteProblems(dataset), ...unpairedProblems(dataset)];
   const chosen = { train: spread(dataset.splits.train, limit), val: spread(dataset.splits.val, limit) };
   const sizes = new Map<string, number>();
   const tally = createTally(dataset.classes.length);
+  const palettes = createPalettes();
+  const values = new Set<number>();
+  let read = 0;
+  let halfIgnored = true;
   const total = chosen.train.length + chosen.val.length;
   let done = 0;
   for (const split of ['train', 'val'] as const) {
     for (const sample of chosen[split]) {
-      const labels = await checkSample(dataset, sample, sizes, problems);
-      if (split === 'train' && labels !== undefined) tally.add(labels, dataset.labelMap);
+      const { size, labels } = await checkSample(dataset, sample, palettes, problems);
+      if (labels?.halfIgnored !== true) halfIgnored = false;
+      if (size !== undefined) sizes.set(size, (sizes.get(size) ?? 0) + 1);
+      if (split === 'train' && labels !== undefined) {
+        tally.add(labels.ids, SAME);
+        read++;
+        for (const value of labels.values) values.add(value);
+      }
       onProgress?.(++done, total);
     }
   }
-  problems.push(...checkSplits(dataset), ...checkIds(dataset, tally, chosen.train.length));
+  problems.push(...palettes.problems(), ...checkSplits(dataset));
+  problems.push(...checkIds(dataset, { pixels: tally.pixels, values }, read));
+  if (!problems.some(({ severity }) => severity === 'error')) {
+    problems.push(
+      ...checkContrast(dataset, tally.pixels, {
+        all: chosen.train.length === dataset.splits.train.length,
+        halfIgnored,
+      }),
+    );
+  }
   return {
     rank: 2,
     counts: countsOf(dataset, chosen),
@@ -51,42 +75,43 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
   };
 }
 
-/** Checks the files of one sample; returns its raw labels when they can be counted. */
+/** Ids stay as they are. */
+const SAME = Array.from({ length: 256 }, (_, id) => id);
+
+/** Checks the files of one sample; returns its size and labels, as far as they can be counted. */
 async function checkSample(
   dataset: PictureSet,
   { source }: Sample,
-  sizes: Map<string, number>,
+  palettes: Palettes,
   problems: DataProblem[],
-): Promise<Raster['data'] | undefined> {
-  const count = (width: number, height: number): void => {
-    const key = `${width}x${height}`;
-    sizes.set(key, (sizes.get(key) ?? 0) + 1);
-  };
+): Promise<{ size?: string; labels?: CheckedLabels }> {
   if (source.kind === 'scene') {
-    count(source.width, source.height);
-    return paintScene(source.seed, source.width, source.height).label;
+    const { width, height } = source;
+    return {
+      size: `${width}x${height}`,
+      labels: { ids: paintScene(source.seed, width, height).label, values: [], halfIgnored: false },
+    };
   }
-  if (source.kind !== 'files') return undefined;
-  const picture = await attempt(source.image, () => loadPicture(source.image), problems);
-  if (picture !== undefined) count(picture.width, picture.height);
+  if (source.kind !== 'files') return {};
+  const image = await attempt(source.image, () => loadImageFile(source.image), problems);
+  const size = image === undefined ? {} : { size: `${image.width}x${image.height}` };
+  if (image !== undefined) problems.push(...checkImage(image, source.image));
   const { label } = source;
   if (label === undefined) {
     problems.push({ severity: 'error', file: source.image, message: 'has no labels', fix: 'add a label file' });
-    return undefined;
+    return size;
   }
-  const raster = await attempt(label, () => loadLabelMap(label), problems);
-  if (raster === undefined) return undefined;
-  if (picture !== undefined && (raster.width !== picture.width || raster.height !== picture.height)) {
-    problems.push({
-      severity: 'error',
-      file: label,
-      message: `is ${raster.width}x${raster.height}, its picture ${picture.width}x${picture.height}`,
-      fix: 'a picture and its labels have one size: scale labels with the nearest neighbour only',
-    });
-  }
-  const unknown = unknownValues(raster.data, dataset.labelMap);
-  if (unknown.length > 0) problems.push(unknownProblem(label, raster, unknown, dataset));
-  else if (looksBinary(raster) && dataset.labelMap[IGNORE] === IGNORE && dataset.classes.length <= 2) {
+  const stored = await attempt(label, () => loadLabels(label), problems);
+  if (stored === undefined) return size;
+  const { labels: raster, turned } =
+    image === undefined ? { labels: stored, turned: false } : turnLabels(stored, image);
+  if (turned) problems.push(turnedProblem(source.image, image?.orientation));
+  if (image !== undefined) await attempt(label, () => requireSameSize(raster, label, image), problems);
+  const read = await attempt(label, () => readLabelIds(raster, dataset, label), problems);
+  if (read === undefined) return size;
+  palettes.add(label, raster, read);
+  const halfIgnored = isHalfIgnored(raster, dataset);
+  if (halfIgnored) {
     problems.push({
       severity: 'warning',
       file: label,
@@ -94,13 +119,101 @@ async function checkSample(
       fix: BINARY_FIX,
     });
   }
-  return raster.data;
+  return { ...size, labels: { ...read, halfIgnored } };
 }
 
-const BINARY_FIX = 'for a mask of 0 and 255 write `classes: {0: background, 255: object}` in data.yaml';
+/** Labels that were read: class ids, the values in the file, and whether they hold 0 and an ignored 255 only. */
+interface CheckedLabels {
+  ids: Uint8Array;
+  values: readonly number[];
+  halfIgnored: boolean;
+}
 
-const shiftedFix = (classes: number): string =>
-  `these look like ids from 1: name the values in data.yaml, \`classes: {1: ..., ${classes}: ...}\` with \`ignore: 0\` where 0 is no class`;
+/** Where a mask of 0 and 255 was meant to have two classes, most likely. */
+const isHalfIgnored = (raster: Raster, { labelMap, classes }: PictureSet): boolean =>
+  raster.channels === 1 && labelMap[IGNORE] === IGNORE && classes.length <= 2 && looksBinary(raster);
+
+/** An image of 16 bits whose samples stay below this is almost black when they are scaled to 8: the last of 12 bits. */
+const DARK = 2 ** 12;
+
+/** What is odd about an image that can be read. */
+function checkImage({ data, pages, largest }: ImageFile, file: string): DataProblem[] {
+  const problems: DataProblem[] = [];
+  const warn = (message: string, fix: string): void => {
+    problems.push({ severity: 'warning', file, message, fix });
+  };
+  if (pages > 1) warn(`has ${pages} pages, of which only the first is read`, 'write each page as an image of its own');
+  if (largest !== undefined && largest > 0 && largest < DARK) {
+    const bits = Math.max(8, Math.ceil(Math.log2(largest + 1)));
+    warn(
+      `has 16 bits a sample and uses ${bits} of them, so that it is read as almost black (65535 is white)`,
+      `multiply the samples of all images by one factor, ${2 ** (16 - bits)} where the camera has ${bits} bits`,
+    );
+  }
+  const [red, green, blue] = data;
+  if (data.every((value, i) => value === [red, green, blue][i % 3]))
+    warn(`shows one colour everywhere (${red}, ${green}, ${blue})`, 'look at the file: nothing can be learnt from it');
+  return problems;
+}
+
+const turnedProblem = (file: string, orientation: number | undefined): DataProblem => ({
+  severity: 'warning',
+  file,
+  message: `is turned upright by its EXIF orientation ${orientation}, and its mask with it`,
+  fix: 'right for masks that were drawn on the stored pixels; for masks drawn on the upright image write the image again upright, without the tag',
+});
+
+/** Compares the palettes of masks that are read by index: an index must mean the same in all. */
+interface Palettes {
+  add(file: string, raster: Raster, read: { by: 'value' | 'colour'; values: readonly number[] }): void;
+  problems(): DataProblem[];
+}
+
+function createPalettes(): Palettes {
+  const first = new Map<number, { key: string; file: string }>();
+  const found: DataProblem[] = [];
+  return {
+    add(file, { palette }, { by, values }) {
+      if (palette === undefined || by === 'colour') return;
+      for (const value of values) {
+        const key = colourKey(colourAt(palette, value));
+        const other = first.get(value);
+        if (other === undefined) first.set(value, { key, file });
+        else if (other.key !== key) {
+          found.push({
+            severity: 'error',
+            file,
+            message: `shows index ${value} as [${key}], and ${other.file} as [${other.key}]: one index has several colours`,
+            fix: 'list `colours` of the classes in data.yaml, and masks are read by their colours; or write grey PNG whose value is the class',
+          });
+          return;
+        }
+      }
+    },
+    problems: () => found,
+  };
+}
+
+/** An error where the train masks hold one class: `all` of them were read, or every mask holds 0 and an ignored 255 only. */
+function checkContrast(
+  { name, classes }: PictureSet,
+  pixels: Float64Array,
+  { all, halfIgnored }: { all: boolean; halfIgnored: boolean },
+): DataProblem[] {
+  const present = classes.filter((_, id) => pixels[id] > 0);
+  if (present.length > 1 || !(all || halfIgnored)) return [];
+  const got = present.length === 0 ? 'no class' : `one class (${present[0].name})`;
+  return [
+    {
+      severity: 'error',
+      file: name,
+      message: `expected at least two classes in the train masks, got ${got}`,
+      fix: halfIgnored
+        ? BINARY_FIX
+        : 'nothing can be learnt: look at the masks, and at `classes` and `ignore` in data.yaml',
+    },
+  ];
+}
 
 /** Classes that never occur; where they were read off masks with ids from 1 there is one too many, and that is said instead. */
 function checkIds(
@@ -108,7 +221,7 @@ function checkIds(
   { pixels, values }: { pixels: Float64Array; values: ReadonlySet<number> },
   read: number,
 ): DataProblem[] {
-  const readOff = dataset.layout === 'folder' && dataset.classes[0]?.name === 'class 0';
+  const readOff = dataset.classesFrom === FROM_MASKS;
   if (read === 0 || !readOff || values.has(0) || dataset.labelMap[0] !== 0) return checkClasses(dataset, pixels, read);
   return [
     {
@@ -118,21 +231,4 @@ function checkIds(
       fix: shiftedFix(dataset.classes.length - 1),
     },
   ];
-}
-
-function unknownProblem(file: string, raster: Raster, unknown: number[], dataset: PictureSet): DataProblem {
-  const shown = unknown.slice(0, 12).join(', ') + (unknown.length > 12 ? `, ... (${unknown.length} values)` : '');
-  const message = `label values ${shown} belong to none of the ${dataset.classes.length} classes`;
-  let fix = 'name them under `classes` or `ignore` in data.yaml';
-  const { length: count } = dataset.classes;
-  if (looksBinary(raster)) fix = BINARY_FIX;
-  else if (unknown.length === 1 && unknown[0] === count && !raster.data.includes(0)) fix = shiftedFix(count);
-  else if (raster.bitDepth === 16) fix = 'these look like instance ids: labels hold one class id a pixel';
-  else if (unknown.length > 12)
-    fix = 'so many values come of smoothed or JPEG-compressed masks: write the labels again without';
-  return { severity: 'error', file, message, fix };
-}
-
-function looksBinary({ data, bitDepth }: Raster): boolean {
-  return bitDepth === 8 && data.includes(IGNORE) && data.every((value) => value === 0 || value === IGNORE);
 }

@@ -1,7 +1,10 @@
 /**
  * @file What the checks of pictures and of volumes share: the report, and what is wrong with splits and classes.
  */
+import { dirname } from 'node:path';
 import { EspalierError } from '../../base/errors.ts';
+import { oneClass } from '../layouts/classes.ts';
+import { nearestPartner } from '../layouts/pairing.ts';
 import { type DataSet, IGNORE, NOT_ALLOWED, type Raster, type Sample, type SplitName } from '../types.ts';
 
 /** One thing that is wrong: training fails on an `error`, and suffers from a `warning`. */
@@ -11,6 +14,8 @@ export interface DataProblem {
   file: string;
   message: string;
   fix: string;
+  /** Further files of which the same is to be said. */
+  others?: string[];
 }
 
 /** What a check found, of any rank; shares and frequencies are of the split train. */
@@ -41,9 +46,10 @@ export interface CheckOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Splits that are empty or share samples. */
+/** Splits that are empty or share samples, and classes too few to tell apart. */
 export function checkSplits(dataset: DataSet): DataProblem[] {
   const problems: DataProblem[] = [];
+  if (dataset.classes.length < 2) problems.push({ severity: 'error', file: dataset.name, ...oneClass(dataset) });
   for (const split of ['train', 'val'] as const) {
     if (dataset.splits[split].length > 0) continue;
     problems.push({
@@ -152,18 +158,42 @@ export async function attempt<T>(
   }
 }
 
-/** Files that stand alone, as problems. */
-export const unpairedProblems = ({ unpaired }: DataSet): DataProblem[] =>
-  unpaired.map((file) => ({
+/** Files that stand alone: one problem for each folder, whose example is shown with what may be its partner. */
+export function unpairedProblems({ unpaired }: DataSet): DataProblem[] {
+  const folders = new Map<string, string[]>();
+  for (const file of unpaired) folders.set(dirname(file), [...(folders.get(dirname(file)) ?? []), file]);
+  return [...folders].map(([folder, [file, ...others]]) => ({
     severity: 'warning',
     file,
-    message: 'has no partner of the same name',
+    message: `has no partner of the same name${nearestPartner(
+      file,
+      unpaired.filter((other) => dirname(other) !== folder),
+    )}`,
     fix: 'add the missing file, or remove this one',
+    ...(others.length > 0 ? { others } : {}),
+  }));
+}
+
+/** What was left aside or decided when the data set was opened. */
+export const noteProblems = ({ name, notes = [] }: DataSet): DataProblem[] =>
+  notes.map((message) => ({
+    severity: 'warning',
+    file: name,
+    message,
+    fix: 'change the data or data.yaml if that is not meant',
   }));
 
-/** Errors before warnings. */
-export const sortProblems = (problems: readonly DataProblem[]): DataProblem[] =>
-  [...problems].sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'));
+/** Errors before warnings; what is the same for several files is one problem, with the first of them and their count. */
+export function sortProblems(problems: readonly DataProblem[]): DataProblem[] {
+  const merged = new Map<string, DataProblem>();
+  for (const problem of problems) {
+    const key = JSON.stringify([problem.severity, problem.message, problem.fix]);
+    const same = merged.get(key);
+    if (same === undefined) merged.set(key, { ...problem });
+    else same.others = [...(same.others ?? []), problem.file];
+  }
+  return [...merged.values()].sort((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning'));
+}
 
 /** Samples listed, and the chosen ones. */
 export const countsOf = (dataset: DataSet, chosen: Record<SplitName, readonly Sample[]>): ReportBase['counts'] => ({

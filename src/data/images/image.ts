@@ -1,12 +1,14 @@
 /**
- * @file Picture and label files as 8-bit arrays. PNG goes through our own decoder, anything else (JPEG, WebP, TIFF) through sharp.
- * Knows nothing of classes: label values come as they are stored.
+ * @file Image files as 8-bit RGB. PNG goes through our own decoder, anything else (JPEG, WebP, TIFF) through sharp.
+ *
+ * Samples of 16 bits are divided by 257, so that 65535 is 255; samples in floating point are 0 (black) to 1 (white) and multiplied by 255.
+ * Both are the same for every file: brightness never depends on what else an image shows.
  */
 import { readFile } from 'node:fs/promises';
 import { DataError } from '../../base/errors.ts';
 import type { Raster } from '../types.ts';
+import { IMAGE_ENDINGS } from './endings.ts';
 import { decodePng, isPng, MAX_PIXELS } from './png.ts';
-import { paletteColour } from './visual.ts';
 
 /** A photograph, `[height, width, 3]`. */
 export interface RgbPicture {
@@ -15,39 +17,43 @@ export interface RgbPicture {
   data: Uint8Array;
 }
 
-/** Loads a photograph as RGB: palettes applied, grey repeated, 16 bits rounded to 8, alpha dropped, turned upright by its EXIF tag. */
+/** A photograph, turned upright, and what its file says beside the pixels. */
+export interface ImageFile extends RgbPicture {
+  /** The EXIF orientation that was applied: 1 (none) to 8. */
+  orientation: number;
+  /** Pages of the file; only the first is read. */
+  pages: number;
+  /** Of a file of 16 bits a sample: the largest sample, 0..65535. */
+  largest?: number;
+}
+
+/** Loads a photograph as RGB: palettes applied, grey repeated, samples scaled to 8 bits, alpha dropped, turned upright by its EXIF tag. */
 export async function loadPicture(file: string): Promise<RgbPicture> {
   return decodePicture(await readBytes(file), file);
 }
 
 /** As {@link loadPicture}, from the bytes of a file. A `DataError` names `file`. */
 export async function decodePicture(bytes: Uint8Array, file: string): Promise<RgbPicture> {
-  return isPng(bytes) ? toRgb(decodePng(bytes, file), file) : decodeWithSharp(bytes, file);
+  const { width, height, data } = await decodeImageFile(bytes, file);
+  return { width, height, data };
 }
 
-/** Loads a label file with its raw values, one channel: PNG only, grey or indexed. */
-export async function loadLabelMap(file: string): Promise<Raster> {
-  const bytes = await readBytes(file);
-  if (!isPng(bytes)) throw new DataError(`${file}: no PNG`, 'label files must be PNG: JPEG changes the values');
-  const raster = decodePng(bytes, file);
-  if (raster.channels !== 1) {
-    throw new DataError(
-      `${file}: a label file of ${raster.channels} channels, one is expected`,
-      isPalettePicture(raster)
-        ? 'it was saved with the VOC palette applied: copy the original, or save the indices without converting to RGB'
-        : 'it shows colours instead of class ids: write grey or indexed PNG whose value is the class',
-    );
-  }
-  return raster;
+/** As {@link loadPicture}, with what the file says beside the pixels. */
+export async function loadImageFile(file: string): Promise<ImageFile> {
+  return decodeImageFile(await readBytes(file), file);
 }
 
-/** Whether every colour is one of the VOC palette, as after a program that applies palettes. */
-function isPalettePicture({ channels, bitDepth, data }: Raster): boolean {
-  if (channels < 3 || bitDepth !== 8) return false;
-  const known = new Set(Array.from({ length: 256 }, (_, id) => paletteColour(id).join()));
-  const seen = new Set<string>();
-  for (let i = 0; i < data.length; i += channels) seen.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
-  return seen.size > 1 && [...seen].every((colour) => known.has(colour));
+/** As {@link loadImageFile}, from the bytes of a file. */
+async function decodeImageFile(bytes: Uint8Array, file: string): Promise<ImageFile> {
+  return isPng(bytes) ? describeRaster(decodePng(bytes, file), file) : decodeWithSharp(bytes, file);
+}
+
+function describeRaster(raster: Raster, file: string, orientation = 1, pages = 1): ImageFile {
+  const image = { ...toRgb(raster, file), orientation, pages };
+  if (raster.bitDepth !== 16) return image;
+  let largest = 0;
+  for (const value of raster.data) if (value > largest) largest = value;
+  return { ...image, largest };
 }
 
 /** Any raster as 8-bit RGB; an index beyond the palette is an error. */
@@ -82,34 +88,78 @@ const SIGNATURES: readonly (readonly [offset: number, text: string])[] = [
   [0, 'MM\0*'], // TIFF, big-endian
 ];
 
-/** A picture that takes longer to decode is refused. */
+/** An image that takes longer to decode is refused. */
 const MOST_SECONDS = 30;
 
-async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<RgbPicture> {
+/** What files are converted to where they cannot be read. */
+const CONVERT = `images are ${IMAGE_ENDINGS.join(' ')}: convert the file, PNG keeps every pixel`;
+
+async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFile> {
   const begins = ([offset, text]: readonly [number, string]) =>
     Buffer.from(bytes.subarray(offset, offset + text.length)).toString('latin1') === text;
-  if (!SIGNATURES.some(begins))
-    throw new DataError(`${file}: is no PNG, JPEG, WebP or TIFF`, 'PNG and JPEG are read: convert the file');
+  if (!SIGNATURES.some(begins)) throw new DataError(`${file}: is no PNG, JPEG, WebP or TIFF`, CONVERT);
   const { default: sharp } = await import('sharp');
   try {
     // The size is taken from the header and refused before anything of it is decoded.
-    const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PIXELS })
-      .timeout({ seconds: MOST_SECONDS })
-      .rotate()
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
+    const image = sharp(bytes, { limitInputPixels: MAX_PIXELS }).timeout({ seconds: MOST_SECONDS }).rotate();
+    const { depth = 'uchar', space, orientation = 1, pages = 1 } = await image.metadata();
+    if (!Object.hasOwn(DEPTHS, depth)) {
+      throw new DataError(
+        `${file}: expected samples of 8 or 16 bits, or in floating point from 0 to 1, got ${depth}`,
+        'write the image again with 8 bits a sample',
+      );
+    }
+    const { type, colours } = DEPTHS[depth as keyof typeof DEPTHS];
+    const { data, info } = await image
+      // The space of floating-point RGB is linear: converting it would change the samples.
+      .toColourspace(type === 'float' && space === 'scrgb' ? 'scrgb' : colours)
+      .raw({ depth: type })
       .toBuffer({ resolveWithObject: true });
-    const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return toRgb({ width: info.width, height: info.height, channels: info.channels, bitDepth: 8, data: raw }, file);
+    const { width, height, channels } = info;
+    const size = { width, height, channels };
+    // A copy begins at a multiple of the size of a sample.
+    const raw = type === 'uchar' ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data.slice();
+    const whole = raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength) as ArrayBuffer;
+    if (type === 'ushort')
+      return describeRaster({ ...size, bitDepth: 16, data: new Uint16Array(whole) }, file, orientation, pages);
+    const samples = type === 'float' ? quantise(new Float32Array(whole), file) : raw;
+    return describeRaster({ ...size, bitDepth: 8, data: samples }, file, orientation, pages);
   } catch (error) {
-    throw new DataError(
-      `${file}: cannot be decoded (${(error as Error).message})`,
-      'PNG and JPEG are read: convert the file',
-    );
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${file}: cannot be decoded (${(error as Error).message})`, CONVERT);
   }
 }
 
-async function readBytes(file: string): Promise<Uint8Array> {
+/** For each kind of sample that is read: how sharp gives it unchanged. */
+const DEPTHS = {
+  uchar: { type: 'uchar', colours: 'srgb' },
+  ushort: { type: 'ushort', colours: 'rgb16' },
+  float: { type: 'float', colours: 'srgb' },
+  double: { type: 'float', colours: 'srgb' },
+} as const;
+
+/** Samples from 0 to 1 as bytes. @throws DataError for others: what is black and white in them is not known. */
+function quantise(samples: Float32Array, file: string): Uint8Array {
+  const out = new Uint8Array(samples.length);
+  let [low, high, finite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, true];
+  for (let i = 0; i < samples.length; i++) {
+    const value = samples[i];
+    if (value < low) low = value;
+    if (value > high) high = value;
+    if (!Number.isFinite(value)) finite = false;
+    out[i] = Math.round(255 * value);
+  }
+  if (finite && low >= 0 && high <= 1) return out;
+  const number = (value: number): string => String(Number(value.toPrecision(4)));
+  const got = finite ? `${number(low)} to ${number(high)}` : 'values that are not finite';
+  throw new DataError(
+    `${file}: expected floating-point samples from 0 (black) to 1 (white), got ${got}`,
+    'scale all images of the data set by the same factor, or write them with 8 or 16 bits a sample',
+  );
+}
+
+/** The bytes of a file. @throws DataError that names it. */
+export async function readBytes(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {

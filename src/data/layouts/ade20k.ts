@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED } from '../types.ts';
-import { isFolder, type Layout, pairFolders, unpairedOf } from './layout.ts';
+import { isFolder, type Layout } from './layout.ts';
+import { pairFolders, unpairedOf } from './pairing.ts';
 
 const CLASSES = 150;
 

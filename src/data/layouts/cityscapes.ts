@@ -5,7 +5,8 @@
  */
 import { basename, join } from 'node:path';
 import { createLabelMap, type DataSet, IGNORE, type SegmentationClass } from '../types.ts';
-import { isFolder, type Layout, listPictures, type Naming, type Pairing, pairFolders, unpairedOf } from './layout.ts';
+import { isFolder, type Layout } from './layout.ts';
+import { listFolder, type Naming, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
 
 /** The 19 classes by train id, with their id in `_labelIds` files. */
 export const CITYSCAPES_CLASSES: readonly (SegmentationClass & { id: number })[] = [
@@ -39,7 +40,7 @@ export const cityscapes: Layout = {
   looksFor: 'leftImg8bit/ and gtFine/',
   matches: async (root) => (await isFolder(root, 'leftImg8bit')) && (await isFolder(root, 'gtFine')),
   open: async (root, options) => {
-    const masks = await listPictures(join(root, 'gtFine', 'train'));
+    const masks = (await listFolder(join(root, 'gtFine', 'train'))).images;
     const byId = masks.some((file) => file.endsWith('_labelIds.png'));
     const open = (split: string, kind: 'gtFine' | 'gtCoarse') =>
       openSplit(root, split, kind, byId ? 'labelIds' : 'labelTrainIds');

@@ -7,46 +7,65 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
-import { suggest } from '../../base/text.ts';
+import { showShort, suggest } from '../../base/text.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
 import type { Colour } from '../types.ts';
 import type { GroupsBy } from './groups.ts';
+import type { NamedClass } from './names.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
 export interface Description {
   name?: string;
   /** The folder the description is about, relative to its own; default its own. */
   path?: string;
-  classes?: { value: number; name: string; colour?: Colour }[];
+  classes?: NamedClass[];
   /** Raw label values that do not count. */
   ignore?: number[];
-  train?: { images: string; masks: string };
-  val?: { images: string; masks: string };
+  train?: SplitFolders;
+  val?: SplitFolders;
+  /** The folder of all masks, or its name inside a split. */
+  masks?: string;
   /** Share of the samples that go to val when the folders make no split; default 0.2. */
   valShare?: number;
   /** Which samples belong together. */
   groups?: GroupsBy;
 }
 
+/** The folders of a split; without `masks` they are sought beside the images. */
+export interface SplitFolders {
+  images: string;
+  masks?: string | undefined;
+}
+
 const byte = z.int().min(0).max(255);
 const colour = z.tuple([byte, byte, byte]);
-const split = z.union([z.string(), z.strictObject({ images: z.string(), masks: z.string() })]);
+const split = z.union([z.string(), z.strictObject({ images: z.string(), masks: z.string() })], {
+  error: 'expected a folder of images, or {images: ..., masks: ...}',
+});
+const names = z.union([z.array(z.string()).min(1), z.record(z.string().regex(/^\d+$/), z.string())], {
+  error: ({ input }) => explainNames(input),
+});
 
 const schema = z.strictObject({
   name: z.string().optional(),
   path: z.string().optional(),
-  classes: z.union([z.array(z.string()).min(1), z.record(z.string().regex(/^\d+$/), z.string())]).optional(),
-  colours: z.union([z.array(colour), z.record(z.string(), colour)]).optional(),
-  ignore: z.union([byte, z.array(byte)]).optional(),
+  classes: names.optional(),
+  colours: z
+    .union([z.array(colour), z.record(z.string(), colour)], {
+      error: 'expected [red, green, blue] from 0 to 255 for each class, as a list or by name',
+    })
+    .optional(),
+  ignore: z.union([byte, z.array(byte)], { error: 'expected a value from 0 to 255, or a list of them' }).optional(),
   train: split.optional(),
   val: split.optional(),
   masks: z.string().optional(),
-  names: z.union([z.array(z.string()).min(1), z.record(z.string().regex(/^\d+$/), z.string())]).optional(),
+  names: names.optional(),
   nc: z.int().min(1).optional(),
   masks_dir: z.string().optional(),
   // Of no meaning here.
   test: z.unknown().optional(),
   download: z.unknown().optional(),
+  roboflow: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
   groups: z
     .union([z.string().min(1), z.strictObject({ csv: z.string(), column: z.string(), file: z.string().optional() })])
@@ -96,11 +115,15 @@ export function parseDescription(text: string, file: string): Description {
     throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
   const description: Description = { name, path, valShare, ...(groups === undefined ? {} : { groups }) };
   if (ignore !== undefined) description.ignore = [ignore].flat();
-  if (train !== undefined) description.train = foldersOf(train, masks, file);
-  if (val !== undefined) description.val = foldersOf(val, masks, file);
-  const folders = [description.train, description.val].flatMap((pair) => Object.values(pair ?? {}));
+  if (train !== undefined) description.train = foldersOf(train);
+  if (val !== undefined) description.val = foldersOf(val);
+  if (masks !== undefined) description.masks = masks;
   const tables = typeof groups === 'object' ? [groups.csv] : [];
-  for (const folder of [...folders, ...tables]) {
+  for (const folder of [
+    masks ?? '.',
+    ...tables,
+    ...[description.train, description.val].flatMap((pair) => Object.values(pair ?? {})),
+  ]) {
     if (isAbsolute(folder) || normalize(folder).split(sep)[0] === '..')
       throw new DataError(
         `${file}: "${folder}" leaves the folder of the data set`,
@@ -108,7 +131,11 @@ export function parseDescription(text: string, file: string): Description {
       );
   }
   if (val !== undefined && train === undefined) throw new DataError(`${file}: \`val\` without \`train\``, 'state both');
-  if (classes === undefined) return description;
+  if (classes === undefined) {
+    if (colours !== undefined)
+      throw new DataError(`${file}: \`colours\` without \`classes\``, 'name the classes they belong to');
+    return description;
+  }
   const kinds = Array.isArray(classes)
     ? classes.map((name, value) => ({ value, name }))
     : Object.entries(classes).map(([value, name]) => ({ value: Number(value), name }));
@@ -131,19 +158,22 @@ export function parseDescription(text: string, file: string): Description {
   return { ...description, classes: kinds.map((kind, i) => ({ ...kind, colour: colourOf(kind.name, i) })) };
 }
 
-/** The masks of a split given by its picture folder alone lie where `images` in its path is `masks` (or the value of `masks`). */
-function foldersOf(
-  value: string | { images: string; masks: string },
-  masks: string | undefined,
-  file: string,
-): { images: string; masks: string } {
-  if (typeof value !== 'string') return value;
-  const parts = value.split('/');
-  const at = parts.lastIndexOf('images');
-  if (at === -1) {
-    throw new DataError(`${file}: where are the masks of "${value}"?`, 'write {images: ..., masks: ...}');
+/** Exports of Roboflow name a folder of the data set as `../train/images`; it lies below the file all the same. */
+const foldersOf = (value: string | { images: string; masks: string }): SplitFolders =>
+  typeof value === 'string' ? { images: value.replace(/^\.\.\//, '') } : value;
+
+/** What is wrong with the names of classes: mostly that YAML reads some as numbers or as true and false. */
+function explainNames(input: unknown): string {
+  const expected = 'expected a list of names, or a map from label value to name';
+  if (typeof input !== 'object' || input === null) return `${expected}, got ${showShort(input)}`;
+  const values: unknown[] = Array.isArray(input) ? input : Object.values(input);
+  const wrong = values.find((value) => typeof value !== 'string');
+  if (values.length === 0) return `${expected}, got none`;
+  if (wrong === undefined) {
+    const key = Object.keys(input).find((value) => !/^\d+$/.test(value)) ?? '';
+    return `${expected}, got the value ${JSON.stringify(key)}; write the value first, {0: ${key}}`;
   }
-  return { images: value, masks: [...parts.slice(0, at), masks ?? 'masks', ...parts.slice(at + 1)].join('/') };
+  return `names are texts: quote them, got ${showShort(wrong)} (write ${JSON.stringify(String(wrong))})`;
 }
 
 function explain(error: z.ZodError): string {
@@ -151,5 +181,5 @@ function explain(error: z.ZodError): string {
   if (issue.code === 'unrecognized_keys') {
     return `unknown key "${issue.keys[0]}"; ${suggest(issue.keys[0], Object.keys(schema.shape))}`;
   }
-  return `${issue.path.length > 0 ? `\`${issue.path.join('.')}\`: ` : ''}${issue.message.toLowerCase()}`;
+  return `${issue.path.length > 0 ? `\`${issue.path.join('.')}\`: ` : ''}${issue.message.replace(/^[A-Z]/, (first) => first.toLowerCase())}`;
 }

@@ -1,116 +1,98 @@
 /**
- * @file A plain folder: `images/{train,val}/` with `masks/{train,val}/`, or `images/` with `masks/` and a seeded 80/20 split. The folders may
- * be called as in COCO (`train2017/`, `annotations/`) and elsewhere. Classes come from `data.yaml` (`description.ts`), or without one from
- * the values that the masks hold.
+ * @file A plain folder of images and masks (`structure.ts`), split by its folders or, where they make no split, 80 to 20 by a seed. Classes come
+ * from `data.yaml` (`description.ts`), from `_classes.csv`, or from the values that the masks hold.
  */
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { createRandom, shuffled } from '../../base/random.ts';
-import { loadLabelMap } from '../images/image.ts';
-import { paletteColour } from '../images/visual.ts';
-import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type Sample, type SplitName } from '../types.ts';
-import { type Description, loadDescription } from './description.ts';
+import { loadLabels } from '../images/labels.ts';
+import { type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
+import { classFields } from './classes.ts';
+import type { Description } from './description.ts';
 import { readGroups } from './groups.ts';
-import { isFile, isFolder, type Layout, type OpenOptions, type Pairing, pairFolders, unpairedOf } from './layout.ts';
+import type { Layout, OpenOptions } from './layout.ts';
+import { CLASS_TABLE, loadClassTable, type NamedClass } from './names.ts';
+import { type Pairing, pairFolders, unpairedOf } from './pairing.ts';
+import { findStructure, STRUCTURES, type Structure } from './structure.ts';
 
-/** Names of the folder of the masks, and of the splits below it and below `images/`. */
-const MASK_FOLDERS = ['masks', 'annotations', 'labels', 'stuffthingmaps'] as const;
-const SPLIT_FOLDERS = {
-  train: ['train', 'train2017', 'training'],
-  val: ['val', 'val2017', 'validation', 'valid'],
-} as const satisfies Record<SplitName, readonly string[]>;
-
-/** Without a `data.yaml` at most this many masks are read for their values. */
+/** Where nothing names the classes at most this many masks are read for their values. */
 const MASKS_READ = 400;
+
+/** Where classes come from when nothing names them. */
+export const FROM_MASKS = 'the values of the masks';
 
 /** The layout `folder`. */
 export const folder: Layout = {
   name: 'folder',
-  looksFor: 'images/ and masks/, each with train/ and val/ or with the files; or a data.yaml',
-  matches: async (root) =>
-    (await isFile(root, 'data.yaml')) ||
-    ((await isFolder(root, 'images')) && (await firstFolder(root, MASK_FOLDERS)) !== undefined),
-  open: async (root, options) =>
-    openDescribed(
-      root,
-      (await isFile(root, 'data.yaml')) ? await loadDescription(join(root, 'data.yaml')) : {},
-      options,
-    ),
+  looksFor: `${STRUCTURES}; or a data.yaml`,
+  matches: async (root) => (await findStructure(root)) !== undefined,
+  open: (root, options) => openDescribed(root, {}, options),
 };
 
 /** Opens the folder that a description is about. */
-export async function openDescribed(root: string, description: Description, options: OpenOptions): Promise<DataSet> {
-  const { pairings, splits } = await findSplits(root, description, options);
+export async function openDescribed(root: string, description: Description, options: OpenOptions): Promise<PictureSet> {
+  const structure = await findStructure(root, description);
+  if (structure === undefined) throw new DataError(`${root}: no images with masks`, `looked for ${STRUCTURES}`);
+  const { pairings, splits } = await findSplits(structure, description, options);
   const unpaired = unpairedOf(pairings, options);
-  const kinds = description.classes ?? (await classesOf([...splits.train, ...splits.val]));
-  const values = kinds.map((kind) => kind.value);
-  const ignored = description.ignore ?? (values.includes(IGNORE) ? [] : [IGNORE]);
-  const labelMap = createLabelMap(0, ignored);
-  for (let id = 0; id < values.length; id++) {
-    if (labelMap[values[id]] !== NOT_ALLOWED) {
-      throw new DataError(
-        `${root}: label value ${values[id]} is both a class and ignored`,
-        'state it once in data.yaml',
-      );
-    }
-    labelMap[values[id]] = id;
-  }
   const groups = await readGroups(
     root,
     splits.train.map(({ id }) => id),
     description.groups,
   );
+  const { named, source, notes } = await findClasses(structure, description, [...splits.train, ...splits.val]);
+  if (description.valShare !== undefined && !('all' in structure))
+    notes.push('`valShare` of data.yaml is not used: the folders make the split');
   return {
     name: description.name ?? basename(root),
     layout: 'folder',
     rank: 2,
-    classes: kinds.map(({ name, colour }, id) => ({ name, colour: colour ?? paletteColour(id) })),
+    ...classFields(named, description.ignore, root),
+    classesFrom: source,
     ignore: IGNORE,
-    labelMap,
     splits,
     unpaired,
     ...(groups ? { groups } : {}),
+    ...(notes.length > 0 ? { notes } : {}),
   };
 }
 
 async function findSplits(
-  root: string,
+  structure: Structure,
   description: Description,
   options: OpenOptions,
 ): Promise<{ pairings: Pairing[]; splits: DataSet['splits'] }> {
-  if (description.train !== undefined && description.val !== undefined) {
-    const train = await pairFolders(
-      join(root, description.train.images),
-      join(root, description.train.masks),
-      'train/',
-    );
-    const val = await pairFolders(join(root, description.val.images), join(root, description.val.masks), 'val/');
-    return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
+  if ('all' in structure) {
+    const all = await pairFolders(structure.all.images, structure.all.masks, '');
+    // Files without a partner are the cause where too few samples are left to split.
+    unpairedOf([all], options);
+    return { pairings: [all], splits: splitSamples(all.samples, description.valShare ?? 0.2, options.seed ?? 0) };
   }
-  const images = join(root, description.train?.images ?? 'images');
-  const masks = join(root, description.train?.masks ?? (await firstFolder(root, MASK_FOLDERS)) ?? MASK_FOLDERS[0]);
-  if ((await firstFolder(images, SPLIT_FOLDERS.train)) !== undefined) {
-    const [train, val] = [
-      await pairFolders(await splitFolder(images, 'train'), await splitFolder(masks, 'train'), 'train/'),
-      await pairFolders(await splitFolder(images, 'val'), await splitFolder(masks, 'val'), 'val/'),
-    ];
-    return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
-  }
-  const all = await pairFolders(images, masks, '');
-  return { pairings: [all], splits: splitSamples(all.samples, description.valShare ?? 0.2, options.seed ?? 0) };
+  const train = await pairFolders(structure.train.images, structure.train.masks, 'train/');
+  const val = await pairFolders(structure.val.images, structure.val.masks, 'val/');
+  return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
 }
 
-async function firstFolder(root: string, names: readonly string[]): Promise<string | undefined> {
-  for (const name of names) if (await isFolder(root, name)) return name;
-  return undefined;
-}
-
-/** The folder of a split. */
-async function splitFolder(parent: string, split: SplitName): Promise<string> {
-  const name = await firstFolder(parent, SPLIT_FOLDERS[split]);
-  if (name === undefined)
-    throw new DataError(`${join(parent, split)}: no such folder`, 'pictures and masks have the same splits');
-  return join(parent, name);
+/** The classes that a description or an export names, or those that the masks hold. */
+async function findClasses(
+  structure: Structure,
+  description: Description,
+  samples: readonly Sample[],
+): Promise<{ named: NamedClass[]; source: string; notes: string[] }> {
+  if (description.classes !== undefined) return { named: description.classes, source: 'data.yaml', notes: [] };
+  const folders = 'all' in structure ? [structure.all] : [structure.train, structure.val];
+  const beside = [...new Set(folders.flatMap(({ images }) => [images, dirname(images)]))];
+  const tables = (await Promise.all(beside.map(loadClassTable))).filter((table) => table !== undefined);
+  const [table, ...others] = tables;
+  if (table !== undefined) {
+    if (others.some((other) => JSON.stringify(other) !== JSON.stringify(table)))
+      throw new DataError(
+        `${beside.map((path) => join(path, CLASS_TABLE)).join(' and ')}: expected the same classes`,
+        'export the splits together, or name the classes in data.yaml',
+      );
+    return { named: table, source: CLASS_TABLE, notes: [] };
+  }
+  return { ...(await classesOfMasks(samples, description.ignore ?? [])), source: FROM_MASKS };
 }
 
 /** A random split: `valShare` of the samples, at least one of two or more, go to val. Each split keeps the order of the samples. */
@@ -126,26 +108,44 @@ export function splitSamples(samples: readonly Sample[], valShare: number, seed:
   };
 }
 
-/** Classes 0..n of the values found in masks (evenly spread, at most `MASKS_READ`); 255 is ignored. */
-async function classesOf(samples: readonly Sample[]): Promise<NonNullable<Description['classes']>> {
+/**
+ * Classes 0..n of the values found in masks (evenly spread, at most `MASKS_READ`); 255 is ignored. Masks that hold 0 and 255 and nothing else
+ * have two classes: with 255 ignored there would be one, and nothing to learn.
+ */
+async function classesOfMasks(
+  samples: readonly Sample[],
+  ignore: readonly number[],
+): Promise<{ named: NamedClass[]; notes: string[] }> {
   const step = Math.max(1, samples.length / MASKS_READ);
-  let largest = 0;
-  let sampleOfLargest = '';
+  const found = new Map<number, string>();
   for (let i = 0; i < samples.length; i += step) {
     const { source } = samples[Math.floor(i)];
     if (source.kind !== 'files' || source.label === undefined) continue;
-    for (const value of (await loadLabelMap(source.label)).data) {
-      if (value > largest && value !== IGNORE) {
-        largest = value;
-        sampleOfLargest = source.label;
-      }
+    const { channels, data } = await loadLabels(source.label);
+    if (channels !== 1) {
+      throw new DataError(
+        `${source.label}: shows colours, and no data.yaml says of which classes`,
+        'write data.yaml with `classes: [a, b]` and `colours: {a: [red, green, blue], b: [...]}`',
+      );
     }
+    for (const value of data) if (!found.has(value)) found.set(value, source.label);
   }
+  const values = [...found.keys()].filter((value) => !ignore.includes(value)).sort((a, b) => a - b);
+  if (values.join() === '0,255' && !ignore.includes(IGNORE)) {
+    const named = [
+      { value: 0, name: 'background' },
+      { value: IGNORE, name: 'object' },
+    ];
+    const note = 'the masks hold 0 and 255 only: read as two classes, background and object; data.yaml may name them';
+    return { named, notes: [note] };
+  }
+  const largest = values.filter((value) => value !== IGNORE).at(-1) ?? 0;
   if (largest > IGNORE) {
     throw new DataError(
-      `${sampleOfLargest}: label value ${largest} is above 254`,
+      `${found.get(largest)}: label value ${largest} is above 254`,
       'these look like instances, not classes',
     );
   }
-  return Array.from({ length: largest + 1 }, (_, value) => ({ value, name: `class ${value}` }));
+  const named = Array.from({ length: largest + 1 }, (_, value) => ({ value, name: `class ${value}` }));
+  return { named: named.filter(({ value }) => !ignore.includes(value)), notes: [] };
 }

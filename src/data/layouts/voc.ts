@@ -1,13 +1,18 @@
 /**
  * @file PASCAL VOC 2012: `JPEGImages/`, `SegmentationClass/` (indexed PNG: the index is the class) and lists of names in
- * `ImageSets/Segmentation/`. Where `trainaug.txt` (or `train_aug.txt`) and `SegmentationClassAug/` exist, train is the augmented set.
+ * `ImageSets/Segmentation/`. Where `trainaug.txt` (or `train_aug.txt`) and `SegmentationClassAug/` exist, train is the augmented set. With the
+ * `labelmap.txt` of CVAT the folders are the same and the classes its own; a list that is neither of train nor of val is split.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { paletteColour } from '../images/visual.ts';
-import { createLabelMap, type DataSet, IGNORE, type Sample } from '../types.ts';
-import { isFile, isFolder, type Layout, type Pairing, unpairedOf } from './layout.ts';
+import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
+import { classFields } from './classes.ts';
+import { splitSamples } from './folder.ts';
+import { isFolder, type Layout, type OpenOptions } from './layout.ts';
+import { LABEL_MAP, loadLabelMapFile } from './names.ts';
+import { listFolder, nameBelow, type Pairing, unpairedOf } from './pairing.ts';
 
 /** The classes in the order of their ids. */
 export const VOC_CLASSES = [
@@ -41,24 +46,24 @@ export const voc: Layout = {
   matches: async (root) => (await findRoot(root)) !== undefined,
   open: async (path, options) => {
     const root = (await findRoot(path))!;
-    const augmented = await firstFile(root, ['trainaug', 'train_aug']);
-    const train =
-      augmented !== undefined && (await isFolder(root, 'SegmentationClassAug'))
-        ? await openList(root, augmented, 'SegmentationClassAug')
-        : await openList(root, 'train', 'SegmentationClass');
-    const val = await openList(root, 'val', 'SegmentationClass');
+    const named = await loadLabelMapFile(root);
+    const { pairings, splits } = await findSplits(root, options);
     return {
       name: basename(root),
       layout: 'voc',
       rank: 2,
-      classes: VOC_CLASSES.map((name, id) => ({ name, colour: paletteColour(id) })),
+      ...(named === undefined ? vocClasses() : { ...classFields(named, undefined, LABEL_MAP), classesFrom: LABEL_MAP }),
       ignore: IGNORE,
-      labelMap: createLabelMap(VOC_CLASSES.length),
-      splits: { train: train.samples, val: val.samples },
-      unpaired: unpairedOf([train, val], options),
+      splits,
+      unpaired: unpairedOf(pairings, options),
     } satisfies DataSet;
   },
 };
+
+const vocClasses = (): Pick<PictureSet, 'classes' | 'labelMap'> => ({
+  classes: VOC_CLASSES.map((name, id) => ({ name, colour: paletteColour(id) })),
+  labelMap: createLabelMap(VOC_CLASSES.length),
+});
 
 async function findRoot(path: string): Promise<string | undefined> {
   for (const root of [path, join(path, 'VOC2012'), join(path, 'VOCdevkit', 'VOC2012')]) {
@@ -68,24 +73,75 @@ async function findRoot(path: string): Promise<string | undefined> {
   return undefined;
 }
 
-async function firstFile(root: string, names: readonly string[]): Promise<string | undefined> {
-  for (const name of names) if (await isFile(root, 'ImageSets', 'Segmentation', `${name}.txt`)) return name;
-  return undefined;
+/** Names of the lists of the splits, the first that is there; in any case, as CVAT writes its subsets. */
+const TRAIN_LISTS: readonly string[] = ['train'];
+const VAL_LISTS: readonly string[] = ['val', 'valid', 'validation'];
+
+async function findSplits(
+  root: string,
+  options: OpenOptions,
+): Promise<{ pairings: Pairing[]; splits: DataSet['splits'] }> {
+  const folder = join(root, 'ImageSets', 'Segmentation');
+  const lists = (await readdir(folder)).filter((name) => name.endsWith('.txt') && !name.startsWith('.')).sort();
+  const find = (names: readonly string[]): string | undefined =>
+    names.map((name) => lists.find((list) => list.toLowerCase() === `${name}.txt`)).find((list) => list !== undefined);
+  const augmented = (await isFolder(root, 'SegmentationClassAug')) ? find(['trainaug', 'train_aug']) : undefined;
+  const train = augmented ?? find(TRAIN_LISTS);
+  const val = find(VAL_LISTS);
+  const images = await byName(join(root, 'JPEGImages'));
+  const open = async (list: string, masks: string): Promise<Pairing> =>
+    pairList(join(folder, list), images, await byName(join(root, masks)), [
+      join(root, 'JPEGImages'),
+      join(root, masks),
+    ]);
+  if (train !== undefined && val !== undefined) {
+    const pairings = [
+      await open(train, augmented === undefined ? 'SegmentationClass' : 'SegmentationClassAug'),
+      await open(val, 'SegmentationClass'),
+    ];
+    return { pairings, splits: { train: pairings[0].samples, val: pairings[1].samples } };
+  }
+  // One list, which CVAT calls after its subset (`default.txt`), or one split of two.
+  const single = train ?? val ?? (lists.length === 1 ? lists[0] : find(['default', 'trainval']));
+  if (single === undefined || (train === undefined) !== (val === undefined)) {
+    throw new DataError(
+      `${folder}: expected train.txt and val.txt, or one list of all images, got ${lists.join(', ') || 'no list'}`,
+      'a list names an image a line, without extension',
+    );
+  }
+  const all = await open(single, 'SegmentationClass');
+  unpairedOf([all], options);
+  return { pairings: [all], splits: splitSamples(all.samples, 0.2, options.seed ?? 0) };
 }
 
-async function openList(root: string, list: string, masks: string): Promise<Pairing> {
-  const file = join(root, 'ImageSets', 'Segmentation', `${list}.txt`);
-  if (!(await isFile(file))) throw new DataError(`${file}: no such list`, 'VOC names the pictures of a split in it');
-  const ids = (await readFile(file, 'utf8')).split(/\s+/).filter((id) => id !== '');
-  if (ids.length === 0) throw new DataError(`${file}: lists no pictures`);
+/** The images of a folder by their name below it. */
+const byName = async (folder: string): Promise<Map<string, string>> =>
+  new Map((await listFolder(folder)).images.map((file) => [nameBelow(folder, file), file]));
+
+async function pairList(
+  list: string,
+  images: ReadonlyMap<string, string>,
+  masks: ReadonlyMap<string, string>,
+  [imageFolder, maskFolder]: readonly [string, string],
+): Promise<Pairing> {
+  const names = (await readFile(list, 'utf8'))
+    .split(/\r?\n/)
+    .map((line) => line.trim().normalize('NFC'))
+    .filter((line) => line !== '');
+  if (names.length === 0) throw new DataError(`${list}: lists no images`);
   const samples: Sample[] = [];
   const alone: string[] = [];
-  for (const id of ids) {
-    const image = join(root, 'JPEGImages', `${id}.jpg`);
-    const label = join(root, masks, `${id}.png`);
-    if (!(await isFile(image))) throw new DataError(`${file}: names ${id}, but there is no ${image}`);
-    if (await isFile(label)) samples.push({ id, source: { kind: 'files', image, label } });
-    else alone.push(image);
+  for (const id of names) {
+    const image = images.get(id);
+    const label = masks.get(id);
+    if (image === undefined)
+      throw new DataError(
+        `${list}: names ${id}, but there is no such image in ${imageFolder}`,
+        `its mask would lie in ${maskFolder}`,
+      );
+    if (label === undefined) alone.push(image);
+    else samples.push({ id, source: { kind: 'files', image, label } });
   }
+  // What no list names belongs to another split: nothing is left over.
   return { samples, alone, unused: [] };
 }

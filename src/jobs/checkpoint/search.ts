@@ -4,7 +4,7 @@
 
 import type { Parallel } from '../../parallel/parallel.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
-import type { Search, SearchProgress } from '../../train/searchStep.ts';
+import type { Search, SearchProgress } from '../../train/searchState.ts';
 import { restoreTensors, storeTensors } from './tensors.ts';
 
 /** What the tensors do not say. */

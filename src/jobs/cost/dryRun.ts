@@ -4,14 +4,17 @@
 import { type Batch, createLoader } from '../../data/loader/loader.ts';
 import type { Sample } from '../../data/types.ts';
 import { memory } from '../../engine/device.ts';
-import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
-import { trainingDescent, trainingLosses } from '../../train/retrain.ts';
-import { searchDescents, searchLoss, searchPass, splitHalves } from '../../train/searchStep.ts';
-import { descend } from '../../train/step/descend.ts';
-import { descendUnrolled } from '../../train/step/secondOrder.ts';
-import type { PreparedTraining } from '../prepareTraining.ts';
-import type { PreparedSearch } from '../searchJob.ts';
+import { singleProcess } from '../../parallel/parallel.ts';
+import { settings as runSettings } from '../../run/config/presets.ts';
+import { planRun, type RunRequest } from '../../run/openRun.ts';
+import { trainingLosses, trainingPlan } from '../../train/retrain.ts';
+import { splitHalves } from '../../train/searchState.ts';
+import { createSearchStep } from '../../train/searchStep.ts';
+import { takeStep } from '../../train/step/optimiserStep.ts';
+import { type PreparedSearch, prepareSearch } from '../prepare/search.ts';
+import { prepareTraining } from '../prepare/training.ts';
 import { createLoss, searchSettings, trainSettings } from '../settings.ts';
+import { unmoved } from './measureSearch.ts';
 import type { MemoryNeed } from './memoryNeed.ts';
 
 /** The cost of a run. */
@@ -30,43 +33,49 @@ export interface DryRun {
   readonly need?: MemoryNeed;
 }
 
-/** @see DryRun */
-export async function dryRunSearch(prepared: PreparedSearch, config: SearchConfig): Promise<DryRun> {
+/** Builds a search as `searchJob` would, takes one step of each kind, and says what they cost; writes nothing. */
+export async function dryRunSearch(request: RunRequest): Promise<DryRun> {
+  const { config } = planRun('search', runSettings.search, request);
+  const prepared = await prepareSearch(config, singleProcess);
   const { search, dataset, device } = prepared;
   const settings = searchSettings(config, dataset.rank);
   const { weightHalf, architectureHalf } = splitHalves(dataset.splits.train, config.seed, config.splitFraction);
   const smaller = weightHalf.length < architectureHalf.length ? weightHalf : architectureHalf;
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, smaller);
   const loss = await createLoss(dataset, config, device);
-  const { learn, adapt } = searchDescents(search);
-  // A learning rate of 0: what is measured is not changed.
-  const training = () => searchLoss(search.network, batch, device, loss, searchPass(config.seed, 0, 'weights', 0));
-  const weightSeconds = secondsOf(() => descend(learn, 0, training));
-  const validation = () => search.network.objective(training(), 1);
-  const adaptSeconds = secondsOf(() =>
-    config.secondOrder ? descendUnrolled(adapt, 0, { training, validation, rate: 0 }) : descend(adapt, 0, validation),
-  );
+  const step = createSearchStep(unmoved(search, config.epochs), {
+    dataset,
+    settings,
+    device,
+    loss,
+    steps: stepsPerEpoch,
+  });
+  const batches = { weightBatch: batch, architectureBatch: batch };
+  const weightSeconds = secondsOf(() => step.weights(batches));
+  const architectureSeconds = secondsOf(() => step.architecture(batches));
+  step.close();
   const { epochs, warmupEpochs } = config;
   return {
     weights: search.network.weights.count(),
     steps: epochs * stepsPerEpoch,
-    stepSeconds: weightSeconds + adaptSeconds,
-    seconds: stepsPerEpoch * (epochs * weightSeconds + (epochs - warmupEpochs) * adaptSeconds),
+    stepSeconds: weightSeconds + architectureSeconds,
+    seconds: stepsPerEpoch * (epochs * weightSeconds + (epochs - warmupEpochs) * architectureSeconds),
     peakBytes: memory().peakBytes,
     need: prepared.need,
   };
 }
 
-/** @see DryRun */
-export async function dryRunTraining(prepared: PreparedTraining, config: TrainConfig): Promise<DryRun> {
+/** Builds a training as `trainJob` would, takes one step, and says what it costs; writes nothing. */
+export async function dryRunTraining(request: RunRequest): Promise<DryRun> {
+  const { config } = planRun('train', runSettings.train, request);
+  const prepared = await prepareTraining(config, singleProcess);
   const { training, dataset, device } = prepared;
   const settings = trainSettings(config, dataset.rank);
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);
   const loss = await createLoss(dataset, config, device);
-  const descent = trainingDescent(training, config.clip);
-  const plan = { ...settings, ignore: dataset.ignore };
-  const losses = trainingLosses(training, batch, plan, device, loss, 0);
-  const step = (parts: number) => descend(descent, 0, ...losses.slice(0, parts));
+  const plan = trainingPlan(training, config.clip);
+  const losses = trainingLosses(training, batch, { ...settings, ignore: dataset.ignore }, device, loss, 0);
+  const step = (parts: number) => takeStep(plan, 0, ...losses.slice(0, parts));
   const stepSeconds = secondsOf(
     () => step(losses.length),
     () => step(1),
@@ -93,7 +102,7 @@ async function firstBatch(
   settings: Omit<Parameters<typeof createLoader>[0], 'dataset' | 'samples'>,
   samples: readonly Sample[],
 ): Promise<{ batch: Batch; stepsPerEpoch: number }> {
-  // A few pictures stand for the data set that is still elsewhere: they are repeated until they fill a batch.
+  // A few images may stand for a data set that is still elsewhere: they are repeated until they fill a batch.
   const repeated = Array.from(
     { length: Math.max(samples.length, settings.batch) },
     (_, i) => samples[i % samples.length],

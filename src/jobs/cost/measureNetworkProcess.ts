@@ -11,7 +11,7 @@ import { createNetwork } from '../../models/network.ts';
 import { crossEntropy } from '../../nn/losses.ts';
 import { sgd } from '../../nn/optimisers.ts';
 import { ParameterSet } from '../../nn/parameters.ts';
-import { descend } from '../../train/step/descend.ts';
+import { takeStep } from '../../train/step/optimiserStep.ts';
 import type { MeasuredMemory, MemoryTask } from './measureNetwork.ts';
 
 function measure({ graph, batch, size, device, kind, threads: count }: MemoryTask): MeasuredMemory {
@@ -44,7 +44,7 @@ function pass(
     else {
       const trained = network.parameters.parameters();
       const optimiser = sgd(trained, { momentum: 0.9, decay: 1e-4 });
-      descend({ trained, optimiser, clip: 5 }, 0.01, () => {
+      takeStep({ trained, optimiser, clip: 5 }, 0.01, () => {
         const labels = op.zeros([batch, ...size], 'int64', device);
         return crossEntropy(network.forward(images(), { training: true, generator: generator.id }), labels);
       });

@@ -1,16 +1,17 @@
 /**
- * @file Time and memory of one search step, measured on random pictures.
+ * @file Time and memory of one search step, measured on random images.
  */
+
+import { devicePeak, hasCudaGraphs, synchronise } from '../../engine/cudaGraph.ts';
 import type { Generator } from '../../engine/device.ts';
 import { memory } from '../../engine/device.ts';
-import { canRecord, devicePeak, synchronise } from '../../engine/graph.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import type { PixelBatch } from '../../infer/batch.ts';
-import { crossEntropy } from '../../nn/losses.ts';
-import { replayedLosses, type Search, searchDescents, searchLoss } from '../../train/searchStep.ts';
-import { computed, STEPS_BEFORE } from '../../train/step/cudaGraph.ts';
-import { descendAlong } from '../../train/step/descend.ts';
+import { crossEntropy, IGNORE } from '../../nn/losses.ts';
+import { type Search, startOfSearch } from '../../train/searchState.ts';
+import { createSearchStep } from '../../train/searchStep.ts';
+import { WARMUP_STEPS } from '../../train/step/graphedLoss.ts';
 
 /** What a search step takes: seconds of one that is not the first, and the most memory: resident bytes of the process, or of tensors on a CUDA device. */
 export interface MeasuredStep {
@@ -22,7 +23,7 @@ export interface MeasuredStep {
   readonly peakBytes: number;
 }
 
-/** Runs search steps on random pictures until they are as all later ones; without `replay` a CUDA device computes each anew. */
+/** Runs search steps on random images until they are as all later ones; without `cudaGraphs` a CUDA device computes each anew. */
 export function measureSearchStep(
   search: Search,
   options: {
@@ -32,15 +33,16 @@ export function measureSearchStep(
     classes: number;
     device: string;
     generator: Generator;
-    replay?: boolean;
+    cudaGraphs?: boolean;
   },
 ): MeasuredStep {
-  const { device, replay = true } = options;
-  const { network } = search;
-  const { learn, adapt } = searchDescents(search);
+  const { device, cudaGraphs = true } = options;
+  const settings = { epochs: 1, warmupEpochs: 0, seed: 0 };
+  const dataset = { ignore: IGNORE };
+  const given = { dataset, settings, device, loss: crossEntropy, steps: 1, cudaGraphs };
+  const searchStep = createSearchStep(unmoved(search, settings.epochs), given);
   const batch = randomBatch(options);
-  const loss = () => searchLoss(network, batch, device, crossEntropy, { training: true });
-  const replays = replay ? replayedLosses(search, device, crossEntropy) : null;
+  const batches = { weightBatch: batch, architectureBatch: batch };
   const timed = (work: () => void): { seconds: number; cpuSeconds: number } => {
     const started = performance.now();
     const before = process.cpuUsage();
@@ -50,17 +52,14 @@ export function measureSearchStep(
     return { seconds: (performance.now() - started) / 1000, cpuSeconds: (user + system) / 1e6 };
   };
   const step = () => ({
-    weights: timed(() => descendAlong(learn, 0, [replays?.weights.of(batch) ?? computed(loss)])),
-    architecture: timed(() =>
-      descendAlong(adapt, 0, [replays?.architecture.of(batch, 1) ?? computed(() => network.objective(loss(), 1))]),
-    ),
+    weights: timed(() => searchStep.weights(batches)),
+    architecture: timed(() => searchStep.architecture(batches)),
   });
-  const before = canRecord(device) ? STEPS_BEFORE + 1 : 1;
+  const before = hasCudaGraphs(device) ? WARMUP_STEPS + 1 : 1;
   for (let i = 0; i < before; i++) step();
   const { weights, architecture } = step();
   const peakBytes = devicePeak(device) ?? memory().peakBytes;
-  replays?.weights.close();
-  replays?.architecture.close();
+  searchStep.close();
   return {
     weightSeconds: weights.seconds,
     architectureSeconds: architecture.seconds,
@@ -69,6 +68,14 @@ export function measureSearchStep(
     peakBytes,
   };
 }
+
+/** The same search at its end, with learning rates of 0: what is measured stays as it is. */
+export const unmoved = (search: Search, epochs: number): Search => ({
+  ...search,
+  weights: { ...search.weights, rate: () => 0 },
+  architecture: { ...search.architecture, rate: () => 0 },
+  progress: { ...startOfSearch(), epoch: epochs },
+});
 
 function randomBatch({
   batch,

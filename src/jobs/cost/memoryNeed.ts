@@ -4,8 +4,7 @@
  */
 import { formatBytes } from '../../base/text.ts';
 import { memory } from '../../engine/device.ts';
-import type { EventLog } from '../../run/eventLog.ts';
-import { logNote, logWarning, type RunWatcher } from '../lifecycle.ts';
+import type { Reporter } from '../watcher.ts';
 import { availableBytes } from './chooseMemory.ts';
 
 /** What a run needs, and what it may have. */
@@ -47,10 +46,10 @@ export const memoryNeed = (neededBytes: number, processes: number): MemoryNeed =
   availableBytes: memory().residentBytes + availableBytes() / processes,
 });
 
-/** Says what a run is about to need, `remark` before it, and warns with `advice` when that is more than there is. */
-export function logMemoryNeed(need: MemoryNeed, advice: string, log: EventLog, watcher: RunWatcher, remark = ''): void {
+/** Reports what a run is about to need, `remark` before it, and warns with `advice` when that is more than there is. */
+export function reportMemoryNeed({ note, warn }: Reporter, need: MemoryNeed, advice: string, remark = ''): void {
   const { neededBytes, availableBytes: available } = need;
-  const told = `${remark}predicted peak memory ${formatBytes(neededBytes)} of ${formatBytes(available)}`;
-  logNote(told, log, watcher);
-  if (neededBytes > available) logWarning(`${told}: this will not fit; ${advice}`, log, watcher);
+  const prediction = `${remark}predicted peak memory ${formatBytes(neededBytes)} of ${formatBytes(available)}`;
+  note(prediction);
+  if (neededBytes > available) warn(`${prediction}: this will not fit; ${advice}`);
 }

@@ -15,7 +15,7 @@ import { writeSafetensors } from '../../run/safetensors.ts';
 import { drawGenotype } from '../../space/drawing.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
-import { versions } from '../lifecycle.ts';
+import { versions } from '../machine.ts';
 import { formatDescription, loadNetwork } from '../network.ts';
 import { type ExportOutcome, exportOnnx } from './onnx.ts';
 

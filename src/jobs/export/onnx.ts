@@ -24,11 +24,11 @@ import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';
 import { formatGenotype } from '../../space/genotype.ts';
-import { toBytes } from '../artifacts.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
-import { prepareMachine, versions } from '../lifecycle.ts';
+import { prepareMachine, versions } from '../machine.ts';
 import { loadNetwork, type NetworkDescription } from '../network.ts';
-import { HALF_AGREEMENT, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
+import { toBytes } from '../records/artifacts.ts';
+import { HALF_AGREEMENT, inFloat64, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
 
 /** A file that was written, and how far it is from the engine. */
 export interface ExportOutcome {
@@ -69,13 +69,18 @@ export async function exportOnnx(config: ExportConfig): Promise<ExportOutcome> {
   const file = config.output ?? join(folder.path, 'export', 'model.onnx');
   const metadata = readModelMetadata(bytes, file);
   const samples = await samplesOf(folder, network, config);
+  const inferOf = (of: Network) =>
+    reduced((images) => of.forward(images, { training: false }), description.reduction, description.longSide);
+  const precise = inFloat64(network);
   const parity = await measureParity(
     bytes,
     metadata,
-    reduced((images) => network.forward(images, { training: false }), description.reduction, description.longSide),
+    inferOf(network),
+    inferOf(precise),
     [...samples.values()],
     config.threads,
   );
+  precise.parameters.free();
   if (!isParity(parity, config.precision)) {
     throw new NumericError(
       `the model differs from the engine: ${describeParity(parity, metadata)}`,
@@ -100,7 +105,7 @@ export function describeParity(
   if (largestDifference === null) return `${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
   const difference = `largest difference of ${result === 'softmax' ? 'probabilities' : 'logits'} ${largestDifference.toExponential(1)}`;
   return precision === 'float32'
-    ? `${difference} (at most ${parityLimit(parity).toExponential(1)} expected), ${classes}`
+    ? `${difference} (at most ${parityLimit(parity).toExponential(1)} expected; the engine's own float32 error is ${parity.rounding.toExponential(1)}), ${classes}`
     : `${difference}, ${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
 }
 

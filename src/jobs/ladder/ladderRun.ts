@@ -7,18 +7,20 @@ import { createRandom } from '../../base/random.ts';
 import { formatDuration } from '../../base/text.ts';
 import type { DataSet } from '../../data/types.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
-import { type Finalist, type RaceResult, type RungResult, race, type Trainer } from '../../ladder/race.ts';
+import { type RaceResult, type RungResult, race, type Trainer } from '../../ladder/race.ts';
 import { type Pace, secondsOf } from '../../ladder/rungs.ts';
 import { type FinishedTraining, judge, type Verdict } from '../../ladder/verdict.ts';
-import { type Layer, parseConfig } from '../../run/config/config.ts';
+import { parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { LadderConfig } from '../../run/config/schemas.ts';
-import { openRun, type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
-import { endWithError, logNote, logNotices, type RunWatcher, SILENT, versions } from '../lifecycle.ts';
+import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
+import { type FinishedRun, inRunFolder } from '../lifecycle.ts';
 import { openTrainingData } from '../openData.ts';
+import { type RunWatcher, SILENT } from '../watcher.ts';
+import { createFit } from './fit.ts';
 import { openJournal } from './journal.ts';
 import { deriveRecipe } from './recipe.ts';
-import { fitOf, type RaceSetUp, recipeOf, sampleTraining, setUpRace, writeArchitecture } from './setUp.ts';
+import { type RaceSetUp, recipeOf, sampleTraining, setUpRace, writeArchitecture } from './setUp.ts';
 import { finishTraining, judgeAt, trainingOf } from './trainer.ts';
 import { describeVerdict, writeVerdict } from './writeVerdict.ts';
 
@@ -26,17 +28,14 @@ import { describeVerdict, writeVerdict } from './writeVerdict.ts';
 const COMMAND = 'auto';
 
 /** What a race came to, and where it is. */
-export interface LadderOutcome {
-  /** Folder of the race. */
-  readonly run: string;
-  /** Run folder of the training of the network that is returned; the better of its seeds on the held-out samples. */
+export interface LadderOutcome extends FinishedRun {
+  /** Run folder of a training of the network that is returned. */
   readonly chosen: string;
   readonly verdict: Verdict;
   /** The verdict in words. */
   readonly text: string;
   /** HTML page of the verdict. */
-  readonly report: string;
-  readonly seconds: number;
+  readonly page: string;
 }
 
 /**
@@ -48,47 +47,40 @@ export async function ladderRun(
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
 ): Promise<LadderOutcome> {
-  const started = performance.now();
   const { plan, dataset, reasons } = await planLadder(request);
   const { config } = plan;
-  const run = openRun<never>(COMMAND, plan);
-  const { folder, log } = run;
-  try {
-    log.append({
-      type: 'start',
-      command: request.command ?? `espalier ${COMMAND}`,
-      config: { ...config },
-      versions: versions(),
-    });
-    logNotices(run, watcher);
-    for (const reason of reasons) logNote(reason, log, watcher);
-    const setUp = await setUpRace(config, folder.path, dataset, watcher, signal);
-    for (const line of describePlan(setUp, dataset)) logNote(line, log, watcher);
-    const result = await runRace(
-      config,
-      folder.path,
-      dataset,
-      setUp,
-      watcher,
-      (text) => logNote(text, log, watcher),
-      signal,
-    );
-    const verdict = judge(result.finalists, dataset.rank === 3 ? 'dice' : 'miou', createRandom(config.seed, 0x7e4d1c7));
-    if (!verdict)
-      throw new NumericError('every training of the finalists diverged', 'lower training.learningRate to a tenth');
-    const seconds = (performance.now() - started) / 1000;
-    const report = writeVerdict(folder.path, { verdict, result, setUp, seconds, minutes: config.minutes });
-    const text = describeVerdict(verdict, result);
-    for (const line of text.split('\n')) logNote(line, log, watcher);
-    log.append({ type: 'end', status: 'done', message: text.split('\n')[0] });
-    const chosen = bestRun(verdict);
-    return { run: folder.path, chosen, verdict, text, report, seconds };
-  } catch (error) {
-    // Every answer is in the journal, and every training in its own checkpoints: there is nothing more to save.
-    throw endWithError(COMMAND, run, error, () => undefined);
-  } finally {
-    run.close();
-  }
+  // Every answer is in the journal and every training in its own checkpoints: a checkpoint of the race itself holds nothing.
+  const resumable = {
+    progress: { epoch: 0, current: { steps: 0 } },
+    save: () => ({ tensors: {}, state: {} }),
+    restore: () => undefined,
+    share: async () => undefined,
+  };
+  const { command } = request;
+  const started = performance.now();
+  const { result, ...finished } = await inRunFolder(
+    COMMAND,
+    plan,
+    resumable,
+    { ...(command === undefined ? {} : { command }), watcher },
+    async ({ folder: { path }, note, resumed, save }) => {
+      if (!resumed) save();
+      for (const reason of reasons) note(reason);
+      const setUp = await setUpRace(config, path, dataset, watcher, signal);
+      for (const line of describePlan(setUp, dataset)) note(line);
+      const raced = await runRace(config, path, dataset, setUp, watcher, note, signal);
+      const statistic = dataset.rank === 3 ? 'dice' : 'miou';
+      const verdict = judge(raced.finalists, statistic, createRandom(config.seed, 0x7e4d1c7));
+      if (!verdict)
+        throw new NumericError('every training of the finalists diverged', 'lower training.learningRate to a tenth');
+      const seconds = (performance.now() - started) / 1000;
+      const page = writeVerdict(path, { verdict, result: raced, setUp, seconds, minutes: config.minutes });
+      const text = describeVerdict(verdict, raced);
+      for (const line of text.split('\n')) note(line);
+      return { result: { verdict, text, page, chosen: verdict.chosen.trainings[0].run }, found: text.split('\n')[0] };
+    },
+  );
+  return { ...finished, ...result };
 }
 
 /** The settings that hold, the recipe among them, and the data. Writes nothing. */
@@ -102,7 +94,7 @@ export async function planLadder(
   const { recipe, reasons } = await deriveRecipe(dataset);
   const config = parseConfig(settings.ladder, [{ training: recipe }, ...request.layers]);
   // A mistake in the recipe is found before anything is written.
-  sampleTraining(recipeOf(config, '.'));
+  createFit(sampleTraining(recipeOf(config, '.', null)), dataset);
   return { plan: { config, folder: null }, dataset, reasons };
 }
 
@@ -119,8 +111,8 @@ async function runRace(
   note: (text: string) => void,
   signal?: AbortSignal,
 ): Promise<RaceResult<FinishedTraining>> {
-  const { plan, candidates, heldOut } = setUp;
-  const recipe = recipeOf(config, folder);
+  const { plan, candidates, heldOut, weights } = setUp;
+  const recipe = recipeOf(config, folder, weights);
   const journal = openJournal(join(folder, 'answers.json'));
   const last = plan.rungs[plan.rungs.length - 1].steps;
   const place = { recipe, folder, steps: plan.steps, constantShare: last / plan.steps };
@@ -164,7 +156,7 @@ async function runRace(
     },
   };
   return race(plan, candidates, trainer, {
-    fit: fitOf(config, dataset, sampleTraining(recipe)),
+    fit: createFit(sampleTraining(recipe), dataset),
     random: createRandom(config.seed, 0xb4eed),
     watcher: {
       rung: (result, index) => note(describeRung(result, index)),
@@ -215,12 +207,3 @@ function describeRung({ rung, standings, survivors }: RungResult, index: number)
   const on = survivors.length > 0 ? `; on: ${survivors.join(' ')}` : '';
   return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}`;
 }
-
-/** The training of the chosen network that is best on the held-out samples. */
-function bestRun({ chosen }: Verdict): string {
-  return chosen.trainings[0].run;
-}
-
-/** Settings of a race as a layer of the library. */
-export type LadderLayer = Layer;
-export type LadderFinalist = Finalist<FinishedTraining>;

@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { createRandom } from '../../base/random.ts';
-import { channelsOf, type DataSet } from '../../data/types.ts';
+import type { DataSet } from '../../data/types.ts';
 import { type HeldOut, holdOut } from '../../data/validation.ts';
-import type { Candidate, Fit } from '../../ladder/candidate.ts';
-import { createFit } from '../../ladder/fit.ts';
+import type { Candidate } from '../../ladder/candidate.ts';
 import { type Pace, planRace, type RacePlan, rungsOf } from '../../ladder/rungs.ts';
 import { seedCandidates } from '../../ladder/seeds.ts';
 import { isGenotype } from '../../models/architecture.ts';
@@ -20,9 +19,10 @@ import { settings } from '../../run/config/presets.ts';
 import type { LadderConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { formatGenotype } from '../../space/genotype.ts';
-import type { RunWatcher } from '../lifecycle.ts';
 import { readArchitecture } from '../readArchitecture.ts';
-import { trainSettings } from '../settings.ts';
+import { trainSettings, weightsOfClasses } from '../settings.ts';
+import type { RunWatcher } from '../watcher.ts';
+import { createFit } from './fit.ts';
 import { countRun, judgeAt, trainingOf } from './trainer.ts';
 
 /** Everything that is decided before the first rung. */
@@ -32,6 +32,8 @@ export interface RaceSetUp {
   readonly pace?: Pace;
   readonly candidates: readonly Candidate[];
   readonly heldOut: HeldOut;
+  /** Of the classes in the loss; null where they weigh alike. */
+  readonly weights: readonly number[] | null;
 }
 
 /** Most candidates of the first rung. */
@@ -46,9 +48,16 @@ const RESERVE = 0.07;
 
 const SET_UP = 'race.json';
 
-/** The recipe as settings of every training of a race. */
-export const recipeOf = ({ data, device, threads, training }: LadderConfig, folder: string): Layer => ({
+/** The recipe as settings of every training of a race. @param weights of the classes, measured once */
+export const recipeOf = (
+  { data, device, threads, training, budget, size }: LadderConfig,
+  folder: string,
+  weights: readonly number[] | null,
+): Layer => ({
   ...training,
+  ...(weights ? { classWeights: weights } : {}),
+  budget,
+  size,
   data,
   device,
   threads,
@@ -59,22 +68,6 @@ export const recipeOf = ({ data, device, threads, training }: LadderConfig, fold
 /** A training with the recipe, to ask for its crop and batch. */
 export const sampleTraining = (recipe: Layer): TrainConfig =>
   parseConfig(settings.train, [recipe, { arch: 'unet', steps: 1 }]);
-
-/** How architectures are brought to the budgets of a race. @throws ConfigError without any budget. */
-export function fitOf(config: LadderConfig, dataset: DataSet, training: TrainConfig): Fit {
-  const { budget } = config;
-  if (Object.values(budget).every((limit) => limit === undefined))
-    throw new ConfigError(
-      'budget: expected at least one limit, got none',
-      'say what the network may cost: budget.multiplyAdds=0.5e9, of one crop, or budget.parameters=1e6',
-    );
-  return createFit({
-    options: { rank: dataset.rank, inputs: channelsOf(dataset), classes: dataset.classes.length },
-    size: trainSettings(training, dataset.rank).crop,
-    batch: training.batch,
-    budget,
-  });
-}
 
 /** Reads what an earlier process set up, or sets up: writes `validation.json`, `architectures/` and `race.json`. */
 export async function setUpRace(
@@ -92,13 +85,15 @@ export async function setUpRace(
     { rank: dataset.rank, ...(dataset.groups ? { groups: dataset.groups } : {}) },
   );
   writeAtomically(join(folder, 'validation.json'), `${JSON.stringify(heldOut, null, 1)}\n`);
-  const recipe = recipeOf(config, folder);
+  const { classWeights } = sampleTraining(recipeOf(config, folder, null));
+  const weights = await weightsOfClasses(dataset, classWeights);
+  const recipe = recipeOf(config, folder, weights);
   const training = sampleTraining(recipe);
   const candidates = seedCandidates({
     rank: dataset.rank,
     count: config.candidates ?? MOST_CANDIDATES,
     searched: config.from.map((name) => ({ name, architecture: readArchitecture(name) })),
-    fit: fitOf(config, dataset, training),
+    fit: createFit(training, dataset),
     random: createRandom(config.seed, 0x5eed5),
   });
   if (candidates.length < 2)
@@ -114,6 +109,7 @@ export async function setUpRace(
     ...planned,
     candidates: firstOf(candidates, planned.plan.rungs[0].candidates),
     heldOut,
+    weights,
   };
   writeAtomically(file, `${JSON.stringify(setUp, null, 1)}\n`);
   return setUp;

@@ -19,11 +19,12 @@ import { openRunFolder } from '../../run/folder.ts';
 import { loadReportData } from '../../run/report/data.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
 import type { TrainState } from '../checkpoint/training.ts';
-import { prepareMachine, type RunWatcher } from '../lifecycle.ts';
+import { prepareMachine } from '../machine.ts';
 import { loadNetwork } from '../network.ts';
 import { openTrainingData } from '../openData.ts';
 import { createLoss, trainSettings } from '../settings.ts';
-import { trainRun } from '../trainJob.ts';
+import { trainJob } from '../trainJob.ts';
+import type { RunWatcher } from '../watcher.ts';
 import { countSamples } from './counts.ts';
 import { scoreCrops } from './crops.ts';
 
@@ -39,14 +40,13 @@ export interface RaceTraining {
 
 /** The training of a candidate with a seed. @param recipe settings that all share */
 export function trainingOf(
-  { id, widths }: Pick<Candidate, 'id' | 'widths'>,
+  { id }: Pick<Candidate, 'id'>,
   seed: number,
   place: { readonly recipe: Layer; readonly folder: string; readonly steps: number; readonly constantShare: number },
 ): RaceTraining {
   const { recipe, folder, steps, constantShare } = place;
   const name = `${id}-${seed}`;
   const own: Layer = {
-    ...widths,
     arch: join(folder, 'architectures', `${id}.json`),
     runs: folder,
     name,
@@ -96,7 +96,7 @@ export async function trainTo(
   };
   try {
     const resume = status !== 'absent';
-    await trainRun({ layers: [config as unknown as Layer], resume, command: 'espalier auto' }, own, controller.signal);
+    await trainJob({ layers: [config as unknown as Layer], resume, command: 'espalier auto' }, own, controller.signal);
   } catch (error) {
     if (error instanceof NumericError) return false;
     if (!(error instanceof StoppedError) || signal?.aborted) throw error;

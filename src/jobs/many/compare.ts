@@ -27,13 +27,13 @@ import {
   readOutcome,
 } from '../../run/tables/comparison.ts';
 import { drawComparison } from '../../run/tables/drawComparison.ts';
-import { fileName } from '../artifacts.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
-import { type RunWatcher, SILENT } from '../lifecycle.ts';
-import { networkOptions } from '../prepareTraining.ts';
+import { networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
+import { fileName } from '../records/artifacts.ts';
 import { trainSettings } from '../settings.ts';
-import { trainRun } from '../trainJob.ts';
+import { trainJob } from '../trainJob.ts';
+import { type RunWatcher, SILENT } from '../watcher.ts';
 import { requireSame, runOnce } from './resumable.ts';
 
 /** A comparison and where it is. */
@@ -80,7 +80,7 @@ export async function compareRuns(
       line: (text) => watcher.line(`${told}: ${text}`),
     };
     await runOnce(path, own, (resume) =>
-      trainRun({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+      trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
     ).catch((error: unknown) => {
       if (!(error instanceof StoppedError)) throw error;
       throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');
@@ -111,8 +111,7 @@ function planRuns(
       throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
   return archs.flatMap((architecture) => {
     const layers = [...shared, parseBudget(budget), { arch: architecture }];
-    const fitted =
-      multiplyAdds === undefined ? {} : fitFilters(parseConfig(settings.train, layers), dataset, multiplyAdds);
+    const fitted = cropBudget(parseConfig(settings.train, layers), dataset, multiplyAdds);
     return Array.from({ length: seeds }, (_, seed) => {
       const own = { ...fitted, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
       const training = parseConfig(settings.train, [...layers, own]);
@@ -123,22 +122,16 @@ function planRuns(
   });
 }
 
-const MOST_FILTERS = 512;
-
-/** The filters with which the multiply-adds of a crop come nearest to `target`; nothing where they do not depend on filters. */
-function fitFilters(training: TrainConfig, dataset: DataSet, target: number): { filters?: number } {
-  const architecture = readArchitecture(training.arch);
-  const size = sizeOf(training, dataset);
-  const costWith = (filters: number) =>
-    countNetwork(buildArchitecture(architecture, networkOptions({ ...training, filters }, dataset)), size).multiplyAdds;
-  if (costWith(2) === costWith(4)) return {};
-  let [low, high] = [1, MOST_FILTERS];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (costWith(middle) <= target) low = middle;
-    else high = middle;
-  }
-  return { filters: target - costWith(low) <= costWith(high) - target ? low : high };
+/** The budget of `multiplyAdds=`, which is for one crop. */
+function cropBudget(training: TrainConfig, dataset: DataSet, multiplyAdds: number | undefined): Layer {
+  if (multiplyAdds === undefined) return {};
+  const { budget } = training;
+  if (budget.multiplyAdds !== undefined && budget.multiplyAdds !== multiplyAdds)
+    throw new ConfigError(
+      `multiplyAdds=${multiplyAdds} and budget.multiplyAdds=${budget.multiplyAdds} contradict each other`,
+      'leave one out',
+    );
+  return { budget: { multiplyAdds }, size: sizeOf(training, dataset) };
 }
 
 /** `400steps` or `15min` as settings of a training. */
@@ -151,7 +144,8 @@ const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(train
 
 async function costOf(name: string, training: TrainConfig, dataset: DataSet, measured: boolean): Promise<ComparedCost> {
   const { batch, threads } = training;
-  const graph = buildArchitecture(readArchitecture(name), networkOptions(training, dataset));
+  const architecture = readArchitecture(name);
+  const graph = buildArchitecture(architecture, networkOptions(architecture, training, dataset));
   const size = sizeOf(training, dataset);
   const { parameters, multiplyAdds } = countNetwork(graph, size);
   const { trainingBytes } = estimateMemory(graph, size, batch);

@@ -9,7 +9,7 @@ import { type ConfigOf, parseConfig, type Settings } from '../../run/config/conf
 import { openRunFolder } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
-import type { RunWatcher } from '../lifecycle.ts';
+import type { RunWatcher } from '../watcher.ts';
 
 /** Settings that change nothing about what is learnt. */
 const INDIFFERENT = ['runs', 'threads', 'workers', 'checkpointMinutes', 'device', 'memory'];

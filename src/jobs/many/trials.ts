@@ -15,9 +15,9 @@ import { drawTrials } from '../../run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial } from '../../run/tables/trials.ts';
 import { drawGenotype } from '../../space/drawing.ts';
 import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
-import { type RunWatcher, SILENT } from '../lifecycle.ts';
-import { searchRun } from '../searchJob.ts';
-import { trainRun } from '../trainJob.ts';
+import { searchJob } from '../searchJob.ts';
+import { trainJob } from '../trainJob.ts';
+import { type RunWatcher, SILENT } from '../watcher.ts';
 import { requireSame, runOnce } from './resumable.ts';
 
 /** Trials and where they are. */
@@ -61,11 +61,11 @@ export async function searchTrials(
           watcher.progress((i + (part + share) / 2) / plans.length, `seed ${search.seed}  ${note}`),
         line: (text) => watcher.line(`seed ${search.seed}, ${part === 0 ? 'search' : 'training'}: ${text}`),
       });
-      await runOnce(paths.search, told(0), (resume) => searchRun(request(search, resume), told(0), signal));
+      await runOnce(paths.search, told(0), (resume) => searchJob(request(search, resume), told(0), signal));
       const genotype = join(paths.search, 'genotype.json');
       // A search that diverged in its first epoch has found nothing.
       if (existsSync(genotype))
-        await runOnce(paths.training, told(1), (resume) => trainRun(request(training, resume), told(1), signal));
+        await runOnce(paths.training, told(1), (resume) => trainJob(request(training, resume), told(1), signal));
       trials.push(readBack(search.seed, paths));
       writeTrials(folder, trials, conditions);
     }

@@ -88,10 +88,10 @@ const precision = choice(
   'float32',
   'what training passes compute in: bfloat16 is everything on a GPU, and on a processor with AMX the large products; weights, losses and scores stay float32',
 );
-const classWeights = choice(
-  ['none', 'sqrt', 'median'],
-  'none',
-  'weights of the classes in the loss, from their shares',
+const classWeights = setting(
+  z.union([z.enum(['none', 'sqrt', 'median']), z.array(z.number().positive()).min(2)]).default('none'),
+  'none or sqrt or median, or a list of numbers above 0',
+  'weights of the classes in the loss, from their shares; a list states them',
 );
 const scale = setting(
   z.number().min(1).default(1),
@@ -104,6 +104,24 @@ const overlap = setting(
   'a number from 0 below 1',
   'share of a window that its neighbour sees too',
 );
+
+const atMost = (description: string) =>
+  setting(z.number().positive().optional(), 'a number above 0', `network: at most so many ${description}`);
+/** What a network may cost; the same keys for every command. */
+const networkBudget = {
+  budget: group({
+    multiplyAdds: atMost('multiply-adds for one input of `size`; widths are chosen for it'),
+    parameters: atMost('parameters'),
+    trainingMemory: atMost('bytes for a training step of one input'),
+    inferenceMemory: atMost('bytes for an inference of one input'),
+    latencyMs: atMost('milliseconds for an inference of one input on this machine (espalier measure)'),
+  }),
+  size: setting(
+    z.array(z.int().min(1)).min(2).max(3).optional(),
+    '[height, width] or [depth, height, width]',
+    'input for which budgets are counted; by default the crop',
+  ),
+};
 
 const normalisation = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -289,6 +307,7 @@ export const trainSchema = z.strictObject({
   filters: optionalWhole(
     'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
   ),
+  ...networkBudget,
   from: optionalText('run whose weights to start from; the head is replaced where it tells other classes apart'),
   norms: choice(['trained', 'frozen'], 'trained', 'norms learn, or keep scale, shift and statistics of `from`'),
   optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
@@ -355,19 +374,7 @@ export const ladderSchema = z.strictObject({
   device: machine.device,
   threads: whole(1, 1, 'threads of a training'),
   minutes: positive(60, 'time for everything: the race, the trainings of the finalists, their scores'),
-  budget: group({
-    multiplyAdds: setting(
-      z.number().positive().optional(),
-      'a number above 0',
-      'multiply-adds that a network may have at most, of one crop',
-    ),
-    parameters: setting(z.number().positive().optional(), 'a number above 0', 'parameters at most'),
-    trainingMemory: setting(
-      z.number().positive().optional(),
-      'a number of bytes above 0',
-      'estimated peak memory of a training step at most',
-    ),
-  }),
+  ...networkBudget,
   candidates: setting(
     z.int().min(3).max(243).optional(),
     'a whole number from 3 to 243',
@@ -427,7 +434,7 @@ export const compareSchema = z.strictObject({
   multiplyAdds: setting(
     z.number().positive().optional(),
     'a number above 0',
-    'multiply-adds of one crop that the filters of each architecture are chosen for; those without filters stay as they are',
+    'at most so many multiply-adds of one crop: budget.multiplyAdds with the crop as size',
   ),
   measureMemory: switched(
     false,

@@ -1,7 +1,7 @@
 /**
  * @file The rules for losses that go wrong: when a run counts as diverged, when it is warned about, and what a skipped step leaves behind.
  *
- * Steps without a finite loss or gradient are skipped (`descend.ts`); {@link DIVERGED_AFTER} in a row end the run. So do
+ * Steps without a finite loss or gradient are skipped (`optimiserStep.ts`); {@link DIVERGED_AFTER} in a row end the run. So do
  * {@link EXPLODED_AFTER} steps in a row whose loss is above {@link EXPLODED_FACTOR} times the first one.
  */
 import { NumericError } from '../../base/errors.ts';
@@ -30,7 +30,7 @@ export interface Health {
 export const startOfHealth = (): Health => ({ lost: 0, high: 0, first: null });
 
 /**
- * Takes the loss of a step. One that holds more than the loss of the weights (entropies, a budget) is not `compared` with the first.
+ * Takes the loss of a step; a batch without a pixel that counts is none. One that holds more than the loss of the weights (entropies, a budget) is not `compared` with the first.
  * @throws NumericError by the rules above.
  */
 export function checkLoss(what: string, health: Health, loss: number, compared = true): void {
@@ -52,12 +52,13 @@ export const isSound = ({ lost, high }: Health): boolean => lost === 0 && high =
 
 /** What to say after an epoch, not the first, whose loss is no better than that of the first step; undefined where it is better. */
 export function slowWarning({ first }: Health, epoch: number, loss: number): string | undefined {
-  if (epoch < 1 || first === null || loss < first) return undefined;
+  // NaN is the loss of an epoch in which no step was taken.
+  if (epoch < 1 || first === null || loss < first || Number.isNaN(loss)) return undefined;
   return `the loss does not fall: ${loss.toPrecision(3)} in this epoch, ${first.toPrecision(3)} in the first step; ${ADVICE}`;
 }
 
 /** Puts the entries of running statistics that a skipped step made not finite back to where they began: mean 0, variance 1. */
-export function mendStatistics(parameters: ParameterSet): void {
+export function resetStatistics(parameters: ParameterSet): void {
   const trained = new Set(parameters.parameters().map(({ name }) => name));
   noGrad(() =>
     scope(() => {

@@ -39,7 +39,7 @@ describe('checkDataSet', () => {
       mkdirSync(dirname(join(root, path)), { recursive: true });
       writeFileSync(join(root, path), content);
     };
-    const picture = encodePng({ width: 2, height: 2, channels: 3, data: new Uint8Array(12) });
+    const picture = encodePng({ width: 2, height: 2, channels: 3, data: Uint8Array.from({ length: 12 }, (_, i) => i) });
     const mask = (...data: number[]) => encodePng({ width: 2, height: 2, channels: 1, data: Uint8Array.from(data) });
     write('data.yaml', 'classes: [back, front, never]\n');
     for (const name of ['good', 'cut', 'small', 'values', 'colour', 'alone'])
@@ -56,9 +56,9 @@ describe('checkDataSet', () => {
     const messages = problems.map(({ severity, file, message }) => `${severity} ${file.slice(root.length)} ${message}`);
     const expected = [
       /error \/masks\/train\/cut\.png ends before|error \/masks\/train\/cut\.png chunk/,
-      /error \/masks\/train\/small\.png is 1x1, its picture 2x2/,
+      /error \/masks\/train\/small\.png is 1x1, its image 2x2/,
       /error \/masks\/train\/values\.png label values 7, 9 belong to none of the 3 classes/,
-      /error \/masks\/train\/colour\.png a label file of 3 channels/,
+      /error \/masks\/train\/colour\.png expected a label file of one channel, got 3 channels/,
       /warning \/images\/train\/alone\.png has no partner/,
       /warning \/masks\/train\/unused\.png has no partner/,
       /warning .*class 2 \(never\) occurs in none/,
@@ -77,8 +77,17 @@ describe('checkDataSet', () => {
       writeFileSync(join(root, path), bytes);
     }
     const { problems } = await checkDataSet(await openDataSet(root));
-    expect(problems.length).toBe(2);
-    expect(problems[0].fix).toContain('classes: {0: background, 255: object}');
+    expect(problems).toMatchObject([
+      { severity: 'warning', message: expect.stringMatching(/0 and 255 only: read as two classes/) },
+    ]);
+    writeFileSync(join(root, 'data.yaml'), 'classes: [background, object]\n');
+    const named = (await checkDataSet(await openDataSet(root))).problems;
+    expect(named.map(({ severity, message, others }) => [severity, message, others?.length])).toEqual([
+      ['error', 'expected at least two classes in the train masks, got one class (background)', undefined],
+      ['warning', 'holds only 0 and 255, and 255 is ignored', 1],
+      ['warning', 'class 1 (object) occurs in none of the 1 train samples that were read', undefined],
+    ]);
+    expect(named[0].fix).toContain('classes: {0: background, 255: object}');
     rmSync(root, { recursive: true });
   });
 });
@@ -99,7 +108,12 @@ describe('labels that were written another way', () => {
   const problemsOf = async (masks: Uint8Array[], yaml?: string) => {
     const root = mkdtempSync(join(tmpdir(), 'espalier-check-'));
     try {
-      const picture = encodePng({ width: 2, height: 2, channels: 3, data: new Uint8Array(12) });
+      const picture = encodePng({
+        width: 2,
+        height: 2,
+        channels: 3,
+        data: Uint8Array.from({ length: 12 }, (_, i) => i),
+      });
       for (const folder of ['images/train', 'masks/train', 'images/val', 'masks/val'])
         mkdirSync(join(root, folder), { recursive: true });
       masks.forEach((mask, i) => {
@@ -137,11 +151,10 @@ describe('labels that were written another way', () => {
   });
 
   it('0 and 255', async () => {
-    for (const yaml of [undefined, 'classes: [back, front]\n']) {
-      const problems = await problemsOf([grey(0, 255, 0, 255)], yaml);
-      expect(problems[0]).toMatchObject({ message: 'holds only 0 and 255, and 255 is ignored' });
-      expect(problems[0].fix).toContain('classes: {0: background, 255: object}');
-    }
+    const problems = await problemsOf([grey(0, 255, 0, 255)], 'classes: [back, front]\n');
+    expect(problems[1]).toMatchObject({ message: 'holds only 0 and 255, and 255 is ignored' });
+    expect(problems[1].fix).toContain('classes: {0: background, 255: object}');
+    expect(await problemsOf([grey(0, 255, 0, 255)])).toMatchObject([{ severity: 'warning' }]);
     expect(await problemsOf([grey(0, 255, 0, 255)], 'classes: {0: background, 255: object}\n')).toEqual([]);
   });
 

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadLabelMap, loadPicture, toRgb } from '../../../src/data/images/image.ts';
+import { loadPicture, toRgb } from '../../../src/data/images/image.ts';
+import { loadLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 
 let folder = '';
@@ -71,15 +72,17 @@ describe('loadPicture', () => {
   });
 });
 
-describe('loadLabelMap', () => {
-  it('keeps indices, refuses colours and JPEG', async () => {
+describe('loadLabels', () => {
+  it('keeps indices, refuses JPEG', async () => {
     const label = encodePng({ width: 2, height: 1, channels: 1, data: Uint8Array.of(1, 0) }, [
       [9, 9, 9],
       [9, 9, 9],
     ]);
-    expect([...(await loadLabelMap(write('label.png', label))).data]).toEqual([1, 0]);
-    const colour = write('colour.png', encodePng({ width: 1, height: 1, channels: 3, data: new Uint8Array(3) }));
-    await expect(loadLabelMap(colour)).rejects.toThrow(/shows colours instead of class ids/);
-    await expect(loadLabelMap(write('label.jpg', Buffer.from('x')))).rejects.toThrow(/must be PNG/);
+    expect([...(await loadLabels(write('label.png', label))).data]).toEqual([1, 0]);
+    const jpeg = await sharp(new Uint8Array(3), { raw: { width: 1, height: 1, channels: 3 } })
+      .jpeg()
+      .toBuffer();
+    await expect(loadLabels(write('label.jpg', jpeg))).rejects.toThrow(/got JPEG, which changes the values/);
+    await expect(loadLabels(write('label.bin', Buffer.from('x')))).rejects.toThrow(/PNG or TIFF without loss/);
   });
 });

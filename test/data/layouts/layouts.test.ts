@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataSet } from '../../../src/data/detect.ts';
-import { loadLabelMap } from '../../../src/data/images/image.ts';
+import { loadLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { loadSample } from '../../../src/data/sample.ts';
 import { samplesOf, splitNames, submissionValues } from '../../../src/data/splits.ts';
@@ -38,7 +38,7 @@ describe.skipIf(!hasRealData)('layouts of published data sets', () => {
     expect(sample.id).toBe('val/frankfurt/frankfurt_000000_000294');
     const path = `layouts/cityscapes/gtFine/${sample.id}_gtFine_labelTrainIds.png`;
     // The two files of this sample were reduced apart from one another and differ in 77 of 32,768 pixels on edges.
-    const trainIds = (await loadLabelMap(realData(path))).data;
+    const trainIds = (await loadLabels(realData(path))).data;
     const differing = trainIds.filter((value, i) => value !== picture.label[i]).length;
     expect(differing / trainIds.length).toBeLessThan(0.004);
   });
@@ -57,7 +57,7 @@ describe.skipIf(!hasRealData)('layouts of published data sets', () => {
     const { dataset, sample, picture } = await valuesOf(['ade20k'], 'val');
     expect([dataset.layout, dataset.classes.length, dataset.classes[1].name]).toEqual(['ade20k', 150, 'building']);
     expect([dataset.splits.train.length, dataset.splits.val.length]).toEqual([1, 3]);
-    const raw = await loadLabelMap(sample.source.kind === 'files' ? (sample.source.label ?? '') : '');
+    const raw = await loadLabels(sample.source.kind === 'files' ? (sample.source.label ?? '') : '');
     expect(raw.data.every((value, i) => picture.label[i] === ((value - 1) & 255))).toBe(true);
   });
 });
@@ -114,7 +114,9 @@ describe('plain folder', () => {
     await expect(openDataSet(root)).rejects.toThrow(/images\/val: no such folder/);
     write('images/val/b.png', picture);
     write('masks/val/c.png', mask(0, 1));
-    await expect(openDataSet(root)).rejects.toThrow(/pictures without a mask: .*b\.png/);
+    await expect(openDataSet(root)).rejects.toThrow(
+      /1 of 2 images have no mask, such as .*val\/b\.png \(a file without a partner is .*val\/c\.png\)/,
+    );
     const open = await openDataSet(root, { allowUnpaired: true });
     expect(open.unpaired.map((file) => file.slice(-5))).toEqual(['b.png', 'c.png']);
     write('data.yaml', 'clases: [a]');

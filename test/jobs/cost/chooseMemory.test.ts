@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { availableBytes, chooseMemory } from '../../../src/jobs/cost/chooseMemory.ts';
-import { methodOf } from '../../../src/jobs/methodOf.ts';
+import { methodOf } from '../../../src/jobs/prepare/methodOf.ts';
 import type { SearchData } from '../../../src/method/method.ts';
 import { parseConfig } from '../../../src/run/config/config.ts';
 import { settings } from '../../../src/run/config/presets.ts';

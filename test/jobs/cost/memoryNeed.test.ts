@@ -9,7 +9,8 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DryRun } from '../../../src/jobs/cost/dryRun.ts';
-import { logMemoryNeed, type MemoryNeed } from '../../../src/jobs/cost/memoryNeed.ts';
+import { type MemoryNeed, reportMemoryNeed } from '../../../src/jobs/cost/memoryNeed.ts';
+import { createReporter } from '../../../src/jobs/watcher.ts';
 import type { EventLog } from '../../../src/run/eventLog.ts';
 import type { RunEventBody } from '../../../src/run/events.ts';
 
@@ -70,9 +71,10 @@ describe('a need', () => {
     const lines: string[] = [];
     const log = { append: (event: RunEventBody) => events.push(event) } as unknown as EventLog;
     const watcher = { progress: () => undefined, line: (text: string) => void lines.push(text) };
-    logMemoryNeed({ neededBytes: 2 ** 30, availableBytes: 2 ** 31 }, 'lower batch', log, watcher, 'memory=fast: ');
+    const reporter = createReporter(log, watcher);
+    reportMemoryNeed(reporter, { neededBytes: 2 ** 30, availableBytes: 2 ** 31 }, 'lower batch', 'memory=fast: ');
     expect(lines).toEqual(['memory=fast: predicted peak memory 1.00 GiB of 2.00 GiB']);
-    logMemoryNeed({ neededBytes: 2 ** 32, availableBytes: 2 ** 31 }, 'lower batch', log, watcher);
+    reportMemoryNeed(reporter, { neededBytes: 2 ** 32, availableBytes: 2 ** 31 }, 'lower batch');
     expect(lines.at(-1)).toBe('warning: predicted peak memory 4.00 GiB of 2.00 GiB: this will not fit; lower batch');
     expect(events.map(({ type }) => type)).toEqual(['note', 'note', 'warning']);
   });

@@ -44,14 +44,20 @@ describe('a comparison', () => {
     expect(stepsOf()).toBe(6);
   });
 
-  it('gives each architecture the filters that come nearest to the multiply-adds asked for', async () => {
+  it('makes each architecture as wide as its budget allows', async () => {
     const archs = ['random:1:2x1', 'unet:levels=2', 'deeplabv3plus'];
     const target = 6e7;
     const config = configOf({ archs, seeds: 1, name: 'fitted', budget: '1steps', multiplyAdds: target });
     const { architectures } = await compareRuns(config, [TINY]);
-    const costOf = (name: string) =>
-      architectures.find(({ architecture }) => architecture === name)?.multiplyAdds as number;
-    for (const name of archs) expect(Math.abs(costOf(name) / target - 1), name).toBeLessThan(0.2);
+    for (const { architecture, multiplyAdds } of architectures) {
+      expect(multiplyAdds, architecture).toBeLessThanOrEqual(target);
+      expect(multiplyAdds, architecture).toBeGreaterThan(0.9 * target);
+    }
+    const contradicting = compareRuns(configOf({ archs, name: 'two', multiplyAdds: target }), [
+      TINY,
+      { budget: { multiplyAdds: 2 * target } },
+    ]);
+    await expect(contradicting).rejects.toThrow(/multiplyAdds=60000000 and budget.multiplyAdds=120000000 contradict/);
   });
 
   it('trains every architecture with every seed once, goes on, and tells them apart', async () => {

@@ -20,7 +20,7 @@ import {
   EXPLODED_FACTOR,
   type Health,
   isSound,
-  mendStatistics,
+  resetStatistics,
   slowWarning,
   startOfHealth,
 } from '../../../src/train/step/health.ts';
@@ -105,7 +105,7 @@ it('mends running statistics, and nothing else', () => {
   expect(statistics.length).toBeGreaterThan(4);
   for (const [i, [, tensor]] of statistics.entries())
     op.copyInto(tensor, op.full(tensor.shape, i % 3 === 0 ? Number.NaN : Number.NEGATIVE_INFINITY));
-  mendStatistics(parameters);
+  resetStatistics(parameters);
   for (const [name, tensor] of parameters.entries()) expect(tensor.numbers(), name).toEqual(before.get(name));
 });
 

@@ -7,8 +7,8 @@ import { METHODS } from '../../../src/method/registry.ts';
 import { convolution, type Precision } from '../../../src/nn/layers.ts';
 import { crossEntropy } from '../../../src/nn/losses.ts';
 import { ParameterSet } from '../../../src/nn/parameters.ts';
-import { runSearch } from '../../../src/train/search.ts';
-import { createSearch } from '../../../src/train/searchStep.ts';
+import { searchLoop } from '../../../src/train/search.ts';
+import { createSearch } from '../../../src/train/searchState.ts';
 import { inPrecision, lowered, precisionNote } from '../../../src/train/step/precision.ts';
 import { distance, use } from '../../helpers/kernels.ts';
 import { smallScenes } from '../../helpers/scenes.ts';
@@ -75,7 +75,7 @@ describe.each(METHOD_CASES)('a search with %s in bfloat16', (_, of) => {
   it('follows the one in float32', async () => {
     const run = async (precision: Precision) => {
       const losses: number[] = [];
-      await runSearch(createSearch(method, create(precision)), {
+      await searchLoop(createSearch(method, create(precision)), {
         dataset,
         settings: { ...settings, crop: data.size },
         device: 'cpu',

@@ -7,7 +7,7 @@ import { crossEntropy } from '../../../src/nn/losses.ts';
 import { adam, addScaled, jointNorm } from '../../../src/nn/optimisers.ts';
 import { type Parameter, ParameterSet } from '../../../src/nn/parameters.ts';
 import { createSupernet } from '../../../src/supernet/network.ts';
-import { descendUnrolled, unrolledGradients } from '../../../src/train/step/secondOrder.ts';
+import { takeUnrolledStep, unrolledGradients } from '../../../src/train/step/secondOrder.ts';
 
 const generator = new Generator(5);
 
@@ -20,8 +20,8 @@ function exactGradient(
   rate: number,
 ): (Tensor | null)[] {
   const now = weights.map(({ tensor }) => tensor);
-  const slopes = gradients([training(now)], now, { createGraph: true });
-  const next = now.map((w, i) => (slopes[i] ? op.subtract(w, op.scale(slopes[i] as Tensor, rate)) : w));
+  const inner = gradients([training(now)], now, { createGraph: true });
+  const next = now.map((w, i) => (inner[i] ? op.subtract(w, op.scale(inner[i] as Tensor, rate)) : w));
   return gradients(
     [validation(next)],
     architecture.map(({ tensor }) => tensor),
@@ -46,19 +46,19 @@ describe('the second-order gradient', () => {
       const parameters = [weights.parameters(), architecture.parameters()] as const;
       const [exact] = exactGradient(parameters[1], parameters[0], training, validation, 0.03);
       const before = w.numbers();
-      const { result, slopes } = unrolledGradients(parameters[1], parameters[0], {
+      const { result, gradients: unrolled } = unrolledGradients(parameters[1], parameters[0], {
         training: () => training([w]),
         validation: () => validation([w]),
         rate: 0.03,
       });
       const size = Math.max(...(exact as Tensor).numbers().map(Math.abs));
-      slopes[0]?.numbers().forEach((slope, i) => {
-        expect(Math.abs(slope - (exact as Tensor).numbers()[i])).toBeLessThan(1e-9 * size);
+      unrolled[0]?.numbers().forEach((gradient, i) => {
+        expect(Math.abs(gradient - (exact as Tensor).numbers()[i])).toBeLessThan(1e-9 * size);
       });
-      // It is not the first-order one, which is the slope of the last term alone.
+      // It is not the first-order one, which is the gradient of the last term alone.
       const direct = a.numbers().map((value) => 4 * value ** 3);
       expect(
-        Math.max(...direct.map((value, i) => Math.abs(value - (slopes[0] as Tensor).numbers()[i]))),
+        Math.max(...direct.map((value, i) => Math.abs(value - (unrolled[0] as Tensor).numbers()[i]))),
       ).toBeGreaterThan(0.1 * size);
       expect(w.numbers()).toEqual(before);
       const step = gradients([training([w])], [w])[0] as Tensor;
@@ -67,7 +67,7 @@ describe('the second-order gradient', () => {
   });
 
   it.each([false, true])(
-    'of a supernet is the slope of the unrolled objective, which the first order misses (fused: %s)',
+    'of a supernet is the gradient of the unrolled objective, which the first order misses (fused: %s)',
     (fused) => {
       scope(() => {
         const shape = { rank: 2, inputs: 3, classes: 3, layers: 2, filters: 2, blocks: 2, atrous: 'dense' } as const;
@@ -83,24 +83,24 @@ describe('the second-order gradient', () => {
         const [training, validation, rate] = [lossOn(0), lossOn(1), 0.5];
         const weights = supernet.parameters.parameters();
         const { parameters } = supernet.architecture;
-        const { slopes } = unrolledGradients(parameters, weights, { training, validation, rate });
+        const { gradients: unrolled } = unrolledGradients(parameters, weights, { training, validation, rate });
         const direct = gradients(
           [validation()],
           parameters.map(({ tensor }) => tensor),
         );
         const unrolledAt = (offset: number) => {
-          addScaled(logits, slopes, offset);
+          addScaled(logits, unrolled, offset);
           const { result } = unrolledGradients(parameters, weights, { training, validation, rate });
-          addScaled(logits, slopes, -offset);
+          addScaled(logits, unrolled, -offset);
           return result;
         };
         const logits = parameters.map(({ tensor }) => tensor);
-        const size = jointNorm(slopes as Tensor[]);
+        const size = jointNorm(unrolled as Tensor[]);
         const step = 0.02 / size;
-        const slope = (unrolledAt(step) - unrolledAt(-step)) / (2 * step);
+        const gradient = (unrolledAt(step) - unrolledAt(-step)) / (2 * step);
         // Along itself a gradient rises by its square; ReLUs that switch on the way are within the tolerance.
-        expect(Math.abs(slope / size ** 2 - 1)).toBeLessThan(0.15);
-        const first = slopes.reduce(
+        expect(Math.abs(gradient / size ** 2 - 1)).toBeLessThan(0.15);
+        const first = unrolled.reduce(
           (sum, own, i) => sum + op.sum(op.multiply(own as Tensor, direct[i] as Tensor)).item(),
           0,
         );
@@ -120,9 +120,9 @@ describe('the second-order gradient', () => {
       const optimiser = adam(architecture.parameters(), { decay: 0, decoupled: false });
       const descent = { trained: architecture.parameters(), frozen: weights.parameters(), optimiser, clip: 0 };
       const losses = { training: good, validation: good, [broken]: bad };
-      expect(descendUnrolled(descent, 0.1, { ...losses, rate: 0.1 })).toBeNaN();
+      expect(takeUnrolledStep(descent, 0.1, { ...losses, rate: 0.1 })).toBeNaN();
       expect([w.numbers(), a.numbers()]).toEqual(before);
-      expect(descendUnrolled(descent, 0.1, { training: good, validation: good, rate: 0.1 })).not.toBeNaN();
+      expect(takeUnrolledStep(descent, 0.1, { training: good, validation: good, rate: 0.1 })).not.toBeNaN();
       expect(a.numbers()).not.toEqual(before[1]);
       expect(w.numbers()).toEqual(before[0]);
     }

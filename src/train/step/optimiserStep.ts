@@ -1,5 +1,5 @@
 /**
- * @file One gradient step, the same for search and training, and means of losses.
+ * @file One optimizer step, the same for search and training, and means of losses.
  */
 import { requireGradient } from '../../engine/autograd.ts';
 import { addInto } from '../../engine/operators.ts';
@@ -7,10 +7,10 @@ import { scope, type Tensor } from '../../engine/tensor.ts';
 import { clipScale, jointNorm, type Optimiser } from '../../nn/optimisers.ts';
 import type { Parameter } from '../../nn/parameters.ts';
 import { type Parallel, singleProcess } from '../../parallel/parallel.ts';
-import { computed, type Differentiate } from './cudaGraph.ts';
+import { byAutograd, type Differentiate } from './differentiate.ts';
 
-/** What is trained, and how. */
-export interface Descent {
+/** What an optimizer step trains, and how. */
+export interface StepPlan {
   readonly trained: readonly Parameter[];
   /** Parameters that are left out of autograd: what only they need is neither stored nor computed. */
   readonly frozen?: readonly Parameter[];
@@ -22,39 +22,39 @@ export interface Descent {
 }
 
 /**
- * One step down the sum of `losses`, each computed and differentiated after the other; everything made on the way is freed. Returns the sum.
+ * One optimizer step on the sum of `losses`, each computed and differentiated after the other; every intermediate tensor is freed. Returns the sum.
  * Of several processes it is the mean over all: every one gives its own losses, and takes the same step. Where it or the norm of its gradient is not
  * finite, nothing is changed and the result is NaN.
  */
-export const descend = (descent: Descent, learningRate: number, ...losses: readonly (() => Tensor)[]): number =>
-  descendAlong(descent, learningRate, losses.map(computed));
+export const takeStep = (plan: StepPlan, learningRate: number, ...losses: readonly (() => Tensor)[]): number =>
+  takeStepWith(plan, learningRate, losses.map(byAutograd));
 
 /** The same with losses that know how their gradients are computed. */
-export function descendAlong(
-  { trained, frozen = [], optimiser, clip, parallel = singleProcess }: Descent,
+export function takeStepWith(
+  { trained, frozen = [], optimiser, clip, parallel = singleProcess }: StepPlan,
   learningRate: number,
   losses: readonly Differentiate[],
 ): number {
   return withFrozen(frozen, () =>
     scope(() => {
-      const { result, slopes } = addGradients(losses, trained, parallel);
-      return applyGradients({ optimiser, clip }, learningRate, result, slopes);
+      const { result, gradients } = addGradients(losses, trained, parallel);
+      return applyGradients({ optimiser, clip }, learningRate, result, gradients);
     }),
   );
 }
 
-/** A step of the optimiser with gradients that are there; the result as of `descend`. */
+/** The optimizer step itself, once the gradients are known; the result as of `takeStep`. */
 export function applyGradients(
-  { optimiser, clip }: Pick<Descent, 'optimiser' | 'clip'>,
+  { optimiser, clip }: Pick<StepPlan, 'optimiser' | 'clip'>,
   learningRate: number,
   result: number,
-  slopes: readonly (Tensor | null)[],
+  gradients: readonly (Tensor | null)[],
 ): number {
   if (!Number.isFinite(result)) return Number.NaN;
-  // Without a limit the norm is taken all the same: it is what tells a gradient that is not finite.
-  const norm = jointNorm(slopes.filter((slope): slope is Tensor => slope !== null));
+  // Compute the norm even without clipping: it detects non-finite gradients.
+  const norm = jointNorm(gradients.filter((gradient): gradient is Tensor => gradient !== null));
   if (!Number.isFinite(norm)) return Number.NaN;
-  optimiser.step(slopes, learningRate, clip > 0 ? clipScale(norm, clip) : 1);
+  optimiser.step(gradients, learningRate, clip > 0 ? clipScale(norm, clip) : 1);
   return result;
 }
 
@@ -63,26 +63,26 @@ function addGradients(
   losses: readonly Differentiate[],
   trained: readonly Parameter[],
   parallel: Parallel,
-): { result: number; slopes: (Tensor | null)[] } {
+): { result: number; gradients: (Tensor | null)[] } {
   const tensors = trained.map(({ tensor }) => tensor);
   let result = 0;
-  let slopes: (Tensor | null)[] = tensors.map(() => null);
+  let gradients: (Tensor | null)[] = tensors.map(() => null);
   for (const differentiate of losses) {
-    // Exchanged once, with the last loss: its gradients then are those of all losses and ranks.
-    const mean = differentiate === losses[losses.length - 1] ? parallel.meanGradients?.(slopes) : undefined;
-    slopes = scope(() => {
-      const { value, slopes: own } = differentiate(tensors, mean);
+    // All-reduced once, with the last loss: its gradients then are those of all losses and ranks.
+    const mean = differentiate === losses[losses.length - 1] ? parallel.meanGradients?.(gradients) : undefined;
+    gradients = scope(() => {
+      const { value, gradients: own } = differentiate(tensors, mean);
       // Of all: a loss that is no number on one rank is none anywhere.
       result += parallel.total(value.item()) / parallel.size;
-      if (!Number.isFinite(result)) return slopes;
+      if (!Number.isFinite(result)) return gradients;
       if (mean) return [...own];
-      return own.map((slope, i) => {
-        const before = slopes[i];
-        return slope && before ? addInto(before, slope) : (before ?? slope);
+      return own.map((gradient, i) => {
+        const before = gradients[i];
+        return gradient && before ? addInto(before, gradient) : (before ?? gradient);
       });
     });
   }
-  return { result, slopes };
+  return { result, gradients };
 }
 
 /** Runs `work` with some parameters left out of autograd. */
@@ -103,6 +103,7 @@ export interface MeanLoss {
 
 export const noLoss = (): MeanLoss => ({ total: 0, steps: 0 });
 
+/** Takes the loss of a step; NaN where it was skipped. */
 export function addLoss(mean: MeanLoss, loss: number): void {
   if (!Number.isFinite(loss)) return;
   mean.total += loss;

@@ -2,10 +2,10 @@
  * @file The method that the settings of a search ask for: `method/` knows its own options, not the settings of a command.
  */
 
-import type { Method } from '../method/method.ts';
-import { METHODS } from '../method/registry.ts';
-import type { SearchConfig } from '../run/config/schemas.ts';
-import type { KeptMemory } from '../supernet/keptMemory.ts';
+import type { Method } from '../../method/method.ts';
+import { METHODS } from '../../method/registry.ts';
+import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { KeptMemory } from '../../supernet/keptMemory.ts';
 
 /** The method of these settings; `memory` replaces a setting of `auto`. */
 export function methodOf(config: SearchConfig, memory: KeptMemory = 'fast'): Method {

@@ -1,22 +1,22 @@
 /**
- * @file Work for a CUDA device, recorded once and replayed as a whole: one call instead of thousands. What it reads is read anew at every replay, so
- * that the tensors it was recorded with take new values in place (`copyInto`).
+ * @file CUDA graphs: work for a device captured once and replayed as a whole, one launch instead of thousands. A replay reads the tensors of the capture
+ * again, so that they take new values in place (`copyInto`).
  */
 import { EngineError } from '../base/errors.ts';
 import { operator } from './call.ts';
 import { type Holder, keepForever, scope, Tensor } from './tensor.ts';
 
-/** Recorded work and what comes out of it. */
-export interface Recording<T> {
+/** Captured work and its outputs. */
+export interface CudaGraph<T> {
   /** The same tensors at every replay, with new values. */
   readonly outputs: T;
   replay(): void;
-  /** Gives its memory back; the outputs are freed as well. */
+  /** Frees the graph and its outputs. */
   free(): void;
 }
 
-/** Whether work on `device` can be recorded: libtorch has CUDA, and the addon was built with its headers. */
-export function canRecord(device: string): boolean {
+/** Whether work on `device` can be captured: libtorch has CUDA, and the addon was built with its headers. */
+export function hasCudaGraphs(device: string): boolean {
   if (!device.startsWith('cuda')) return false;
   try {
     return operator('espalier::graph_begin') !== undefined;
@@ -27,11 +27,11 @@ export function canRecord(device: string): boolean {
 }
 
 /**
- * Records `work`, which is not computed now: `replay` does that. Every tensor made in it belongs to the recording and has no values before.
- * Work that needs a value on the way (`item`, a shape that depends on data) or draws with a generator of its own cannot be recorded.
- * @throws EngineError when the device refuses; nothing is recorded then, and plain work goes on as before.
+ * Captures `work` without computing it: `replay` does that. Every tensor made in it belongs to the graph and has no values before.
+ * Work that needs a value in between (`item`, a shape that depends on data) or draws with a generator of its own cannot be captured.
+ * @throws EngineError when the device refuses; nothing is captured then, and ordinary work continues as before.
  */
-export function record<T extends Holder>(work: () => T): Recording<T> {
+export function captureGraph<T extends Holder>(work: () => T): CudaGraph<T> {
   operator('espalier::graph_begin').plain();
   let outputs: T;
   try {
@@ -59,11 +59,11 @@ function tensorsOf(value: Holder | unknown): Tensor[] {
 
 /** Waits until a CUDA device has done everything; does nothing on others. */
 export function synchronise(device: string): void {
-  if (canRecord(device)) operator('espalier::cuda_synchronise').plain();
+  if (hasCudaGraphs(device)) operator('espalier::cuda_synchronise').plain();
 }
 
 /** The most bytes that tensors held on a CUDA device at once since the last call; null elsewhere. */
 export function devicePeak(device: string): number | null {
-  if (!canRecord(device)) return null;
+  if (!hasCudaGraphs(device)) return null;
   return Number(operator('espalier::cuda_peak').plain(Number(device.split(':')[1] ?? 0), true));
 }

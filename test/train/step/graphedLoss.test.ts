@@ -1,17 +1,18 @@
 import { expect, it } from 'vitest';
 import { gradients, requireGradient } from '../../../src/engine/autograd.ts';
+import { hasCudaGraphs } from '../../../src/engine/cudaGraph.ts';
 import { engineFacts } from '../../../src/engine/device.ts';
-import { canRecord } from '../../../src/engine/graph.ts';
 import * as op from '../../../src/engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../../../src/engine/tensor.ts';
-import { computed, createReplay } from '../../../src/train/step/cudaGraph.ts';
+import { byAutograd } from '../../../src/train/step/differentiate.ts';
+import { createGraphedLoss } from '../../../src/train/step/graphedLoss.ts';
 
 it('computes each step anew on the processor, with its own batch and factor', () => {
-  expect(canRecord('cpu')).toBe(false);
+  expect(hasCudaGraphs('cpu')).toBe(false);
   const weight = requireGradient(fromArray([2], [], 'float32'));
   let computed = 0;
   const notes: string[] = [];
-  const replay = createReplay(
+  const graphed = createGraphedLoss(
     'cpu',
     ({ images }, factor) => {
       computed++;
@@ -28,12 +29,12 @@ it('computes each step anew on the processor, with its own batch and factor', ()
       channels: 3,
     };
     scope(() => {
-      const { value, slopes } = replay.of(batch, 10)([weight]);
-      expect([value.item(), (slopes[0] as Tensor).item()]).toEqual([20 * (step + 2), 10 * (step + 2)]);
+      const { value, gradients } = graphed.of(batch, 10)([weight]);
+      expect([value.item(), (gradients[0] as Tensor).item()]).toEqual([20 * (step + 2), 10 * (step + 2)]);
     });
   }
   expect([computed, notes]).toEqual([6, []]);
-  replay.close();
+  graphed.close();
 });
 
 it('leaves what the way back needs to autograd alone', () => {
@@ -41,7 +42,7 @@ it('leaves what the way back needs to autograd alone', () => {
   scope(() => {
     const before = engineFacts().liveTensors;
     const loss = () => [1, 2, 3].reduce((value: Tensor) => op.multiply(op.exp(value), weight), weight);
-    computed(loss)([weight], (value) => {
+    byAutograd(loss)([weight], (value) => {
       expect(engineFacts().liveTensors - before).toBe(1);
       return gradients([value], [weight]);
     });

@@ -2,21 +2,21 @@
  * @file What a run leaves for people: tables and pictures of a scored split, the drawing of an architecture, the report.
  */
 import { join } from 'node:path';
-import { rasteriseDrawing, samplePicture } from '../data/images/overlay.ts';
-import { createNiftiHeader, encodeNifti } from '../data/nifti/encode.ts';
-import { planesPicture } from '../data/planes.ts';
-import { framesOf, toSampleVolume } from '../data/sampleVolume.ts';
-import type { SegmentationClass } from '../data/types.ts';
-import type { ScoredPicture, Scores } from '../infer/evaluate.ts';
-import type { ScoredVolume } from '../infer/evaluateVolumes.ts';
-import { drawConfusion } from '../metrics/drawConfusion.ts';
-import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../metrics/tables.ts';
-import type { NetworkGraph } from '../models/graph.ts';
-import { describeGraph, formatGraph } from '../models/graphFile.ts';
-import { writeAtomically } from '../run/files.ts';
-import type { RunFolder } from '../run/folder.ts';
-import { drawGenotype } from '../space/drawing.ts';
-import { formatGenotype, type Genotype } from '../space/genotype.ts';
+import { rasteriseDrawing, samplePicture } from '../../data/images/overlay.ts';
+import { createNiftiHeader, encodeNifti } from '../../data/nifti/encode.ts';
+import { planesPicture } from '../../data/planes.ts';
+import { framesOf, toSampleVolume } from '../../data/sampleVolume.ts';
+import type { SegmentationClass } from '../../data/types.ts';
+import type { ScoredPicture, Scores } from '../../infer/evaluate.ts';
+import type { ScoredVolume } from '../../infer/evaluateVolumes.ts';
+import { drawConfusion } from '../../metrics/drawConfusion.ts';
+import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../../metrics/tables.ts';
+import type { NetworkGraph } from '../../models/graph.ts';
+import { describeGraph, formatGraph } from '../../models/graphFile.ts';
+import { writeAtomically } from '../../run/files.ts';
+import type { RunFolder } from '../../run/folder.ts';
+import { drawGenotype } from '../../space/drawing.ts';
+import { formatGenotype, type Genotype } from '../../space/genotype.ts';
 
 /** genotype.json and genotype.svg. */
 export function writeGenotype(folder: RunFolder, genotype: Genotype): void {

@@ -3,11 +3,11 @@
  * the start of every run; `espalier data check` reads everything.
  */
 import { join } from 'node:path';
-import { checkDataSet } from '../data/check/check.ts';
-import type { DataSet } from '../data/types.ts';
-import type { DataFile, DataGlance } from '../run/dataFile.ts';
-import { writeAtomically } from '../run/files.ts';
-import type { RunFolder } from '../run/folder.ts';
+import { checkDataSet } from '../../data/check/check.ts';
+import type { DataSet } from '../../data/types.ts';
+import type { DataFile, DataGlance } from '../../run/dataFile.ts';
+import { writeAtomically } from '../../run/files.ts';
+import type { RunFolder } from '../../run/folder.ts';
 
 /** Pictures of a split that are looked at. */
 const GLANCE = 24;

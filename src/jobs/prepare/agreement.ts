@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { ConfigError, DataError } from '../base/errors.ts';
-import type { DataSet, Sample } from '../data/types.ts';
-import type { Parallel } from '../parallel/parallel.ts';
-import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../run/config/config.ts';
-import { type PlannedRun, planRun, type RunRequest } from '../run/openRun.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
+import type { DataSet, Sample } from '../../data/types.ts';
+import type { Parallel } from '../../parallel/parallel.ts';
+import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
+import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
 
 /**
  * The settings that hold on every rank. A run that goes on has those that rank 0 finds in its folder.

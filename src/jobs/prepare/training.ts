@@ -3,24 +3,26 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigError, DataError } from '../base/errors.ts';
-import { samplesOf, submissionValues } from '../data/splits.ts';
-import { channelsOf, type DataSet, type VolumeSet } from '../data/types.ts';
-import { Generator, memory } from '../engine/device.ts';
-import { estimateMemory } from '../models/memory.ts';
-import type { Network } from '../models/network.ts';
-import { adam, sgd } from '../nn/optimisers.ts';
-import { type Parallel, sharedNorms } from '../parallel/parallel.ts';
-import type { TrainConfig } from '../run/config/schemas.ts';
-import { openRunFolder } from '../run/folder.ts';
-import { startOfTraining, type Training } from '../train/retrain.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { samplesOf, submissionValues } from '../../data/splits.ts';
+import type { DataSet, VolumeSet } from '../../data/types.ts';
+import { Generator, memory } from '../../engine/device.ts';
+import { estimateMemory } from '../../models/memory.ts';
+import type { Network } from '../../models/network.ts';
+import type { FittedWidth } from '../../models/width.ts';
+import { adam, sgd } from '../../nn/optimisers.ts';
+import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
+import type { TrainConfig } from '../../run/config/schemas.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import { startOfTraining, type Training } from '../../train/retrain.ts';
+import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
+import { prepareMachine } from '../machine.ts';
+import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from '../network.ts';
+import { openTrainingData } from '../openData.ts';
+import { readArchitecture } from '../readArchitecture.ts';
+import { trainSettings } from '../settings.ts';
 import { requireSameData } from './agreement.ts';
-import { type MemoryNeed, memoryNeed, trainingStepBytes } from './cost/memoryNeed.ts';
-import { prepareMachine } from './lifecycle.ts';
-import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from './network.ts';
-import { openTrainingData } from './openData.ts';
-import { readArchitecture } from './readArchitecture.ts';
-import { trainSettings } from './settings.ts';
+import { fitToBudget, networkOptions } from './networkOptions.ts';
 
 /** Everything that a training needs, from its settings. */
 export interface PreparedTraining {
@@ -32,6 +34,8 @@ export interface PreparedTraining {
   readonly need?: MemoryNeed;
   /** Where the weights come from, when they are not fresh. */
   readonly note?: string;
+  /** How the network was brought to its budget, where it has one. */
+  readonly fitted?: FittedWidth;
 }
 
 /** A run that goes on takes the architecture that its folder holds, if it came so far; the first rank says which. */
@@ -51,9 +55,10 @@ export async function prepareTraining(
     splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
   };
   checkTrain(config, dataset);
+  const fitted = fitToBudget(architecture, config, dataset);
   const description: NetworkDescription = {
     architecture,
-    options: networkOptions(config, dataset),
+    options: fitted?.options ?? networkOptions(architecture, config, dataset),
     classes: dataset.classes,
     submissionValues: submissionValues(dataset),
     reduction: config.scale,
@@ -76,7 +81,7 @@ export async function prepareTraining(
     device === 'cpu'
       ? memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize)
       : undefined;
-  return { training, description, dataset, device, need, note };
+  return { training, description, dataset, device, need, note, fitted };
 }
 
 function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {
@@ -95,26 +100,6 @@ function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
     throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
   if (splits.val.length === 0)
     throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
-}
-
-/** What the settings and the data decide about a network. */
-export function networkOptions(config: TrainConfig, dataset: DataSet): NetworkDescription['options'] {
-  const { filters, stem, aspp, decoder, deepSupervision } = config;
-  const { rank, classes } = dataset;
-  return {
-    rank,
-    inputs: channelsOf(dataset),
-    classes: classes.length,
-    ...(deepSupervision ? { deepSupervision } : {}),
-    stem,
-    ...(filters === undefined ? {} : { filters }),
-    head: {
-      aspp: aspp.filters,
-      decoder: decoder.filters,
-      lowLevel: decoder.lowLevel,
-      ...(aspp.rates === 'auto' ? {} : { rates: aspp.rates }),
-    },
-  };
 }
 
 function createTraining(

@@ -1,0 +1,17 @@
+/**
+ * @file A data set in one line: which layout was recognised, which classes it has and who named them. A training begins with it.
+ */
+import type { DataSet } from './types.ts';
+
+/** So many classes are named. */
+const MOST_NAMED = 12;
+
+/** Such as `street, layout folder: 3 classes from data.yaml (road, tree, car), 80 train and 20 val images`. */
+export function describeDataSet({ name, layout, rank, classes, classesFrom, splits }: DataSet): string {
+  const names = classes.slice(0, MOST_NAMED).map((entry) => entry.name);
+  if (classes.length > MOST_NAMED) names.push(`${classes.length - MOST_NAMED} more`);
+  const source = classesFrom ?? 'the layout';
+  const count = `${classes.length} class${classes.length === 1 ? '' : 'es'}`;
+  const { train, val } = splits;
+  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}`;
+}

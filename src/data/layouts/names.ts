@@ -1,0 +1,79 @@
+/**
+ * @file Class names that an annotation tool writes beside its masks: `labelmap.txt` of CVAT and `_classes.csv` of Roboflow.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataError } from '../../base/errors.ts';
+import type { Colour } from '../types.ts';
+import { isFile } from './layout.ts';
+
+/** A class as a description names it: the value that label files have for it, and the colour that they show. */
+export interface NamedClass {
+  value: number;
+  name: string;
+  colour?: Colour | undefined;
+}
+
+/** The file of CVAT that names the classes of a folder. */
+export const LABEL_MAP = 'labelmap.txt';
+
+/**
+ * The classes of `labelmap.txt`, a line `name:red,green,blue:parts:actions` each; their values are their places. Undefined without the file.
+ * @throws DataError that names the line.
+ */
+export async function loadLabelMapFile(root: string): Promise<NamedClass[] | undefined> {
+  const file = join(root, LABEL_MAP);
+  if (!(await isFile(file))) return undefined;
+  const classes: NamedClass[] = [];
+  for (const [n, line] of (await readFile(file, 'utf8')).split(/\r?\n/).entries()) {
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const [, name, ...numbers] = /^(.+?):(\d{1,3}),(\d{1,3}),(\d{1,3})(?::|$)/.exec(line.trim()) ?? [];
+    const colour = numbers.map(Number) as Colour;
+    if (name === undefined || colour.some((part) => part > 255)) {
+      throw new DataError(
+        `${file}:${n + 1}: expected name:red,green,blue:parts:actions, got ${JSON.stringify(line)}`,
+        'export the masks again, or write a data.yaml',
+      );
+    }
+    classes.push({ value: classes.length, name, colour });
+  }
+  requireDistinct(classes, file);
+  return classes;
+}
+
+/** The file of Roboflow that names the classes of a split. */
+export const CLASS_TABLE = '_classes.csv';
+
+/** The classes of `_classes.csv`: a value and a name a line, below a header. Undefined without the file. */
+export async function loadClassTable(folder: string): Promise<NamedClass[] | undefined> {
+  const file = join(folder, CLASS_TABLE);
+  if (!(await isFile(file))) return undefined;
+  const classes: NamedClass[] = [];
+  for (const [n, line] of (await readFile(file, 'utf8')).split(/\r?\n/).entries()) {
+    if (n === 0 || line.trim() === '') continue;
+    const [, value, name] = /^\s*(\d{1,3})\s*,\s*(.+?)\s*$/.exec(line) ?? [];
+    if (value === undefined || Number(value) > 255) {
+      throw new DataError(
+        `${file}:${n + 1}: expected a value from 0 to 255 and a name, got ${JSON.stringify(line)}`,
+        'export the masks again, or write a data.yaml',
+      );
+    }
+    classes.push({ value: Number(value), name });
+  }
+  requireDistinct(classes, file);
+  return classes;
+}
+
+/** Names, values and colours tell classes apart. @throws DataError */
+function requireDistinct(classes: readonly NamedClass[], file: string): void {
+  if (classes.length === 0) throw new DataError(`${file}: names no classes`, 'write a data.yaml with the classes');
+  for (const key of ['name', 'value', 'colour'] as const) {
+    const seen = new Set<string>();
+    for (const entry of classes) {
+      if (entry[key] === undefined) continue;
+      const text = String(entry[key]);
+      if (seen.has(text)) throw new DataError(`${file}: two classes have the ${key} ${text}`, 'they must differ');
+      seen.add(text);
+    }
+  }
+}

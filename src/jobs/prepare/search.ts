@@ -1,0 +1,95 @@
+/**
+ * @file What a search is made of before its first step: its data, its supernet and optimisers, the memory that it is about to need. Writes nothing.
+ */
+import { ConfigError } from '../../base/errors.ts';
+import { channelsOf, type DataSet } from '../../data/types.ts';
+import { Generator, memory } from '../../engine/device.ts';
+import { type ArchitectureState, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
+import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
+import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { KeptMemory } from '../../supernet/keptMemory.ts';
+import { createSearch, type Search } from '../../train/searchState.ts';
+import { inPrecision } from '../../train/step/precision.ts';
+import { availableBytes, chooseMemory } from '../cost/chooseMemory.ts';
+import { type MemoryNeed, memoryNeed, searchBytes } from '../cost/memoryNeed.ts';
+import { prepareMachine } from '../machine.ts';
+import { openTrainingData } from '../openData.ts';
+import { checkSides, searchSettings } from '../settings.ts';
+import { requireSameData } from './agreement.ts';
+import { methodOf } from './methodOf.ts';
+
+/** Everything that a search needs, from its settings. */
+export interface PreparedSearch {
+  readonly search: Search;
+  readonly dataset: DataSet;
+  readonly device: string;
+  readonly describe: (snapshot: unknown) => ArchitectureState;
+  /** What a step keeps, where `memory` is `auto`. */
+  readonly chosen?: KeptMemory;
+  /** Before the first step; counted on the CPU. */
+  readonly need?: MemoryNeed;
+}
+
+/**
+ * The search of these settings at its start.
+ * @throws ConfigError when the settings do not fit each other or the data, DataError when ranks see different data.
+ */
+export async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<PreparedSearch> {
+  const device = prepareMachine(config, parallel);
+  const dataset = await openTrainingData(config);
+  await requireSameData(dataset, parallel);
+  checkSearch(config, dataset);
+  const { crop: size, batch } = searchSettings(config, dataset.rank);
+  checkSides(size, methodOf(config));
+  const { rank, classes } = dataset;
+  const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
+  const { method, network, ...memory } = buildNetwork(config, data, device, parallel);
+  return {
+    search: createSearch(method, network),
+    dataset,
+    device,
+    describe: (snapshot) => method.describe(snapshot, data),
+    ...memory,
+  };
+}
+
+/** The network of a search, which keeps of a step what the machine has room for, and on the CPU the memory that all of it is about to need. */
+function buildNetwork(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
+  const build = (memory?: KeptMemory) => {
+    const method = methodOf(config, memory);
+    const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
+    return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
+  };
+  const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];
+  const built = build();
+  // Other devices keep everything, and what they have is not known here.
+  if (device !== 'cpu') return built;
+  const { method, network } = built;
+  const weights = network.weights.count();
+  const part = { ...data, batch: Math.ceil(data.batch / parallel.size) };
+  const addedBytes = (kept: KeptMemory) =>
+    searchBytes(method.keptBytes(part, kept, config.syncNorms && parallel.size > 1), NUMBER_BYTES * weights);
+  const needOf = (kept: KeptMemory) => memoryNeed(residentBytes + addedBytes(kept), parallel.localSize);
+  if (config.memory !== 'auto') return { ...built, need: needOf(config.memory) };
+  const chosen = chooseMemory(addedBytes, free);
+  const prediction = { chosen, need: needOf(chosen) };
+  if (chosen === 'fast') return { ...built, ...prediction };
+  for (const { tensor } of network.architecture) tensor.free();
+  network.weights.free();
+  return { ...build(chosen), ...prediction };
+}
+
+function checkSearch(config: SearchConfig, dataset: DataSet): void {
+  if (config.warmupEpochs >= config.epochs) {
+    throw new ConfigError(
+      `warmupEpochs is ${config.warmupEpochs} of ${config.epochs} epochs: the architecture would never be searched`,
+      'lower warmupEpochs or raise epochs',
+    );
+  }
+  const half = Math.floor(dataset.splits.train.length / 2);
+  if (half < config.batch)
+    throw new ConfigError(
+      `each half of the ${dataset.splits.train.length} training samples is smaller than the batch of ${config.batch}`,
+      'lower batch or add samples',
+    );
+}

@@ -1,0 +1,61 @@
+/**
+ * @file What a training records: its epochs, their scores, and the best weights.
+ */
+import { formatDuration, formatLoss } from '../../base/text.ts';
+import type { DataSet } from '../../data/types.ts';
+import { mainScore } from '../../infer/evaluate.ts';
+import { saveCheckpoint } from '../../run/checkpoint.ts';
+import type { TrainConfig } from '../../run/config/schemas.ts';
+import type { Training, TrainRecorder } from '../../train/retrain.ts';
+import { slowWarning } from '../../train/step/health.ts';
+import { emptyBatchesNote } from '../../train/step/pixelWeights.ts';
+import { storeTraining } from '../checkpoint/training.ts';
+import type { ActiveRun } from '../lifecycle.ts';
+import { createEpochRecords } from './epochs.ts';
+
+/** Records a training in its run folder. */
+export function createTrainRecorder(
+  run: ActiveRun,
+  { checkpointMinutes }: Pick<TrainConfig, 'checkpointMinutes'>,
+  training: Training,
+  { rank, classes }: DataSet,
+): TrainRecorder {
+  const { folder, log, watcher, note, warn } = run;
+  const { progress } = training;
+  const records = createEpochRecords(run, 'train', { progress, checkpointMinutes });
+  const classNames = classes.map(({ name }) => name);
+  return {
+    note,
+    step(event) {
+      const { epoch, loss, done } = event;
+      records.step(event, Math.min(1, done), `epoch ${epoch + 1}  loss ${formatLoss(loss)}`);
+    },
+    epoch({ epoch, loss, learningRate, scores, best, ranks }) {
+      const volumes = scores?.volumes?.summary;
+      const metrics = {
+        loss,
+        learningRate,
+        miou: scores?.miou ?? null,
+        pixelAccuracy: scores?.pixelAccuracy ?? null,
+        ...(rank === 3 ? { dice: volumes?.mean.dice ?? null } : {}),
+      };
+      records.epoch(epoch, metrics, ranks);
+      if (scores) {
+        const { miou, pixelAccuracy, meanAccuracy, iou } = scores;
+        const evaluation = { epoch, split: 'val', miou, pixelAccuracy, meanAccuracy, iou, classNames };
+        const ofVolumes = volumes && { ...volumes.mean, diceByClass: volumes.classes.map(({ dice }) => dice) };
+        log.append({ type: 'evaluation', ...evaluation, ...(ofVolumes ? { volumes: ofVolumes } : {}) });
+        const { name, value } = mainScore(scores);
+        watcher.line(
+          `epoch ${epoch + 1}  loss ${formatLoss(loss)}  ${name} ${value.toFixed(4)}${best ? ' (best)' : ''}  pixel accuracy ${pixelAccuracy.toFixed(4)}  ${formatDuration(progress.seconds)}`,
+        );
+      }
+      const empty = scores && emptyBatchesNote(progress.drawn);
+      if (empty) note(empty);
+      const slow = slowWarning(progress.health, epoch, loss);
+      if (slow) warn(slow);
+      if (best) saveCheckpoint(folder.best, storeTraining(training));
+      records.save();
+    },
+  };
+}
