@@ -1,18 +1,14 @@
 /**
- * @file Makes a clone ready to run: npm dependencies, libtorch, the addon, the compiled TypeScript, the dashboard's page. Plain Node, no dependency of its own.
- * Each step is skipped when its result is newer than its sources, so that a second run takes a second.
- *
- * libtorch comes from the first of: LIBTORCH (a folder), a Python environment's torch (ESPALIER_PYTHON or python3), the system's package.
+ * @file Makes a clone ready to run: npm dependencies, the compiled TypeScript, libtorch and the addon, the dashboard's page. Plain Node, no dependency of
+ * its own. Each step is skipped when its result is newer than its sources, so that a second run takes a second.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const build = join(root, 'build', 'native');
 
 /** Ends with one message and the command that helps. */
 function stop(problem, command) {
@@ -21,7 +17,6 @@ function stop(problem, command) {
 }
 
 const say = (text) => console.error(`espalier set-up: ${text}`);
-const has = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
 
 function installPackages() {
   const lock = readFileSync(join(root, 'package-lock.json'));
@@ -37,51 +32,6 @@ function installPackages() {
   writeFileSync(stamp, hash);
 }
 
-/** The folder that holds libtorch's include/ and lib/, '' for the system's own, undefined when there is none. */
-function findLibtorch() {
-  const isLibtorch = (folder) => existsSync(join(folder, 'include', 'ATen', 'ATen.h'));
-  const given = process.env.LIBTORCH;
-  if (given) {
-    if (isLibtorch(given)) return given;
-    stop(`LIBTORCH=${given} holds no include/ATen/ATen.h`, 'export LIBTORCH=<folder of an unpacked libtorch>');
-  }
-  const python = process.env.ESPALIER_PYTHON ?? 'python3';
-  const probe = spawnSync(python, ['-c', 'import torch; print(torch.__path__[0])'], { encoding: 'utf8' });
-  if (probe.status === 0 && isLibtorch(probe.stdout.trim())) return probe.stdout.trim();
-  return ['/usr', '/usr/local'].some(isLibtorch) ? '' : undefined;
-}
-
-/** Installs Debian or Ubuntu packages when this user may; says so before it does. */
-function installSystemPackages(names, why) {
-  const line = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
-  const isRoot = process.getuid?.() === 0;
-  if (!has('apt-get')) {
-    stop(
-      `${why}, and this system has no apt-get`,
-      'download libtorch from https://pytorch.org and: export LIBTORCH=<the unpacked folder>',
-    );
-  }
-  if (!isRoot && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0)
-    stop(`${why}, and installing it needs root`, `sudo ${line}`);
-  say(`${why}: installing ${names.join(', ')} with apt-get`);
-  const prefix = isRoot ? [] : ['sudo', '-n'];
-  const apt = (...args) => {
-    const [command, ...rest] = [...prefix, 'apt-get', ...args];
-    return (
-      spawnSync(command, rest, {
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      }).status === 0
-    );
-  };
-  const install = () => apt('install', '-y', '-qq', '--no-install-recommends', ...names);
-  if (!install() && !(apt('update', '-qq') && install()))
-    stop(
-      `${names.join(', ')} could not be installed (is the package server reachable?)`,
-      `${isRoot ? '' : 'sudo '}${line}`,
-    );
-}
-
 function fingerprint(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(cc|h|txt|tsx?|css|html|svg)$/.test(name))
@@ -95,49 +45,6 @@ function fingerprint(folder) {
     .join('\n');
 }
 
-function buildAddon() {
-  const missing = [];
-  if (!has('cmake')) missing.push('cmake');
-  if (!has('make') && !has('ninja')) missing.push('make');
-  if (!has('c++') && !has('g++') && !has('clang++')) missing.push('g++');
-  if (missing.length > 0) installSystemPackages(missing, `${missing.join(' and ')} missing (they build the addon)`);
-  let folder = findLibtorch();
-  if (folder === undefined) {
-    installSystemPackages(['libtorch-dev', 'libgloo-dev'], 'no libtorch found');
-    folder = findLibtorch();
-    if (folder === undefined) stop('libtorch was installed but is not found', 'export LIBTORCH=<its folder>');
-  }
-  const stamp = join(build, 'stamp');
-  const state = `${folder}\n${process.version}\n${fingerprint(join(root, 'native'))}`;
-  if (existsSync(join(build, 'espalier.node')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
-  say(`building the addon for ${folder === '' ? "the system's libtorch" : folder}`);
-  mkdirSync(build, { recursive: true });
-  const log = join(build, 'build.log');
-  const steps = [
-    [
-      'cmake',
-      [
-        '-S',
-        join(root, 'native'),
-        '-B',
-        build,
-        `-DNODE_API_INCLUDE=${join(root, 'node_modules', 'node-api-headers', 'include')}`,
-        `-DLIBTORCH=${folder}`,
-      ],
-    ],
-    ['cmake', ['--build', build, '--parallel', String(availableParallelism())]],
-  ];
-  for (const [command, args] of steps) {
-    const result = spawnSync(command, args, { encoding: 'utf8' });
-    writeFileSync(log, `${result.stdout}\n${result.stderr}`);
-    if (result.status !== 0) {
-      console.error(`${result.stdout}\n${result.stderr}`.split('\n').slice(-25).join('\n'));
-      stop(`the addon could not be built (whole log: ${log})`, `${command} ${args.join(' ')}`);
-    }
-  }
-  writeFileSync(stamp, state);
-}
-
 function compileTypeScript() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   try {
@@ -145,6 +52,17 @@ function compileTypeScript() {
       execFileSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
   } catch {
     stop('the TypeScript sources do not compile', 'npx tsc -p tsconfig.build.json');
+  }
+}
+
+/** The addon, by the code that an installed package sets itself up with. */
+async function setUpAddon() {
+  const { setUpEngine } = await import(new URL('../dist/engine/addon/setup.js', import.meta.url).href);
+  try {
+    setUpEngine({ install: true, say });
+  } catch (error) {
+    console.error(`\nespalier set-up: ${error.message}`);
+    process.exit(1);
   }
 }
 
@@ -171,6 +89,6 @@ function buildPage() {
 if (Number(process.versions.node.split('.')[0]) < 20)
   stop(`Node ${process.versions.node} is too old, 20 is needed`, 'nvm install 20');
 installPackages();
-buildAddon();
 compileTypeScript();
+await setUpAddon();
 buildPage();

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -74,6 +74,9 @@ const ALLOWED: Record<string, readonly string[]> = {
 const PAGE_CODE: readonly string[] = ['base', 'space', 'decode', 'data', 'run'];
 const PAGE_TYPES: readonly string[] = [...PAGE_CODE, 'models', 'server'];
 
+/** Folders of one file a command, and one a layout: flat, because they are lists. */
+const LISTS: readonly string[] = ['cli', 'data/layouts'];
+
 const source = resolve(import.meta.dirname, '..', 'src');
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
 
@@ -88,6 +91,51 @@ describe('the house', () => {
       const other = relative(source, resolve(dirname(join(source, name)), target)).split('/')[0];
       if (other !== room) expect(ALLOWED[room], `${name} imports ${target}`).toContain(other);
     }
+  });
+
+  it('is the table of ARCHITECTURE.md', () => {
+    const text = readFileSync(resolve(source, '..', 'ARCHITECTURE.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| `(\w+)` \| [^|]+ \|([^|]*)\|$/gm)];
+    const table = Object.fromEntries(
+      rows.map(([, room, imports]) => [room, [...imports.matchAll(/`(\w+)`/g)].map(([, name]) => name)]),
+    );
+    expect(table).toEqual(ALLOWED);
+    const rooms = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(rooms.map(({ name }) => name).sort()).toEqual(Object.keys(ALLOWED).sort());
+  });
+
+  it('names only files that exist in ARCHITECTURE.md and CONTRIBUTING.md', () => {
+    for (const page of ['ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+      const text = readFileSync(resolve(source, '..', page), 'utf8');
+      for (const [, path] of text.matchAll(/`((?:[\w.-]+\/)+(?:[\w-]+\.(?:ts|sh|md))?)`/g))
+        expect([resolve(source, path), resolve(source, '..', path)].some(existsSync), `${page} names ${path}`).toBe(
+          true,
+        );
+    }
+  });
+
+  it('imports in no circle, file by file', () => {
+    const imports = new Map(
+      files.map((name) => {
+        const targets = [...readFileSync(join(source, name), 'utf8').matchAll(/from '(\.[^']+)'/g)];
+        return [name, targets.map(([, target]) => relative(source, resolve(dirname(join(source, name)), target)))];
+      }),
+    );
+    const done = new Set<string>();
+    const visit = (name: string, path: readonly string[]): void => {
+      expect(path.includes(name) ? [...path.slice(path.indexOf(name)), name].join(' -> ') : '').toBe('');
+      if (done.has(name)) return;
+      for (const target of imports.get(name) ?? []) visit(target, [...path, name]);
+      done.add(name);
+    };
+    for (const name of files) visit(name, []);
+  });
+
+  it('has no folder of more than fifteen files, but for lists that grow by a file an entry', () => {
+    const folders = new Map<string, number>();
+    for (const name of files) folders.set(dirname(name), (folders.get(dirname(name)) ?? 0) + 1);
+    const crowded = [...folders].filter(([folder, count]) => count > 15 && !LISTS.includes(folder));
+    expect(crowded).toEqual([]);
   });
 
   it('shares only what is pure with the page', () => {

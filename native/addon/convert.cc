@@ -35,7 +35,7 @@ const State::Slot* State::find(double handle) const {
   return slot.used && slot.generation == bits >> kSlotBits ? &slot : nullptr;
 }
 
-const at::Tensor& State::get(double handle) const {
+at::Tensor State::get(double handle) const {
   const Slot* slot = find(handle);
   if (!slot) {
     refuse(handle >= kFirstHandle ? "this tensor was freed already (it left its scope, or free() was called)"
@@ -192,7 +192,7 @@ c10::IValue toScalar(napi_env env, napi_value value, const What& what) {
   }
 }
 
-const at::Tensor& toTensor(napi_env env, State& state, napi_value value, const What& what) {
+at::Tensor toTensor(napi_env env, State& state, napi_value value, const What& what) {
   if (typeOf(env, value) != napi_number) wrongKind(env, value, what, "a tensor");
   return state.get(toNumber(env, value, what));
 }

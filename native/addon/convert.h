@@ -8,6 +8,7 @@
 #include <ATen/core/ivalue.h>
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -22,11 +23,18 @@ struct Refusal {
 
 [[noreturn]] void refuse(const std::string& message);
 
-/// All that one environment (main thread or worker) owns.
+/// References to shared JS buffers whose tensors are gone; deleted on the JS thread.
+struct PendingReferences {
+  std::mutex mutex;
+  std::vector<napi_ref> references;
+  std::atomic<bool> any{false};
+};
+
+/// All that one environment (main thread or worker) owns. What it gives out is given by value: JavaScript may change the tables at any getter.
 class State {
  public:
   double put(at::Tensor tensor);
-  const at::Tensor& get(double handle) const;
+  at::Tensor get(double handle) const;
   /// Returns the bytes that were reported to the garbage collector for it.
   int64_t release(double handle);
   /// The tensor now belongs to the garbage collector: returns its bytes, to be reported.
@@ -36,10 +44,9 @@ class State {
   std::vector<c10::OperatorHandle> operators;
   std::vector<at::Generator> generators;
 
-  /// References to shared JS buffers whose tensors are gone; deleted on the JS thread.
-  std::mutex pendingMutex;
-  std::vector<napi_ref> pending;
-  std::atomic<bool> anyPending{false};
+  std::shared_ptr<PendingReferences> pending = std::make_shared<PendingReferences>();
+  /// The getters `ArrayBuffer.prototype.resizable` and `SharedArrayBuffer.prototype.growable`; null where this Node has none.
+  napi_ref isResizable = nullptr, isGrowable = nullptr;
   /// Makes the error that JavaScript sees from a message.
   napi_ref errorFactory = nullptr;
 

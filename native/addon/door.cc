@@ -23,10 +23,11 @@ State& stateOf(napi_env env) {
   void* data = nullptr;
   napi_get_instance_data(env, &data);
   State& state = *static_cast<State*>(data);
-  if (!state.anyPending.exchange(false, std::memory_order_acquire)) return state;
-  std::lock_guard<std::mutex> lock(state.pendingMutex);
-  for (napi_ref reference : state.pending) napi_delete_reference(env, reference);
-  state.pending.clear();
+  PendingReferences& pending = *state.pending;
+  if (!pending.any.exchange(false, std::memory_order_acquire)) return state;
+  std::lock_guard<std::mutex> lock(pending.mutex);
+  for (napi_ref reference : pending.references) napi_delete_reference(env, reference);
+  pending.references.clear();
   return state;
 }
 
@@ -114,7 +115,9 @@ napi_value findOperator(napi_env env, State& state, const Arguments& arguments) 
   return number(env, static_cast<double>(state.operators.size() - 1));
 }
 
-const c10::OperatorHandle& operatorOf(napi_env env, State& state, napi_value id) {
+/// By value, as everything that comes out of the state: JavaScript may run while a call reads its arguments (getters), and whatever it does there with the
+/// tables of the state must not touch what the call holds.
+c10::OperatorHandle operatorOf(napi_env env, State& state, napi_value id) {
   const double index = toNumber(env, id, "operator");
   if (!(index >= 0 && index < state.operators.size())) refuse("unknown operator id");
   return state.operators[static_cast<size_t>(index)];
@@ -123,7 +126,8 @@ const c10::OperatorHandle& operatorOf(napi_env env, State& state, napi_value id)
 /// schema(id) -> the operator's signature as text
 napi_value schema(napi_env env, State& state, const Arguments& arguments) {
   std::ostringstream out;
-  out << operatorOf(env, state, arguments[0]).schema();
+  const c10::OperatorHandle handle = operatorOf(env, state, arguments[0]);
+  out << handle.schema();
   return text(env, out.str());
 }
 
@@ -165,7 +169,8 @@ torch::jit::Stack stackOf(napi_env env, State& state, const c10::FunctionSchema&
       napi_typeof(env, value, &type);
     }
     if (type == napi_undefined && keywords) {
-      napi_get_named_property(env, named, formal[i].name().c_str(), &value);
+      if (napi_get_named_property(env, named, formal[i].name().c_str(), &value) != napi_ok)
+        refuse("the keyword \"" + formal[i].name() + "\" cannot be read");
       napi_typeof(env, value, &type);
     }
     if (type != napi_undefined) {
@@ -181,7 +186,7 @@ torch::jit::Stack stackOf(napi_env env, State& state, const c10::FunctionSchema&
 
 /// call(id, keywords | null, ...positional) -> result
 napi_value call(napi_env env, State& state, const Arguments& arguments) {
-  const c10::OperatorHandle& handle = operatorOf(env, state, arguments[0]);
+  const c10::OperatorHandle handle = operatorOf(env, state, arguments[0]);
   const c10::FunctionSchema& schema = handle.schema();
   if (arguments.count < kFirstPositional || arguments.count > kMostArguments) refuse("call: too few or too many arguments");
   torch::jit::Stack stack;
@@ -239,6 +244,7 @@ napi_value handOver(napi_env env, State& state, const Arguments& arguments) {
 struct Bytes {
   void* data = nullptr;
   size_t length = 0;
+  napi_value buffer = nullptr;
 };
 
 Bytes bytesOf(napi_env env, napi_value view) {
@@ -247,10 +253,9 @@ Bytes bytesOf(napi_env env, napi_value view) {
   if (!isTyped) refuse("expected a typed array");
   napi_typedarray_type type;
   size_t count, offset;
-  napi_value buffer;
   Bytes bytes;
   static const size_t kWidth[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-  if (napi_get_typedarray_info(env, view, &type, &count, &bytes.data, &buffer, &offset) != napi_ok ||
+  if (napi_get_typedarray_info(env, view, &type, &count, &bytes.data, &bytes.buffer, &offset) != napi_ok ||
       static_cast<size_t>(type) >= std::size(kWidth)) {
     refuse("expected a typed array of numbers of 1, 2, 4 or 8 bytes");
   }
@@ -258,11 +263,44 @@ Bytes bytesOf(napi_env env, napi_value view) {
   return bytes;
 }
 
+/// Refuses a buffer whose memory can move or shrink while a tensor lives on it.
+void requireFixed(napi_env env, State& state, napi_value buffer) {
+  bool isPlain = false, flag = false;
+  napi_is_arraybuffer(env, buffer, &isPlain);
+  napi_value getter, result;
+  napi_ref reference = isPlain ? state.isResizable : state.isGrowable;
+  if (!reference || napi_get_reference_value(env, reference, &getter) != napi_ok) return;  // this Node has no such buffers
+  if (napi_call_function(env, buffer, getter, 0, nullptr, &result) != napi_ok || napi_get_value_bool(env, result, &flag) != napi_ok || flag)
+    refuse("a buffer that can be resized cannot be shared with a tensor: copy it, or pass an array of fixed length");
+}
+
+/// The getter of a property of a class of JavaScript, out of reach of what a program defines on its own objects; null where there is none.
+napi_ref getterOf(napi_env env, const char* className, const char* property) {
+  napi_value global, object, describe, constructor, prototype, descriptor, getter, name;
+  napi_valuetype type;
+  napi_ref reference = nullptr;
+  napi_get_global(env, &global);
+  napi_get_named_property(env, global, "Object", &object);
+  napi_get_named_property(env, object, "getOwnPropertyDescriptor", &describe);
+  napi_get_named_property(env, global, className, &constructor);
+  napi_get_named_property(env, constructor, "prototype", &prototype);
+  napi_create_string_utf8(env, property, NAPI_AUTO_LENGTH, &name);
+  const napi_value arguments[] = {prototype, name};
+  if (napi_call_function(env, object, describe, 2, arguments, &descriptor) != napi_ok) return nullptr;
+  if (napi_typeof(env, descriptor, &type) != napi_ok || type != napi_object) return nullptr;
+  napi_get_named_property(env, descriptor, "get", &getter);
+  if (napi_typeof(env, getter, &type) == napi_ok && type == napi_function) napi_create_reference(env, getter, 1, &reference);
+  return reference;
+}
+
 /// fromBytes(view, shape, dtype, share) -> handle. With `share` the tensor lives on the array's own memory, without a copy.
 napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
-  const Bytes bytes = bytesOf(env, arguments[0]);
   const auto shape = toIntegers(env, arguments[1], "shape");
   const at::ScalarType type = scalarTypeOf(toString(env, arguments[2], "dtype"));
+  const bool share = toBool(env, arguments[3], "share");
+  // Last: reading the shape may run JavaScript, which may take the memory away.
+  const Bytes bytes = bytesOf(env, arguments[0]);
+  if (share) requireFixed(env, state, bytes.buffer);
   int64_t count = 1;
   for (int64_t size : shape) {
     if (size < 0) refuse("shape: sizes must not be negative");
@@ -273,20 +311,20 @@ napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
     refuse("the shape needs " + std::to_string(count) + " x " + std::to_string(width) + " bytes, the array has " + std::to_string(bytes.length));
   }
   const auto options = at::TensorOptions().dtype(type);
-  if (!toBool(env, arguments[3], "share")) {
+  if (!share) {
     at::Tensor tensor = at::empty(shape, options);
     if (bytes.length) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
     return number(env, state.put(tensor));
   }
   napi_ref reference;
   napi_create_reference(env, arguments[0], 1, &reference);
-  State* owner = &state;
+  // Tensors may outlive the environment, in a graph of autograd or a collective of another thread: they hold the list, not its owner.
   at::Tensor tensor = at::from_blob(
       bytes.data, shape,
-      [owner, reference](void*) {
-        std::lock_guard<std::mutex> lock(owner->pendingMutex);
-        owner->pending.push_back(reference);
-        owner->anyPending.store(true, std::memory_order_release);
+      [pending = state.pending, reference](void*) {
+        std::lock_guard<std::mutex> lock(pending->mutex);
+        pending->references.push_back(reference);
+        pending->any.store(true, std::memory_order_release);
       },
       options);
   return number(env, state.put(tensor));
@@ -309,7 +347,7 @@ napi_value copyOut(napi_env env, State& state, const Arguments& arguments) {
 
 /// info(handle) -> [dtype, device, requiresGradient, elementSize, ...shape]
 napi_value info(napi_env env, State& state, const Arguments& arguments) {
-  const at::Tensor& tensor = state.get(toNumber(env, arguments[0], "tensor"));
+  const at::Tensor tensor = state.get(toNumber(env, arguments[0], "tensor"));
   napi_value result, flag;
   napi_create_array_with_length(env, 4 + tensor.dim(), &result);
   napi_get_boolean(env, tensor.requires_grad(), &flag);
@@ -377,7 +415,7 @@ napi_value createGenerator(napi_env env, State& state, const Arguments& argument
   return number(env, static_cast<double>(state.generators.size() - 1));
 }
 
-at::Generator& generatorOf(napi_env env, State& state, napi_value id) {
+at::Generator generatorOf(napi_env env, State& state, napi_value id) {
   const double index = toNumber(env, id, "generator");
   if (!(index >= 0 && index < state.generators.size())) refuse("unknown generator");
   return state.generators[static_cast<size_t>(index)];
@@ -453,7 +491,10 @@ void keepFreedMemory() {
 
 NAPI_MODULE_INIT() {
   keepFreedMemory();
-  napi_set_instance_data(env, new State, [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
+  State* const state = new State;
+  state->isResizable = getterOf(env, "ArrayBuffer", "resizable");
+  state->isGrowable = getterOf(env, "SharedArrayBuffer", "growable");
+  napi_set_instance_data(env, state, [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
   define<findOperator>(env, exports, "findOperator");
   define<schema>(env, exports, "schema");
   define<call>(env, exports, "call");

@@ -10,6 +10,7 @@ import type { RunWatcher } from '../jobs/watcher.ts';
 import { casesTable, perClassTable } from '../metrics/tables.ts';
 import {
   type ConfigOf,
+  givenKeys,
   type Layer,
   layerFor,
   parseConfig,
@@ -30,20 +31,22 @@ export interface Command {
   readonly usage: string;
   /** Its settings, for the help; absent where it takes none. */
   readonly settings?: Settings;
+  /** Whether these words need the engine; absent where no words do. */
+  needsEngine?(words: readonly string[]): boolean;
   run(words: readonly string[]): Promise<void>;
 }
 
 /** Flags of the commands that make runs. */
 export const RUN_FLAGS = ['resume', 'dry-run', 'json'] as const;
 
-/** What the words of a command say, as trusted settings. `config=<file>` adds a layer below the command line. */
+/** What the words of a command say, as trusted settings, and the dotted `keys` that they hold. `config=<file>` adds a layer below the command line. */
 export function readSettings<Of extends Settings>(
   settings: Of,
   words: readonly string[],
   flags: readonly string[] = [],
-): { config: ConfigOf<Of>; flags: Record<string, boolean>; positionals: string[] } {
+): { config: ConfigOf<Of>; flags: Record<string, boolean>; positionals: string[]; keys: ReadonlySet<string> } {
   const { layers, flags: given, positionals } = readLayers(words, textsOf(settings), flags);
-  return { config: parseConfig(settings, layers), flags: given, positionals };
+  return { config: parseConfig(settings, layers), flags: given, positionals, keys: givenKeys(layers) };
 }
 
 /**

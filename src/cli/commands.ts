@@ -14,6 +14,7 @@ import { launchCommand } from './launch.ts';
 import { mlflowCommand } from './mlflow.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
+import { setupCommand } from './setup.ts';
 import { trainCommand } from './train.ts';
 import { uiCommand } from './ui.ts';
 
@@ -33,4 +34,5 @@ export const COMMANDS: readonly Command[] = [
   launchCommand,
   uiCommand,
   mlflowCommand,
+  setupCommand,
 ];

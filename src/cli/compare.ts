@@ -2,7 +2,7 @@
  * @file `espalier compare`: architectures trained under one budget, in one table and one picture.
  */
 
-import { compareRuns } from '../jobs/many/compare.ts';
+import { compareJob } from '../jobs/many/compare.ts';
 import { parseConfig, textKeys } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { type Command, printJson, readLayers, stoppable, watchRun } from './command.ts';
@@ -13,6 +13,7 @@ export const compareCommand: Command = {
   usage:
     'compare data=<folder|yaml> archs=<file|run|name>,... budget=<400steps|15min> [seeds=2] [preset=small] [key=value of train ...] [--json]',
   settings: settings.compare,
+  needsEngine: () => true,
   async run(words) {
     const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
     const { layers, flags } = readLayers(words, texts, ['json'], 'train');
@@ -22,7 +23,7 @@ export const compareCommand: Command = {
       layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([key]) => own.includes(key) === wanted)));
     const watcher = watchRun('compare');
     const config = parseConfig(settings.compare, pick(true));
-    const compare = (signal: AbortSignal) => compareRuns(config, pick(false), watcher, signal);
+    const compare = (signal: AbortSignal) => compareJob(config, pick(false), watcher, signal);
     const { folder, architectures, table } = await stoppable(compare).finally(watcher.finish);
     if (flags.json) printJson({ folder, architectures });
     else process.stdout.write(`${table}\n${folder}/comparison.{md,csv,svg}\n`);

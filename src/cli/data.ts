@@ -21,20 +21,19 @@ const dataSettings = {
       .min(1)
       .optional()
       .meta({ expected: 'a whole number from 1', description: 'read at most so many samples of a split' }),
-    seed: z
-      .int()
-      .min(0)
-      .default(0)
-      .meta({ expected: 'a whole number from 0', description: 'seed of the split where the data has none' }),
+    splitSeed: z.int().min(0).default(0).meta({
+      expected: 'a whole number from 0',
+      description: 'of data without a split: another number is another split by hash',
+    }),
     fold: z.int().min(0).default(0).meta({
       expected: 'a whole number from 0',
-      description: 'fold of volumes that is val where the data has no split',
+      description: 'of data without a split, or with folds of their own: which fold is val, from 0',
     }),
     folds: z
       .int()
       .min(2)
       .default(5)
-      .meta({ expected: 'a whole number from 2', description: 'folds of volumes where the data has no split' }),
+      .meta({ expected: 'a whole number from 2', description: 'of data without a split: number of folds' }),
     plan: z
       .string()
       .min(1)

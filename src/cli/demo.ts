@@ -27,6 +27,7 @@ export const demoCommand: Command = {
   summary: 'the whole loop on embedded scenes, in minutes',
   usage: 'demo [runs=runs] [seed=0]',
   settings: demoSettings,
+  needsEngine: () => true,
   async run(words) {
     const { config } = readSettings(demoSettings, words);
     const started = performance.now();

@@ -11,6 +11,7 @@ export const evaluateCommand: Command = {
   summary: 'score the network of a run, class by class',
   usage: 'evaluate run=<run> [data=<folder|yaml>] [split=val] [tta.scales=[0.75,1,1.25]] [tta.flip=true] [--json]',
   settings: settings.evaluate,
+  needsEngine: () => true,
   async run(words) {
     const { config, flags } = readSettings(settings.evaluate, words, ['json']);
     let bar: ReturnType<typeof createProgress> | undefined;
@@ -19,6 +20,7 @@ export const evaluateCommand: Command = {
       bar.update(done);
     };
     const { scores, report, ...evaluated } = await evaluateJob(config, onProgress).finally(() => bar?.finish());
+    for (const message of evaluated.warnings) process.stderr.write(`warning: ${message}\n`);
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
     else process.stdout.write(`${scoresTable(evaluated.classes, scores)}\nreport: ${report}\n`);
   },

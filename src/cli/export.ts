@@ -14,6 +14,7 @@ export const exportCommand: Command = {
   usage:
     'export run=<run> [format=onnx|safetensors] [size=[513,513]] [precision=float16] [normalise=true] [result=argmax] [output=<file|folder>] [--json]',
   settings: settings.export,
+  needsEngine: () => true,
   async run(words) {
     const { config, flags } = readSettings(settings.export, words, ['json']);
     await FORMATS[config.format](config, flags.json);

@@ -11,9 +11,16 @@ import { type MemoryTask, measureMemory } from '../jobs/cost/measureNetwork.ts';
 import { measureSearchStep } from '../jobs/cost/measureSearch.ts';
 import { prepareMachine } from '../jobs/machine.ts';
 import { loadDescription } from '../jobs/network.ts';
+import { foundNetwork, isSearchRun } from '../jobs/prepare/found.ts';
 import { methodOf } from '../jobs/prepare/methodOf.ts';
 import { readArchitecture } from '../jobs/readArchitecture.ts';
-import { buildArchitecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
+import {
+  type Architecture,
+  type BuildOptions,
+  buildArchitecture,
+  isGenotype,
+  summariseArchitecture,
+} from '../models/architecture.ts';
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
 import { estimateMemory, type MemoryEstimate } from '../models/memory.ts';
 import { comparePublished } from '../models/publishedCost.ts';
@@ -23,6 +30,7 @@ import { openRunFolder } from '../run/folder.ts';
 import { trellisFacts } from '../supernet/network.ts';
 import { createSearch } from '../train/searchState.ts';
 import { type Command, printJson, readSettings } from './command.ts';
+import { refuseUnused, type UnusedSettings } from './unused.ts';
 
 const whole = (value: number, description: string) =>
   z.int().min(1).default(value).meta({ expected: 'a whole number from 1', description });
@@ -31,9 +39,17 @@ const infoSettings = {
   schema: z.strictObject({
     size: z.array(z.int().min(1)).min(2).max(3).optional().meta({
       expected: '[height, width] or [depth, height, width]',
-      description: 'picture or volume for which multiply-adds are counted; 1025 x 2049 or 96 x 96 x 96 by default',
+      description: 'image or volume for which multiply-adds are counted; 1025 x 2049 or 96 x 96 x 96 by default',
     }),
-    classes: whole(19, 'classes to tell apart'),
+    classes: z.int().min(1).optional().meta({
+      expected: 'a whole number from 1',
+      description: 'number of classes; those of the data of a search, else 19, by default',
+    }),
+    channels: z.int().min(1).optional().meta({
+      expected: 'a whole number from 1',
+      description:
+        'channels of the input; those of the data of a search, else 3 of images and 1 of volumes, by default',
+    }),
     filters: z
       .int()
       .min(1)
@@ -57,32 +73,63 @@ export const infoCommand: Command = {
   name: 'info',
   summary: 'parameters, multiply-adds, memory and shape of an architecture',
   usage:
-    'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [filters=F] [batch=2] [--measure] [--json]',
+    'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [channels=3] [filters=F] [batch=2] [--measure] [--json]',
   settings: infoSettings,
+  needsEngine: (words) => words.includes('--measure'),
   async run(words) {
-    const { config, flags, positionals } = readSettings(infoSettings, words, ['json', 'measure']);
+    const { config, flags, positionals, keys: given } = readSettings(infoSettings, words, ['json', 'measure']);
     const [name] = positionals;
     if (name === undefined)
       throw new ConfigError(
         'info of what?',
         'name a genotype file, a run, an architecture such as auto-deeplab-s, or auto-deeplab for the supernet',
       );
-    if (name === 'auto-deeplab') await supernetInfo(config, flags);
-    else await networkInfo(name, config, flags);
+    if (name === 'auto-deeplab') await supernetInfo(config, flags, given);
+    else await networkInfo(name, config, flags, given);
   },
 };
 
-async function networkInfo(name: string, config: InfoConfig, flags: Record<string, boolean>): Promise<void> {
-  const { classes, filters, size: wanted } = config;
-  // Some networks are there for pictures and for volumes: the size tells which.
-  const rank = wanted?.length === 3 ? { rank: 3 as const } : {};
-  const isRun = existsSync(join(name, 'network.json'));
-  const { architecture, options } = isRun
-    ? loadDescription(openRunFolder(name))
-    : {
-        architecture: readArchitecture(name),
-        options: { inputs: 3, classes, ...rank, ...(filters === undefined ? {} : { filters }) },
-      };
+/** A network with what it is built from. */
+interface Subject {
+  readonly architecture: Architecture;
+  readonly options: BuildOptions;
+  /** What the numbers are of, where it is not said by the name. */
+  readonly note?: string;
+}
+
+function subjectOf(name: string, config: InfoConfig, given: ReadonlySet<string>): Subject {
+  if (existsSync(join(name, 'network.json'))) {
+    const described = loadDescription(openRunFolder(name));
+    const instead = isGenotype(described.architecture) ? `give ${join(name, 'genotype.json')} with them` : undefined;
+    const because = `${name} has the network that it trained`;
+    refuseUnused(given, [{ keys: ['classes', 'channels', 'filters'], because, instead }]);
+    return described;
+  }
+  const architecture = readArchitecture(name);
+  const { classes, channels: inputs, filters } = config;
+  const wanted = Object.fromEntries(Object.entries({ classes, inputs, filters }).filter(([, value]) => value));
+  if (isSearchRun(name)) {
+    const { options, preset } = foundNetwork(name);
+    const trained = preset === undefined ? 'train' : `train preset=${preset}`;
+    return { architecture, options: { ...options, ...wanted }, note: `as ${trained} builds it` };
+  }
+  // Some networks are there for images and for volumes: the size says which.
+  const rank = isGenotype(architecture) ? architecture.rank : config.size?.length === 3 ? 3 : 2;
+  return { architecture, options: { rank, inputs: rank === 3 ? 1 : 3, classes: 19, ...wanted } };
+}
+
+async function networkInfo(
+  name: string,
+  config: InfoConfig,
+  flags: Record<string, boolean>,
+  given: ReadonlySet<string>,
+): Promise<void> {
+  const { filters, size: wanted } = config;
+  refuseUnused(given, [
+    { keys: ['layers', 'blocks', 'atrous', 'crop'], because: 'it is of the supernet, info auto-deeplab' },
+    ...(flags.measure ? [] : [notMeasured('device', 'threads')]),
+  ]);
+  const { architecture, options, note } = subjectOf(name, config, given);
   const graph = buildArchitecture(architecture, options);
   const size = wanted ?? DEFAULT_SIZE[graph.rank];
   const cost = countNetwork(graph, size);
@@ -100,6 +147,7 @@ async function networkInfo(name: string, config: InfoConfig, flags: Record<strin
       multiplyAdds: cost.multiplyAdds,
       size,
       classes: options.classes,
+      channels: options.inputs,
       stages: cost.stages,
       memory: { batch, ...estimate, ...(measured ? { measured } : {}) },
       ...(published ? { published } : {}),
@@ -109,9 +157,15 @@ async function networkInfo(name: string, config: InfoConfig, flags: Record<strin
   }
   const { filters: width = isGenotype(architecture) ? architecture.filters : undefined } = options;
   process.stdout.write(
-    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes\n${costTable(cost, size)}\n${memoryTable(estimate, measured, batch)}\n${published ? `${published.remark}\n` : ''}`,
+    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes, ${options.inputs} input channel${options.inputs === 1 ? '' : 's'}${note === undefined ? '' : `, ${note}`}\n${costTable(cost, size)}\n${memoryTable(estimate, measured, batch)}\n${published ? `${published.remark}\n` : ''}`,
   );
 }
+
+const notMeasured = (...keys: string[]): UnusedSettings => ({
+  keys,
+  because: 'nothing is measured',
+  instead: 'add --measure',
+});
 
 type Peaks = Pick<MemoryEstimate, 'trainingBytes' | 'inferenceBytes'>;
 
@@ -145,14 +199,22 @@ function costTable(cost: NetworkCost, size: readonly number[]): string {
   ].join('\n');
 }
 
-async function supernetInfo(config: InfoConfig, flags: Record<string, boolean>): Promise<void> {
-  const { layers, blocks, classes, atrous, filters = 8 } = config;
+async function supernetInfo(
+  config: InfoConfig,
+  flags: Record<string, boolean>,
+  given: ReadonlySet<string>,
+): Promise<void> {
+  refuseUnused(given, [
+    { keys: ['size'], because: 'nothing is counted by the size of an image here', instead: 'set crop with --measure' },
+    ...(flags.measure ? [] : [notMeasured('crop', 'batch')]),
+  ]);
+  const { layers, blocks, classes = 19, channels: inputs = 3, atrous, filters = 8 } = config;
   const device = prepareMachine(config);
   const generator = new Generator(0);
   const { batch, crop } = config;
   const space = parseConfig(settings.search, [{ data: 'none', layers, filters, blocks, atrous, batch, crop }]);
   const method = methodOf(space);
-  const data = { rank: 2, inputs: 3, classes, batch, size: [crop, crop] } as const;
+  const data = { rank: 2, inputs, classes, batch, size: [crop, crop] } as const;
   const network = method.createSearchNetwork({ generator: generator.id, device }, data);
   const facts = {
     ...trellisFacts(layers),

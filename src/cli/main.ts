@@ -8,6 +8,7 @@ import { suggest } from '../base/text.ts';
 import { describeConfig, variantsOf } from '../run/config/config.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { ensureEngine } from './setup.ts';
 
 function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -60,6 +61,7 @@ async function main(words: readonly string[]): Promise<void> {
     process.stdout.write(`${commandHelp(command)}\n`);
     return;
   }
+  if (command.needsEngine?.(rest)) ensureEngine();
   await command.run(rest);
 }
 

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { encodeNifti, labelHeader } from '../data/nifti/encode.ts';
 import { planesPicture } from '../data/planes.ts';
-import { type OpenNetwork, openNetwork, segment, segmentVolume } from '../jobs/library.ts';
+import { segment, segmentVolume } from '../infer/segment.ts';
+import { type OpenNetwork, openNetwork } from '../jobs/library.ts';
 import { fileName } from '../jobs/records/artifacts.ts';
 import { inferenceOptions } from '../jobs/settings.ts';
 import { settings } from '../run/config/presets.ts';
@@ -24,6 +25,7 @@ export const predictCommand: Command = {
   usage:
     'predict run=<run>|<model.onnx> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [submission=true] [--json]',
   settings: settings.predict,
+  needsEngine: (words) => !namesModel(words),
   async run(words) {
     if (namesModel(words)) return predictWithModel(words);
     const { config, flags, positionals } = readSettings(settings.predict, words, ['json']);

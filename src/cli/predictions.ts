@@ -6,7 +6,7 @@ import { ConfigError } from '../base/errors.ts';
 import { encodePng } from '../data/images/png.ts';
 import { overlayLabels, paletteOf } from '../data/images/visual.ts';
 import type { SegmentationClass } from '../data/types.ts';
-import type { Segmentation } from '../jobs/library.ts';
+import type { Segmentation } from '../infer/segment.ts';
 import { fileName } from '../jobs/records/artifacts.ts';
 import { writeAtomically } from '../run/files.ts';
 import { printJson } from './command.ts';

@@ -4,7 +4,7 @@
 import { ConfigError } from '../base/errors.ts';
 import { placeInGroup } from '../engine/group.ts';
 import { dryRunSearch } from '../jobs/cost/dryRun.ts';
-import { searchTrials } from '../jobs/many/trials.ts';
+import { trialsJob } from '../jobs/many/trials.ts';
 import { followSearch, searchJob } from '../jobs/searchJob.ts';
 import { inGroup } from '../parallel/parallel.ts';
 import type { Layer } from '../run/config/config.ts';
@@ -18,6 +18,7 @@ export const searchCommand: Command = {
   usage:
     'search data=<folder|yaml> [preset=small|paper|demo] [trials=10] [key=value ...] [--resume] [--dry-run] [--json]',
   settings: settings.search,
+  needsEngine: () => true,
   async run(words) {
     const { request, flags } = readRunRequest('search', settings.search, words);
     if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);
@@ -25,7 +26,7 @@ export const searchCommand: Command = {
     if (isTrials(request.layers)) {
       if (placeInGroup(process.env))
         throw new ConfigError('trials are runs by themselves, not parts of one', 'start them without launch');
-      const found = await stoppable((signal) => searchTrials(request, watcher, signal)).finally(watcher.finish);
+      const found = await stoppable((signal) => trialsJob(request, watcher, signal)).finally(watcher.finish);
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;
       const advice = chosen ? `train it: espalier train arch=${folder}/genotype.json data=<the same>\n` : '';

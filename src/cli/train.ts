@@ -23,6 +23,7 @@ export const trainCommand: Command = {
   usage:
     'train arch=<file|run|name> data=<folder|yaml> [preset=small|demo] [key=value ...] [--resume] [--dry-run] [--json]',
   settings: settings.train,
+  needsEngine: () => true,
   async run(words) {
     const { request, flags } = readRunRequest('train', settings.train, words);
     if (flags.dryRun) return printDryRun(await dryRunTraining(request), flags.json);

@@ -7,11 +7,11 @@ import type { DataSet } from './types.ts';
 const MOST_NAMED = 12;
 
 /** Such as `street, layout folder: 3 classes from data.yaml (road, tree, car), 80 train and 20 val images`. */
-export function describeDataSet({ name, layout, rank, classes, classesFrom, splits }: DataSet): string {
+export function describeDataSet({ name, layout, rank, classes, classesFrom, splits, splitRule }: DataSet): string {
   const names = classes.slice(0, MOST_NAMED).map((entry) => entry.name);
   if (classes.length > MOST_NAMED) names.push(`${classes.length - MOST_NAMED} more`);
   const source = classesFrom ?? 'the layout';
   const count = `${classes.length} class${classes.length === 1 ? '' : 'es'}`;
   const { train, val } = splits;
-  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}`;
+  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${splitRule === 'hash' ? ', split by hash' : ''}`;
 }

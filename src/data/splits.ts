@@ -3,7 +3,7 @@
  */
 import { ConfigError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
-import type { DataSetBase, Sample } from './types.ts';
+import type { DataSet, DataSetBase, Sample, VolumeSet } from './types.ts';
 
 /** Every split that has a name: train, val, and further ones. */
 export const splitNames = ({ splits, extra = {} }: Pick<DataSetBase, 'splits' | 'extra'>): string[] => [
@@ -26,3 +26,82 @@ export const submissionValues = ({
   labelMap,
 }: Pick<DataSetBase, 'submissionValues' | 'classes' | 'labelMap'>): number[] =>
   wanted ?? classes.map((_, id) => labelMap.indexOf(id));
+
+/**
+ * The data set with its classes in another order: those of label files go by their names.
+ * @param names the order that is wanted
+ * @param who whose order it is, for the error
+ * @throws ConfigError that lists both where the names are not the same set.
+ */
+export function orderClasses<Of extends DataSet>(dataset: Of, names: readonly string[], who: string): Of {
+  const own = dataset.classes.map(({ name }) => name);
+  const places = permutation(own, names);
+  if (places === null)
+    throw new ConfigError(
+      `${dataset.name} has the classes ${listNames(own)}, ${who} has ${listNames(names)}`,
+      'give data with the same classes, under the same names',
+    );
+  if (places === undefined) return dataset;
+  const classes = places.map((place) => dataset.classes[place]);
+  const values = dataset.submissionValues;
+  const moved = (id: number): number => (id >= 0 && id < own.length ? places.indexOf(id) : id);
+  const colours = dataset.rank === 2 ? dataset.colourIds : undefined;
+  return {
+    ...dataset,
+    classes,
+    labelMap: dataset.labelMap.map(moved),
+    ...(colours
+      ? { colourIds: Object.fromEntries(Object.entries(colours).map(([colour, id]) => [colour, moved(id)])) }
+      : {}),
+    ...(values ? { submissionValues: places.map((place) => values[place]) } : {}),
+  };
+}
+
+/**
+ * Volumes with their modalities in another order, by their names.
+ * @throws ConfigError where the names are not the same set, or where one file holds all channels in an order of its own.
+ */
+export function orderModalities<Of extends VolumeSet>(dataset: Of, names: readonly string[], who: string): Of {
+  const { modalities, preparation, splits, extra } = dataset;
+  const places = permutation(modalities, names);
+  if (places === null)
+    throw new ConfigError(
+      `${dataset.name} has the modalities ${listNames(modalities)}, ${who} has ${listNames(names)}`,
+      'give volumes with the same modalities, under the same names',
+    );
+  if (places === undefined) return dataset;
+  const reorder = (samples: readonly Sample[]): Sample[] =>
+    samples.map((sample) => {
+      const { source } = sample;
+      if (source.kind !== 'volume' || source.images.length !== places.length)
+        throw new ConfigError(
+          `${dataset.name} has its channels in the order ${listNames(modalities)}, ${who} has ${listNames(names)}`,
+          'write one file for each channel, or the channels in that order',
+        );
+      return { ...sample, source: { ...source, images: places.map((place) => source.images[place]) } };
+    });
+  const lists = <Lists extends Record<string, Sample[]>>(all: Lists): Lists =>
+    Object.fromEntries(Object.entries(all).map(([name, samples]) => [name, reorder(samples)])) as Lists;
+  return {
+    ...dataset,
+    modalities: [...names],
+    preparation: { ...preparation, normalisation: places.map((place) => preparation.normalisation[place]) },
+    splits: lists(splits),
+    ...(extra ? { extra: lists(extra) } : {}),
+  };
+}
+
+/** For each wanted name its place among `own`; undefined where the order is the same, null where the names are not the same set. */
+function permutation(own: readonly string[], wanted: readonly string[]): number[] | undefined | null {
+  if (own.join('\n') === wanted.join('\n')) return undefined;
+  const places = wanted.map((name) => own.indexOf(name));
+  return own.length === wanted.length && new Set([...places, -1]).size === own.length + 1 ? places : null;
+}
+
+const MOST_NAMES = 30;
+
+/** Names in a line, the first thirty of many. */
+export const listNames = (names: readonly string[]): string =>
+  names.length <= MOST_NAMES
+    ? names.join(', ')
+    : `${names.slice(0, MOST_NAMES).join(', ')}, ... (${names.length} in all)`;

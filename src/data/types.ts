@@ -69,6 +69,8 @@ export interface DataSetBase {
   /** For each raw value 0..255 of a label file: a class id, `IGNORE` or `NOT_ALLOWED`. */
   labelMap: number[];
   splits: Record<SplitName, Sample[]>;
+  /** Who decides the sides of the samples: a hash of their ids (`folds.ts`), or one of the folds that the data list. Absent: the data have one split. */
+  splitRule?: 'hash' | 'listed folds';
   /** Further labelled samples by name, such as the coarse set of Cityscapes; they are trained on where that is asked for. */
   extra?: Record<string, Sample[]>;
   /** Group of a training sample by id, such as its patient or sequence: what must not lie on both sides of a split. */

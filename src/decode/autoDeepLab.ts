@@ -5,24 +5,12 @@ import { showShort as show } from '../base/text.ts';
 import { blocksOf } from '../space/cell.ts';
 import { type AutoDeepLabGenotype, createGenotype } from '../space/genotype.ts';
 import type { Fail } from '../space/genotypeFields.ts';
+import type { AutoDeepLabLogits, BetaNormalisation } from '../space/logits.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 import { decodeCell } from './cell.ts';
 import { logSoftmax, softmax } from './softmax.ts';
 import { viterbi } from './viterbi.ts';
-
-/** Raw logits: `alpha[edge][operator]` and `beta[transition][level left][move]`, null where there is no edge; moves are finer, same, coarser. */
-export interface ArchitectureLogits {
-  readonly alpha: readonly (readonly number[])[];
-  readonly beta: readonly (readonly (readonly (number | null)[])[])[];
-  /** Default: outgoing. */
-  readonly betaNormalisation?: BetaNormalisation;
-  /** Of partial channels: `[edges]`, what each edge counts among those into its block. */
-  readonly predecessors?: readonly number[];
-}
-
-/** Which moves sum to one: those that leave a node (the paper), or those that enter it. */
-export type BetaNormalisation = 'outgoing' | 'incoming';
 
 /** What the logits do not say. */
 export interface DecodeOptions {
@@ -32,7 +20,7 @@ export interface DecodeOptions {
   readonly provenance?: Readonly<Record<string, string>>;
 }
 
-type Moves = Pick<ArchitectureLogits, 'beta' | 'betaNormalisation'>;
+type Moves = Pick<AutoDeepLabLogits, 'beta' | 'betaNormalisation'>;
 
 /** Softmax of the moves, `[layers][level left][move]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
 export const moveProbabilities = (logits: Moves): number[][][] => normaliseMoves(logits, softmax, 0);
@@ -77,7 +65,7 @@ const turned = (rows: readonly (readonly number[])[], absent = -Infinity): numbe
   rows.map((_, level) => [0, 1, 2].map((k) => rows[level - 1 + k]?.[2 - k] ?? absent));
 
 /** The network that the logits stand for. */
-export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOptions): AutoDeepLabGenotype {
+export function decodeAutoDeepLab(logits: AutoDeepLabLogits, options: DecodeOptions): AutoDeepLabGenotype {
   const blocks = blocksOf(logits.alpha.length) as number;
   return createGenotype({
     ...options,
@@ -87,7 +75,7 @@ export function decodeAutoDeepLab(logits: ArchitectureLogits, options: DecodeOpt
 }
 
 /** Logits from untrusted tables `alpha` `[edges][8]` and `beta` `[layers][4][3]`, null where there is no edge. */
-export function parseAutoDeepLabLogits(file: Record<string, unknown>, fail: Fail): ArchitectureLogits {
+export function parseAutoDeepLabLogits(file: Record<string, unknown>, fail: Fail): AutoDeepLabLogits {
   const { alpha, beta, betaNormalisation, predecessors } = file;
   const rows = Array.isArray(alpha) ? alpha : fail('alpha is missing');
   if (blocksOf(rows.length) === undefined)

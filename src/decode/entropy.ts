@@ -3,13 +3,14 @@
  */
 import { blocksOf, edgeIndex } from '../space/cell.ts';
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
-import { type ArchitectureLogits, moveChoices } from './autoDeepLab.ts';
+import type { AutoDeepLabLogits } from '../space/logits.ts';
+import { moveChoices } from './autoDeepLab.ts';
 import { entropy, softmax } from './softmax.ts';
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Mean entropy over the edges of the cell, nats; ln 8 when undecided. */
-export const operatorEntropy = (alpha: ArchitectureLogits['alpha']): number =>
+export const operatorEntropy = (alpha: AutoDeepLabLogits['alpha']): number =>
   mean(alpha.map((row) => entropy(softmax(row))));
 
 /** Mean entropy over the nodes of the trellis that have a choice, nats. */

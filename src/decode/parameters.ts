@@ -5,12 +5,13 @@ import { ArchitectureError } from '../base/errors.ts';
 import { showShort as show } from '../base/text.ts';
 import type { Genotype } from '../space/genotype.ts';
 import { asRecord, type Fail } from '../space/genotypeFields.ts';
-import { type ArchitectureLogits, decodeAutoDeepLab, parseAutoDeepLabLogits } from './autoDeepLab.ts';
+import type { AutoDeepLabLogits } from '../space/logits.ts';
+import { decodeAutoDeepLab, parseAutoDeepLabLogits } from './autoDeepLab.ts';
 import { type DintsLogits, decodeDints, parseDintsLogits } from './dints.ts';
 
 /** Raw logits as plain numbers, what a search logs and stores; `method` tells the kinds apart. */
 export type ArchitectureParameters =
-  | ({ readonly method: 'auto-deeplab' } & ArchitectureLogits)
+  | ({ readonly method: 'auto-deeplab' } & AutoDeepLabLogits)
   | ({ readonly method: 'dints' } & DintsLogits);
 
 /**

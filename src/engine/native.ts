@@ -1,11 +1,9 @@
 /**
- * @file Loads the addon, whose refusals arrive as `EngineError`. The only file that knows where the addon lies.
+ * @file Loads the addon, whose refusals arrive as `EngineError`. Where it can be is the business of `addon/locate.ts`.
  */
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { EngineError } from '../base/errors.ts';
+import { type AddonCandidate, addonCandidates, isClone } from './addon/locate.ts';
 
 /** A live tensor of the addon: a number that is never valid again once released. */
 export type Handle = number;
@@ -50,27 +48,29 @@ export interface Native {
 
 let loaded: Native | undefined;
 
-/** The addon, loaded at first use. Throws `EngineError` with the command to run when it is not built. */
+/** The addon, loaded at first use. Throws `EngineError` with the command to run when none loads. */
 export function native(): Native {
-  loaded ??= load();
+  loaded ??= loadAddon().addon;
   return loaded;
 }
 
-function load(): Native {
-  const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-  const file = join(root, 'build', 'native', 'espalier.node');
-  if (!existsSync(file))
-    throw new EngineError(`the addon is not built (${file} is missing)`, 'run "npm run setup" in the project folder');
-  try {
-    const door = createRequire(import.meta.url)(file) as Native;
-    door.setErrorFactory((message) => new EngineError(message, adviceFor(message)));
-    return door;
-  } catch (error) {
-    throw new EngineError(
-      `the addon does not load: ${(error as Error).message}`,
-      'run "npm run setup" to build it for this libtorch',
-    );
+/** Loads the first addon that loads. @throws EngineError that names what was tried and the command to run. */
+export function loadAddon(): AddonCandidate & { readonly addon: Native } {
+  const load = createRequire(import.meta.url);
+  const failures: string[] = [];
+  for (const candidate of addonCandidates()) {
+    try {
+      const addon = load(candidate.file) as Native;
+      addon.setErrorFactory((message) => new EngineError(message, adviceFor(message)));
+      return { ...candidate, addon };
+    } catch (error) {
+      failures.push(`${candidate.file}: ${(error as Error).message}`);
+    }
   }
+  const command = isClone() ? 'npm run setup' : 'npx espalier setup';
+  throw failures.length === 0
+    ? new EngineError('the addon is not built', `run: ${command}`)
+    : new EngineError(`the addon does not load: ${failures[0]}`, `run: ${command}`);
 }
 
 function adviceFor(message: string): string | undefined {

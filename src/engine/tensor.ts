@@ -251,7 +251,7 @@ function arrayOf(dtype: DType): ArrayConstructor {
   return ARRAYS[dtype];
 }
 
-/** A tensor on the CPU with a copy of `array`, or, with `share`, on the array's own memory (do not resize or transfer it while the tensor lives). */
+/** A tensor on the CPU with a copy of `array`, or, with `share`, on the array's own memory (do not transfer it while the tensor lives; resizable buffers are refused). */
 export function fromArray(
   array: TypedArray | readonly number[],
   shape: readonly number[],

@@ -1,18 +1,9 @@
 /**
- * @file The way of a batch from the loader into the engine.
+ * @file Batches of the loader as tensors of the engine.
  */
+import type { PixelBatch } from '../data/loader/batch.ts';
 import * as op from '../engine/operators.ts';
 import { fromArray, type Tensor } from '../engine/tensor.ts';
-
-/** What a loader gives: images `[batch, ...size, channels]` and labels `[batch, ...size]`. */
-export interface PixelBatch {
-  readonly images: Float32Array;
-  readonly labels: Uint8Array;
-  readonly batch: number;
-  /** `[height, width]` or `[depth, height, width]`. */
-  readonly size: readonly number[];
-  readonly channels: number;
-}
 
 /** A batch in the engine: images `[batch, channels, ...size]` in channels-last memory and labels `[batch, ...size]` int64. */
 export interface Inputs {

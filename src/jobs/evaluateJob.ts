@@ -62,6 +62,8 @@ export interface EvaluationOutcome {
   readonly split: string;
   readonly classes: readonly string[];
   readonly scores: Scores;
+  /** How the data differ from those of the run. */
+  readonly warnings: readonly string[];
   readonly report: string;
 }
 
@@ -77,7 +79,7 @@ export async function evaluateJob(
   const device = prepareMachine(config);
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
   const { reduction, longSide, volumes } = description;
-  const dataset = await openRunData(folder, description, config.data);
+  const { dataset, warnings } = await openRunData(folder, description, config.data);
   const { split, toleranceMm } = config;
   const options = {
     largestComponents: volumes?.largestComponents ?? [],
@@ -96,5 +98,5 @@ export async function evaluateJob(
     onProgress,
   });
   const classes = dataset.classes.map(({ name }) => name);
-  return { run: folder.path, split, classes, scores, report: writeReport(folder) };
+  return { run: folder.path, split, classes, scores, warnings, report: writeReport(folder) };
 }

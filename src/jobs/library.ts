@@ -1,26 +1,17 @@
 /**
- * @file The loop for programs: the same settings as on the command line, as objects.
+ * @file Searches, trainings and networks for programs: the same settings as on the command line, as objects.
  */
-
-import { ConfigError } from '../base/errors.ts';
-import { normalisePicture } from '../data/images/augment.ts';
-import { loadPicture, type RgbPicture } from '../data/images/image.ts';
-import type { NiftiHeader } from '../data/nifti/header.ts';
 import type { SegmentationClass } from '../data/types.ts';
-import { toEvaluationVolume } from '../data/volumes/evaluation.ts';
-import { loadImage } from '../data/volumes/load.ts';
 import { Generator } from '../engine/device.ts';
-import { scope } from '../engine/tensor.ts';
-import { toTensors } from '../infer/batch.ts';
-import { predictVolume, type ScoredVolume, toScored } from '../infer/evaluateVolumes.ts';
-import { type Infer, type InferenceOptions, predictClasses, reduced, SINGLE_SCALE } from '../infer/inference.ts';
+import { reduced } from '../infer/inference.ts';
+import type { Segmenter } from '../infer/segment.ts';
 import type { Architecture, BuildOptions } from '../models/architecture.ts';
 import type { Network } from '../models/network.ts';
 import type { Layer } from '../run/config/config.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { prepareMachine } from './machine.ts';
-import { searchTrials as runTrials, type SearchTrials } from './many/trials.ts';
-import { createDescribed, loadNetwork, type VolumeDescription } from './network.ts';
+import { type SearchTrials, trialsJob } from './many/trials.ts';
+import { createDescribed, loadNetwork } from './network.ts';
 import { type SearchOutcome, searchJob } from './searchJob.ts';
 import { type TrainOutcome, trainJob } from './trainJob.ts';
 import type { RunWatcher } from './watcher.ts';
@@ -44,7 +35,7 @@ export const searchTrials = (
   settings: Layer,
   { watcher, signal }: Omit<RunOptions, 'resume'> = {},
 ): Promise<SearchTrials> =>
-  runTrials({ layers: [settings], command: 'searchTrials() of the library' }, watcher, signal);
+  trialsJob({ layers: [settings], command: 'searchTrials() of the library' }, watcher, signal);
 
 /** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
 export const train = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<TrainOutcome> =>
@@ -59,16 +50,11 @@ export function buildNetwork(
   return createDescribed({ architecture, options: { ...rest, inputs } }, new Generator(seed), device);
 }
 
-/** A trained network ready to segment pictures or volumes. */
-export interface OpenNetwork {
+/** A trained network ready to segment images or volumes. */
+export interface OpenNetwork extends Segmenter {
   readonly classes: readonly SegmentationClass[];
   /** For each class the value that a benchmark wants in a submission. */
   readonly submissionValues?: readonly number[];
-  readonly device: string;
-  /** Logits `[batch, classes, ...size]` of images `[batch, channels, ...size]`: pictures in [-1, 1], volumes as `volumes.preparation` says. */
-  readonly forward: Infer;
-  /** Present where the network reads volumes. */
-  readonly volumes?: VolumeDescription;
 }
 
 /** The network of a run of `train`. Throws a `DataError` where there is none. */
@@ -90,57 +76,4 @@ export function openNetwork(
     ),
     ...(description.volumes ? { volumes: description.volumes } : {}),
   };
-}
-
-/** A picture and the class of every pixel. */
-export interface Segmentation {
-  readonly width: number;
-  readonly height: number;
-  /** RGB, `[height, width, 3]`. */
-  readonly image: Uint8Array;
-  /** `[height, width]`, ids into `classes` of the network. */
-  readonly ids: Uint8Array;
-}
-
-/** The classes of a picture, or of a picture file (PNG or JPEG). */
-export async function segment(
-  { forward, device }: OpenNetwork,
-  picture: string | RgbPicture,
-  options: InferenceOptions = SINGLE_SCALE,
-): Promise<Segmentation> {
-  const { width, height, data } = typeof picture === 'string' ? await loadPicture(picture) : picture;
-  const images = new Float32Array(data.length);
-  normalisePicture(data, images);
-  const pixels = { images, labels: new Uint8Array(width * height), batch: 1, size: [height, width], channels: 3 };
-  const ids = scope(() => predictClasses(forward, toTensors(pixels, 'cpu').images, device, options));
-  return { width, height, image: data, ids };
-}
-
-/** A volume with the class of every voxel. */
-export interface VolumeSegmentation {
-  /** On the grid of the file, `[depth, height, width]`, ids into `classes` of the network. */
-  readonly ids: Uint8Array;
-  /** Header of the file; `labelHeader` makes it that of a class map. */
-  readonly header: NiftiHeader;
-  /** What the network saw and said, in RAS+, for pictures. */
-  readonly view: ScoredVolume;
-}
-
-/**
- * The classes of a volume: one NIfTI file or folder of DICOM slices with every channel, or one a channel.
- * `options` default to windows as large as the patches of the training.
- * @throws ConfigError when the network reads pictures; DataError naming the file.
- */
-export async function segmentVolume(
-  { forward, device, volumes }: OpenNetwork,
-  files: readonly string[],
-  options?: InferenceOptions,
-): Promise<VolumeSegmentation> {
-  if (!volumes) throw new ConfigError(`${files[0]}: a volume, but the network reads pictures`, 'give it pictures');
-  const { modalities, preparation, window, largestComponents } = volumes;
-  const { image, header } = await loadImage(files, modalities);
-  const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
-  const inference = options ?? { ...SINGLE_SCALE, window: { window } };
-  const { prepared, restored } = predictVolume(forward, volume, { inference, device, largestComponents });
-  return { ids: restored, header, view: toScored(volume, prepared) };
 }

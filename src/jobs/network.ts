@@ -5,9 +5,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import type { SegmentationClass } from '../data/types.ts';
-import type { Preparation } from '../data/volumes/preparation.ts';
 import type { Generator } from '../engine/device.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import type { VolumeDescription } from '../infer/segment.ts';
 import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
 import { type Origin, ParameterSet } from '../nn/parameters.ts';
@@ -31,16 +31,6 @@ export interface NetworkDescription {
   readonly longSide?: number;
   /** Absent for pictures. */
   readonly volumes?: VolumeDescription;
-}
-
-/** What a network for volumes expects of them, and what is done to its predictions. */
-export interface VolumeDescription {
-  readonly modalities: readonly string[];
-  readonly preparation: Preparation;
-  /** The patch of the training, which is the window of inference. */
-  readonly window: readonly number[];
-  /** Classes of which only the largest connected component is kept. */
-  readonly largestComponents: readonly number[];
 }
 
 /** What decides the graph. */

@@ -2,7 +2,6 @@
  * @file A search in a run folder: settings to a supernet, the loop, and what it found. What `espalier search` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
-import { describeDataSet } from '../data/describe.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
 import type { SearchConfig } from '../run/config/schemas.ts';
@@ -16,8 +15,8 @@ import { reportMemoryNeed } from './cost/memoryNeed.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { threadsNote } from './machine.ts';
 import { planTogether } from './prepare/agreement.ts';
+import { recordData } from './prepare/data.ts';
 import { type PreparedSearch, prepareSearch } from './prepare/search.ts';
-import { writeDataSummary } from './records/dataSummary.ts';
 import { createSearchRecorder } from './records/search.ts';
 import { createLoss, searchSettings } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
@@ -42,8 +41,8 @@ export async function searchJob(
   const { config } = plan;
   if (config.trials > 1)
     throw new ConfigError(`trials: this is one search, got ${config.trials}`, 'call searchTrials, or leave trials out');
-  const prepared = await prepareSearch(config, parallel);
-  const { search, dataset, describe } = prepared;
+  const prepared = await prepareSearch(config, parallel, plan.folder?.path);
+  const { search, data, describe } = prepared;
   const resumable = {
     progress: search.progress,
     save: () => storeSearch(search),
@@ -58,7 +57,7 @@ export async function searchJob(
     { command, watcher, parallel },
     async (run) => {
       reportStart(run, prepared, config);
-      await writeDataSummary(run.folder, dataset);
+      recordData(data, run);
       await runLoop(prepared, config, createSearchRecorder(run, config, search), parallel, signal);
       const { genotype } = describe(search.network.snapshot());
       return { result: genotype, found: `found ${summariseGenotype(genotype)}` };
@@ -103,8 +102,6 @@ function reportStart(run: ActiveRun, prepared: PreparedSearch, { precision }: Se
   watcher.line(
     `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
   );
-  watcher.line(`data: ${describeDataSet(dataset)}`);
-  if (!resumed) for (const message of dataset.notes ?? []) note(message);
   if (!resumed) for (const message of network.notes ?? []) note(message);
   if (need) reportMemoryNeed(run, need, ADVICE, chosen && `memory=${chosen}: `);
   for (const message of [threadsNote(device), precisionNote(precision, device)]) if (message) note(message);

@@ -14,6 +14,7 @@ import { type InferenceOptions, SINGLE_SCALE } from '../infer/inference.ts';
 import type { Method } from '../method/method.ts';
 import type { Network } from '../models/network.ts';
 import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
+import type { Parallel } from '../parallel/parallel.ts';
 import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/config/schemas.ts';
 import type { TrainSettings } from '../train/retrain.ts';
 import type { SearchSettings } from '../train/searchOptions.ts';
@@ -62,6 +63,10 @@ export function checkSides(crop: readonly number[], { name, sides: { multiple, r
 
 /** Crop where nothing is said: the paper's for pictures, that of DiNTS for volumes. */
 const STANDARD_CROP = { 2: 513, 3: 96 } as const;
+
+/** The settings of all processes together, where those of one are given (`perProcess`). */
+export const forProcesses = (config: TrainConfig, { size }: Pick<Parallel, 'size'>): TrainConfig =>
+  config.perProcess ? { ...config, batch: config.batch * size, learningRate: config.learningRate * size } : config;
 
 export function trainSettings(config: TrainConfig, rank: 2 | 3): TrainSettings {
   const { epochs, steps, minutes } = config;

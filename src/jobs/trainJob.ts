@@ -2,7 +2,6 @@
  * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
-import { describeDataSet } from '../data/describe.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
@@ -24,12 +23,12 @@ import { scoreNetwork } from './evaluateJob.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
+import { recordData } from './prepare/data.ts';
 import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
-import { writeDataSummary } from './records/dataSummary.ts';
 import { createTrainRecorder } from './records/training.ts';
-import { createLoss, isSteady, trainSettings } from './settings.ts';
+import { createLoss, forProcesses, isSteady, trainSettings } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
 
 /** What a training reached, and where it is. */
@@ -56,9 +55,9 @@ export async function trainJob(
   parallel: Parallel = singleProcess,
 ): Promise<TrainOutcome> {
   const plan = await planTogether('train', settings.train, request, parallel);
-  const { config } = plan;
+  const config = forProcesses(plan.config, parallel);
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
-  const { training, dataset, device } = prepared;
+  const { training, dataset, data, device } = prepared;
   const { parameters } = costOf(prepared, config);
   requireFullBatch(config, dataset);
   // Whatever does not fit has been refused by now: nothing is left behind.
@@ -77,7 +76,7 @@ export async function trainJob(
     { command, watcher, parallel },
     async (run) => {
       reportStart(run, prepared, config);
-      if (!run.resumed) await writeDataSummary(run.folder, dataset);
+      recordData(data, run);
       const recorder = createTrainRecorder(run, config, training, dataset);
       await runLoop(prepared, config, loss, { recorder, signal, parallel });
       const { network } = loadNetwork(run.folder, 'best', new Generator(0), device);
@@ -93,7 +92,8 @@ export async function trainJob(
 
 /** The same training on a rank other than the first: it computes its part of every batch and of the scores, and writes nothing. */
 export async function followTraining(request: RunRequest, parallel: Parallel, signal?: AbortSignal): Promise<void> {
-  const { config } = await planTogether('train', settings.train, request, parallel);
+  const plan = await planTogether('train', settings.train, request, parallel);
+  const config = forProcesses(plan.config, parallel);
   const prepared = await prepareTraining(config, parallel);
   const { training, dataset, device } = prepared;
   const loss = await createLoss(dataset, config, device);
@@ -174,12 +174,11 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   writeGraph(folder, training.network.graph, trainSettings(config, dataset.rank).crop);
   if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
+  if (config.perProcess) note(`batch ${config.batch} and learning rate ${config.learningRate} over all processes`);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(
     `train in ${folder.path}: ${dataset.splits.train.length} samples, ${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds a crop`,
   );
-  watcher.line(`data: ${describeDataSet(dataset)}`);
-  if (!resumed) for (const message of dataset.notes ?? []) note(message);
   const precise = precisionNote(config.precision, device);
   if (precise) note(precise);
   if (need) reportMemoryNeed(run, need, ADVICE);

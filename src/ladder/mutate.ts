@@ -4,7 +4,7 @@
  */
 import type { Random } from '../base/random.ts';
 import { type Architecture, isGenotype, type OrdinaryNetwork } from '../models/architecture.ts';
-import { NETWORKS } from '../models/networks.ts';
+import { NETWORKS } from '../models/baselines/networks.ts';
 import { DINTS_OPERATOR_NAMES } from '../space/dints/operators.ts';
 import { type DintsEdge, layerEdges } from '../space/dints/trellis.ts';
 import {

@@ -4,7 +4,7 @@
  */
 import type { Random } from '../base/random.ts';
 import { type Architecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
-import { NETWORKS } from '../models/networks.ts';
+import { NETWORKS } from '../models/baselines/networks.ts';
 import { findArchitecture, GENOTYPES } from '../models/registry.ts';
 import { DINTS_OPERATOR_NAMES } from '../space/dints/operators.ts';
 import { randomDints } from '../space/dints/random.ts';

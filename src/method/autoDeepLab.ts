@@ -6,13 +6,13 @@ import { decodeAutoDeepLab } from '../decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, predecessorEntropy, skipShare } from '../decode/entropy.ts';
 import type { Rank } from '../nn/layers.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
-import { cosine } from '../nn/schedules.ts';
+import { scheduleOf } from '../nn/schedules.ts';
 import { requireMethod } from '../space/genotype.ts';
-import type { ArchitectureSnapshot } from '../supernet/architecture.ts';
+import type { AutoDeepLabLogits } from '../space/logits.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
 import { elementsKept } from '../supernet/networkMemory.ts';
-import { type Method, NUMBER_BYTES, type SearchData } from './method.ts';
+import { type Method, NUMBER_BYTES, type SearchData, type WeightDescent } from './method.ts';
 import { skipWarnings } from './skipCollapse.ts';
 
 /** Keys of the Auto-DeepLab space and of its descent. */
@@ -32,13 +32,10 @@ export interface AutoDeepLabSettings {
   /** Of sampling: at the start and at the end of the search. */
   readonly temperature?: readonly [number, number];
   readonly stemFilters?: number;
-  readonly weights: {
-    readonly learningRate: number;
-    readonly minimumLearningRate: number;
-    readonly momentum: number;
-    readonly decay: number;
-    readonly clip: number;
-  };
+  /** Of the whole search, for milestones of the schedule. */
+  readonly epochs?: number;
+  readonly warmupEpochs?: number;
+  readonly weights: WeightDescent;
   readonly architecture: { readonly learningRate: number; readonly decay: number };
   /** What fused cells keep for the backward pass; default fast. */
   readonly memory?: KeptMemory;
@@ -76,13 +73,13 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
     return NUMBER_BYTES * elements;
   },
   optimise({ weights, architecture }) {
-    const { learningRate, minimumLearningRate, clip } = settings.weights;
+    const { epochs = 1, warmupEpochs = 0, weights: descent } = settings;
     const { learningRate: architectureRate, decay } = settings.architecture;
     return {
       weights: {
         optimiser: sgd(weights.parameters(), settings.weights),
-        rate: cosine(learningRate, minimumLearningRate),
-        clip,
+        rate: scheduleOf({ schedule: 'cosine', ...descent }, warmupEpochs / epochs),
+        clip: descent.clip,
       },
       architecture: {
         optimiser: adam(architecture, { decay, decoupled: false }),
@@ -92,7 +89,7 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
     };
   },
   describe(snapshot, { rank }) {
-    const parameters = snapshot as ArchitectureSnapshot;
+    const parameters = snapshot as AutoDeepLabLogits;
     const { filters, atrous } = settings;
     const genotype = decodeAutoDeepLab(parameters, { filters, atrous, rank });
     const metrics = {

@@ -8,7 +8,7 @@ import * as op from '../engine/operators.ts';
 import { fromArray, keepForever, scope, type Tensor } from '../engine/tensor.ts';
 import type { Precision } from '../nn/layers.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
-import { step } from '../nn/schedules.ts';
+import { scheduleOf } from '../nn/schedules.ts';
 import { edgeElements } from '../space/dints/memory.ts';
 import { PUBLISHED_DINTS_FILTERS } from '../space/dints/published.ts';
 import { requireMethod } from '../space/genotype.ts';
@@ -24,7 +24,7 @@ import {
   objectiveTerms,
   searchObjective,
 } from './dintsObjective.ts';
-import { type Method, NUMBER_BYTES, type SearchData } from './method.ts';
+import { type Method, NUMBER_BYTES, type SearchData, type WeightDescent } from './method.ts';
 import { skipWarnings } from './skipCollapse.ts';
 
 /** Keys of the DiNTS space, of its objective and of its descent. */
@@ -37,12 +37,7 @@ export interface DintsSettings {
   readonly width: number;
   /** Memory of the edges: up to 1 a share of that of the largest architecture, above that bytes. */
   readonly budget: { readonly memory: number };
-  readonly weights: {
-    readonly learningRate: number;
-    readonly momentum: number;
-    readonly decay: number;
-    readonly clip: number;
-  };
+  readonly weights: WeightDescent;
   readonly architecture: { readonly learningRate: number };
   /** What fused edges keep for the backward pass; default fast. */
   readonly memory?: KeptMemory;
@@ -90,12 +85,13 @@ export function dints(settings: DintsSettings): Method {
       return NUMBER_BYTES * (elements + atTheImages);
     },
     optimise({ weights, architecture }) {
-      const warmup = settings.warmupEpochs / settings.epochs;
-      const milestones = [0.4, 0.8].map((share) => warmup + share * (1 - warmup));
       return {
         weights: {
           optimiser: sgd(weights.parameters(), descent),
-          rate: step(descent.learningRate, milestones, 0.5),
+          rate: scheduleOf(
+            { schedule: 'steps', milestones: [0.4, 0.8], ...descent },
+            settings.warmupEpochs / settings.epochs,
+          ),
           clip: descent.clip,
         },
         // The paper's two optimisers are one: Adam treats every element by itself.

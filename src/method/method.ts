@@ -6,7 +6,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
-import type { Schedule } from '../nn/schedules.ts';
+import type { Schedule, ScheduleSettings } from '../nn/schedules.ts';
 import type { Genotype } from '../space/genotype.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 
@@ -27,11 +27,19 @@ export interface SearchNetwork {
   readonly notes?: readonly string[];
 }
 
+/** The steps of the weights of a search (SGD), as settings. */
+export interface WeightDescent extends ScheduleSettings {
+  readonly momentum: number;
+  readonly decay: number;
+  /** Largest joint norm of the gradients; 0 for no limit. */
+  readonly clip: number;
+}
+
 /** Bytes of a number in float32. */
 export const NUMBER_BYTES = 4;
 
 /** What the architecture looks like at the end of an epoch. */
-export interface ArchitectureState {
+export interface DecodedArchitecture {
   readonly genotype: Genotype;
   /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. `skipShare` is of the decoded operators. */
   readonly metrics: Readonly<Record<string, number>> & { readonly skipShare: number };
@@ -73,5 +81,5 @@ export interface Method {
   /** One optimiser for the weights and one for the architecture, each over its own parameters. */
   optimise(network: SearchNetwork): { readonly weights: Optimisation; readonly architecture: Optimisation };
   /** Decodes a snapshot and measures it. */
-  describe(snapshot: unknown, data: SearchData): ArchitectureState;
+  describe(snapshot: unknown, data: SearchData): DecodedArchitecture;
 }

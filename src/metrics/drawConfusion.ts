@@ -3,6 +3,7 @@
  */
 
 import { ShapeError } from '../base/errors.ts';
+import { svgFile } from '../base/svg.ts';
 import { escapeMarkup } from '../base/text.ts';
 import type { ConfusionMatrix } from './confusion.ts';
 
@@ -58,13 +59,7 @@ export function drawConfusion(names: readonly string[], matrix: ConfusionMatrix)
         );
     }
   }
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="system-ui, -apple-system, Segoe UI, Roboto, DejaVu Sans, sans-serif" font-size="12" fill="#1f2328">`,
-    `<title>confusion matrix of ${classes} classes</title>`,
-    `<rect width="${width}" height="${height}" rx="8" fill="#ffffff"/>`,
-    ...parts,
-    '</svg>\n',
-  ].join('\n');
+  return svgFile(width, height, `confusion matrix of ${classes} classes`, parts);
 }
 
 /** White to blue on the diagonal, where a high share is good; white to orange beside it. */

@@ -7,9 +7,9 @@ import { showShort as show, suggest } from '../base/text.ts';
 import { type Genotype, parseGenotype, summariseGenotype } from '../space/genotype.ts';
 import { asRecord, isWhole, parseJson } from '../space/genotypeFields.ts';
 import { type AutoDeepLabOptions, buildAutoDeepLab } from './autoDeepLab.ts';
+import { findNetwork, NETWORKS, type NetworkName, type NetworkRow } from './baselines/networks.ts';
 import { buildDints } from './dints.ts';
 import type { NetworkGraph } from './graph.ts';
-import { findNetwork, NETWORKS, type NetworkName, type NetworkRow } from './networks.ts';
 
 /** A row of the table of networks with its options, all of them. */
 export interface OrdinaryNetwork {
@@ -26,6 +26,8 @@ export interface BuildOptions extends AutoDeepLabOptions {
   rank?: 2 | 3;
   /** Logits also at coarser levels; only the U-Net has them. */
   deepSupervision?: boolean;
+  /** Of all norms; default: those of `GraphBuilder`. Instance norms have no momentum. */
+  norm?: { readonly epsilon?: number; readonly momentum?: number };
 }
 
 export const isGenotype = (architecture: Architecture): architecture is Genotype => 'method' in architecture;
@@ -35,6 +37,13 @@ export const isGenotype = (architecture: Architecture): architecture is Genotype
  * @throws ArchitectureError when it is made for data of another rank.
  */
 export function buildArchitecture(architecture: Architecture, options: BuildOptions): NetworkGraph {
+  const graph = buildPlain(architecture, options);
+  const { norm } = options;
+  if (norm === undefined) return graph;
+  return { ...graph, nodes: graph.nodes.map((node) => (node.kind === 'norm' ? { ...node, ...norm } : node)) };
+}
+
+function buildPlain(architecture: Architecture, options: BuildOptions): NetworkGraph {
   if (isGenotype(architecture)) {
     requireRank(architecture.method, [architecture.rank], options.rank ?? architecture.rank);
     return buildGenotype(architecture, options);

@@ -10,7 +10,7 @@ import { type AutoDeepLabGenotype, createGenotype, type Genotype, randomGenotype
 import { PUBLISHED_FILTERS, publishedGenotype } from '../space/published.ts';
 import { NAMED_PATHS } from '../space/trellis.ts';
 import { type Architecture, parseNetwork } from './architecture.ts';
-import { findNetwork, NETWORKS } from './networks.ts';
+import { findNetwork, NETWORKS } from './baselines/networks.ts';
 
 const onPath = (name: keyof typeof NAMED_PATHS): AutoDeepLabGenotype => {
   const published = publishedGenotype(PUBLISHED_FILTERS.s);

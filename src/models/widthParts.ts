@@ -6,8 +6,8 @@ import { PUBLISHED_DINTS_FILTERS } from '../space/dints/published.ts';
 import { PUBLISHED_FILTERS } from '../space/published.ts';
 import { type Architecture, type BuildOptions, isGenotype } from './architecture.ts';
 import { PUBLISHED_STEM } from './autoDeepLab.ts';
+import { NETWORKS, type NetworkRow } from './baselines/networks.ts';
 import { PUBLISHED_HEAD } from './head.ts';
-import { NETWORKS, type NetworkRow } from './networks.ts';
 
 /** Every width is a multiple of this: kernels work on channels in groups, and the stems of DiNTS halve them. */
 export const WIDTH_STEP = 4;

@@ -80,8 +80,11 @@ const PRODUCTS_WORTH_ROUNDING = 64;
 /** Padding on each side that keeps the size at stride 1, for odd kernels. */
 export const samePadding = (kernel: number, dilation: number): number => (dilation * (kernel - 1)) / 2;
 
-/** What norms add to a variance unless told otherwise. */
+/** What norms add to a variance where nothing else is said. */
 export const NORM_EPSILON = 1e-5;
+
+/** What the norms of a set of weights add to a variance. */
+export const epsilonOf = ({ origin }: Pick<ParameterSet, 'origin'>): number => origin.normEpsilon ?? NORM_EPSILON;
 
 export interface NormOptions {
   channels: number;
@@ -91,6 +94,7 @@ export interface NormOptions {
   track?: boolean;
   /** Weight of a new batch in the running statistics. */
   momentum?: number;
+  /** Default: that of the set of weights. */
   epsilon?: number;
 }
 
@@ -99,7 +103,14 @@ export interface NormOptions {
  * so.
  */
 export function batchNorm(parameters: ParameterSet, options: NormOptions & { rectify?: boolean }): Layer {
-  const { channels, affine = true, track = true, momentum = 0.1, epsilon = NORM_EPSILON, rectify = false } = options;
+  const {
+    channels,
+    affine = true,
+    track = true,
+    momentum = 0.1,
+    epsilon = epsilonOf(parameters),
+    rectify = false,
+  } = options;
   const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
   const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
   const mean = track ? parameters.buffer('runningMean', [channels], 0) : null;
@@ -117,7 +128,7 @@ export function batchNorm(parameters: ParameterSet, options: NormOptions & { rec
 
 /** Instance norm with learned scale and shift. */
 export function instanceNorm(parameters: ParameterSet, options: NormOptions): Layer {
-  const { channels, affine = true, epsilon = NORM_EPSILON } = options;
+  const { channels, affine = true, epsilon = epsilonOf(parameters) } = options;
   const weight = affine ? parameters.weight('weight', [channels], constant(1), { decay: false }) : null;
   const bias = affine ? parameters.weight('bias', [channels], constant(0), { decay: false }) : null;
   return (x) => op.instanceNorm(x, weight, bias, epsilon);

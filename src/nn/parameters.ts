@@ -27,6 +27,8 @@ export interface Origin {
   readonly dtype?: DType;
   /** Present where batch norms take their statistics from the parts of all processes. */
   readonly sumOverRanks?: SumOverRanks;
+  /** What norms add to a variance; default `NORM_EPSILON`. */
+  readonly normEpsilon?: number;
 }
 
 /** A tree of named tensors. `child` gives a view under a prefix; all views share one registry. */

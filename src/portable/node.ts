@@ -1,8 +1,9 @@
 /**
- * @file Exported models in Node, on onnxruntime-node. The only file of its folder that knows Node; libtorch is not needed.
+ * @file Exported models in Node, on onnxruntime-node. With `runtime.ts` the only file of its folder that knows Node; libtorch is not needed.
  */
 import { readFile } from 'node:fs/promises';
-import { DataError, EngineError } from '../base/errors.ts';
+import { DataError } from '../base/errors.ts';
+import { loadRuntime } from './runtime.ts';
 import { createSegmenter, type Segmenter } from './segmenter.ts';
 
 /**
@@ -21,15 +22,3 @@ export async function openModel(file: string, { threads = 0 }: { threads?: numbe
 
 /** Settings of a session on the processor. */
 export const sessionOptions = (threads: number) => ({ intraOpNumThreads: threads, executionProviders: ['cpu'] });
-
-/** onnxruntime-node. @throws EngineError when it is not installed. */
-export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
-  try {
-    return await import('onnxruntime-node');
-  } catch (error) {
-    throw new EngineError(
-      `onnxruntime-node does not load (${(error as Error).message})`,
-      'npm install onnxruntime-node',
-    );
-  }
-}

@@ -9,6 +9,8 @@ export interface DataFile {
   readonly layout: string;
   /** Number of spatial axes. */
   readonly rank: 2 | 3;
+  /** Of an image; runs made before it was stored have none. */
+  readonly channels?: number;
   readonly classes: readonly {
     readonly name: string;
     readonly colour: readonly [red: number, green: number, blue: number];
@@ -33,5 +35,7 @@ export interface DataGlance {
     readonly file: string;
     readonly message: string;
     readonly fix: string;
+    /** Further files of which the same is true. */
+    readonly others?: readonly string[];
   }[];
 }

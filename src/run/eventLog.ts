@@ -82,9 +82,9 @@ export function readEventsFrom(path: string, offset: number): { events: RunEvent
  * The events of whole lines and the bytes that they take; `where` names the place of a line in errors.
  * @throws DataError when a whole line is not an event.
  */
-export function parseEvents(bytes: Buffer, where: (line: number) => string): { events: RunEvent[]; end: number } {
+export function parseEvents(bytes: Uint8Array, where: (line: number) => string): { events: RunEvent[]; end: number } {
   const end = bytes.lastIndexOf(0x0a) + 1;
-  const lines = bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1);
+  const lines = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, end)).split('\n').slice(0, -1);
   return { events: lines.map((line, index) => parseEvent(line, where(index + 1))), end };
 }
 

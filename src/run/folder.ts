@@ -19,6 +19,8 @@ export interface RunFolder {
   readonly events: string;
   /** One row an epoch. */
   readonly results: string;
+  /** The samples of every split, as the run divided them. */
+  readonly split: string;
   /** What a trained network is made of; only trainings have one. */
   readonly network: string;
   readonly genotype: string;
@@ -105,6 +107,7 @@ function describe(path: string): RunFolder {
     config: join(path, 'config.yaml'),
     events: join(path, 'events.jsonl'),
     results: join(path, 'results.csv'),
+    split: join(path, 'split.json'),
     network: join(path, 'network.json'),
     genotype: join(path, 'genotype.json'),
     genotypeDrawing: join(path, 'genotype.svg'),

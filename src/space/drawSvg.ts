@@ -1,8 +1,7 @@
 /**
  * @file The few elements that the drawings of architectures are made of, as SVG text. Knows no architecture.
- *
- * A drawing carries its own white card, so that it reads the same on a light and on a dark page, and no style sheet, script or font.
  */
+import { SVG_TEXT, svgFile } from '../base/svg.ts';
 import { escapeMarkup } from '../base/text.ts';
 
 /** A piece of a drawing in its own coordinates, from (0, 0) to (width, height). */
@@ -14,7 +13,7 @@ export interface Fragment {
 
 /** Colours of the drawings, on white. */
 export const INK = {
-  text: '#1f2328',
+  text: SVG_TEXT,
   quiet: '#59636e',
   faint: '#d8dee4',
   line: '#818b98',
@@ -70,19 +69,7 @@ export function stack(fragments: readonly Fragment[], gap: number): Fragment {
 export function svgDocument(fragment: Fragment, title: string, margin = 16): string {
   const width = Math.ceil(fragment.width + 2 * margin);
   const height = Math.ceil(fragment.height + 2 * margin);
-  const root = {
-    xmlns: 'http://www.w3.org/2000/svg',
-    viewBox: `0 0 ${width} ${height}`,
-    width,
-    height,
-    role: 'img',
-    'font-family': 'system-ui, -apple-system, Segoe UI, Roboto, DejaVu Sans, sans-serif',
-    'font-size': 12,
-    fill: INK.text,
-  };
-  const card = element('rect', { width, height, rx: 8, fill: '#ffffff' });
-  const content = element('g', { transform: `translate(${margin} ${margin})` }, fragment.body);
-  return `${element('svg', root, `\n<title>${escapeMarkup(title)}</title>\n${card}\n${content}\n`)}\n`;
+  return svgFile(width, height, title, [element('g', { transform: `translate(${margin} ${margin})` }, fragment.body)]);
 }
 
 const rounded = (value: number): string => String(Math.round(value * 100) / 100);

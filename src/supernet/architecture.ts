@@ -10,28 +10,13 @@ import type { Pass } from '../nn/layers.ts';
 import type { Parameter, ParameterSet } from '../nn/parameters.ts';
 import { edgeCount, edgeIndex } from '../space/cell.ts';
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
+import type { AutoDeepLabLogits, BetaNormalisation } from '../space/logits.ts';
 import { OPERATOR_NAMES, type OperatorName } from '../space/operators.ts';
 import { LEVELS, trellisEdges } from '../space/trellis.ts';
 import { sampleOperators, strongestOperators, temperatureAt } from './sampledOperators.ts';
 
-/** Raw logits as plain numbers: what is logged, stored and decoded. */
-export interface ArchitectureSnapshot {
-  readonly method: 'auto-deeplab';
-  /** `[edges][operators]`. */
-  readonly alpha: number[][];
-  /** `[transitions][level left][move]`, null where there is no edge; moves are finer, same, coarser. */
-  readonly beta: (number | null)[][][];
-  /** Left out when it is outgoing. */
-  readonly betaNormalisation?: BetaNormalisation;
-  /** Of partial channels: `[edges]`, to be normalised over the edges into a block. */
-  readonly predecessors?: number[];
-}
-
-/** Which moves sum to one: those that leave a node (the paper), or those that enter it. */
-export type BetaNormalisation = 'outgoing' | 'incoming';
-
-/** What cells read: operators by edge, which of them were drawn, and what edges count; the last two where there is such. */
-export interface CellTables {
+/** The probabilities of the operators by edge, which of them were drawn, and what edges count; the last two where a search has such. */
+export interface EdgeProbabilities {
   /** `[edges, operators]` */
   readonly table: Tensor;
   /** Index of the operator of each edge. */
@@ -40,8 +25,8 @@ export interface CellTables {
   readonly predecessors?: Tensor;
 }
 
-/** Alpha and beta as tensors, and the way to probabilities. */
-export interface ArchitectureParameters {
+/** Alpha and beta as tensors, and the probabilities they stand for. */
+export interface RelaxedArchitecture {
   /** The logit tables, for their own optimiser. */
   readonly parameters: readonly Parameter[];
   /** Softmax of alpha over the operators, `[edges, operators]`. @paper auto-deeplab eq. 2-3 */
@@ -51,14 +36,15 @@ export interface ArchitectureParameters {
    * otherwise. With partial channels also what each edge counts: the softmax over the edges into its block. @paper pc-darts section 3.3
    * @throws ConfigError when there is to be drawn and the pass has no random numbers.
    */
-  operators(pass: Pass): CellTables;
+  operators(pass: Pass): EdgeProbabilities;
   /** Probabilities of the moves, `[layers, levels left, moves]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
   moveProbabilities(): Tensor;
-  snapshot(): ArchitectureSnapshot;
+  /** The logits as plain numbers. */
+  snapshot(): { readonly method: 'auto-deeplab' } & AutoDeepLabLogits;
 }
 
 /** Logits drawn as 0.001 times standard normal. */
-export function createArchitectureParameters(
+export function createRelaxedArchitecture(
   set: ParameterSet,
   space: {
     layers: number;
@@ -67,7 +53,7 @@ export function createArchitectureParameters(
     sampling?: { temperature: readonly [number, number] };
     partialChannels?: number;
   },
-): ArchitectureParameters {
+): RelaxedArchitecture {
   const { layers, blocks, betaNormalisation = 'outgoing', sampling, partialChannels = 1 } = space;
   const shape = [layers, LEVELS, MOVES];
   const alpha = set.weight('alpha', [edgeCount(blocks), OPERATOR_NAMES.length], normal(0.001));
@@ -83,13 +69,14 @@ export function createArchitectureParameters(
   );
   const turned = constant(turnedIndices(layers), 'int64');
   const turn = (table: Tensor) => operator('aten::index_select').one(table, 0, turned);
+  const operatorProbabilities = () => op.softmax(alpha, 1);
   return {
     parameters: set.parameters(),
-    operatorProbabilities: () => op.softmax(alpha, 1),
+    operatorProbabilities,
     operators(pass) {
       const counts = predecessors ? { predecessors: normalisePredecessors(predecessors, blocks) } : {};
       return {
-        ...(sampling ? sampled(alpha, sampling.temperature, pass) : { table: op.softmax(alpha, 1) }),
+        ...(sampling ? sampled(alpha, sampling.temperature, pass) : { table: operatorProbabilities() }),
         ...counts,
       };
     },
@@ -122,7 +109,7 @@ function sampled(
   alpha: Tensor,
   temperature: readonly [number, number],
   { training, random, progress = 0 }: Pass,
-): CellTables {
+): EdgeProbabilities {
   if (!training) return strongestOperators(alpha);
   if (!random) throw new ConfigError('sampling operators needs random numbers in the pass');
   return sampleOperators(alpha, random, temperatureAt(temperature, progress));

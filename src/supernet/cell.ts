@@ -1,12 +1,18 @@
 /**
  * @file The relaxed cell: every block reads every earlier state through a mixed operator. @paper auto-deeplab eq. 1 and 5
+ *
+ * The same cell runs in one of three ways:
+ * - `fusedCell.ts`, one operator of `native/operators/relaxedCell.cc`: images on the CPU;
+ * - `stateOperators.ts`, all edges that read one state together: GPUs, volumes, affine norms, partial channels, norms over several processes;
+ * - `applyOperator` of `mixedOp.ts`, one operator an edge: where operators are sampled.
  */
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
-import type { Pass, Rank } from '../nn/layers.ts';
+import { epsilonOf, type Pass, type Rank } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { edgeIndex } from '../space/cell.ts';
 import { OPERATOR_NAMES } from '../space/operators.ts';
+import type { EdgeProbabilities } from './architecture.ts';
 import { fusedResolutionState, isFusible } from './fusedCell.ts';
 import { applyOperator, type EdgeWeights } from './mixedOp.ts';
 import { bypassPart, joinParts, operatedPart } from './partialChannels.ts';
@@ -33,13 +39,7 @@ export interface Cell {
 }
 
 /** The probabilities of the operators as cells read them, made once for all cells of a pass. */
-export interface CellProbabilities {
-  /** `[edges, operators]` */
-  readonly table: Tensor;
-  /** Where one operator an edge was drawn, its index edge by edge: no other is computed. */
-  readonly chosen?: readonly number[];
-  /** Of partial channels: what each edge counts among those of its block, `[edges]`. */
-  readonly predecessors?: Tensor;
+export interface CellProbabilities extends EdgeProbabilities {
   /** For each state that is read, the rows of its edges: `[readers, operators]`. */
   byState(): readonly Tensor[];
 }
@@ -49,7 +49,7 @@ const firstReader = (state: number) => Math.max(0, state - 1);
 const readersOf = (state: number, blocks: number) => blocks - firstReader(state);
 
 /** The table of all edges, `[edges, operators]`, and its rows by state once they are asked for. */
-export function cellProbabilities(given: Omit<CellProbabilities, 'byState'>, blocks: number): CellProbabilities {
+export function cellProbabilities(given: EdgeProbabilities, blocks: number): CellProbabilities {
   let rows: readonly Tensor[] | undefined;
   const { table } = given;
   return {
@@ -123,7 +123,7 @@ export function createCell(
         if (name === 'zero') return [];
         const { weights, affines } = edgeOf(block, state);
         const weight = op.select(op.select(table, 0, edge), 0, chosen[edge]);
-        const output = applyOperator(name, operatedPart(value, parts), weights, affines);
+        const output = applyOperator(name, operatedPart(value, parts), weights, affines, epsilonOf(set));
         return [weighted(op.multiply(output, weight), predecessors, edge)];
       });
   const cellOutput: Cell['cellOutput'] = (last, beforeLast, probabilities) => {
@@ -153,6 +153,7 @@ export function createCell(
           atrous,
           memory: options.memory ?? 'fast',
           products: pass.products,
+          epsilon: epsilonOf(set),
         });
       // Made outside the scopes, since all cells read them.
       if (!probabilities.chosen) probabilities.byState();

@@ -4,8 +4,7 @@
  */
 import { operator } from '../engine/call.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { Precision } from '../nn/layers.ts';
-import { SEARCH_EPSILON } from './mixedOp.ts';
+import { NORM_EPSILON, type Precision } from '../nn/layers.ts';
 
 /** Whether the kernels take this input of a cell. */
 export const isFusible = (x: Tensor): boolean =>
@@ -23,7 +22,13 @@ export const fusedResolutionState = (
   moves: Tensor,
   probabilities: Tensor,
   weights: readonly Tensor[],
-  options: { blocks: number; atrous: 'dense' | 'separable'; memory: 'fast' | 'small'; products?: Precision },
+  options: {
+    blocks: number;
+    atrous: 'dense' | 'separable';
+    memory: 'fast' | 'small';
+    products?: Precision;
+    epsilon?: number;
+  },
 ): Tensor =>
   operator('espalier::relaxed_cell').one(
     lasts,
@@ -33,7 +38,7 @@ export const fusedResolutionState = (
     weights,
     options.blocks,
     options.atrous === 'dense',
-    SEARCH_EPSILON,
+    options.epsilon ?? NORM_EPSILON,
     options.memory === 'fast',
     options.products === 'bfloat16',
   );

@@ -1,12 +1,12 @@
 /**
  * @file The mixed operator: on an edge all operators at once, weighted by their probabilities. @paper auto-deeplab eq. 2-3
- * This is the plain composition, one operator after the other: the reference that `stateOperators.ts` is held to, which computes the same for
- * all edges that read one state.
+ * {@link mixedOp} is the equation itself, one edge at a time: what tests hold the faster forms to, values and gradients. Which of them a search runs is
+ * said in `cell.ts`; {@link applyOperator} is what runs where operators are sampled.
  */
 import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { samePadding } from '../nn/layers.ts';
+import { epsilonOf, NORM_EPSILON, samePadding } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
 import { synchronisedNorm } from '../nn/synchronisedNorm.ts';
 import { OPERATOR_NAMES, OPERATORS, type OperatorName } from '../space/operators.ts';
@@ -29,22 +29,23 @@ export interface Affine {
 /** Scales and shifts of an edge's operators, one for each of their convolutions' norms; empty where norms have none. */
 export type EdgeAffines = Readonly<Partial<Record<OperatorName, readonly Affine[]>>>;
 
-/** Epsilon of every norm of the search. */
-export const SEARCH_EPSILON = 1e-5;
-
 /** Norm of the search: batch statistics always. By default without scale and shift, so that alphas are comparable. */
-export const searchNormalise = (x: Tensor, affine?: Affine): Tensor =>
-  op.batchNorm(x, affine?.scale ?? null, affine?.shift ?? null, null, null, true, 0, SEARCH_EPSILON);
+export const searchNormalise = (x: Tensor, affine?: Affine, epsilon = NORM_EPSILON): Tensor =>
+  op.batchNorm(x, affine?.scale ?? null, affine?.shift ?? null, null, null, true, 0, epsilon);
 
 /** The same for the weights of `set`, whose origin may say that several processes share a batch; then `scale` and `shift`, `[channels]` each. */
-export const createSearchNorm =
-  ({ origin: { sumOverRanks } }: Pick<ParameterSet, 'origin'>) =>
-  (x: Tensor, scale: Tensor | null = null, shift: Tensor | null = null): Tensor =>
+export function createSearchNorm(
+  set: Pick<ParameterSet, 'origin'>,
+): (x: Tensor, scale?: Tensor | null, shift?: Tensor | null) => Tensor {
+  const epsilon = epsilonOf(set);
+  const { sumOverRanks } = set.origin;
+  return (x, scale = null, shift = null) =>
     sumOverRanks
-      ? synchronisedNorm(x, { ...STATELESS, weight: scale, bias: shift, sumOverRanks })
-      : op.batchNorm(x, scale, shift, null, null, true, 0, SEARCH_EPSILON);
+      ? synchronisedNorm(x, { ...STATELESS, epsilon, weight: scale, bias: shift, sumOverRanks })
+      : op.batchNorm(x, scale, shift, null, null, true, 0, epsilon);
+}
 
-const STATELESS = { mean: null, variance: null, momentum: 0, epsilon: SEARCH_EPSILON };
+const STATELESS = { mean: null, variance: null, momentum: 0 };
 
 /** `sum_k p_k o_k(x)`; zero is never computed. @paper auto-deeplab eq. 2 */
 export function mixedOp(
@@ -65,28 +66,29 @@ export function mixedOp(
   return sum as Tensor;
 }
 
-/** One operator at stride 1, as the search runs it. Norms of pools never have scale and shift, as in DARTS. */
+/** One operator at stride 1, as the search runs it. Norms of pools never have scale and shift, as in DARTS; `epsilon` is that of all norms. */
 export function applyOperator(
   name: Exclude<OperatorName, 'zero'>,
   x: Tensor,
   weights: EdgeWeights,
   affines: EdgeAffines = {},
+  epsilon = NORM_EPSILON,
 ): Tensor {
   const { kind, kernel } = OPERATORS[name];
   const [own, affine = []] = [weights[name], affines[name]];
   switch (kind) {
     case 'separable':
       return (own as readonly SeparableWeights[]).reduce(
-        (value, pair, i) => separable(value, pair, kernel, 1, affine[i]),
+        (value, pair, i) => separable(value, pair, kernel, 1, affine[i], epsilon),
         x,
       );
     case 'atrous':
-      if (Array.isArray(own)) return separable(x, own[0], kernel, 2, affine[0]);
-      return searchNormalise(convolve(op.relu(x), own as Tensor, kernel, 2, 1), affine[0]);
+      if (Array.isArray(own)) return separable(x, own[0], kernel, 2, affine[0], epsilon);
+      return searchNormalise(convolve(op.relu(x), own as Tensor, kernel, 2, 1), affine[0], epsilon);
     case 'averagePool':
-      return searchNormalise(op.averagePool(x, kernel, 1, samePadding(kernel, 1)));
+      return searchNormalise(op.averagePool(x, kernel, 1, samePadding(kernel, 1)), undefined, epsilon);
     case 'maxPool':
-      return searchNormalise(op.maxPool(x, kernel, 1, samePadding(kernel, 1)));
+      return searchNormalise(op.maxPool(x, kernel, 1, samePadding(kernel, 1)), undefined, epsilon);
     case 'skip':
       return x;
     default:
@@ -101,9 +103,10 @@ function separable(
   kernel: number,
   dilation: number,
   affine?: Affine,
+  epsilon?: number,
 ): Tensor {
   const filtered = convolve(op.relu(x), depthwise, kernel, dilation, x.shape[1]);
-  return searchNormalise(convolve(filtered, pointwise, 1, 1, 1), affine);
+  return searchNormalise(convolve(filtered, pointwise, 1, 1, 1), affine, epsilon);
 }
 
 /** Convolution at stride 1 that keeps the size, of any rank. */

@@ -6,13 +6,13 @@ import type { Tensor } from '../engine/tensor.ts';
 import { convolution, type Layer, type Pass, type Rank, relu, sequence } from '../nn/layers.ts';
 import { ParameterSet } from '../nn/parameters.ts';
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
-import { LEVELS, trellisEdges, trellisNodes } from '../space/trellis.ts';
+import type { BetaNormalisation } from '../space/logits.ts';
+import { LEVELS, type TrellisNode, trellisEdges, trellisNodes } from '../space/trellis.ts';
 import {
-  type ArchitectureParameters,
-  type BetaNormalisation,
-  createArchitectureParameters,
+  createRelaxedArchitecture,
   keptPredecessors,
   oneHotOperators,
+  type RelaxedArchitecture,
 } from './architecture.ts';
 import { type CellProbabilities, cellProbabilities, createCell } from './cell.ts';
 import { createSearchHead } from './head.ts';
@@ -52,7 +52,7 @@ export interface SupernetOptions {
 /** A network with weights and architecture parameters. */
 export interface Supernet {
   readonly parameters: ParameterSet;
-  readonly architecture: ArchitectureParameters;
+  readonly architecture: RelaxedArchitecture;
   /**
    * Logits `[batch, classes, ...spatial]` at the size of the input. With a genotype only its path and its operators count, each fully, and only the
    * head at the path's end; where the layer before the last has no state of the level, the cell reads zeros as it does relaxed.
@@ -64,7 +64,7 @@ export interface Supernet {
 export function createSupernet(origin: ParameterSet['origin'], options: SupernetOptions): Supernet {
   const { blocks, layers } = options;
   const parameters = new ParameterSet(origin);
-  const architecture = createArchitectureParameters(new ParameterSet(origin), options);
+  const architecture = createRelaxedArchitecture(new ParameterSet(origin), options);
   const stemChannels = stemChannelsOf(options);
   const stem = createStem(parameters.child('stem'), options, stemChannels);
   const head = createSearchHead(parameters.child('head'), options);
@@ -118,9 +118,8 @@ export function sourcesOf(
   return sources;
 }
 
-interface TrellisNode {
-  readonly layer: number;
-  readonly level: number;
+/** A node of the trellis with its cells. */
+interface SupernetNode extends TrellisNode {
   /** The state at a resolution: the cells of all incoming moves, weighted by their probabilities. @paper auto-deeplab eq. 6 */
   resolutionState(
     states: readonly Map<number, Tensor>[],
@@ -137,7 +136,7 @@ function createNode(
   level: number,
   options: SupernetOptions,
   sources: Sources,
-): TrellisNode {
+): SupernetNode {
   const { filters, cellWeights } = options;
   const channels = filters * 2 ** level;
   const incoming = trellisEdges(options.layers).filter((edge) => edge.layer === layer - 1 && edge.to === level);

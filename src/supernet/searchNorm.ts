@@ -3,8 +3,7 @@
  */
 import { batchNorm, type Layer } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { SEARCH_EPSILON } from './mixedOp.ts';
 
 /** Scale and shift are learned only where `affine` says so: without them alphas are comparable. */
 export const searchNorm = (set: ParameterSet, channels: number, affine = false): Layer =>
-  batchNorm(set, { channels, affine, track: false, epsilon: SEARCH_EPSILON });
+  batchNorm(set, { channels, affine, track: false });

@@ -2,7 +2,8 @@
  * @file Trains a discrete network from scratch. @paper auto-deeplab section 5
  * Knows no file: what happens is told to a `TrainRecorder`.
  */
-import { type Batch, createLoader } from '../data/loader/loader.ts';
+import type { LoadedBatch } from '../data/loader/batch.ts';
+import { createLoader } from '../data/loader/loader.ts';
 import type { DataSet } from '../data/types.ts';
 import { hasCudaGraphs } from '../engine/cudaGraph.ts';
 import type { Generator } from '../engine/device.ts';
@@ -16,7 +17,7 @@ import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import type { Precision } from '../nn/layers.ts';
 import { deepSupervision } from '../nn/losses.ts';
 import type { Optimiser } from '../nn/optimisers.ts';
-import { constantFirst, poly } from '../nn/schedules.ts';
+import { type ScheduleSettings, scheduleOf } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
 import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
@@ -36,13 +37,9 @@ import { countedPixels, type DrawnBatches, drawBatch, noBatches, partWeight } fr
 import { lowered } from './step/precision.ts';
 
 /** Settings of the loop. */
-export interface TrainSettings extends LoopSettings {
+export interface TrainSettings extends LoopSettings, ScheduleSettings {
   /** Where training ends: after so many epochs, steps, or minutes of training. */
   readonly budget: { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
-  readonly learningRate: number;
-  readonly power: number;
-  /** Share of the training at the first learning rate, before the schedule begins; in [0, 1); default 0. */
-  readonly constantShare?: number;
   readonly warmupSteps: number;
   /** Largest joint norm of the gradients; 0 for no limit. */
   readonly clip: number;
@@ -128,7 +125,7 @@ export interface TrainRecorder {
  */
 export function trainingLosses(
   training: Training,
-  batch: Batch,
+  batch: LoadedBatch,
   plan: Pick<TrainSettings, 'accumulate' | 'precision' | 'frozenNorms'> & {
     ignore: number;
     parallel?: Parallel;
@@ -198,7 +195,7 @@ export async function trainLoop(
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings, part: partOf(parallel) });
   const steps = loader.stepsPerEpoch;
   const share = () => shareDone(settings.budget, progress, steps);
-  const schedule = constantFirst(poly(settings.learningRate, settings.power), settings.constantShare ?? 0);
+  const schedule = scheduleOf(settings);
   const inference = averaged ?? network;
   const graphed =
     job.steady && settings.accumulate === 1 && parallel.size === 1 && hasCudaGraphs(device)

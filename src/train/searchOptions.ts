@@ -4,7 +4,7 @@
 import type { DataSet } from '../data/types.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import type { Scores } from '../infer/evaluate.ts';
-import type { ArchitectureState } from '../method/method.ts';
+import type { DecodedArchitecture } from '../method/method.ts';
 import type { Parallel } from '../parallel/parallel.ts';
 import type { RankSeconds } from '../parallel/rankClock.ts';
 import type { LoopSettings } from './loopSettings.ts';
@@ -32,7 +32,7 @@ export interface SearchOptions {
   readonly device: string;
   /** Loss of logits against labels. */
   readonly loss: (logits: Tensor, labels: Tensor) => Tensor;
-  readonly describe: (snapshot: unknown) => ArchitectureState;
+  readonly describe: (snapshot: unknown) => DecodedArchitecture;
   readonly recorder: SearchRecorder;
   /** Called after every epoch: true ends the search there. */
   readonly stop?: () => boolean;
@@ -60,7 +60,7 @@ export interface SearchRecorder {
 }
 
 /** What an epoch of search found out. */
-export interface SearchEpoch extends ArchitectureState {
+export interface SearchEpoch extends DecodedArchitecture {
   readonly epoch: number;
   readonly weightLoss: number;
   /** Null while the architecture is frozen. */

@@ -3,10 +3,11 @@
  * and through a virtual step of the weights. Knows no method by name.
  */
 import { createRandom } from '../base/random.ts';
+import type { PixelBatch } from '../data/loader/batch.ts';
 import { hasCudaGraphs } from '../engine/cudaGraph.ts';
 import { scale } from '../engine/operators.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { type Inputs, type PixelBatch, toTensors } from '../infer/batch.ts';
+import { type Inputs, toTensors } from '../infer/batch.ts';
 import type { SearchNetwork } from '../method/method.ts';
 import type { Pass } from '../nn/layers.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';

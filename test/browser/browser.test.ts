@@ -8,9 +8,9 @@ import type { Browser, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import { normalisePicture } from '../../src/data/images/augment.ts';
 import { encodePng } from '../../src/data/images/png.ts';
 import { overlayLabels } from '../../src/data/images/visual.ts';
+import { imageBatch } from '../../src/data/loader/batch.ts';
 import { paintScene } from '../../src/data/scenes/scenes.ts';
 import { scope, type Tensor } from '../../src/engine/tensor.ts';
 import type { OnnxOptions } from '../../src/export/onnx/model.ts';
@@ -73,10 +73,7 @@ const picture = { width: scene.width, height: scene.height, data: scene.image };
 balanceClasses(network, tensorOf(picture));
 
 function tensorOf({ width, height, data }: Picture): Tensor {
-  const images = new Float32Array(data.length);
-  normalisePicture(Uint8Array.from(data), images);
-  const labels = new Uint8Array(width * height);
-  return toTensors({ images, labels, batch: 1, size: [height, width], channels: 3 }, 'cpu').images;
+  return toTensors(imageBatch({ width, height, data: Uint8Array.from(data) }), 'cpu').images;
 }
 
 /** The class map of the engine. */

@@ -140,7 +140,11 @@ describe('espalier predict model.onnx', () => {
   });
 
   it('needs no libtorch and writes what the run writes, byte for byte', () => {
-    expect(espalier(bare(), 'predict', 'run=runs/train/t', 'scene.png').error).toContain('the addon is not built');
+    const main = join(bare(), 'dist', 'cli', 'main.js');
+    const env = { ...process.env, PATH: '', XDG_CACHE_HOME: file('cache') };
+    const words = [main, 'predict', 'run=runs/train/t', 'scene.png'];
+    const { stderr } = spawnSync(process.execPath, words, { cwd: folder, encoding: 'utf8', env });
+    expect(stderr).toContain('programs that build the addon are missing');
     espalier(root, 'predict', 'run=runs/train/t', 'scene.png', 'output=by-run', 'overlay=0.3');
     for (const model of ['model.onnx', 'fixed.onnx']) {
       const { code, out } = espalier(bare(), 'predict', model, 'scene.png', 'output=by-model', 'overlay=0.3', '--json');

@@ -1,12 +1,11 @@
 /**
- * @file Loaded before a program (`node --import`): the addon as it is where libtorch has no process groups; with ESPALIER_ADDON=broken one that does
+ * @file Loaded before a program (`node --import`): the addon as it is where libtorch has no process groups; with ADDON_FAULT=broken one that does
  * not load. The program knows nothing of it.
  */
 const load = process.dlopen;
 process.dlopen = (module, file, ...flags) => {
   const isAddon = file.endsWith('espalier.node');
-  if (isAddon && process.env.ESPALIER_ADDON === 'broken')
-    throw new Error('libtorch.so: cannot open shared object file');
+  if (isAddon && process.env.ADDON_FAULT === 'broken') throw new Error('libtorch.so: cannot open shared object file');
   load.call(process, module, file, ...flags);
   if (!isAddon) return;
   const { findOperator } = module.exports;

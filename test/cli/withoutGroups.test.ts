@@ -50,10 +50,12 @@ describe('a build without process groups', () => {
   });
 
   it('is not what an addon is taken for that does not load', () => {
-    const { status, stderr } = runWithout(['launch', '--', ...SEARCH], { ESPALIER_ADDON: 'broken' });
+    const { status, stderr } = runWithout(['launch', '--', ...SEARCH], { ADDON_FAULT: 'broken' });
     expect([status, stderr]).toEqual([
       1,
-      expect.stringMatching(/^espalier: the addon does not load: libtorch.so: .*\n$/),
+      expect.stringMatching(
+        /^espalier: the addon does not load: .*espalier\.node: libtorch\.so: .*; run: npm run setup\n$/,
+      ),
     ]);
   });
 });

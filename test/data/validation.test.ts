@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openDataSet } from '../../src/data/detect.ts';
-import { holdOut, withHeldOut } from '../../src/data/validation.ts';
+import { holdOut, withHeldOut } from '../../src/data/heldOut/validation.ts';
 import { hasRealData, realData } from './realData.ts';
 
 const frames = (prefix: string, count: number, first = 30, step = 30) =>

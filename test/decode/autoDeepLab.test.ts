@@ -2,16 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ArchitectureError, NumericError } from '../../src/base/errors.ts';
 import { createRandom } from '../../src/base/random.ts';
-import {
-  type ArchitectureLogits,
-  decodeAutoDeepLab,
-  decodePath,
-  moveProbabilities,
-} from '../../src/decode/autoDeepLab.ts';
+import { decodeAutoDeepLab, decodePath, moveProbabilities } from '../../src/decode/autoDeepLab.ts';
 import { moveEntropy, operatorEntropy, skipShare } from '../../src/decode/entropy.ts';
 import { parseArchitectureParameters } from '../../src/decode/parameters.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { type AutoDeepLabGenotype, createGenotype, randomGenotype } from '../../src/space/genotype.ts';
+import type { AutoDeepLabLogits } from '../../src/space/logits.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { publishedGenotype } from '../../src/space/published.ts';
 import { LEVELS, trellisEdges, trellisNodes } from '../../src/space/trellis.ts';
@@ -26,7 +22,7 @@ function betaOf(layers: number, value: (layer: number, from: number, move: numbe
 }
 
 /** Logits that stand for one genotype. */
-function oneHot(genotype: AutoDeepLabGenotype, height: number): ArchitectureLogits {
+function oneHot(genotype: AutoDeepLabGenotype, height: number): AutoDeepLabLogits {
   const alpha = Array.from({ length: edgeCount(genotype.blocks) }, () => Array<number>(OPERATOR_NAMES.length).fill(0));
   for (const { block, inputs } of genotype.cell) {
     for (const { from, operator } of inputs)

@@ -6,7 +6,7 @@ import { createRandom } from '../../src/base/random.ts';
 import { search, train } from '../../src/jobs/library.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
-import { temporaryFolder } from '../run/disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const COMMON = { preset: 'demo', epochs: 2, batch: 2, crop: 33, threads: 1, classWeights: 'sqrt' };
 const CASES = {

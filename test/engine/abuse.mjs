@@ -1,6 +1,6 @@
 /**
- * @file Everything that a program can do wrong at the door: wrong kinds of arguments in every place, freed tensors, getters that throw, lists
- * without end, worker threads that end with live tensors. Each call may return or throw an Error; the process must live. Run plainly by
+ * @file Everything that a program can do wrong at the door: wrong kinds of arguments in every place, freed tensors, getters that throw or that call the
+ * addon while it reads their arguments, buffers that lose their memory, lists without end, worker threads that end with live tensors. Each call may return or throw an Error; the process must live. Run plainly by
  * `abuse.test.ts` and, with the addon built under sanitizers, by `scripts/test-sanitizers.sh`.
  *
  *   node test/engine/abuse.mjs [calls=20000] [seed=1]
@@ -147,7 +147,79 @@ function leafSum() {
   return door.call(ids['aten::sum'], null, x);
 }
 
+/** What a getter does in the middle of a call: it grows the addon's tables, frees what the call reads, takes buffers away, or calls the addon itself. */
+const DISTURBANCES = [
+  () => Array.from({ length: 40 }, () => door.findOperator('aten::relu', '')),
+  () => Array.from({ length: 20 }, () => door.createGenerator('cpu', 1)),
+  () => Array.from({ length: 100 }, () => tensor(1)),
+  (args) => door.release(args.flat().filter((value) => typeof value === 'number' && value > 2 ** 33)),
+  (args) => {
+    for (const { buffer } of args.filter(ArrayBuffer.isView))
+      if (buffer.resizable) buffer.resize(0);
+      else if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] });
+  },
+  () => door.setErrorFactory((message) => new TypeError(message)),
+  () => {
+    const name = names[random(names.length)];
+    door[name](...FUNCTIONS[name]());
+  },
+];
+
+/** The same arguments with lists and keywords whose getters disturb the call that reads them. */
+function trapped(name, args) {
+  const disturb = () => attempt(() => DISTURBANCES[random(DISTURBANCES.length)](args));
+  const trap = (target, key, value) =>
+    Object.defineProperty(target, key, {
+      enumerable: true,
+      get() {
+        disturb();
+        return value;
+      },
+    });
+  const result = args.map((value) =>
+    Array.isArray(value) ? value.reduce((list, item, i) => trap(list, i, item), new Array(value.length)) : value,
+  );
+  if (name === 'call' && result.length > 3) {
+    const given = [
+      [result.pop(), ['other', 'mat2', 'dim', 'bias', 'stride']],
+      [result.pop(), ['other', 'mat2', 'dim', 'bias', 'weight', 'indices']],
+    ];
+    result[1] = {};
+    for (const [value, keys] of given) for (const key of keys) if (!(key in result[1])) trap(result[1], key, value);
+  }
+  return result;
+}
+
 const names = Object.keys(FUNCTIONS);
+for (let i = 0; i < calls; i++) {
+  const name = names[random(names.length)];
+  const args = FUNCTIONS[name]();
+  if (name === 'fromBytes' && random(2) === 0) args[0] = new Float32Array(new ArrayBuffer(16, { maxByteLength: 64 }));
+  attempt(() => door[name](...trapped(name, args)));
+}
+// A setter that every list meets where it has no element yet.
+Object.defineProperty(Array.prototype, 0, {
+  configurable: true,
+  set() {
+    attempt(() => DISTURBANCES[random(3)]([]));
+  },
+});
+for (const shape of [[], [2], [2, 3]]) attempt(() => door.info(tensor(...shape)));
+delete Array.prototype[0];
+door.setErrorFactory((message) => new Error(message));
+door.gradientMode(true);
+
+/** A tensor never lives on memory that can move. */
+const fixed = (buffer) => attempt(() => door.fromBytes(new Float32Array(buffer), [4], 'float32', true)) !== undefined;
+for (const [buffer, wanted] of [
+  [new ArrayBuffer(16), true],
+  [new SharedArrayBuffer(16), true],
+  [new ArrayBuffer(16, { maxByteLength: 64 }), false],
+  [new SharedArrayBuffer(16, { maxByteLength: 64 }), false],
+  [Object.defineProperty(new ArrayBuffer(16, { maxByteLength: 64 }), 'resizable', { value: false }), false],
+])
+  if (fixed(buffer) !== wanted) throw new Error(`a tensor on a buffer of ${buffer.constructor.name}: not ${wanted}`);
+
 for (let i = 0; i < calls; i++) {
   const name = names[random(names.length)];
   const args = FUNCTIONS[name]();

@@ -15,7 +15,7 @@ import { parseConfigText } from '../../src/run/config/config.ts';
 import { parseEvents } from '../../src/run/eventLog.ts';
 import { readSafetensors } from '../../src/run/safetensors.ts';
 import { parseGenotype } from '../../src/space/genotype.ts';
-import { temporaryFolder } from '../run/disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const deep = '['.repeat(200_000);
 

@@ -10,9 +10,9 @@ import {
   parseArchitecture,
   summariseArchitecture,
 } from '../../src/models/architecture.ts';
+import { findNetwork, NETWORKS } from '../../src/models/baselines/networks.ts';
 import { countNetwork, inferShapes } from '../../src/models/graph.ts';
 import { createNetwork } from '../../src/models/network.ts';
-import { findNetwork, NETWORKS } from '../../src/models/networks.ts';
 import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';

@@ -4,10 +4,10 @@ import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { scope } from '../../src/engine/tensor.ts';
 import { type Architecture, buildArchitecture } from '../../src/models/architecture.ts';
+import { buildUnet } from '../../src/models/baselines/unet.ts';
 import { countNetwork, inferShapes } from '../../src/models/graph.ts';
 import { createNetwork } from '../../src/models/network.ts';
 import { findArchitecture } from '../../src/models/registry.ts';
-import { buildUnet } from '../../src/models/unet.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
 
 const generator = new Generator(5);

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Architecture, buildArchitecture, isGenotype } from '../../src/models/architecture.ts';
+import { NETWORKS } from '../../src/models/baselines/networks.ts';
 import { countNetwork } from '../../src/models/graph.ts';
 import { estimateMemory } from '../../src/models/memory.ts';
-import { NETWORKS } from '../../src/models/networks.ts';
 import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
 import { BUDGET_KEYS, type Budget, fitWidth, REFUSED, SAID } from '../../src/models/width.ts';
 import { LEAST_WIDTH, WIDTH_STEP } from '../../src/models/widthParts.ts';

@@ -8,7 +8,7 @@ import { batchNorm, convolution, instanceNorm, type Rank, relu, sequence } from 
 import { crossEntropy, diceLoss, hardPixelCrossEntropy } from '../../src/nn/losses.ts';
 import { adam, clipScale, jointNorm, sgd } from '../../src/nn/optimisers.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
-import { cosine, poly, step, warmUp } from '../../src/nn/schedules.ts';
+import { cosine, poly, type ScheduleSettings, scheduleOf, step, warmUp } from '../../src/nn/schedules.ts';
 import { expectGradients } from '../helpers/centralDifferences.ts';
 
 const generator = new Generator(3);
@@ -251,5 +251,26 @@ describe('schedules', () => {
     expect(poly(0.05)(0.5)).toBeCloseTo(0.05 * 0.5 ** 0.9, 12);
     expect([0.1, 0.5, 0.9].map(step(1, [0.4, 0.8], 0.5))).toEqual([1, 0.5, 0.25]);
     expect(warmUp(() => 1, 0.1)(0.05)).toBeCloseTo(0.5, 12);
+    expect(poly(0.05, 2, 0.01)(0.5)).toBeCloseTo(0.01 + 0.04 * 0.25, 12);
+  });
+
+  it('are those that settings ask for', () => {
+    const shares = [0, 0.1, 0.5, 0.9, 1];
+    const rates = (settings: Omit<ScheduleSettings, 'learningRate'>, from?: number) =>
+      shares.map(scheduleOf({ learningRate: 0.4, ...settings }, from));
+    expect(rates({})).toEqual(shares.map(poly(0.4)));
+    expect(rates({ schedule: 'poly', power: 2, minimumLearningRate: 0.1 })).toEqual(shares.map(poly(0.4, 2, 0.1)));
+    expect(rates({ schedule: 'cosine', minimumLearningRate: 0.1 })).toEqual(shares.map(cosine(0.4, 0.1)));
+    expect(rates({ schedule: 'steps', milestones: [0.5, 0.8], factor: 0.1 })).toEqual([
+      0.4,
+      0.4,
+      expect.closeTo(0.04, 12),
+      expect.closeTo(0.004, 12),
+      expect.closeTo(0.004, 12),
+    ]);
+    // After a warm-up of half the run, milestones at 40 and 80 % of the rest lie at 70 and 90 % of the whole.
+    expect(
+      [0.69, 0.71, 0.89, 0.91].map(scheduleOf({ schedule: 'steps', learningRate: 1, milestones: [0.4, 0.8] }, 0.5)),
+    ).toEqual([1, 0.5, 0.5, 0.25]);
   });
 });

@@ -7,7 +7,7 @@ import { encodePng } from '../../src/data/images/png.ts';
 import { bucketsOf, type ExchangeCost, inGroup, singleProcess } from '../../src/parallel/parallel.ts';
 import { startRankClock } from '../../src/parallel/rankClock.ts';
 import { hasGroups, runRanks } from '../helpers/ranks.ts';
-import { temporaryFolder } from '../run/disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 interface Outcome {
   readonly losses: number[];
@@ -27,8 +27,8 @@ async function outcomes(size: number, words: readonly string[]): Promise<Outcome
 /** The largest difference of two lists of numbers, over the largest number in the first. */
 function distance(a: readonly number[], b: readonly number[]): number {
   expect(b).toHaveLength(a.length);
-  const scale = Math.max(...a.map(Math.abs));
-  return Math.max(...a.map((value, i) => Math.abs(value - b[i]))) / scale;
+  const largest = (values: readonly number[]) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest(a.map((value, i) => value - b[i])) / largest(a);
 }
 
 /** Hundreds of exchanges, each of which waits for its turn on a machine that is busy. */
@@ -89,6 +89,46 @@ describe.skipIf(!hasGroups).each(['search', 'train'])('the %s of two ranks', (wh
       expect(one.losses).toContain(null);
       expect(one.losses.some((loss) => loss > 0)).toBe(true);
       expectSame(one, await outcomes(2, words));
+    },
+    TIMEOUT,
+  );
+});
+
+describe.each([
+  ['auto-deeplab', 2],
+  ['auto-deeplab', 3],
+  ['dints', 2],
+  ['dints', 3],
+] as const)('of %s in %i dimensions', (method, rank) => {
+  const same = (one: Outcome, other: Outcome) => {
+    expect(distance(one.losses, other.losses)).toBeLessThan(2e-4);
+    expect(distance(one.values, other.values)).toBeLessThan(2e-3);
+  };
+  const words = (what: string, norms: string, more: object) => [
+    what,
+    '2',
+    norms,
+    JSON.stringify({ method, rank, ...more }),
+  ];
+
+  it(
+    'a training on a batch of two is that of two parts of one, one after the other or in two processes',
+    async () => {
+      // Batch norms see the parts: theirs are fixed. The instance norms of DiNTS see one sample at a time in any case.
+      const settings = { budget: { steps: 4 }, frozenNorms: method === 'auto-deeplab' };
+      const [one] = await outcomes(1, words('train', 'apart', settings));
+      const [parts] = await outcomes(1, words('train', 'apart', { ...settings, accumulate: 2 }));
+      same(one, parts);
+      if (hasGroups) for (const own of await outcomes(2, words('train', 'apart', settings))) same(one, own);
+    },
+    TIMEOUT,
+  );
+
+  it.runIf(hasGroups)(
+    'a search on a batch of two is that of two processes',
+    async () => {
+      const [one] = await outcomes(1, words('search', 'synchronised', { epochs: 2 }));
+      for (const own of await outcomes(2, words('search', 'synchronised', { epochs: 2 }))) same(one, own);
     },
     TIMEOUT,
   );

@@ -1,11 +1,13 @@
 /**
  * @file A small search or training, by one process or by several with a part of each batch: prints what became of it as JSON. The arguments are
  * `search` or `train`, the samples a batch, `synchronised` or `apart` for the norms, and as JSON other settings of the loop. An image in `empty` is
- * added without labels, three times a batch.
+ * added without labels, three times a batch; `method` and `rank` are Auto-DeepLab and 2 where they are not given.
  */
 import { createRandom } from '../../dist/base/random.js';
 import { STANDARD_AUGMENTATION } from '../../dist/data/images/augment.js';
 import { createSceneSet } from '../../dist/data/scenes/sceneSet.js';
+import { channelsOf } from '../../dist/data/types.js';
+import { createPhantomSet } from '../../dist/data/volumes/phantomSet.js';
 import { Generator, threads } from '../../dist/engine/device.js';
 import { shareSearch } from '../../dist/jobs/checkpoint/search.js';
 import { shareTraining } from '../../dist/jobs/checkpoint/training.js';
@@ -14,21 +16,29 @@ import { METHODS } from '../../dist/method/registry.js';
 import { crossEntropy } from '../../dist/nn/losses.js';
 import { sgd } from '../../dist/nn/optimisers.js';
 import { inGroup, sharedNorms } from '../../dist/parallel/parallel.js';
+import { randomDints } from '../../dist/space/dints/random.js';
 import { randomGenotype } from '../../dist/space/genotype.js';
 import { startOfTraining, trainLoop } from '../../dist/train/retrain.js';
 import { searchLoop } from '../../dist/train/search.js';
 import { createSearch } from '../../dist/train/searchState.js';
 
 const [what, batchText, norms, othersText = '{}'] = process.argv.slice(2);
-const { empty, ...others } = JSON.parse(othersText);
+const { empty, method: methodName = 'auto-deeplab', rank = 2, ...others } = JSON.parse(othersText);
 const batch = Number(batchText);
 const syncNorms = norms === 'synchronised';
-const dataset = createSceneSet({ width: 64, height: 48, train: 2 * batch, val: 3 });
+const isVolume = rank === 3;
+const dataset = isVolume
+  ? createPhantomSet({ shape: [18, 18, 18], train: 2 * batch, val: 1 })
+  : createSceneSet({ width: 64, height: 48, train: 2 * batch, val: 3 });
 if (empty)
   for (let i = 0; i < 3 * batch; i++)
     dataset.splits.train.push({ id: `empty${i}`, source: { kind: 'files', image: empty } });
-const common = { batch, crop: [33, 33], seed: 1, workers: 0, augmentation: STANDARD_AUGMENTATION, reduction: 1 };
+/** Sides that each method takes. */
+const side = { 'auto-deeplab': isVolume ? 17 : 33, dints: isVolume ? 16 : 32 }[methodName];
+const crop = Array(rank).fill(side);
+const common = { batch, crop, seed: 1, workers: 0, augmentation: STANDARD_AUGMENTATION, reduction: 1 };
 const classes = dataset.classes.length;
+const inputs = channelsOf(dataset);
 const valuesOf = (parameters) => [...parameters.entries().values()].flatMap((tensor) => tensor.numbers());
 /** Each rank begins elsewhere: rank 0 decides. */
 const originOf = (parallel) => ({
@@ -36,6 +46,27 @@ const originOf = (parallel) => ({
   device: 'cpu',
   ...sharedNorms({ syncNorms }, parallel),
 });
+
+const WEIGHTS = { learningRate: 0.02, momentum: 0.9, decay: 3e-4, clip: 5 };
+const SEARCHES = {
+  'auto-deeplab': () =>
+    METHODS['auto-deeplab']({
+      ...{ layers: 2, filters: 2, blocks: 1, atrous: 'dense', cellWeights: 'perNode', betaNormalisation: 'outgoing' },
+      fused: false,
+      weights: { ...WEIGHTS, minimumLearningRate: 0.001 },
+      architecture: { learningRate: 0.01, decay: 1e-3 },
+    }),
+  dints: ({ epochs, warmupEpochs }) =>
+    METHODS.dints({
+      ...{ epochs, warmupEpochs, layers: 3, levels: 2, width: 0.25, budget: { memory: 0.5 } },
+      weights: WEIGHTS,
+      architecture: { learningRate: 0.01 },
+    }),
+};
+const ARCHITECTURES = {
+  'auto-deeplab': (random) => randomGenotype({ layers: 3, blocks: 2, filters: 2, rank }, random),
+  dints: (random) => randomDints({ rank, levels: 2, layers: 3, filters: 2 }, random),
+};
 
 const programs = {
   async search(parallel) {
@@ -47,13 +78,8 @@ const programs = {
       splitFraction: 0.5,
       ...others,
     };
-    const method = METHODS['auto-deeplab']({
-      ...{ layers: 2, filters: 2, blocks: 1, atrous: 'dense', cellWeights: 'perNode', betaNormalisation: 'outgoing' },
-      fused: false,
-      weights: { learningRate: 0.02, minimumLearningRate: 0.001, momentum: 0.9, decay: 3e-4, clip: 5 },
-      architecture: { learningRate: 0.01, decay: 1e-3 },
-    });
-    const data = { rank: 2, inputs: 3, classes, batch, size: common.crop };
+    const method = SEARCHES[methodName](settings);
+    const data = { rank, inputs, classes, batch, size: common.crop };
     const search = createSearch(method, method.createSearchNetwork(originOf(parallel), data));
     await shareSearch(search, parallel);
     const [losses, epochs] = [[], []];
@@ -73,8 +99,8 @@ const programs = {
       ...{ evaluateEvery: 1, accumulate: 1, precision: 'float32', frozenNorms: false },
       ...others,
     };
-    const options = { inputs: 3, classes, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } };
-    const architecture = randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2));
+    const options = { inputs, classes, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } };
+    const architecture = ARCHITECTURES[methodName](createRandom(2));
     const create = () =>
       createDescribed(
         { architecture, options },

@@ -15,7 +15,7 @@ import { DataError } from '../../src/base/errors.ts';
 import { hasCheckpoint, loadCheckpoint, saveCheckpoint } from '../../src/run/checkpoint.ts';
 import { setAside, writeAtomically, writeFolderAtomically } from '../../src/run/files.ts';
 import type { StoredTensor } from '../../src/run/safetensors.ts';
-import { temporaryFolder } from './disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const tensorOf = (...values: number[]): Record<string, StoredTensor> => ({
   w: { dtype: 'float32', shape: [values.length], data: new Uint8Array(Float32Array.from(values).buffer) },

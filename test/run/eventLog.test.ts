@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { openEventLog, readEvents, readEventsFrom } from '../../src/run/eventLog.ts';
-import { temporaryFolder } from './disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const clock = () => new Date('2025-01-02T03:04:05Z');
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../src/base/errors.ts';
 import { createRunFolder, listRunFolders, openRunFolder } from '../../src/run/folder.ts';
-import { temporaryFolder } from './disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const now = new Date(2025, 5, 3, 4, 5, 6);
 

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { lockRun } from '../../src/run/lock.ts';
-import { temporaryFolder } from './disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const module = resolve(import.meta.dirname, '..', '..', 'dist', 'run', 'lock.js');
 const lockIn = (folder: string, then: string) =>

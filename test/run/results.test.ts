@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { formatCsvRow, parseCsv } from '../../src/run/csv.ts';
 import { openResults, readResults } from '../../src/run/results.ts';
-import { temporaryFolder } from './disk.ts';
+import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 describe('results', () => {
   it('keep the columns of the first row', () => {

@@ -8,6 +8,8 @@ import { createRandom } from '../../src/base/random.ts';
 import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
 import { createSceneSet } from '../../src/data/scenes/sceneSet.ts';
 import { paintScene } from '../../src/data/scenes/scenes.ts';
+import { recordOf } from '../../src/data/splitRecord.ts';
+import type { DataSet } from '../../src/data/types.ts';
 import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
 import { PHANTOM_CLASSES, paintPhantom } from '../../src/data/volumes/phantoms.ts';
 import { decodeAutoDeepLab } from '../../src/decode/autoDeepLab.ts';
@@ -19,7 +21,7 @@ import {
   writeScores,
   writeVolumeSample,
 } from '../../src/jobs/records/artifacts.ts';
-import { writeDataSummary } from '../../src/jobs/records/dataSummary.ts';
+import { glanceAt, writeDataFiles } from '../../src/jobs/records/dataSummary.ts';
 import { addToConfusion, createConfusion, segmentationScores } from '../../src/metrics/confusion.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
 import { formatConfig } from '../../src/run/config/config.ts';
@@ -33,6 +35,9 @@ import { type DintsEdge, layerEdges, membersOf } from '../../src/space/dints/tre
 import { type AutoDeepLabGenotype, createDintsGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { LEVELS, trellisEdges } from '../../src/space/trellis.ts';
+
+const writeData = async (folder: RunFolder, dataset: DataSet): Promise<void> =>
+  writeDataFiles(folder, { dataset, record: recordOf(dataset), glance: await glanceAt(dataset) });
 
 /** How a recorded run looks. */
 export interface Recording {
@@ -125,7 +130,7 @@ export async function recordSearch(root: string, recording: Recording): Promise<
   };
   const start = unfinished ? Math.ceil(epochs / 2) : epochs;
   while (epoch < start) addEpoch();
-  await writeDataSummary(folder, createSceneSet({ train: 40, val: 10 }));
+  await writeData(folder, createSceneSet({ train: 40, val: 10 }));
   if (!unfinished)
     append({ type: 'end', status: 'done', message: `found path ${wanted.path.join(' ')} in 1 min 04 s` });
   return { folder, addEpoch, append };
@@ -203,7 +208,7 @@ export async function recordTraining(root: string, recording: Recording): Promis
     });
   }
   await writeScores(folder, SCENE_CLASSES, { ...segmentationScores(confusion), confusion });
-  await writeDataSummary(folder, createSceneSet({ train: 40, val: 10 }));
+  await writeData(folder, createSceneSet({ train: 40, val: 10 }));
   if (!unfinished) append({ type: 'end', status: 'done', message: 'best mIoU 0.7120 after 2 min 10 s' });
   return { folder, addEpoch, append };
 }
@@ -237,7 +242,7 @@ export async function recordVolumes(root: string, name: string): Promise<RunFold
       prediction,
     });
   }
-  await writeDataSummary(folder, createPhantomSet());
+  await writeData(folder, createPhantomSet());
   append({ type: 'end', status: 'done', message: 'best mean Dice 0.6444 after 1 min 12 s' });
   return folder;
 }

@@ -9,7 +9,7 @@ import { ParameterSet } from '../../src/nn/parameters.ts';
 import { edgeIndex } from '../../src/space/cell.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
-import { createArchitectureParameters, oneHotOperators } from '../../src/supernet/architecture.ts';
+import { createRelaxedArchitecture, oneHotOperators } from '../../src/supernet/architecture.ts';
 import { cellProbabilities, createCell } from '../../src/supernet/cell.ts';
 import { applyOperator } from '../../src/supernet/mixedOp.ts';
 
@@ -85,7 +85,7 @@ describe('a one-hot supernet', () => {
     const random = createRandom(8);
     for (let i = 0; i < 20; i++) {
       const genotype = randomGenotype({ layers: 12, blocks: 5, filters: 8 }, random);
-      const architecture = createArchitectureParameters(new ParameterSet({ generator: generator.id, device: 'cpu' }), {
+      const architecture = createRelaxedArchitecture(new ParameterSet({ generator: generator.id, device: 'cpu' }), {
         layers: 12,
         blocks: 5,
       });

@@ -12,7 +12,7 @@ import { ParameterSet } from '../../src/nn/parameters.ts';
 import { edgeCount, edgeIndex } from '../../src/space/cell.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
-import { createArchitectureParameters } from '../../src/supernet/architecture.ts';
+import { createRelaxedArchitecture } from '../../src/supernet/architecture.ts';
 import { cellProbabilities, createCell } from '../../src/supernet/cell.ts';
 import { mixedOp } from '../../src/supernet/mixedOp.ts';
 import { createSupernet } from '../../src/supernet/network.ts';
@@ -110,7 +110,7 @@ describe('a cell with partial channels', () => {
 
 describe('the normalised edges', () => {
   const create = () =>
-    createArchitectureParameters(new ParameterSet(origin), { layers: 3, blocks: 3, partialChannels: 4 });
+    createRelaxedArchitecture(new ParameterSet(origin), { layers: 3, blocks: 3, partialChannels: 4 });
 
   it('sum to one over the edges into a block, and are part of the logits', () => {
     const architecture = create();

@@ -13,8 +13,9 @@ import * as op from '../../src/engine/operators.ts';
 import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
 import { chooseLargestComponents, evaluateVolumes } from '../../src/infer/evaluateVolumes.ts';
 import { SINGLE_SCALE } from '../../src/infer/inference.ts';
+import { segmentVolume } from '../../src/infer/segment.ts';
 import { scoreNetwork } from '../../src/jobs/evaluateJob.ts';
-import { openNetwork, search, segmentVolume, train } from '../../src/jobs/library.ts';
+import { openNetwork, search, train } from '../../src/jobs/library.ts';
 import { loadNetwork } from '../../src/jobs/network.ts';
 import { openRunData } from '../../src/jobs/openData.ts';
 import { diceOf, scoreCase } from '../../src/metrics/cases.ts';
@@ -87,7 +88,8 @@ describe('the loop on volumes', () => {
     const run = openRunFolder(trained.run);
     const { network, description } = loadNetwork(run, 'best', new Generator(0), 'cpu');
     expect(description.volumes).toMatchObject({ modalities: ['MRI'], window: [16, 16, 16] });
-    const dataset = await openRunData(run, description);
+    const { dataset, warnings } = await openRunData(run, description);
+    expect(warnings).toEqual([]);
     const { window, largestComponents } = description.volumes!;
     const scores = await scoreNetwork({
       folder: run,
@@ -98,7 +100,9 @@ describe('the loop on volumes', () => {
       options: { inference: { ...SINGLE_SCALE, window: { window, overlap: 0.25 } }, largestComponents },
     });
     expect(scores.volumes?.cases).toEqual(trained.scores.volumes?.cases);
-    await expect(openRunData(run, description, 'scenes')).rejects.toThrow(/classes|pictures/);
+    await expect(openRunData(run, description, 'scenes')).rejects.toThrow(
+      /scenes holds images, the network reads volumes/,
+    );
   });
 
   it('predicts on the grid of the file, whose header it keeps', async () => {
@@ -131,8 +135,8 @@ describe('the loop on volumes', () => {
   });
 
   it('reads volumes only with a network for volumes, and pictures only with one for pictures', async () => {
-    const { forward, classes, device } = openNetwork(trained.run, { threads: 1 });
-    await expect(segmentVolume({ forward, classes, device }, ['x.nii'])).rejects.toThrow(/x.nii: a volume.*pictures/);
+    const { forward, device } = openNetwork(trained.run, { threads: 1 });
+    await expect(segmentVolume({ forward, device }, ['x.nii'])).rejects.toThrow(/x.nii: a volume.*images/);
   });
 
   it('searches an architecture of DiNTS, and trains what it found', async () => {

@@ -1,10 +1,11 @@
 /** @file The architecture of an epoch as probabilities, from what the log says: logits of Auto-DeepLab or of DiNTS. */
-import { type ArchitectureLogits, moveProbabilities } from '../../src/decode/autoDeepLab.ts';
+import { moveProbabilities } from '../../src/decode/autoDeepLab.ts';
 import { softmax } from '../../src/decode/softmax.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { blocksOf } from '../../src/space/cell.ts';
 import { levelsOf } from '../../src/space/dints/trellis.ts';
 import type { AutoDeepLabGenotype, DintsGenotype } from '../../src/space/genotype.ts';
+import type { AutoDeepLabLogits } from '../../src/space/logits.ts';
 
 /** What is told of an epoch. */
 export type Architecture = AutoDeepLabState | DintsState;
@@ -57,7 +58,7 @@ function architectureOf(event: Extract<RunEvent, { type: 'architecture' }>): Arc
     }
     const alpha = event.alpha as number[][];
     if (blocksOf(alpha.length) === undefined) return undefined;
-    const { beta, betaNormalisation } = event as ArchitectureLogits;
+    const { beta, betaNormalisation } = event as AutoDeepLabLogits;
     const moves = moveProbabilities({ beta, betaNormalisation });
     return {
       method: 'auto-deeplab',

@@ -6,6 +6,7 @@
 import { ConfigError, ShapeError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { IGNORE, type LabelledPicture } from '../types.ts';
+import { normaliseByte } from './values.ts';
 
 /** What may happen to a sample; strengths of 0 switch a change off. */
 export interface Augmentation {
@@ -124,7 +125,7 @@ export function applyTransformation(
   const columns = readAxis(width, scaledWidth, left, cropWidth, flip);
   const rows = readAxis(height, scaledHeight, top, cropHeight, false);
   const { own, shared, offset } = colourTransformation(transformation);
-  const pad = normalise(MEAN);
+  const pad = normaliseByte(MEAN);
   images.fill(pad);
   labels.fill(IGNORE);
   for (let y = 0; y < cropHeight; y++) {
@@ -155,16 +156,6 @@ export function applyTransformation(
       images[to + 2] = clampUnit(blue * own + grey);
     }
   }
-}
-
-/** A whole picture in [-1, 1], `[height, width, 3]`, as `applyTransformation` writes it without augmentation. */
-export function normalisePicture(image: Uint8Array, out: Float32Array): void {
-  for (let i = 0; i < image.length; i++) out[i] = normalise(image[i]);
-}
-
-/** 0..255 to [-1, 1]. */
-function normalise(value: number): number {
-  return value / 127.5 - 1;
 }
 
 function clampUnit(value: number): number {

@@ -9,8 +9,9 @@ import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { showShort, suggest } from '../../base/text.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
+import type { GroupOf } from '../folds.ts';
 import type { Colour } from '../types.ts';
-import type { GroupsBy } from './groups.ts';
+import type { GroupTable } from './groups.ts';
 import type { NamedClass } from './names.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
@@ -25,10 +26,12 @@ export interface Description {
   val?: SplitFolders;
   /** The folder of all masks, or its name inside a split. */
   masks?: string;
-  /** Share of the samples that go to val when the folders make no split; default 0.2. */
+  /** Share of the samples that go to val when the folders make no split; by default a fold of five. */
   valShare?: number;
-  /** Which samples belong together. */
-  groups?: GroupsBy;
+  /** Which samples stay on one side, by their ids: where the folders make no split, and where training samples are held out. */
+  groupOf?: GroupOf;
+  /** A table that says so. */
+  groupTable?: GroupTable;
 }
 
 /** The folders of a split; without `masks` they are sought beside the images. */
@@ -113,7 +116,9 @@ export function parseDescription(text: string, file: string): Description {
   const count = classes === undefined ? undefined : Object.keys(classes).length;
   if (nc !== undefined && nc !== count)
     throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
-  const description: Description = { name, path, valShare, ...(groups === undefined ? {} : { groups }) };
+  const description: Description = { name, path, valShare };
+  if (typeof groups === 'string') description.groupOf = groupsBy(groups, file);
+  else if (groups !== undefined) description.groupTable = groups;
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
   if (val !== undefined) description.val = foldersOf(val);
@@ -156,6 +161,23 @@ export function parseDescription(text: string, file: string): Description {
   const colourOf = (name: string, i: number): Colour | undefined =>
     Array.isArray(colours) ? colours[i] : colours?.[name];
   return { ...description, classes: kinds.map((kind, i) => ({ ...kind, colour: colourOf(kind.name, i) })) };
+}
+
+/** Groups by a pattern: what its parentheses hold, or all that it matches; an id without a match is a group of its own. */
+function groupsBy(pattern: string, file: string): GroupOf {
+  let matcher: RegExp;
+  try {
+    matcher = new RegExp(pattern, 'u');
+  } catch (error) {
+    throw new DataError(
+      `${file}: \`groups\` is no regular expression (${(error as Error).message})`,
+      'such as groups: "^(.+)_frame" for one group a video',
+    );
+  }
+  return (id) => {
+    const match = matcher.exec(id);
+    return match === null ? id : (match[1] ?? match[0]);
+  };
 }
 
 /** Exports of Roboflow name a folder of the data set as `../train/images`; it lies below the file all the same. */

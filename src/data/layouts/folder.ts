@@ -1,10 +1,10 @@
 /**
- * @file A plain folder of images and masks (`structure.ts`), split by its folders or, where they make no split, 80 to 20 by a seed. Classes come
+ * @file A plain folder of images and masks (`structure.ts`), split by its folders or, where they make no split, by hash (`folds.ts`). Classes come
  * from `data.yaml` (`description.ts`), from `_classes.csv`, or from the values that the masks hold.
  */
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
-import { createRandom, shuffled } from '../../base/random.ts';
+import { splitImages } from '../folds.ts';
 import { loadLabels } from '../images/labels.ts';
 import { type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
 import { classFields } from './classes.ts';
@@ -33,12 +33,13 @@ export const folder: Layout = {
 export async function openDescribed(root: string, description: Description, options: OpenOptions): Promise<PictureSet> {
   const structure = await findStructure(root, description);
   if (structure === undefined) throw new DataError(`${root}: no images with masks`, `looked for ${STRUCTURES}`);
-  const { pairings, splits } = await findSplits(structure, description, options);
+  const { pairings, ...split } = await findSplits(structure, description, options);
+  const { splits } = split;
   const unpaired = unpairedOf(pairings, options);
   const groups = await readGroups(
     root,
     splits.train.map(({ id }) => id),
-    description.groups,
+    description,
   );
   const { named, source, notes } = await findClasses(structure, description, [...splits.train, ...splits.val]);
   if (description.valShare !== undefined && !('all' in structure))
@@ -50,7 +51,7 @@ export async function openDescribed(root: string, description: Description, opti
     ...classFields(named, description.ignore, root),
     classesFrom: source,
     ignore: IGNORE,
-    splits,
+    ...split,
     unpaired,
     ...(groups ? { groups } : {}),
     ...(notes.length > 0 ? { notes } : {}),
@@ -61,12 +62,12 @@ async function findSplits(
   structure: Structure,
   description: Description,
   options: OpenOptions,
-): Promise<{ pairings: Pairing[]; splits: DataSet['splits'] }> {
+): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule'>> {
   if ('all' in structure) {
     const all = await pairFolders(structure.all.images, structure.all.masks, '');
     // Files without a partner are the cause where too few samples are left to split.
     unpairedOf([all], options);
-    return { pairings: [all], splits: splitSamples(all.samples, description.valShare ?? 0.2, options.seed ?? 0) };
+    return { pairings: [all], splits: splitImages(all.samples, { ...options, ...description }), splitRule: 'hash' };
   }
   const train = await pairFolders(structure.train.images, structure.train.masks, 'train/');
   const val = await pairFolders(structure.val.images, structure.val.masks, 'val/');
@@ -93,19 +94,6 @@ async function findClasses(
     return { named: table, source: CLASS_TABLE, notes: [] };
   }
   return { ...(await classesOfMasks(samples, description.ignore ?? [])), source: FROM_MASKS };
-}
-
-/** A random split: `valShare` of the samples, at least one of two or more, go to val. Each split keeps the order of the samples. */
-export function splitSamples(samples: readonly Sample[], valShare: number, seed: number): DataSet['splits'] {
-  if (samples.length < 2)
-    throw new DataError(`cannot split ${samples.length} labelled picture into train and val`, 'add more');
-  const order = shuffled([...samples.keys()], createRandom(seed, 0x5917));
-  const count = Math.min(samples.length - 1, Math.max(1, Math.round(samples.length * valShare)));
-  const chosen = new Set(order.slice(0, count));
-  return {
-    train: samples.filter((_, i) => !chosen.has(i)),
-    val: samples.filter((_, i) => chosen.has(i)),
-  };
 }
 
 /**

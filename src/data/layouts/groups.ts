@@ -5,31 +5,43 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { suggest } from '../../base/text.ts';
+import type { GroupOf } from '../folds.ts';
 
-/** `groups:` of a `data.yaml`: a regular expression over ids whose first capture is the group, or a column of a CSV file. */
-export type GroupsBy = string | { readonly csv: string; readonly column: string; readonly file?: string };
+/** A column of a CSV file in the folder of the data set; `file` is the column of the files. */
+export interface GroupTable {
+  readonly csv: string;
+  readonly column: string;
+  readonly file?: string | undefined;
+}
+
+/** What `groups:` of a `data.yaml` says. */
+export interface GroupRule {
+  readonly groupOf?: GroupOf;
+  readonly groupTable?: GroupTable;
+}
 
 /** Names of columns that are understood without a word. */
 const FILE_COLUMNS = ['file', 'image', 'picture', 'name', 'id'];
 const GROUP_COLUMNS = ['group', 'patient', 'case', 'subject', 'sequence', 'slide'];
 
 /**
- * The group of every id that has one, or undefined where nothing is said. Without `by` a CSV file in the folder with a column `file` and a column `group`
+ * The group of every id that has one, or undefined where nothing is said. Without a rule a CSV file in the folder with a column `file` and a column `group`
  * (or the like) is read.
- * @throws DataError for an expression that is none or that matches nothing, for a file or column that is not there.
+ * @throws DataError for a file or column that is not there.
  */
 export async function readGroups(
   root: string,
   ids: readonly string[],
-  by?: GroupsBy,
+  { groupOf, groupTable }: GroupRule = {},
 ): Promise<Record<string, string> | undefined> {
-  if (typeof by === 'string') return byExpression(ids, by, root);
-  if (by) {
-    const table = await loadCsv(join(root, by.csv));
-    const { column, file = FILE_COLUMNS.find((name) => table.header.includes(name)) ?? FILE_COLUMNS[0] } = by;
+  if (groupOf) return Object.fromEntries(ids.map((id) => [id, groupOf(id)]));
+  if (groupTable) {
+    const path = join(root, groupTable.csv);
+    const table = await loadCsv(path);
+    const { column, file = FILE_COLUMNS.find((name) => table.header.includes(name)) ?? FILE_COLUMNS[0] } = groupTable;
     for (const name of [column, file])
       if (!table.header.includes(name))
-        throw new DataError(`${join(root, by.csv)}: no column "${name}"`, suggest(name, table.header));
+        throw new DataError(`${path}: no column "${name}"`, suggest(name, table.header));
     return byColumn(ids, table, file, column);
   }
   const files = (await readdir(root)).filter((name) => name.endsWith('.csv')).sort();
@@ -42,27 +54,6 @@ export async function readGroups(
     if (Object.keys(groups).length > 0) return groups;
   }
   return undefined;
-}
-
-function byExpression(ids: readonly string[], source: string, root: string): Record<string, string> {
-  let expression: RegExp;
-  try {
-    expression = new RegExp(source, 'u');
-  } catch (error) {
-    throw new DataError(`${root}: \`groups\`: ${(error as Error).message}`, 'give a regular expression with one (...)');
-  }
-  const groups = Object.fromEntries(
-    ids.flatMap((id) => {
-      const group = expression.exec(id)?.[1];
-      return group === undefined ? [] : [[id, group]];
-    }),
-  );
-  if (ids.length > 0 && Object.keys(groups).length === 0)
-    throw new DataError(
-      `${root}: \`groups\`: ${source} captures nothing in any of ${ids.length} ids such as "${ids[0]}"`,
-      'give a regular expression with one (...)',
-    );
-  return groups;
 }
 
 /** Files are found by their name without folder and ending, since a table rarely has the ids. */

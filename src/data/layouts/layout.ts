@@ -9,11 +9,11 @@ import type { DataSet } from '../types.ts';
 export interface OpenOptions {
   /** List files without a partner in `unpaired` instead of refusing the data set; for checks. */
   allowUnpaired?: boolean;
-  /** Seed of a split that the folder does not make itself; default 0. */
-  seed?: number;
-  /** For volumes without a split: which fold is val, from 0; default 0. */
+  /** For data without a split: another one is another split by hash; default 0. */
+  splitSeed?: number;
+  /** For data without a split, or with folds of their own: which fold is val, from 0; default 0. */
   fold?: number;
-  /** For volumes without a split: number of folds; default 5. */
+  /** For data without a split: number of folds; default 5. */
   folds?: number;
 }
 

@@ -27,7 +27,8 @@ export const nnunet: Layout = {
     const pairings = split
       ? { train: { ...train, samples: split.train }, val: { samples: split.val, alone: [] } }
       : { train };
-    return assembleVolumes(root, 'nnunet', description, pairings, options);
+    const dataset = assembleVolumes(root, 'nnunet', description, pairings, options);
+    return split ? { ...dataset, splitRule: 'listed folds' } : dataset;
   },
 };
 

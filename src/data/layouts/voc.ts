@@ -6,10 +6,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { splitImages } from '../folds.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
 import { classFields } from './classes.ts';
-import { splitSamples } from './folder.ts';
 import { isFolder, type Layout, type OpenOptions } from './layout.ts';
 import { LABEL_MAP, loadLabelMapFile } from './names.ts';
 import { listFolder, nameBelow, type Pairing, unpairedOf } from './pairing.ts';
@@ -80,7 +80,7 @@ const VAL_LISTS: readonly string[] = ['val', 'valid', 'validation'];
 async function findSplits(
   root: string,
   options: OpenOptions,
-): Promise<{ pairings: Pairing[]; splits: DataSet['splits'] }> {
+): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule'>> {
   const folder = join(root, 'ImageSets', 'Segmentation');
   const lists = (await readdir(folder)).filter((name) => name.endsWith('.txt') && !name.startsWith('.')).sort();
   const find = (names: readonly string[]): string | undefined =>
@@ -111,7 +111,7 @@ async function findSplits(
   }
   const all = await open(single, 'SegmentationClass');
   unpairedOf([all], options);
-  return { pairings: [all], splits: splitSamples(all.samples, 0.2, options.seed ?? 0) };
+  return { pairings: [all], splits: splitImages(all.samples, options), splitRule: 'hash' };
 }
 
 /** The images of a folder by their name below it. */

@@ -77,7 +77,9 @@ export function assembleVolumes(
     classes: description.classes,
     ignore: IGNORE,
     labelMap: description.labelMap,
-    splits: val === undefined ? splitFold(train.samples, options) : { train: train.samples, val: val.samples },
+    ...(val === undefined
+      ? { splits: splitFold(train.samples, options), splitRule: 'hash' as const }
+      : { splits: { train: train.samples, val: val.samples } }),
     unpaired: alone,
     modalities: description.modalities,
     preparation: standardPreparation(description.modalities),

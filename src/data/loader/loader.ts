@@ -3,27 +3,14 @@
  * a batch is being computed with, the next ones are made in threads.
  */
 import { ConfigError } from '../../base/errors.ts';
-import { type Augmentation, checkAugmentation, normalisePicture, STANDARD_AUGMENTATION } from '../images/augment.ts';
+import { type Augmentation, checkAugmentation, STANDARD_AUGMENTATION } from '../images/augment.ts';
 import { loadSample } from '../sample.ts';
 import { channelsOf, formatOf, type Sample, type SampleFormat } from '../types.ts';
 import { checkPatchSettings, type PatchSettings, STANDARD_PATCHES } from '../volumes/patches.ts';
+import { imageBatch, type LoadedBatch } from './batch.ts';
 import { createJobRunner, type JobRunner, type JobSetting } from './job.ts';
 import { epochOrder, type Part, partOfBatch, WHOLE } from './plan.ts';
 import { createWorkerPool, type WorkerPool } from './workerPool.ts';
-
-/**
- * A batch: `images` `[batch, ...size, channels]` (channels last; pictures are RGB in [-1, 1]), `labels` `[batch, ...size]` class ids
- * and 255.
- */
-export interface Batch {
-  images: Float32Array;
-  labels: Uint8Array;
-  ids: string[];
-  batch: number;
-  /** `[height, width]` or `[depth, height, width]`. */
-  size: readonly number[];
-  channels: number;
-}
 
 /** What `createLoader` needs. */
 export interface LoaderOptions {
@@ -55,7 +42,7 @@ export interface LoaderOptions {
 /** An endless source of epochs. */
 export interface Loader {
   /** The batches of one epoch (0, 1, ...) from the step `first` (default 0) on; may be asked again and gives the same. */
-  batches(epoch: number, first?: number): AsyncIterable<Batch>;
+  batches(epoch: number, first?: number): AsyncIterable<LoadedBatch>;
   stepsPerEpoch: number;
   /** Ends the threads. */
   close(): Promise<void>;
@@ -104,7 +91,7 @@ export function createLoader(options: LoaderOptions): Loader {
     close: async () => pool?.close(),
     async *batches(epoch, first = 0) {
       const order = epochOrder(samples.length, seed, epoch, shuffle);
-      const queue: Promise<Batch>[] = [];
+      const queue: Promise<LoadedBatch>[] = [];
       for (let step = first, asked = first; step < stepsPerEpoch; step++) {
         for (; asked < stepsPerEpoch && asked <= step + ahead; asked++) {
           const made = makeBatch(run, setting, epoch, order, partOfBatch(asked * batch, batch, part));
@@ -124,7 +111,7 @@ async function makeBatch(
   epoch: number,
   order: readonly number[],
   [first, end]: readonly [number, number],
-): Promise<Batch> {
+): Promise<LoadedBatch> {
   const channels = channelsOf(dataset);
   const numbers = order.slice(first, end);
   const pixels = size.reduce((product, side) => product * side, 1);
@@ -143,11 +130,12 @@ async function makeBatch(
 }
 
 /** Whole pictures one by one, `batch` 1, without augmentation, in the order of `samples`; sizes may differ from one to the next. */
-export async function* evaluationBatches(dataset: SampleFormat, samples: readonly Sample[]): AsyncGenerator<Batch> {
+export async function* evaluationBatches(
+  dataset: SampleFormat,
+  samples: readonly Sample[],
+): AsyncGenerator<LoadedBatch> {
   for (const sample of samples) {
     const { width, height, image, label } = await loadSample(dataset, sample);
-    const images = new Float32Array(image.length);
-    normalisePicture(image, images);
-    yield { images, labels: label, ids: [sample.id], batch: 1, size: [height, width], channels: 3 };
+    yield imageBatch({ width, height, data: image }, sample.id, label);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * @file Whole volumes one by one for evaluation and prediction: prepared for the network, with what leads back to the file.
  */
-import type { Batch } from '../loader/loader.ts';
+import type { LoadedBatch } from '../loader/batch.ts';
 import type { NiftiHeader } from '../nifti/header.ts';
 import { IGNORE, type Sample } from '../types.ts';
 import { type LoadedVolume, loadVolume, type VolumeFormat } from './load.ts';
@@ -9,7 +9,7 @@ import type { Preparation } from './preparation.ts';
 import { type PreparedGrid, prepareVolume } from './prepare.ts';
 
 /** A prepared volume as a batch of one, and its file. */
-export interface EvaluationVolume extends Batch {
+export interface EvaluationVolume extends LoadedBatch {
   /** For `restoreToInput`, which takes a class map of this batch to the grid of the file. */
   readonly grid: PreparedGrid;
   /** Class ids on the grid of the file, `[depth, height, width]`; absent without labels. What predictions are scored against. */

@@ -8,7 +8,7 @@ import type { Search, SearchProgress } from '../../train/searchState.ts';
 import { restoreTensors, storeTensors } from './tensors.ts';
 
 /** What the tensors do not say. */
-export interface SearchState {
+export interface StoredSearch {
   readonly progress: SearchProgress;
   readonly steps: { readonly weights: number; readonly architecture: number };
 }
@@ -21,12 +21,12 @@ const groupsOf = ({ network, weights, architecture }: Search) => ({
   'optimiser.architecture.': architecture.optimiser.state(),
 });
 
-export function storeSearch(search: Search): Checkpoint<SearchState> {
+export function storeSearch(search: Search): Checkpoint<StoredSearch> {
   const groups = Object.entries(groupsOf(search)).map(([prefix, tensors]) => storeTensors(tensors, prefix));
   return { tensors: Object.assign({}, ...groups), state: stateOf(search) };
 }
 
-const stateOf = ({ progress, weights, architecture }: Search): SearchState => ({
+const stateOf = ({ progress, weights, architecture }: Search): StoredSearch => ({
   progress: { ...progress },
   steps: { weights: weights.optimiser.steps, architecture: architecture.optimiser.steps },
 });
@@ -39,12 +39,12 @@ export async function shareSearch(search: Search, parallel: Parallel): Promise<v
 }
 
 /** @throws DataError when the checkpoint is of another network. */
-export function restoreSearch(search: Search, { tensors, state }: Checkpoint<SearchState>): void {
+export function restoreSearch(search: Search, { tensors, state }: Checkpoint<StoredSearch>): void {
   for (const [prefix, group] of Object.entries(groupsOf(search))) restoreTensors(group, tensors, prefix);
   setState(search, state);
 }
 
-function setState({ progress, weights, architecture }: Search, state: SearchState): void {
+function setState({ progress, weights, architecture }: Search, state: StoredSearch): void {
   weights.optimiser.steps = state.steps.weights;
   architecture.optimiser.steps = state.steps.architecture;
   Object.assign(progress, state.progress);

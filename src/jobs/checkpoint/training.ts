@@ -9,7 +9,7 @@ import type { Training, TrainProgress } from '../../train/retrain.ts';
 import { loadTensor, restoreTensors, storeTensors } from './tensors.ts';
 
 /** What the tensors do not say. */
-export interface TrainState {
+export interface StoredTraining {
   readonly progress: TrainProgress;
   readonly steps: number;
 }
@@ -24,13 +24,13 @@ const groupsOf = ({ network, optimiser, averaged }: Training) => ({
   ...(averaged ? { [AVERAGE]: averaged.parameters.entries() } : {}),
 });
 
-export function storeTraining(training: Training): Checkpoint<TrainState> {
+export function storeTraining(training: Training): Checkpoint<StoredTraining> {
   const groups = Object.entries(groupsOf(training)).map(([prefix, tensors]) => storeTensors(tensors, prefix));
   const random = storeTensors(new Map([['generator', training.generator.state()]]));
   return { tensors: Object.assign({}, ...groups, random), state: stateOf(training) };
 }
 
-const stateOf = ({ progress, optimiser }: Training): TrainState => ({
+const stateOf = ({ progress, optimiser }: Training): StoredTraining => ({
   progress: { ...progress },
   steps: optimiser.steps,
 });
@@ -47,13 +47,13 @@ export async function shareTraining(training: Training, seed: number, parallel: 
 }
 
 /** @throws DataError when the checkpoint is of another network. */
-export function restoreTraining(training: Training, { tensors, state }: Checkpoint<TrainState>): void {
+export function restoreTraining(training: Training, { tensors, state }: Checkpoint<StoredTraining>): void {
   for (const [prefix, group] of Object.entries(groupsOf(training))) restoreTensors(group, tensors, prefix);
   training.generator.restore(loadTensor(tensors.generator));
   setState(training, state);
 }
 
-function setState({ optimiser, progress }: Training, state: TrainState): void {
+function setState({ optimiser, progress }: Training, state: StoredTraining): void {
   optimiser.steps = state.steps;
   Object.assign(progress, state.progress);
 }

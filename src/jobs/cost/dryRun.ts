@@ -1,7 +1,8 @@
 /**
  * @file What a run would cost: one batch through everything, on its real data, and nothing written.
  */
-import { type Batch, createLoader } from '../../data/loader/loader.ts';
+import type { LoadedBatch } from '../../data/loader/batch.ts';
+import { createLoader } from '../../data/loader/loader.ts';
 import type { Sample } from '../../data/types.ts';
 import { memory } from '../../engine/device.ts';
 import { singleProcess } from '../../parallel/parallel.ts';
@@ -101,7 +102,7 @@ async function firstBatch(
   { dataset }: Pick<PreparedSearch, 'dataset'>,
   settings: Omit<Parameters<typeof createLoader>[0], 'dataset' | 'samples'>,
   samples: readonly Sample[],
-): Promise<{ batch: Batch; stepsPerEpoch: number }> {
+): Promise<{ batch: LoadedBatch; stepsPerEpoch: number }> {
   // A few images may stand for a data set that is still elsewhere: they are repeated until they fill a batch.
   const repeated = Array.from(
     { length: Math.max(samples.length, settings.batch) },

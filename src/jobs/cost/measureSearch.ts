@@ -2,12 +2,12 @@
  * @file Time and memory of one search step, measured on random images.
  */
 
+import { batchOf, type PixelBatch } from '../../data/loader/batch.ts';
 import { devicePeak, hasCudaGraphs, synchronise } from '../../engine/cudaGraph.ts';
 import type { Generator } from '../../engine/device.ts';
 import { memory } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
-import type { PixelBatch } from '../../infer/batch.ts';
 import { crossEntropy, IGNORE } from '../../nn/losses.ts';
 import { type Search, startOfSearch } from '../../train/searchState.ts';
 import { createSearchStep } from '../../train/searchStep.ts';
@@ -86,12 +86,7 @@ function randomBatch({
 }: Pick<Parameters<typeof measureSearchStep>[1], 'batch' | 'crop' | 'inputs' | 'classes' | 'generator'>): PixelBatch {
   return scope(() => {
     const labels = op.scale(op.rand([batch, ...crop], generator.id), classes);
-    return {
-      images: op.randn([batch, ...crop, inputs], generator.id).data() as Float32Array,
-      labels: op.toDType(labels, 'uint8').data() as Uint8Array,
-      batch,
-      size: crop,
-      channels: inputs,
-    };
+    const images = op.randn([batch, ...crop, inputs], generator.id).data() as Float32Array;
+    return batchOf(images, crop, inputs, op.toDType(labels, 'uint8').data() as Uint8Array);
   });
 }

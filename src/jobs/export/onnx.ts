@@ -2,15 +2,16 @@
  * @file The network of a run as a file that runs elsewhere, held against the engine before it is written. What `espalier export` and the library call.
  */
 import { join } from 'node:path';
-import { DataError, NumericError } from '../../base/errors.ts';
+import { ConfigError, DataError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
-import { openDataSet } from '../../data/detect.ts';
+import { onBytes } from '../../data/images/values.ts';
+import { batchOf, type LoadedBatch, type PixelBatch } from '../../data/loader/batch.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../export/onnx/model.ts';
-import { type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { toTensors } from '../../infer/batch.ts';
 import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
@@ -22,12 +23,11 @@ import { settings } from '../../run/config/presets.ts';
 import type { ExportConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
-import { loadConfigFile } from '../../run/openRun.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
 import { prepareMachine, versions } from '../machine.ts';
 import { loadNetwork, type NetworkDescription } from '../network.ts';
-import { toBytes } from '../records/artifacts.ts';
+import { openRunData } from '../openData.ts';
 import { HALF_AGREEMENT, inFloat64, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
 
 /** A file that was written, and how far it is from the engine. */
@@ -68,7 +68,7 @@ export async function exportOnnx(config: ExportConfig): Promise<ExportOutcome> {
   });
   const file = config.output ?? join(folder.path, 'export', 'model.onnx');
   const metadata = readModelMetadata(bytes, file);
-  const samples = await samplesOf(folder, network, config);
+  const samples = await samplesOf(folder, description, network, config);
   const inferOf = (of: Network) =>
     reduced((images) => of.forward(images, { training: false }), description.reduction, description.longSide);
   const precise = inFloat64(network);
@@ -136,12 +136,13 @@ const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig
 /** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
 async function samplesOf(
   folder: RunFolder,
+  description: NetworkDescription,
   network: Network,
   { size, batch }: ExportConfig,
 ): Promise<Map<string, PixelBatch>> {
   const { graph } = network;
   const samples = new Map<string, PixelBatch>();
-  const real = await realSample(folder);
+  const real = await realSample(folder, description);
   const count = batch === 'dynamic' ? 1 : batch;
   const valid = (one: readonly number[]) =>
     one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, graph.sideMultiple));
@@ -158,13 +159,12 @@ async function samplesOf(
 const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
 
 /** The first validation sample of the data of a run; undefined when the data are not here. */
-async function realSample(folder: RunFolder): Promise<(PixelBatch & { ids: string[] }) | undefined> {
+async function realSample(folder: RunFolder, description: NetworkDescription): Promise<LoadedBatch | undefined> {
   try {
-    const { data, seed } = loadConfigFile(folder.config);
-    const dataset = await openDataSet(String(data), { seed: Number(seed ?? 0) });
+    const { dataset } = await openRunData(folder, description);
     for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;
   } catch (error) {
-    if (!(error instanceof DataError)) throw error;
+    if (!(error instanceof DataError || error instanceof ConfigError)) throw error;
   }
   return undefined;
 }
@@ -176,19 +176,12 @@ function fitted(sample: PixelBatch, size: readonly number[], count: number): Pix
     const several = op.concat(Array(count).fill(whole), 0);
     const last = op.permute(several, [0, ...size.map((_, axis) => axis + 2), 1]);
     const values = op.contiguous(last).data() as Float32Array;
-    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels, count);
+    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels);
   });
 }
-
-/** Values that bytes can have. */
-const onBytes = (values: Float32Array): Float32Array => Float32Array.from(toBytes(values), (byte) => byte / 127.5 - 1);
 
 function randomSample(seed: number, size: readonly number[], channels: number, count: number): PixelBatch {
   const random = createRandom(seed, 0x0a11);
   const length = size.reduce((product, side) => product * side, count * channels);
-  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels, count);
-}
-
-function batchOf(images: Float32Array, size: readonly number[], channels: number, batch: number): PixelBatch {
-  return { images, labels: new Uint8Array(images.length / channels), batch, size, channels };
+  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels);
 }

@@ -2,19 +2,21 @@
  * @file Whether an exported model computes what the engine does: both on the same samples, the largest difference and the share of equal classes.
  */
 
+import { toBytes } from '../../data/images/values.ts';
+import type { PixelBatch } from '../../data/loader/batch.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope, type Tensor } from '../../engine/tensor.ts';
-import { classMap, type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { classMap, toTensors } from '../../infer/batch.ts';
 import type { Infer } from '../../infer/inference.ts';
 import { createNetwork, type Network } from '../../models/network.ts';
 import { copyParameters } from '../../nn/average.ts';
 import { ParameterSet } from '../../nn/parameters.ts';
 import type { ModelMetadata, ModelResult } from '../../portable/metadata.ts';
-import { loadRuntime, sessionOptions } from '../../portable/node.ts';
+import { sessionOptions } from '../../portable/node.ts';
 import { largestScores } from '../../portable/pixels.ts';
-import { toBytes } from '../records/artifacts.ts';
+import { loadRuntime } from '../../portable/runtime.ts';
 
 /**
  * How many times the engine's own float32 error another program may be away from it: both round, each in its own order. Over the 66 exports of the tests

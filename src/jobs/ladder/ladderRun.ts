@@ -15,7 +15,7 @@ import { settings } from '../../run/config/presets.ts';
 import type { LadderConfig } from '../../run/config/schemas.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
 import { type FinishedRun, inRunFolder } from '../lifecycle.ts';
-import { openTrainingData } from '../openData.ts';
+import { type DataSettings, openTrainingData } from '../openData.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
 import { createFit } from './fit.ts';
 import { openJournal } from './journal.ts';
@@ -88,8 +88,8 @@ export async function planLadder(
   request: RunRequest,
 ): Promise<{ plan: PlannedRun<LadderConfig>; dataset: DataSet; reasons: readonly string[] }> {
   const given = planRun(COMMAND, settings.ladder, request);
-  const { training, data, seed } = given.config;
-  const dataset = await openTrainingData({ ...(training as { preparation?: undefined }), data, seed });
+  const { training, data } = given.config;
+  const dataset = await openTrainingData({ ...(training as Omit<DataSettings, 'data'>), data });
   if (given.folder) return { plan: given, dataset, reasons: [] };
   const { recipe, reasons } = await deriveRecipe(dataset);
   const config = parseConfig(settings.ladder, [{ training: recipe }, ...request.layers]);

@@ -18,7 +18,7 @@ import type { TrainConfig } from '../../run/config/schemas.ts';
 import { openRunFolder } from '../../run/folder.ts';
 import { loadReportData } from '../../run/report/data.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
-import type { TrainState } from '../checkpoint/training.ts';
+import type { StoredTraining } from '../checkpoint/training.ts';
 import { prepareMachine } from '../machine.ts';
 import { loadNetwork } from '../network.ts';
 import { openTrainingData } from '../openData.ts';
@@ -62,7 +62,7 @@ export function trainingOf(
 /** Steps that a training has taken, by its last checkpoint. */
 export function stepsDone(path: string): number {
   const last = join(path, 'checkpoints', 'last');
-  return hasCheckpoint(last) ? loadCheckpoint<TrainState>(last).state.progress.step : 0;
+  return hasCheckpoint(last) ? loadCheckpoint<StoredTraining>(last).state.progress.step : 0;
 }
 
 const statusOf = (path: string): string =>

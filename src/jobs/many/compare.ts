@@ -1,17 +1,16 @@
 /**
- * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped; what is
- * done is not done again.
+ * @file Architectures under one budget and one set of seeds. Every training is an ordinary run that can be looked at, resumed and shipped.
  */
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { ConfigError, StoppedError } from '../../base/errors.ts';
-import { openDataSet } from '../../data/detect.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { formatRecord, recordOf } from '../../data/splitRecord.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
 import { buildArchitecture } from '../../models/architecture.ts';
 import { countNetwork } from '../../models/graph.ts';
 import { estimateMemory } from '../../models/memory.ts';
-import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
+import { singleProcess } from '../../parallel/parallel.ts';
+import { type Layer, parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { CompareConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
@@ -28,13 +27,15 @@ import {
 } from '../../run/tables/comparison.ts';
 import { drawComparison } from '../../run/tables/drawComparison.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
+import { onKnownSides, openTrainingData } from '../openData.ts';
+import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { fileName } from '../records/artifacts.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { requireSame, runOnce } from './resumable.ts';
+import { inFolderOfRuns, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
 export interface Comparison {
@@ -47,23 +48,21 @@ export interface Comparison {
 
 /**
  * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones.
- * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison goes on with it.
+ * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison resumes it.
  */
-export async function compareRuns(
+export async function compareJob(
   config: CompareConfig,
   shared: readonly Layer[],
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
 ): Promise<Comparison> {
-  const { data } = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
-  const dataset = await openDataSet(data, { seed: 0 });
-  const plans = planRuns(config, shared, dataset);
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
+  const dataset = await openCompared(base, folder);
+  const plans = planRuns(config, [...shared, { splitOf: folder }], dataset);
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
     costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
-  const runs: ComparedRun[] = [];
-  const folder = join(resolve(config.runs), 'compare', config.name);
-  mkdirSync(folder, { recursive: true });
   const conditions: ComparisonConditions = {
     data: dataset.name,
     budget: config.budget,
@@ -72,25 +71,34 @@ export async function compareRuns(
     score: dataset.rank === 3 ? 'mean Dice' : 'mIoU',
   };
   const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
-  writeAtomically(join(folder, 'compare.yaml'), formatConfig({ ...resolved, ...config }));
-  for (const [i, { architecture, training, path }] of plans.entries()) {
-    const told = `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`;
-    const own: RunWatcher = {
-      progress: (share, note) => watcher.progress((i + share) / plans.length, `${told}  ${note}`),
-      line: (text) => watcher.line(`${told}: ${text}`),
-    };
-    await runOnce(path, own, (resume) =>
-      trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
-    ).catch((error: unknown) => {
-      if (!(error instanceof StoppedError)) throw error;
-      throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');
-    });
-    const cost = costs.get(architecture) as ComparedCost;
-    runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
-    // After every run, so that there is something to look at before the last.
-    writeComparison(folder, runs, conditions);
-  }
-  return { folder, ...writeComparison(folder, runs, conditions) };
+  return inFolderOfRuns('compare', config, { ...resolved, ...config }, async (folder) => {
+    if (!readSplit(folder, true)) writeAtomically(join(folder, SPLIT_FILE), formatRecord(recordOf(dataset)));
+    const runs: ComparedRun[] = [];
+    for (const [i, { architecture, training, path }] of plans.entries()) {
+      const own = watchPart(
+        watcher,
+        i,
+        plans.length,
+        `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`,
+      );
+      await runOnce(path, own, (resume) =>
+        trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+      );
+      const cost = costs.get(architecture) as ComparedCost;
+      runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
+      // After every run, so that there is something to look at before the last.
+      writeComparison(folder, runs, conditions);
+    }
+    return writeComparison(folder, runs, conditions);
+  });
+}
+
+/** The data on the sides that all trainings take: those of the comparison so far, or of the run that they start from. */
+async function openCompared(training: TrainConfig, folder: string): Promise<DataSet> {
+  const dataset = await openTrainingData(training);
+  const { splitOf, from } = training;
+  const known = readSplit(folder, true) ?? (await findSplit({ splitOf, from }, singleProcess));
+  return known ? onKnownSides(dataset, known).dataset : dataset;
 }
 
 interface Plan {
@@ -116,7 +124,7 @@ function planRuns(
       const own = { ...fitted, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
       const training = parseConfig(settings.train, [...layers, own]);
       const path = join(resolve(runs), 'train', own.name);
-      requireSame(settings.train, path, training, 'comparison');
+      requireSameSettings(settings.train, path, training, 'comparison');
       return { architecture, training, path };
     });
   });

@@ -1,25 +1,56 @@
 /**
- * @file Runs that belong to something larger, a comparison or trials: each is an ordinary run, is gone on with where it stopped, and is not done again.
+ * @file The life of many runs that belong together, a comparison or trials: a folder with the settings and the tables of all, and runs of which each is an
+ * ordinary one, is resumed if interrupted and skipped if finished.
+ *
+ * A new kind of such runs is a file like `compare.ts`: which runs there are, and the tables after each.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { ConfigError, NumericError } from '../../base/errors.ts';
-import { type ConfigOf, parseConfig, type Settings } from '../../run/config/config.ts';
+import { ConfigError, NumericError, StoppedError } from '../../base/errors.ts';
+import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
+import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
 import type { RunWatcher } from '../watcher.ts';
 
+/**
+ * Does `work` in `<runs>/<kind>/<name>`, which begins with the settings of all its runs in `<kind>.yaml`.
+ * @throws StoppedError when a run was stopped: it is saved, and the same command resumes it.
+ */
+export async function inFolderOfRuns<Result>(
+  kind: 'compare' | 'trials',
+  { runs, name }: { readonly runs: string; readonly name: string },
+  resolved: Layer,
+  work: (folder: string) => Promise<Result>,
+): Promise<Result & { readonly folder: string }> {
+  const folder = join(resolve(runs), kind, name);
+  mkdirSync(folder, { recursive: true });
+  writeAtomically(join(folder, `${kind}.yaml`), formatConfig(resolved));
+  try {
+    return { folder, ...(await work(folder)) };
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error;
+    throw new StoppedError('stopped: everything up to here is saved', 'run the same command again to resume');
+  }
+}
+
+/** The watcher of part `index` of `count` equal parts of the work; `label` goes before what it reports. */
+export const watchPart = (watcher: RunWatcher, index: number, count: number, label: string): RunWatcher => ({
+  progress: (share, note) => watcher.progress((index + share) / count, `${label}  ${note}`),
+  line: (text) => watcher.line(`${label}: ${text}`),
+});
+
 /** Settings that change nothing about what is learnt. */
-const INDIFFERENT = ['runs', 'threads', 'workers', 'checkpointMinutes', 'device', 'memory'];
+const INDIFFERENT = ['runs', 'splitOf', 'threads', 'workers', 'checkpointMinutes', 'device', 'memory'];
 
 /**
- * Refuses to go on with a run that has other settings.
+ * Refuses to resume a run that has other settings.
  * @param whole what it belongs to, for the advice
  * @throws ConfigError that names the setting.
  */
-export function requireSame<Of extends Settings>(
+export function requireSameSettings<Of extends Settings>(
   settings: Of,
   path: string,
   wanted: ConfigOf<Of>,
@@ -38,7 +69,7 @@ export function requireSame<Of extends Settings>(
   }
 }
 
-/** Starts a run, goes on with it, or leaves it as it is when it has ended. A diverged run is a result. */
+/** Starts a run, resumes it if interrupted, and skips it if finished. A diverged run is a result. */
 export async function runOnce(
   path: string,
   watcher: RunWatcher,
@@ -46,7 +77,7 @@ export async function runOnce(
 ): Promise<void> {
   const resume = existsSync(join(path, 'config.yaml'));
   if (resume && ['done', 'diverged'].includes(readOutcome(openRunFolder(path)).status)) {
-    watcher.line('is done');
+    watcher.line('already finished');
     return;
   }
   try {

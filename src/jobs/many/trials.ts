@@ -1,12 +1,11 @@
 /**
  * @file Several searches that differ in their seed, and the choice among what they found by a short training: ten seeds and the best of them, as in the
- * paper. Every search and training is an ordinary run; what is done is not done again. @paper auto-deeplab section 4.2
+ * paper. Every search and training is an ordinary run. @paper auto-deeplab section 4.2
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { StoppedError } from '../../base/errors.ts';
-import { formatConfig, type Layer, parseConfig } from '../../run/config/config.ts';
-import { settings } from '../../run/config/presets.ts';
+import { type Layer, parseConfig } from '../../run/config/config.ts';
+import { settings, trainPreset } from '../../run/config/presets.ts';
 import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';
@@ -15,10 +14,11 @@ import { drawTrials } from '../../run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial } from '../../run/tables/trials.ts';
 import { drawGenotype } from '../../space/drawing.ts';
 import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
+import { readSplit } from '../prepare/knownSplit.ts';
 import { searchJob } from '../searchJob.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { requireSame, runOnce } from './resumable.ts';
+import { inFolderOfRuns, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** Trials and where they are. */
 export interface SearchTrials {
@@ -33,10 +33,10 @@ export interface SearchTrials {
 
 /**
  * Searches with `trials` seeds from `seed` on, trains what each found for `selection.steps`, and writes tables, curves and the best genotype after every
- * one. The same settings go on where they stopped.
+ * one. The same settings resume what was interrupted.
  * @throws ConfigError when a run of the same name has other settings, StoppedError when `signal` was aborted.
  */
-export async function searchTrials(
+export async function trialsJob(
   { layers, command }: RunRequest,
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
@@ -44,37 +44,32 @@ export async function searchTrials(
   const config = parseConfig(settings.search, layers);
   const { name = 'trials', runs } = config;
   const plans = planTrials(config, name);
-  const folder = join(resolve(runs), 'trials', name);
-  mkdirSync(folder, { recursive: true });
-  writeAtomically(join(folder, 'trials.yaml'), formatConfig({ ...config, name }));
   const request = (part: SearchConfig | TrainConfig, resume: boolean): RunRequest => ({
     layers: [part as unknown as Layer],
     resume,
     command,
   });
-  const trials: Trial[] = [];
   const conditions = { data: config.data, steps: config.selection.steps };
-  try {
+  return inFolderOfRuns('trials', { runs, name }, { ...config, name }, async (folder) => {
+    const trials: Trial[] = [];
     for (const [i, { search, training, paths }] of plans.entries()) {
-      const told = (part: number): RunWatcher => ({
-        progress: (share, note) =>
-          watcher.progress((i + (part + share) / 2) / plans.length, `seed ${search.seed}  ${note}`),
-        line: (text) => watcher.line(`seed ${search.seed}, ${part === 0 ? 'search' : 'training'}: ${text}`),
-      });
-      await runOnce(paths.search, told(0), (resume) => searchJob(request(search, resume), told(0), signal));
+      const [searching, selecting] = ['search', 'training'].map((part, k) =>
+        watchPart(watcher, 2 * i + k, 2 * plans.length, `seed ${search.seed}, ${part}`),
+      );
+      // All searches have the sides of the first; a training has those of the search that found its architecture.
+      const first = i > 0 && readSplit(plans[0].paths.search, false) ? { splitOf: plans[0].paths.search } : {};
+      await runOnce(paths.search, searching, (resume) =>
+        searchJob(request({ ...search, ...first }, resume), searching, signal),
+      );
       const genotype = join(paths.search, 'genotype.json');
       // A search that diverged in its first epoch has found nothing.
       if (existsSync(genotype))
-        await runOnce(paths.training, told(1), (resume) => trainJob(request(training, resume), told(1), signal));
+        await runOnce(paths.training, selecting, (resume) => trainJob(request(training, resume), selecting, signal));
       trials.push(readBack(search.seed, paths));
       writeTrials(folder, trials, conditions);
     }
-  } catch (error) {
-    if (error instanceof StoppedError)
-      throw new StoppedError('stopped: everything up to here is saved', 'the same command goes on');
-    throw error;
-  }
-  return { folder, ...writeTrials(folder, trials, conditions) };
+    return writeTrials(folder, trials, conditions);
+  });
 }
 
 interface Plan {
@@ -87,7 +82,7 @@ interface Plan {
 /** Every run with its settings, all of them checked before the first one starts. */
 function planTrials(config: SearchConfig, name: string): Plan[] {
   const { runs, trials, seed: first, selection, data, device, threads, workers } = config;
-  const preset = selection.preset ?? (isTrainPreset(config.preset) ? config.preset : undefined);
+  const preset = selection.preset ?? trainPreset(config.preset);
   return Array.from({ length: trials }, (_, i) => {
     const own = `${name}-${first + i}`;
     const search: SearchConfig = { ...config, trials: 1, seed: first + i, name: own };
@@ -105,14 +100,11 @@ function planTrials(config: SearchConfig, name: string): Plan[] {
       batch: selection.batch,
     };
     const training = parseConfig(settings.train, [{ ...shared, arch: paths.search, name: own }]);
-    requireSame(settings.search, paths.search, search, 'trials');
-    requireSame(settings.train, paths.training, training, 'trials');
+    requireSameSettings(settings.search, paths.search, search, 'trials');
+    requireSameSettings(settings.train, paths.training, training, 'trials');
     return { search, training, paths };
   });
 }
-
-const isTrainPreset = (name: string | undefined): boolean =>
-  name !== undefined && Object.hasOwn(settings.train.presets, name);
 
 function readBack(seed: number, { search, training }: Plan['paths']): Trial {
   const genotype = join(search, 'genotype.json');

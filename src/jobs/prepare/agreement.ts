@@ -3,9 +3,9 @@
  * alone; the others need not see it.
  */
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { ConfigError, DataError } from '../../base/errors.ts';
-import type { DataSet, Sample } from '../../data/types.ts';
+import { fileSizes } from '../../data/sampleFiles.ts';
+import type { DataSet } from '../../data/types.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
@@ -23,13 +23,13 @@ export async function planTogether<Of extends Settings>(
   if (parallel.size === 1) return planRun(command, settings, request);
   const planned = request.resume && parallel.rank > 0 ? null : planRun(command, settings, request);
   const wanted = request.resume ? { resume: true, ...Object.assign({}, ...request.layers) } : planned?.config;
-  requireSame(await parallel.gather(formatConfig(wanted as Layer)));
+  requireSameCommand(await parallel.gather(formatConfig(wanted as Layer)));
   const [config] = await parallel.gather(planned?.config);
   return planned ?? { config: parseConfig(settings, [config as Layer]), folder: null };
 }
 
 /** Throws where the settings of the ranks differ. */
-function requireSame(texts: readonly string[]): void {
+function requireSameCommand(texts: readonly string[]): void {
   const rank = texts.findIndex((text) => text !== texts[0]);
   if (rank < 0) return;
   const [expected, got] = [texts[0], texts[rank]].map((text) => text.trimEnd().split('\n'));
@@ -60,16 +60,10 @@ function fingerprint({ classes, labelMap, splits }: DataSet): { hash: string; wo
   for (const [name, samples] of Object.entries(splits)) {
     hash.update(name);
     for (const sample of samples) {
-      const sizes = filesOf(sample).map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+      const sizes = fileSizes(sample);
       for (const size of sizes) bytes += size;
       hash.update(JSON.stringify([sample.id, sizes]));
     }
   }
   return { hash: hash.digest('hex'), words: `${splits.train.length} + ${splits.val.length} samples in ${bytes} bytes` };
-}
-
-function filesOf({ source }: Sample): string[] {
-  if (source.kind === 'scene' || source.kind === 'phantom') return [];
-  const images = source.kind === 'files' ? [source.image] : source.images;
-  return source.label === undefined ? images : [...images, source.label];
 }

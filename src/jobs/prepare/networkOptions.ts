@@ -35,13 +35,14 @@ export function optionsOf(
   config: TrainConfig,
   { rank, channels, classes }: { rank: 2 | 3; channels: number; classes: number },
 ): BuildOptions {
-  const { filters, stem, aspp, decoder, deepSupervision } = config;
+  const { filters, stem, aspp, decoder, deepSupervision, norm } = config;
   return {
     rank,
     inputs: channels,
     classes,
     ...(deepSupervision ? { deepSupervision } : {}),
     stem,
+    norm,
     ...(filters === undefined ? {} : { filters }),
     head: {
       aspp: aspp.filters,

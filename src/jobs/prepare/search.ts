@@ -4,7 +4,7 @@
 import { ConfigError } from '../../base/errors.ts';
 import { channelsOf, type DataSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
-import { type ArchitectureState, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
+import { type DecodedArchitecture, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
@@ -13,17 +13,17 @@ import { inPrecision } from '../../train/step/precision.ts';
 import { availableBytes, chooseMemory } from '../cost/chooseMemory.ts';
 import { type MemoryNeed, memoryNeed, searchBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
-import { openTrainingData } from '../openData.ts';
 import { checkSides, searchSettings } from '../settings.ts';
-import { requireSameData } from './agreement.ts';
+import { type PreparedData, prepareData } from './data.ts';
 import { methodOf } from './methodOf.ts';
 
 /** Everything that a search needs, from its settings. */
 export interface PreparedSearch {
   readonly search: Search;
   readonly dataset: DataSet;
+  readonly data: PreparedData;
   readonly device: string;
-  readonly describe: (snapshot: unknown) => ArchitectureState;
+  readonly describe: (snapshot: unknown) => DecodedArchitecture;
   /** What a step keeps, where `memory` is `auto`. */
   readonly chosen?: KeptMemory;
   /** Before the first step; counted on the CPU. */
@@ -31,33 +31,43 @@ export interface PreparedSearch {
 }
 
 /**
- * The search of these settings at its start.
+ * The search of these settings at its start. One that resumes, in `folder`, keeps the split of its data.
  * @throws ConfigError when the settings do not fit each other or the data, DataError when ranks see different data.
  */
-export async function prepareSearch(config: SearchConfig, parallel: Parallel): Promise<PreparedSearch> {
+export async function prepareSearch(
+  config: SearchConfig,
+  parallel: Parallel,
+  folder?: string,
+): Promise<PreparedSearch> {
   const device = prepareMachine(config, parallel);
-  const dataset = await openTrainingData(config);
-  await requireSameData(dataset, parallel);
+  const data = await prepareData(config, parallel, folder);
+  const { dataset } = data;
   checkSearch(config, dataset);
   const { crop: size, batch } = searchSettings(config, dataset.rank);
   checkSides(size, methodOf(config));
   const { rank, classes } = dataset;
-  const data: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
-  const { method, network, ...memory } = buildNetwork(config, data, device, parallel);
+  const searched: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
+  const { method, network, ...memory } = buildSupernet(config, searched, device, parallel);
   return {
     search: createSearch(method, network),
     dataset,
+    data,
     device,
-    describe: (snapshot) => method.describe(snapshot, data),
+    describe: (snapshot) => method.describe(snapshot, searched),
     ...memory,
   };
 }
 
 /** The network of a search, which keeps of a step what the machine has room for, and on the CPU the memory that all of it is about to need. */
-function buildNetwork(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
+function buildSupernet(config: SearchConfig, data: SearchData, device: string, parallel: Parallel) {
   const build = (memory?: KeptMemory) => {
     const method = methodOf(config, memory);
-    const origin = { generator: new Generator(config.seed).id, device, ...sharedNorms(config, parallel) };
+    const origin = {
+      generator: new Generator(config.seed).id,
+      device,
+      normEpsilon: config.norm.epsilon,
+      ...sharedNorms(config, parallel),
+    };
     return { method, network: inPrecision(method.createSearchNetwork(origin, data), config.precision) };
   };
   const [free, { residentBytes }] = [availableBytes() / parallel.localSize, memory()];

@@ -7,6 +7,7 @@ import { ConfigError, DataError } from '../../base/errors.ts';
 import { samplesOf, submissionValues } from '../../data/splits.ts';
 import type { DataSet, VolumeSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
+import type { VolumeDescription } from '../../infer/segment.ts';
 import { estimateMemory } from '../../models/memory.ts';
 import type { Network } from '../../models/network.ts';
 import type { FittedWidth } from '../../models/width.ts';
@@ -17,18 +18,19 @@ import { openRunFolder } from '../../run/folder.ts';
 import { startOfTraining, type Training } from '../../train/retrain.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
-import { createDescribed, type NetworkDescription, transferWeights, type VolumeDescription } from '../network.ts';
-import { openTrainingData } from '../openData.ts';
+import { createDescribed, type NetworkDescription, transferWeights } from '../network.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
-import { requireSameData } from './agreement.ts';
+import { type PreparedData, prepareData } from './data.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
 
 /** Everything that a training needs, from its settings. */
 export interface PreparedTraining {
   readonly training: Training;
   readonly description: NetworkDescription;
+  /** Its train is every split that is trained on. */
   readonly dataset: DataSet;
+  readonly data: PreparedData;
   readonly device: string;
   /** What the training is about to need; counted on the CPU. */
   readonly need?: MemoryNeed;
@@ -48,8 +50,8 @@ export async function prepareTraining(
   const [architecture] = await parallel.gather(parallel.rank === 0 ? readArchitecture(source) : undefined);
   if (architecture === undefined) throw new RangeError('the first rank has read the architecture');
   const device = prepareMachine(config, parallel);
-  const opened = await openTrainingData(config);
-  await requireSameData(opened, parallel);
+  const data = await prepareData(config, parallel, folder);
+  const { dataset: opened } = data;
   const dataset = {
     ...opened,
     splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
@@ -81,7 +83,7 @@ export async function prepareTraining(
     device === 'cpu'
       ? memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize)
       : undefined;
-  return { training, description, dataset, device, need, note, fitted };
+  return { training, description, dataset, data, device, need, note, fitted };
 }
 
 function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {

@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 import { rasteriseDrawing, samplePicture } from '../../data/images/overlay.ts';
+import { toBytes } from '../../data/images/values.ts';
 import { createNiftiHeader, encodeNifti } from '../../data/nifti/encode.ts';
 import { planesPicture } from '../../data/planes.ts';
 import { framesOf, toSampleVolume } from '../../data/sampleVolume.ts';
@@ -61,10 +62,6 @@ export function writeVolumeSample(
   const { samples, ...grid } = framesOf(toSampleVolume(volume));
   writeAtomically(`${stem}.nii.gz`, encodeNifti(createNiftiHeader(grid), samples));
 }
-
-/** Pixels in [-1, 1] as bytes. */
-export const toBytes = (pixels: Float32Array): Uint8Array =>
-  Uint8Array.from(pixels, (value) => Math.round((value + 1) * 127.5));
 
 /** An id as the name of one file. */
 export const fileName = (id: string): string => id.replace(/[^\p{L}\p{N}_.-]+/gu, '_');

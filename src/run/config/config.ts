@@ -67,6 +67,15 @@ export function variantsOf(settings: Settings): Readonly<Record<string, Settings
   return { [String(unwrapDefault(settings.schema, key))]: settings, ...others };
 }
 
+/** The dotted keys that layers hold and no later layer takes back with null. */
+export function givenKeys(layers: readonly Layer[]): Set<string> {
+  const merged: Record<string, unknown> = {};
+  for (const layer of layers) mergeInto(merged, expandKeys(layer));
+  const keysOf = (group: Layer, path: string): string[] =>
+    Object.entries(group).flatMap(([key, value]) => (isGroup(value) ? keysOf(value, `${path}${key}.`) : [path + key]));
+  return new Set(keysOf(withoutNulls(merged), ''));
+}
+
 /** Every dotted key of a schema, in its order. */
 export function configKeys(schema: z.ZodObject): string[] {
   return settingsOf(schema).map(({ key }) => key);

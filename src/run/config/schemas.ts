@@ -56,6 +56,18 @@ const run = {
   name: optionalText('name of the run; the date and time by default'),
   runs: setting(z.string().min(1).default('runs'), 'a text', 'folder of all runs'),
 };
+const split = {
+  splitSeed: setting(
+    z.int().min(0).max(0xffffffff).default(0),
+    'a whole number from 0',
+    'of data without a split: another number is another split by hash; `seed` changes nothing about it',
+  ),
+  splitOf: optionalText(
+    'run whose samples keep their side, where the data have no split; that of `from` or `arch` by default',
+  ),
+  fold: whole(0, 0, 'of data without a split, or with folds of their own: which fold is validated on, from 0'),
+  folds: whole(2, 5, 'of data without a split: number of folds'),
+};
 const loading = {
   workers: whole(0, 1, 'threads that decode and augment pictures'),
   checkpointMinutes: positive(5, 'minutes between checkpoints; one is also written after every epoch'),
@@ -88,6 +100,7 @@ const precision = choice(
   'float32',
   'what training passes compute in: bfloat16 is everything on a GPU, and on a processor with AMX the large products; weights, losses and scores stay float32',
 );
+const normEpsilon = positive(1e-5, 'what norms add to a variance');
 const classWeights = setting(
   z.union([z.enum(['none', 'sqrt', 'median']), z.array(z.number().positive()).min(2)]).default('none'),
   'none or sqrt or median, or a list of numbers above 0',
@@ -153,8 +166,6 @@ const volumes = {
       'of volumes: cut away the outer slices that hold nothing; by default true',
     ),
   }),
-  fold: whole(0, 0, 'of volumes without a split: which fold is validated on, from 0'),
-  folds: whole(2, 5, 'of volumes without a split: number of folds'),
   overlap,
 };
 
@@ -188,6 +199,7 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   precision,
   classWeights,
   augmentation,
+  ...split,
   ...volumes,
   trials: whole(
     1,
@@ -208,6 +220,23 @@ const searchStart = <const Name extends string>(method: Name) => ({
   ...run,
   ...machine,
   ...ranks,
+});
+const SCHEDULES = ['poly', 'cosine', 'steps'] as const;
+/** The learning rate over a run; see `nn/schedules.ts`. */
+const scheduleKeys = (defaults: { schedule: (typeof SCHEDULES)[number]; last: number; milestones: number[] }) => ({
+  schedule: choice(SCHEDULES, defaults.schedule, 'course of the learning rate'),
+  minimumLearningRate: notNegative(defaults.last, 'of schedule=poly and cosine: last learning rate'),
+  power: positive(0.9, 'of schedule=poly: its power'),
+  milestones: setting(
+    z.array(z.number().gt(0).lt(1)).default(defaults.milestones),
+    'a list of numbers between 0 and 1',
+    'of schedule=steps: shares of the run, of a search of what follows its warm-up, after which the rate is multiplied by `factor`',
+  ),
+  factor: setting(
+    z.number().gt(0).max(1).default(0.5),
+    'a number above 0 up to 1',
+    'of schedule=steps: what the rate is multiplied by',
+  ),
 });
 const weightDescent = (decay: number) => ({
   momentum: share(0.9, 'momentum of the weights'),
@@ -244,10 +273,11 @@ export const autoDeepLabSearchSchema = z.strictObject({
     1,
     'parts of the channels, of which one passes the operators and the others go round (PC-DARTS: 4); filters are a multiple of it',
   ),
+  norm: group({ epsilon: normEpsilon }),
   affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
   weights: group({
-    learningRate: positive(0.025, 'first learning rate of the weights (SGD, cosine)'),
-    minimumLearningRate: notNegative(0.001, 'last learning rate of the weights'),
+    learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
+    ...scheduleKeys({ schedule: 'cosine', last: 0.001, milestones: [0.4, 0.8] }),
     ...weightDescent(3e-4),
   }),
   architecture: group({
@@ -262,6 +292,7 @@ export const dintsSearchSchema = z.strictObject({
   ...searchKeys({ epochs: 40, crop: 96 }),
   levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
   width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
+  norm: group({ epsilon: normEpsilon }),
   budget: group({
     memory: setting(
       z.number().positive().default(1),
@@ -270,7 +301,8 @@ export const dintsSearchSchema = z.strictObject({
     ),
   }),
   weights: group({
-    learningRate: positive(0.025, 'learning rate of the weights (SGD), halved at 40 and 80 % after the warm-up'),
+    learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
+    ...scheduleKeys({ schedule: 'steps', last: 0, milestones: [0.4, 0.8] }),
     ...weightDescent(4e-5),
   }),
   architecture: group({ learningRate: positive(0.001, 'learning rate of the architecture (Adam)') }),
@@ -310,13 +342,21 @@ export const trainSchema = z.strictObject({
   ...networkBudget,
   from: optionalText('run whose weights to start from; the head is replaced where it tells other classes apart'),
   norms: choice(['trained', 'frozen'], 'trained', 'norms learn, or keep scale, shift and statistics of `from`'),
+  norm: group({
+    epsilon: normEpsilon,
+    momentum: share(0.1, 'of batch norms: weight of a new batch in the running statistics'),
+  }),
   optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
-  learningRate: positive(0.05, 'first learning rate (poly schedule)'),
-  power: positive(0.9, 'power of the poly schedule'),
+  learningRate: positive(0.05, 'first learning rate'),
+  ...scheduleKeys({ schedule: 'poly', last: 0, milestones: [0.2, 0.4, 0.6, 0.8] }),
   constantShare: setting(
     z.number().min(0).lt(1).default(0),
     'a number from 0 below 1',
-    'share of the training at the first learning rate, before the poly schedule begins',
+    'share of the training at the first learning rate, before the schedule begins',
+  ),
+  perProcess: switched(
+    false,
+    'batch and learningRate are those of one process: both are multiplied by the number of processes',
   ),
   warmupSteps: whole(0, 0, 'steps in which the learning rate rises to its first value'),
   momentum: share(0.9, 'momentum of SGD'),
@@ -354,6 +394,7 @@ export const trainSchema = z.strictObject({
     ),
   }),
   augmentation,
+  ...split,
   ...volumes,
   toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
   postprocess: choice(

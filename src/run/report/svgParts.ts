@@ -27,13 +27,3 @@ export const dot = (x: number, y: number, radius: number, colour: string, title?
 
 export const text = (x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string =>
   `<text x="${x}" y="${y}" text-anchor="${anchor}">${escapeMarkup(content)}</text>`;
-
-/** An SVG file of `body`, described by `label`. */
-export const picture = (width: number, height: number, label: string, body: readonly string[]): string =>
-  [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222" role="img" aria-label="${escapeMarkup(label)}">`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    ...body,
-    '</svg>',
-    '',
-  ].join('\n');

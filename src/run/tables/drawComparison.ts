@@ -2,8 +2,9 @@
  * @file A comparison as a picture: the score against multiply-adds, parameters and memory, every seed a dot, every architecture a bar from its worst to
  * its best with its mean. Pure; SVG text that stands for itself.
  */
+import { svgFile } from '../../base/svg.ts';
 import { roundTicks } from '../report/chart.ts';
-import { colourOf, dot, picture, scaleOf, text, widened } from '../report/svgParts.ts';
+import { colourOf, dot, scaleOf, text, widened } from '../report/svgParts.ts';
 import type { ComparedArchitecture, ComparisonConditions } from './comparison.ts';
 
 const PANEL = { width: 430, height: 320, left: 56, right: 14, top: 30, bottom: 44 } as const;
@@ -32,7 +33,7 @@ export function drawComparison(
     const score = mean === null ? 'no score' : `${(100 * mean).toFixed(1)} %`;
     return `${dot(x, y - 4, 5, colourOf(i))}${text(x + 12, y, `${architecture}, ${score}`, 'start')}`;
   });
-  return picture(width, height, `${measure} against multiply-adds, parameters and memory`, [
+  return svgFile(width, height, `${measure} against multiply-adds, parameters and memory`, [
     ...panels.map((body, i) => `<g transform="translate(${i * PANEL.width} 0)">${body}</g>`),
     ...legend,
   ]);

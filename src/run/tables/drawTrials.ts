@@ -2,8 +2,9 @@
  * @file The validation curves of all trials in one picture: mIoU of the supernet over epochs. Pure; SVG text that stands for itself.
  * @paper auto-deeplab figure 4
  */
+import { svgFile } from '../../base/svg.ts';
 import { roundTicks } from '../report/chart.ts';
-import { colourOf, dot, picture, scaleOf, text, widened } from '../report/svgParts.ts';
+import { colourOf, dot, scaleOf, text, widened } from '../report/svgParts.ts';
 import { bestTrial, type Trial } from './trials.ts';
 
 const FRAME = { width: 560, height: 340, left: 56, right: 14, top: 30, bottom: 44 } as const;
@@ -40,7 +41,7 @@ export function drawTrials(trials: readonly Trial[]): string {
     return `${dot(at, line - 4, 5, colourOf(i))}${text(at + 12, line, told, 'start')}`;
   });
   const height = FRAME.height + 14 + LEGEND_LINE * Math.ceil(trials.length / 2);
-  return picture(width, height, 'mIoU of the supernet over epochs, by seed', [
+  return svgFile(width, height, 'mIoU of the supernet over epochs, by seed', [
     text(left, 18, 'mIoU of the supernet, %', 'start'),
     ...grid,
     `<path d="M${left} ${floor}H${width - right}" stroke="#222"/>`,

@@ -7,9 +7,9 @@ import { scope, type Tensor } from '../../engine/tensor.ts';
 import { constant, fanInUniform } from '../../nn/initialisers.ts';
 import {
   convolution,
+  epsilonOf,
   instanceNorm,
   type Layer,
-  NORM_EPSILON,
   type Pass,
   type Rank,
   samePadding,
@@ -60,6 +60,7 @@ export function createEdge(
   const { rank, fused = true, memory = 'fast' } = options;
   const [inputs, outputs] = [options.channels(from), options.channels(to)];
   const own = set.child(`from${from}to${to}`);
+  const epsilon = epsilonOf(set);
   const move = createPreprocessing(own, { rank, inputs, outputs, steps: to - from });
   const names = DINTS_OPERATOR_NAMES[rank];
   const operators = new Map(
@@ -71,7 +72,7 @@ export function createEdge(
   const weighted = [...operators.values()];
   const outputOf = (name: DintsOperator, moved: NodeValue, weight: Tensor | null) => {
     const weights = operators.get(name);
-    if (weights) return operatorOutput(moved.rectified(), weights, weight);
+    if (weights) return operatorOutput(moved.rectified(), weights, weight, epsilon);
     return weight === null ? moved.value : op.multiply(moved.value, weight);
   };
   return (input, mixture, pass) => {
@@ -82,7 +83,7 @@ export function createEdge(
     return scope(() => {
       const moved = move(input, pass);
       if (typeof mixture === 'string') return outputOf(mixture, moved, null);
-      if (isFused) return fusedEdge(moved.value, mixture, weighted, memory, pass.products);
+      if (isFused) return fusedEdge(moved.value, mixture, weighted, memory, pass.products, epsilon);
       return names.map((name, k) => outputOf(name, moved, op.select(mixture, 0, k))).reduce(op.add);
     });
   };
@@ -108,7 +109,12 @@ function createOperator(
 }
 
 /** Convolutions and a norm; `weight` (null stands for 1) scales the norm's parameters, which costs nothing, instead of the output. */
-function operatorOutput(rectified: Tensor, { weights, scale, shift }: OperatorWeights, weight: Tensor | null): Tensor {
+function operatorOutput(
+  rectified: Tensor,
+  { weights, scale, shift }: OperatorWeights,
+  weight: Tensor | null,
+  epsilon: number,
+): Tensor {
   const filtered = weights.reduce((value, filter) => {
     const sides = filter.shape.slice(2);
     const ones = sides.map(() => 1);
@@ -123,7 +129,7 @@ function operatorOutput(rectified: Tensor, { weights, scale, shift }: OperatorWe
     );
   }, rectified);
   const scaled = (parameter: Tensor) => (weight === null ? parameter : op.multiply(parameter, weight));
-  return op.instanceNorm(filtered, scaled(scale), scaled(shift), NORM_EPSILON);
+  return op.instanceNorm(filtered, scaled(scale), scaled(shift), epsilon);
 }
 
 /** Brings a node to another level: down by two strided halves, up by doubling and a 1x1; the same level stays as it is. */

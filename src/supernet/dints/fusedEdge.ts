@@ -29,6 +29,7 @@ export const fusedEdge = (
   operators: readonly OperatorWeights[],
   memory: KeptMemory,
   products: Precision = 'float32',
+  epsilon = NORM_EPSILON,
 ): Tensor =>
   operator('espalier::relaxed_edge').one(
     x,
@@ -37,7 +38,7 @@ export const fusedEdge = (
     operators.map(({ scale }) => scale),
     operators.map(({ shift }) => shift),
     operators.map(({ weights }) => weights.length),
-    NORM_EPSILON,
+    epsilon,
     KEPT[memory],
     products === 'bfloat16',
   );

@@ -3,11 +3,12 @@
  * replayed as a graph, it is one launch. On other devices, and for steps that differ from each other, the loss is computed by autograd each time.
  */
 import { EngineError } from '../../base/errors.ts';
+import type { PixelBatch } from '../../data/loader/batch.ts';
 import { noGrad } from '../../engine/autograd.ts';
 import { type CudaGraph, captureGraph, hasCudaGraphs } from '../../engine/cudaGraph.ts';
 import { copyInto, toDevice } from '../../engine/operators.ts';
 import { fromArray, keepForever, scope, type Tensor } from '../../engine/tensor.ts';
-import { type Inputs, type PixelBatch, toTensors } from '../../infer/batch.ts';
+import { type Inputs, toTensors } from '../../infer/batch.ts';
 import { byAutograd, type Differentiate, type Differentiated } from './differentiate.ts';
 
 /** What a loss may depend on beside the batch: a number that changes from step to step, as a tensor of one element inside a CUDA graph. */

@@ -2,7 +2,9 @@
  * @file How the pixels of a batch count where it is computed in parts, one after the other or by several processes: each part weighs as much as its share
  * of the pixels that are not `ignore`, so that a mean over pixels is the one over the whole batch. A batch of no such pixel is no step.
  */
-import { countPixels, type PixelBatch } from '../../infer/batch.ts';
+
+import type { PixelBatch } from '../../data/loader/batch.ts';
+import { countPixels } from '../../infer/batch.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 
 /** Who computes the parts of a batch, and the label that does not count in it. */

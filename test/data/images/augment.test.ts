@@ -7,10 +7,10 @@ import {
   checkAugmentation,
   drawTransformation,
   NO_AUGMENTATION,
-  normalisePicture,
   STANDARD_AUGMENTATION,
   type Transformation,
 } from '../../../src/data/images/augment.ts';
+import { normaliseByte } from '../../../src/data/images/values.ts';
 import type { LabelledPicture } from '../../../src/data/types.ts';
 
 const sizes = fc.integer({ min: 1, max: 24 });
@@ -56,7 +56,7 @@ describe('applyTransformation', () => {
         const drawn = drawTransformation(NO_AUGMENTATION, width, height, [height, width], createRandom(seed));
         const { images, labels } = apply(picture, drawn, [height, width]);
         const whole = new Float32Array(images.length);
-        normalisePicture(picture.image, whole);
+        whole.set(Float32Array.from(picture.image, normaliseByte));
         expect(labels).toEqual(picture.label);
         for (let i = 0; i < whole.length; i++) expect(images[i]).toBeCloseTo(whole[i], 5);
       }),

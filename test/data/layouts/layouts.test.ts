@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataSet } from '../../../src/data/detect.ts';
+import { splitFold } from '../../../src/data/folds.ts';
 import { loadLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { loadSample } from '../../../src/data/sample.ts';
@@ -76,7 +77,7 @@ describe('plain folder', () => {
   const picture = encodePng({ width: 2, height: 1, channels: 3, data: new Uint8Array(6) });
   const mask = (...values: number[]) => encodePng({ width: 2, height: 1, channels: 1, data: Uint8Array.from(values) });
 
-  it('splits images/ + masks/ by seed, 80 to 20, without overlap', async () => {
+  it('splits images/ + masks/ by hash, without overlap', async () => {
     for (let i = 0; i < 10; i++) {
       write(`images/${i}.png`, picture);
       write(`masks/${i}${i === 3 ? '_mask' : ''}.png`, mask(0, i === 5 ? 2 : 255));
@@ -84,10 +85,15 @@ describe('plain folder', () => {
     write('images/._1.png', 'macOS');
     const first = await openDataSet(root);
     expect(first.classes.map((entry) => entry.name)).toEqual(['class 0', 'class 1', 'class 2']);
-    expect([first.splits.train.length, first.splits.val.length]).toEqual([8, 2]);
+    expect([first.splitRule, first.splits.val]).toEqual([
+      'hash',
+      splitFold([...first.splits.train, ...first.splits.val]).val,
+    ]);
+    expect([first.splits.train.length, first.splits.val.length]).toEqual([9, 1]);
     expect(new Set([...first.splits.train, ...first.splits.val].map((sample) => sample.id)).size).toBe(10);
     expect(await openDataSet(root)).toEqual(first);
-    expect((await openDataSet(root, { seed: 1 })).splits).not.toEqual(first.splits);
+    expect((await openDataSet(root, { splitSeed: 2 })).splits).not.toEqual(first.splits);
+    expect((await openDataSet(root, { fold: 1 })).splits.val).not.toEqual(first.splits.val);
   });
 
   it('follows a data.yaml: names by value, colours, ignored values, folders', async () => {

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
-import { type Batch, createLoader, evaluationBatches, type LoaderOptions } from '../../../src/data/loader/loader.ts';
+import type { LoadedBatch } from '../../../src/data/loader/batch.ts';
+import { createLoader, evaluationBatches, type LoaderOptions } from '../../../src/data/loader/loader.ts';
 import { partOfBatch } from '../../../src/data/loader/plan.ts';
 import { createSceneSet } from '../../../src/data/scenes/sceneSet.ts';
 
@@ -13,8 +14,8 @@ const dataset = createSceneSet({ width: 64, height: 48, train: 11, val: 2 });
 const options: LoaderOptions = { dataset, samples: dataset.splits.train, batch: 3, crop: [33, 41], seed: 5 };
 const isBuilt = existsSync(fileURLToPath(new URL('../../../dist/data/loader/worker.js', import.meta.url)));
 
-async function all(batches: AsyncIterable<Batch>): Promise<Batch[]> {
-  const result: Batch[] = [];
+async function all(batches: AsyncIterable<LoadedBatch>): Promise<LoadedBatch[]> {
+  const result: LoadedBatch[] = [];
   for await (const batch of batches) result.push(batch);
   return result;
 }

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
-import { type Batch, createLoader, type LoaderOptions } from '../../../src/data/loader/loader.ts';
+import type { LoadedBatch } from '../../../src/data/loader/batch.ts';
+import { createLoader, type LoaderOptions } from '../../../src/data/loader/loader.ts';
 import { createNiftiHeader, encodeNifti, labelHeader } from '../../../src/data/nifti/encode.ts';
 import { niftiGrid } from '../../../src/data/nifti/volume.ts';
 import { type Affine, sameGrid } from '../../../src/data/volume.ts';
@@ -21,8 +22,8 @@ const dataset = createPhantomSet({ shape: [12, 14, 10], train: 6, val: 2 });
 const options: LoaderOptions = { dataset, samples: dataset.splits.train, batch: 2, crop: [8, 16, 8], seed: 3 };
 const isBuilt = existsSync(fileURLToPath(new URL('../../../dist/data/loader/worker.js', import.meta.url)));
 
-async function all(batches: AsyncIterable<Batch>): Promise<Batch[]> {
-  const result: Batch[] = [];
+async function all(batches: AsyncIterable<LoadedBatch>): Promise<LoadedBatch[]> {
+  const result: LoadedBatch[] = [];
   for await (const batch of batches) result.push(batch);
   return result;
 }

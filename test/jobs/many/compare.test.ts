@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compareRuns } from '../../../src/jobs/many/compare.ts';
+import { compareJob } from '../../../src/jobs/many/compare.ts';
 import { parseConfig } from '../../../src/run/config/config.ts';
 import { settings } from '../../../src/run/config/presets.ts';
 import { parseCsv } from '../../../src/run/csv.ts';
@@ -31,15 +31,15 @@ describe('a comparison', () => {
     const config = configOf({ archs: 'random:1:2x1', seeds: 1, name: 'stopped', budget: '6steps' });
     const controller = new AbortController();
     const watcher = { progress: () => controller.abort(), line: () => undefined };
-    await expect(compareRuns(config, [TINY], watcher, controller.signal)).rejects.toThrow(
-      /^stopped: everything up to here is saved; the same command goes on$/,
+    await expect(compareJob(config, [TINY], watcher, controller.signal)).rejects.toThrow(
+      /^stopped: everything up to here is saved; run the same command again to resume$/,
     );
     const [run] = readdirSync(join(root, 'train')).filter((name) => name.startsWith('stopped-'));
     const logOf = () => readEvents(join(root, 'train', run, 'events.jsonl'));
     const stepsOf = () => logOf().filter(({ type }) => type === 'step').length;
     expect(logOf().at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
     expect(stepsOf()).toBe(1);
-    const { architectures } = await compareRuns(config, [TINY]);
+    const { architectures } = await compareJob(config, [TINY]);
     expect(architectures[0].runs[0]).toMatchObject({ status: 'done', steps: 6 });
     expect(stepsOf()).toBe(6);
   });
@@ -48,12 +48,12 @@ describe('a comparison', () => {
     const archs = ['random:1:2x1', 'unet:levels=2', 'deeplabv3plus'];
     const target = 6e7;
     const config = configOf({ archs, seeds: 1, name: 'fitted', budget: '1steps', multiplyAdds: target });
-    const { architectures } = await compareRuns(config, [TINY]);
+    const { architectures } = await compareJob(config, [TINY]);
     for (const { architecture, multiplyAdds } of architectures) {
       expect(multiplyAdds, architecture).toBeLessThanOrEqual(target);
       expect(multiplyAdds, architecture).toBeGreaterThan(0.9 * target);
     }
-    const contradicting = compareRuns(configOf({ archs, name: 'two', multiplyAdds: target }), [
+    const contradicting = compareJob(configOf({ archs, name: 'two', multiplyAdds: target }), [
       TINY,
       { budget: { multiplyAdds: 2 * target } },
     ]);
@@ -64,19 +64,19 @@ describe('a comparison', () => {
     const lines: string[] = [];
     const watcher = { progress: () => undefined, line: (text: string) => void lines.push(text) };
     const archs = 'random:1:2x1,deeplabv3plus';
-    const first = await compareRuns(configOf({ archs, seeds: 1, measureMemory: true }), [TINY], watcher);
+    const first = await compareJob(configOf({ archs, seeds: 1, measureMemory: true }), [TINY], watcher);
     for (const { trainingBytes, measuredBytes } of first.architectures) {
       expect(trainingBytes).toBeGreaterThan(1e5);
       expect(measuredBytes).toBeGreaterThan(1e5);
     }
     expect(first.architectures.map(({ runs }) => runs.length)).toEqual([1, 1]);
-    expect(lines.some((line) => line.includes('is done'))).toBe(false);
+    expect(lines.some((line) => line.includes('already finished'))).toBe(false);
     const logs = first.architectures.flatMap(({ runs }) => runs.map(({ run }) => join(run, 'events.jsonl')));
     const before = logs.map((file) => statSync(file).size);
 
     lines.length = 0;
-    const second = await compareRuns(configOf({ archs, seeds: 2 }), [TINY], watcher);
-    expect(lines.filter((line) => line.includes('is done'))).toHaveLength(2);
+    const second = await compareJob(configOf({ archs, seeds: 2 }), [TINY], watcher);
+    expect(lines.filter((line) => line.includes('already finished'))).toHaveLength(2);
     expect(logs.map((file) => statSync(file).size)).toEqual(before);
     for (const { runs, mean, deviation, parameters } of second.architectures) {
       expect(runs.map(({ seed, status, steps }) => [seed, status, steps])).toEqual([
@@ -97,16 +97,14 @@ describe('a comparison', () => {
 
   it('refuses what would not be one comparison, before it trains', async () => {
     const archs = 'random:1:2x1';
-    await expect(compareRuns(configOf({ archs, seeds: 1 }), [TINY, { learningRate: 0.1 }])).rejects.toThrow(
+    await expect(compareJob(configOf({ archs, seeds: 1 }), [TINY, { learningRate: 0.1 }])).rejects.toThrow(
       /was made with another learningRate: 0.004, wanted 0.1; give the comparison another name/,
     );
-    await expect(compareRuns(configOf({ archs }), [TINY, { seed: 3 }])).rejects.toThrow(
-      /seed: is not for a comparison/,
-    );
-    await expect(compareRuns(configOf({ archs, name: 'd' }), [TINY, { batchs: 3 }])).rejects.toThrow(
+    await expect(compareJob(configOf({ archs }), [TINY, { seed: 3 }])).rejects.toThrow(/seed: is not for a comparison/);
+    await expect(compareJob(configOf({ archs, name: 'd' }), [TINY, { batchs: 3 }])).rejects.toThrow(
       /did you mean "batch"/,
     );
-    await expect(compareRuns(configOf({ archs: 'random:1,unheard', name: 'd' }), [TINY])).rejects.toThrow(
+    await expect(compareJob(configOf({ archs: 'random:1,unheard', name: 'd' }), [TINY])).rejects.toThrow(
       /no architecture "unheard"/,
     );
     expect(() => configOf({ archs: 'a,a' })).toThrow(/archs: expected different architectures/);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StoppedError } from '../../../src/base/errors.ts';
 import { search } from '../../../src/jobs/library.ts';
-import { searchTrials } from '../../../src/jobs/many/trials.ts';
+import { trialsJob } from '../../../src/jobs/many/trials.ts';
 import { parseCsv } from '../../../src/run/csv.ts';
 import { drawTrials } from '../../../src/run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, type Trial } from '../../../src/run/tables/trials.ts';
@@ -49,9 +49,9 @@ describe('trials', () => {
         if (text.startsWith('seed 4, search: epoch 1')) stop.abort();
       },
     };
-    const interrupted = searchTrials({ layers: [...layers, { trials: 2 }] }, watcher, stop.signal);
+    const interrupted = trialsJob({ layers: [...layers, { trials: 2 }] }, watcher, stop.signal);
     await expect(interrupted).rejects.toThrow(StoppedError);
-    await expect(interrupted).rejects.toThrow(/the same command goes on/);
+    await expect(interrupted).rejects.toThrow(/run the same command again to resume/);
     const folder = join(root, 'trials', 't');
     expect(parseCsv(readFileSync(join(folder, 'trials.csv'), 'utf8')).rows.map(([seed]) => seed)).toEqual([
       'seed',
@@ -61,8 +61,8 @@ describe('trials', () => {
     const before = statSync(first).size;
 
     lines.length = 0;
-    const { trials, chosen, table } = await searchTrials({ layers: [...layers, { trials: 2 }] }, watcher);
-    expect(lines.filter((line) => /^seed 3, (search|training): is done$/.test(line))).toHaveLength(2);
+    const { trials, chosen, table } = await trialsJob({ layers: [...layers, { trials: 2 }] }, watcher);
+    expect(lines.filter((line) => /^seed 3, (search|training): already finished$/.test(line))).toHaveLength(2);
     expect(lines.some((line) => line.startsWith('seed 4, search: epoch 1/'))).toBe(false);
     expect(statSync(first).size).toBe(before);
     expect(trials.map(({ seed, status, curve }) => [seed, status, curve.length])).toEqual([
@@ -78,7 +78,7 @@ describe('trials', () => {
     const configs = [3, 4].map((seed) => readFileSync(join(root, 'train', `t-${seed}`, 'config.yaml'), 'utf8'));
     expect(configs.map((text) => text.replaceAll(/t-\d/g, 't'))[0]).toBe(configs[1].replaceAll(/t-\d/g, 't'));
 
-    await expect(searchTrials({ layers: [...layers, { trials: 2, batch: 3 }] })).rejects.toThrow(
+    await expect(trialsJob({ layers: [...layers, { trials: 2, batch: 3 }] })).rejects.toThrow(
       /was made with another batch: 2, wanted 3; give the trials another name/,
     );
     await expect(search({ ...layers[0], trials: 2 })).rejects.toThrow(/this is one search, got 2; call searchTrials/);

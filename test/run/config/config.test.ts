@@ -44,7 +44,7 @@ describe('parseConfig', () => {
       decay: 3e-4,
     });
     expect(config.architecture).toEqual({ learningRate: 0.003, decay: 0.001 });
-    expect(search({ preset: 'paper' })).toEqual({ ...config, preset: 'paper', scale: 2 });
+    expect(search({ preset: 'paper' })).toEqual({ ...config, preset: 'paper', scale: 2, norm: { epsilon: 1e-3 } });
   });
 
   it('lets later layers win, group by group and list by list', () => {
@@ -143,7 +143,17 @@ describe('parseConfig', () => {
   });
 
   it('knows which keys are texts', () => {
-    expect(textKeys(settings.train.schema)).toEqual(['data', 'arch', 'preset', 'name', 'runs', 'device', 'from']);
+    expect(textKeys(settings.train.schema)).toEqual([
+      'data',
+      'arch',
+      'preset',
+      'name',
+      'runs',
+      'device',
+      'heldOut',
+      'from',
+      'splitOf',
+    ]);
   });
 
   it('meets any JSON with a config or a ConfigError', () => {

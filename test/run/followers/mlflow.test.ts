@@ -11,7 +11,7 @@ import type { RunEventBody } from '../../../src/run/events.ts';
 import { createRunFolder } from '../../../src/run/folder.ts';
 import { MLFLOW_LIMITS, mlflowKey } from '../../../src/run/followers/mlflow.ts';
 import { sendToMlflow } from '../../../src/run/followers/mlflowClient.ts';
-import { temporaryFolder } from '../disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 interface Entry {
   readonly key: string;

@@ -11,7 +11,7 @@ import { createRunFolder, type RunFolder } from '../../../src/run/folder.ts';
 import { withTensorBoard } from '../../../src/run/followers/tensorBoard.ts';
 import { crc32c, formatRecord, maskedCrc32c } from '../../../src/run/followers/tfRecord.ts';
 import { openRun } from '../../../src/run/openRun.ts';
-import { temporaryFolder } from '../disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 /** tensorflow/core/util/event.proto and framework/summary.proto, as far as TensorBoard reads them here. */
 const { root } = protobuf.parse(`

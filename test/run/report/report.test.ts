@@ -16,7 +16,7 @@ import { html } from '../../../src/run/report/html.ts';
 import { writeReport } from '../../../src/run/report/report.ts';
 import { drawGenotype } from '../../../src/space/drawing.ts';
 import { publishedGenotype } from '../../../src/space/published.ts';
-import { temporaryFolder } from '../disk.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 const EVIL = `<script>alert("1")</script><img src=x onerror='alert(2)'>&amp;\u0000`;
 const CLASSES = ['road', EVIL, 'a, "quoted" class', 'never seen'];

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../src/base/random.ts';
+import { edgeElements } from '../../../src/space/dints/memory.ts';
 import { randomDints } from '../../../src/space/dints/random.ts';
 import {
   countPatternPairs,
@@ -149,4 +150,11 @@ describe('the genotype file of DiNTS', () => {
     const file = { ...JSON.parse(formatGenotype(drawn(4, 3, 3, 1))), ...change };
     expect(() => parseGenotype(file, 'g.json')).toThrow(message);
   });
+});
+
+it('the share of a budget is of 1.13 times what all edges hold with all operators alike, as docs/budgets.md says', () => {
+  const rows = edgeElements({ rank: 3, levels: 4, filters: 32 }, { batch: 1, size: [96, 96, 96] });
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const alike = sum(rows.map((row) => sum(row) / row.length));
+  expect(sum(rows.map((row) => Math.max(...row))) / alike).toBeCloseTo(1.135, 3);
 });

@@ -25,8 +25,8 @@ import {
   startOfHealth,
 } from '../../../src/train/step/health.ts';
 import { writeSceneFolder } from '../../helpers/scenes.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 import { TINY_NETWORK } from '../../helpers/tinyRuns.ts';
-import { temporaryFolder } from '../../run/disk.ts';
 
 /** The number of losses that are taken before the run counts as diverged; undefined when it never does. */
 function stepsUntilDiverged(losses: readonly number[], health: Health = startOfHealth()): number | undefined {

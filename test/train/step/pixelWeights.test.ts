@@ -22,8 +22,8 @@ import { searchLoop } from '../../../src/train/search.ts';
 import { createSearch } from '../../../src/train/searchState.ts';
 import { DIVERGED_AFTER } from '../../../src/train/step/health.ts';
 import { smallScenes, writeSceneFolder } from '../../helpers/scenes.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 import { TINY_NETWORK } from '../../helpers/tinyRuns.ts';
-import { temporaryFolder } from '../../run/disk.ts';
 
 /** Scenes, and images whose labels are void. */
 function sparseScenes(labelled: number, empty: number): DataSet {

@@ -4,10 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { ConfigError, DataError } from '../base/errors.ts';
-import { parseJson } from '../base/json.ts';
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { parseJson } from '../../base/json.ts';
+import type { DataSet, Sample } from '../types.ts';
 import { type FramesOf, sequencesOf, unitOf } from './stems.ts';
-import type { DataSet, Sample } from './types.ts';
 
 /** Training samples that are validated on, by id. */
 export interface HeldOut {

@@ -1,9 +1,10 @@
 /**
  * @file Ordinary networks by name: what nobody searched for, under the same commands. A new one is a row here.
  */
+
+import type { NetworkGraph } from '../graph.ts';
+import type { HeadOptions } from '../head.ts';
 import { buildDeepLabV3, buildDeepLabV3Plus } from './deepLab.ts';
-import type { NetworkGraph } from './graph.ts';
-import type { HeadOptions } from './head.ts';
 import { resnetWidths } from './resnet.ts';
 import { buildUnet, UNET_FILTERS, UNET_WIDEST } from './unet.ts';
 

@@ -2,7 +2,7 @@
  * @file ResNet-50 as a backbone of dense prediction: the last stages keep their resolution and dilate instead. He et al. 2016, arXiv 1512.03385;
  * the stride of a block sits on its 3x3, as everybody trains it today.
  */
-import type { GraphBuilder } from './builder.ts';
+import type { GraphBuilder } from '../builder.ts';
 
 /** Blocks of the four stages. */
 const BLOCKS = [3, 4, 6, 3] as const;

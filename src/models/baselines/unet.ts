@@ -3,8 +3,8 @@
  * The baseline that searched networks are held against, in 2D and 3D. After Ronneberger, Fischer, Brox 2015 and Cicek et al. 2016, with the strides,
  * norms and width limits of nnU-Net (Isensee et al. 2021).
  */
-import { GraphBuilder } from './builder.ts';
-import type { NetworkGraph } from './graph.ts';
+import { GraphBuilder } from '../builder.ts';
+import type { NetworkGraph } from '../graph.ts';
 
 /** Shape of a U-Net. */
 export interface UnetOptions {

@@ -2,9 +2,9 @@
  * @file DeepLabv3 and DeepLabv3+ on a ResNet-50, as baselines. Chen et al. 2017, arXiv 1706.05587, and 2018, arXiv 1802.02611.
  * The head of v3+ is the one that searched networks get, so that a comparison is one of backbones.
  */
-import { GraphBuilder } from './builder.ts';
-import type { NetworkGraph } from './graph.ts';
-import { asppContext, classifier, type HeadOptions, PUBLISHED_HEAD, segmentationHead } from './head.ts';
+import { GraphBuilder } from '../builder.ts';
+import type { NetworkGraph } from '../graph.ts';
+import { asppContext, classifier, type HeadOptions, PUBLISHED_HEAD, segmentationHead } from '../head.ts';
 import { resnet50 } from './resnet.ts';
 
 /** Size of a DeepLab network. */

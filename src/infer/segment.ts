@@ -1,0 +1,84 @@
+/**
+ * @file One image or volume, from a file to the class of every pixel.
+ */
+import { ConfigError } from '../base/errors.ts';
+import { loadPicture, type RgbPicture } from '../data/images/image.ts';
+import { imageBatch } from '../data/loader/batch.ts';
+import type { NiftiHeader } from '../data/nifti/header.ts';
+import { toEvaluationVolume } from '../data/volumes/evaluation.ts';
+import { loadImage } from '../data/volumes/load.ts';
+import type { Preparation } from '../data/volumes/preparation.ts';
+import { scope } from '../engine/tensor.ts';
+import { toTensors } from './batch.ts';
+import { predictVolume, type ScoredVolume, toScored } from './evaluateVolumes.ts';
+import { type Infer, type InferenceOptions, predictClasses, SINGLE_SCALE } from './inference.ts';
+
+/** A network ready to segment images or volumes. */
+export interface Segmenter {
+  readonly device: string;
+  /** Logits `[batch, classes, ...size]` of images `[batch, channels, ...size]`: RGB in [-1, 1], volumes as `volumes.preparation` says. */
+  readonly forward: Infer;
+  /** Present where the network reads volumes. */
+  readonly volumes?: VolumeDescription;
+}
+
+/** What a network for volumes expects of them, and what is done to its predictions. */
+export interface VolumeDescription {
+  readonly modalities: readonly string[];
+  readonly preparation: Preparation;
+  /** The patch of the training, which is the window of inference. */
+  readonly window: readonly number[];
+  /** Classes of which only the largest connected component is kept. */
+  readonly largestComponents: readonly number[];
+}
+
+/** An image and the class of every pixel. */
+export interface Segmentation {
+  readonly width: number;
+  readonly height: number;
+  /** RGB, `[height, width, 3]`. */
+  readonly image: Uint8Array;
+  /** `[height, width]`, ids into `classes` of the network. */
+  readonly ids: Uint8Array;
+}
+
+/** The classes of an image, or of an image file. */
+export async function segment(
+  { forward, device }: Segmenter,
+  picture: string | RgbPicture,
+  options: InferenceOptions = SINGLE_SCALE,
+): Promise<Segmentation> {
+  const { width, height, data } = typeof picture === 'string' ? await loadPicture(picture) : picture;
+  const batch = imageBatch({ width, height, data });
+  const ids = scope(() => predictClasses(forward, toTensors(batch, 'cpu').images, device, options));
+  return { width, height, image: data, ids };
+}
+
+/** A volume with the class of every voxel. */
+export interface VolumeSegmentation {
+  /** On the grid of the file, `[depth, height, width]`, ids into `classes` of the network. */
+  readonly ids: Uint8Array;
+  /** Header of the file; `labelHeader` makes it that of a class map. */
+  readonly header: NiftiHeader;
+  /** Input and prediction of the network, in RAS+, for pictures. */
+  readonly view: ScoredVolume;
+}
+
+/**
+ * The classes of a volume: one NIfTI file or folder of DICOM slices with every channel, or one a channel.
+ * `options` default to windows as large as the patches of the training.
+ * @throws ConfigError when the network reads images; DataError naming the file.
+ */
+export async function segmentVolume(
+  { forward, device, volumes }: Segmenter,
+  files: readonly string[],
+  options?: InferenceOptions,
+): Promise<VolumeSegmentation> {
+  if (!volumes) throw new ConfigError(`${files[0]}: a volume, but the network reads images`, 'give it images');
+  const { modalities, preparation, window, largestComponents } = volumes;
+  const { image, header } = await loadImage(files, modalities);
+  const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
+  const inference = options ?? { ...SINGLE_SCALE, window: { window } };
+  const { prepared, restored } = predictVolume(forward, volume, { inference, device, largestComponents });
+  return { ids: restored, header, view: toScored(volume, prepared) };
+}

@@ -1,0 +1,94 @@
+/**
+ * @file The data of a search or training before its first step: on the sides that hold for the run, the same on every rank, looked at, fit to be learnt.
+ */
+import { ConfigError, DataError } from '../../base/errors.ts';
+import { describeDataSet } from '../../data/describe.ts';
+import { mergeRecords, recordOf, type SplitRecord } from '../../data/splitRecord.ts';
+import { orderClasses, orderModalities } from '../../data/splits.ts';
+import type { DataSet } from '../../data/types.ts';
+import type { Parallel } from '../../parallel/parallel.ts';
+import type { DataGlance } from '../../run/dataFile.ts';
+import { openRunFolder } from '../../run/folder.ts';
+import type { ActiveRun } from '../lifecycle.ts';
+import { type DataSettings, onKnownSides, openTrainingData, unknownSplit } from '../openData.ts';
+import { glanceAt, problemLines, writeDataFiles } from '../records/dataSummary.ts';
+import { requireSameData } from './agreement.ts';
+import { findSplit, type SplitSettings } from './knownSplit.ts';
+
+/** Data that a run is about to use. */
+export interface PreparedData {
+  readonly dataset: DataSet;
+  /** What the run is to keep of them. */
+  readonly record: SplitRecord;
+  /** What a look at some of the samples found; undefined for volumes, and on ranks other than the first. */
+  readonly glance?: DataGlance;
+  /** What differs from the data of an earlier run, or looks wrong. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Opens the data as the settings say. A run that resumes, in `folder`, finds its samples on the side where they were, its classes in their order.
+ * @throws DataError or ConfigError, on every rank, for data that no network learns from.
+ */
+export async function prepareData(
+  config: DataSettings & SplitSettings,
+  parallel: Parallel,
+  folder?: string,
+): Promise<PreparedData> {
+  let dataset = await openTrainingData(config);
+  if (folder === undefined) checkSplitSettings(config, dataset);
+  requireClasses(dataset);
+  const known = await findSplit(config, parallel, folder);
+  let warnings: readonly string[] = [];
+  if (known) {
+    if (known.own) dataset = inOrderOf(dataset, known.record, `the run ${known.run}`);
+    ({ dataset, warnings } = onKnownSides(dataset, known));
+  } else if (folder !== undefined) {
+    warnings = unknownSplit(dataset, openRunFolder(folder));
+  }
+  await requireSameData(dataset, parallel);
+  const now = recordOf(dataset);
+  const record = known?.own ? mergeRecords(known.record, now) : now;
+  const glance = parallel.rank === 0 ? await glanceAt(dataset) : undefined;
+  return { dataset, record, ...(glance ? { glance } : {}), warnings };
+}
+
+/** Writes what the run is to keep of its data, and reports what was found. */
+export function recordData(
+  data: PreparedData,
+  { folder, note, warn }: Pick<ActiveRun, 'folder' | 'note' | 'warn'>,
+): void {
+  writeDataFiles(folder, data);
+  const { dataset, warnings, glance } = data;
+  const notes = dataset.notes ?? [];
+  for (const message of [`data: ${describeDataSet(dataset)}`, ...notes]) note(message);
+  const problems = glance?.problems.filter(({ message }) => !notes.includes(message)) ?? [];
+  for (const message of [...warnings, ...problemLines(problems)]) warn(message);
+}
+
+function inOrderOf(dataset: DataSet, { classes, modalities }: SplitRecord, who: string): DataSet {
+  const ordered = orderClasses(dataset, classes, who);
+  return ordered.rank === 3 && modalities ? orderModalities(ordered, modalities, who) : ordered;
+}
+
+/** Settings of a split that these data do not take are refused. */
+function checkSplitSettings({ splitSeed = 0, fold = 0, folds = 5 }: DataSettings, dataset: DataSet): void {
+  const { name, splitRule } = dataset;
+  if (splitRule === 'hash') return;
+  const given = { splitSeed: splitSeed !== 0, folds: folds !== 5, fold: fold !== 0 };
+  const unused = Object.entries(given).find(([key, set]) => set && !(splitRule === 'listed folds' && key === 'fold'));
+  if (unused)
+    throw new ConfigError(
+      `${unused[0]}: ${name} has ${splitRule === 'listed folds' ? 'folds' : 'train and val'} of its own`,
+      'leave it out: it is for data without a split',
+    );
+}
+
+/** @throws DataError where there is nothing to tell apart. */
+function requireClasses({ name, classes }: DataSet): void {
+  if (classes.length > 1) return;
+  throw new DataError(
+    `${name} has one class (${classes.map((each) => each.name).join()}): there is nothing to tell apart`,
+    'name all classes in data.yaml; for masks of 0 and 255 write `classes: {0: background, 255: object}`',
+  );
+}
