@@ -8,10 +8,11 @@ import { type Command, printJson, readRunRequest, stoppable, watchRun } from './
 export const autoCommand: Command = {
   name: 'auto',
   summary: 'find, train and judge a network within a budget and a time',
-  usage: 'auto data=<folder|yaml> minutes=60 budget.multiplyAdds=0.5e9 [training.batch=8 ...] [--resume] [--json]',
-  settings: settings.ladder,
+  usage:
+    'auto data=<folder|yaml> minutes=60 budget.multiplyAdds=0.5e9 [training.batch=8 ...] [--resume] [--json]   (also: search method=ladder ...)',
+  settings: settings.auto,
   async run(words) {
-    const { request, flags } = readRunRequest('auto', settings.ladder, words);
+    const { request, flags } = readRunRequest('auto', settings.auto, words);
     const watcher = watchRun('auto');
     const found = await stoppable((signal) => ladderRun(request, watcher, signal)).finally(watcher.finish);
     if (flags.json) {

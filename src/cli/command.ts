@@ -78,7 +78,7 @@ export function readRunRequest(
   return { request: { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` }, flags };
 }
 
-/** Scores as a table: of volumes their means over cases, of pictures those of the whole split. */
+/** Scores as a table: of volumes their means over cases, of images those of the whole split. */
 export const scoresTable = (names: readonly string[], scores: Scores): string =>
   scores.volumes ? casesTable(names, scores.volumes.summary) : perClassTable(names, scores);
 
@@ -95,7 +95,8 @@ export function watchRun(label: string): RunWatcher & { finish(): void } {
   let bar: ReturnType<typeof createProgress> | undefined;
   const TOTAL = 1000;
   // A resumed run begins somewhere: the bar starts with what is known first.
-  const started = (share = 0) => (bar ??= createProgress({ label, total: TOTAL, initial: Math.round(TOTAL * share) }));
+  const started = (share = 0) =>
+    (bar ??= createProgress({ label, total: TOTAL, counted: false, initial: Math.round(TOTAL * share) }));
   return {
     progress: (share, note) => started(share).update(Math.round(TOTAL * share), note),
     line: (text) => (bar ? bar.print(text) : process.stderr.write(`${text}\n`)),
@@ -112,7 +113,7 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): P
   const stop = (name: NodeJS.Signals) => {
     // Without listeners the next signal does what it does to any process.
     for (const each of STOP_SIGNALS) process.removeListener(each, stop);
-    process.stderr.write(`\n${name}: stops after this step and saves; once more ends it at once\n`);
+    process.stderr.write(`\n${name}: stopping after this step and saving; press Ctrl-C again to quit now\n`);
     controller.abort(name);
   };
   for (const name of STOP_SIGNALS) process.on(name, stop);

@@ -1,5 +1,5 @@
 /**
- * @file `espalier compare`: architectures trained under one budget, in one table and one picture.
+ * @file `espalier compare`: architectures trained under one budget, in one table and one drawing.
  */
 
 import { compareJob } from '../jobs/many/compare.ts';
@@ -18,7 +18,7 @@ export const compareCommand: Command = {
     const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
     const { layers, flags } = readLayers(words, texts, ['json'], 'train');
     const own = Object.keys(settings.compare.schema.shape);
-    /** Of every layer what is the comparison's own, or what goes on to the trainings. */
+    /** Of every layer what is the comparison's own, or what is passed to the trainings. */
     const pick = (wanted: boolean) =>
       layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([key]) => own.includes(key) === wanted)));
     const watcher = watchRun('compare');

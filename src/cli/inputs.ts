@@ -1,5 +1,5 @@
 /**
- * @file The words of a command line as input files: pictures, or volumes with their channels.
+ * @file The words of a command line as input files: images, or volumes with their channels.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -14,7 +14,7 @@ export interface VolumeInput {
   readonly files: readonly string[];
 }
 
-/** The picture files that words name: files, all in a folder, or those that match `*` in the last part of a path. */
+/** The image files that words name: files, all in a folder, or those that match `*` in the last part of a path. */
 export const findPictures = (words: readonly string[]): string[] =>
   words.flatMap((word) => {
     if (existsSync(word) && !statSync(word).isDirectory()) return [word];

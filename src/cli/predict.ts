@@ -1,5 +1,5 @@
 /**
- * @file `espalier predict`: class maps of new pictures, as ids, as colours and over the picture; of new volumes, as NIfTI on their grid and as
+ * @file `espalier predict`: class maps of new images, as ids, as colours and over the image; of new volumes, as NIfTI on their grid and as
  * slices.
  */
 import { mkdirSync } from 'node:fs';
@@ -21,7 +21,7 @@ import { namesModel, predictWithModel } from './predictModel.ts';
 
 export const predictCommand: Command = {
   name: 'predict',
-  summary: 'segment new pictures or volumes with the network of a run, or pictures with an exported model',
+  summary: 'segment new images or volumes with the network of a run, or images with an exported model',
   usage:
     'predict run=<run>|<model.onnx> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [submission=true] [--json]',
   settings: settings.predict,

@@ -1,5 +1,5 @@
 /**
- * @file `espalier predict <model.onnx> <pictures>`: an exported model instead of a run. Needs onnxruntime-node, not libtorch.
+ * @file `espalier predict <model.onnx> <images>`: an exported model instead of a run. Needs onnxruntime-node, not libtorch.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * @file What `espalier predict` writes of a picture, wherever its network runs: ids, colours and overlay, behind a progress bar.
+ * @file What `espalier predict` writes of an image, wherever its network runs: ids, colours and overlay, behind a progress bar.
  */
 import { basename, extname, join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
@@ -12,13 +12,13 @@ import { writeAtomically } from '../run/files.ts';
 import { printJson } from './command.ts';
 import { createProgress } from './progress.ts';
 
-/** Segments every picture: <name>.png with ids, <name>_colour.png, <name>_overlay.png. Returns the paths. */
+/** Segments every image: <name>.png with ids, <name>_colour.png, <name>_overlay.png. Returns the paths. */
 export function predictPictures(job: {
   files: readonly string[];
   classes: readonly SegmentationClass[];
-  /** Folder for the pictures. */
+  /** Folder for the predictions. */
   output: string;
-  /** Opacity of the classes over the picture. */
+  /** Opacity of the classes over the image. */
   overlay: number;
   /** What is stored for class ids; by default themselves. */
   stored?: (ids: Uint8Array) => Uint8Array;

@@ -10,6 +10,7 @@ import { inGroup } from '../parallel/parallel.ts';
 import type { Layer } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { summariseGenotype } from '../space/genotype.ts';
+import { autoCommand } from './auto.ts';
 import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
 
 export const searchCommand: Command = {
@@ -21,11 +22,14 @@ export const searchCommand: Command = {
   needsEngine: () => true,
   async run(words) {
     const { request, flags } = readRunRequest('search', settings.search, words);
+    // A race has settings, and runs, of its own.
+    if (request.layers.findLast(({ method }) => method !== undefined)?.method === 'ladder')
+      return autoCommand.run(words);
     if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
       if (placeInGroup(process.env))
-        throw new ConfigError('trials are runs by themselves, not parts of one', 'start them without launch');
+        throw new ConfigError('trials: each is a run of its own, not a process of one', 'start them without launch');
       const found = await stoppable((signal) => trialsJob(request, watcher, signal)).finally(watcher.finish);
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;

@@ -14,7 +14,7 @@ const uiSettings = {
   schema: z.strictObject({
     host: z.string().min(1).default('127.0.0.1').meta({
       expected: 'an address of this machine',
-      description: 'where to listen; beyond this machine a token is demanded',
+      description: 'where to listen; beyond this machine a token is required',
     }),
     port: z
       .int()
@@ -27,7 +27,7 @@ const uiSettings = {
       }),
     token: z.string().min(8).optional().meta({
       expected: 'a text of at least 8 characters',
-      description: 'demanded of every page; made up where one is needed',
+      description: 'required by every page; generated where one is needed',
     }),
   }),
 };
@@ -41,8 +41,7 @@ export const uiCommand: Command = {
     const { config, positionals } = readSettings(uiSettings, words);
     if (positionals.length > 1) throw new ConfigError(`ui: expected one folder of runs, got ${positionals.join(', ')}`);
     const [root = 'runs'] = positionals;
-    if (!existsSync(root))
-      throw new DataError(`${root}: expected a folder of runs, got nothing there`, 'make a run first: espalier demo');
+    if (!existsSync(root)) throw new DataError(`${root}: no such folder`, 'make a run first: espalier demo');
     const { host, port, token } = config;
     const dashboard = await serveDashboard({
       root,

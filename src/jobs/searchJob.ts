@@ -12,6 +12,7 @@ import type { SearchRecorder } from '../train/searchOptions.ts';
 import { precisionNote } from '../train/step/precision.ts';
 import { restoreSearch, shareSearch, storeSearch } from './checkpoint/search.ts';
 import { reportMemoryNeed } from './cost/memoryNeed.ts';
+import { smallerSearch } from './cost/smaller.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { threadsNote } from './machine.ts';
 import { planTogether } from './prepare/agreement.ts';
@@ -93,9 +94,7 @@ const runLoop = async (
     parallel,
   });
 
-const ADVICE = 'lower batch or crop, use memory=small, or take partialChannels, fewer filters or fewer layers';
-
-function reportStart(run: ActiveRun, prepared: PreparedSearch, { precision }: SearchConfig): void {
+function reportStart(run: ActiveRun, prepared: PreparedSearch, config: SearchConfig): void {
   const { folder, resumed, watcher, note } = run;
   const { search, dataset, device, chosen, need } = prepared;
   const { network } = search;
@@ -103,6 +102,6 @@ function reportStart(run: ActiveRun, prepared: PreparedSearch, { precision }: Se
     `search in ${folder.path}: ${dataset.name}, ${dataset.splits.train.length} training samples, ${network.weights.count()} weights`,
   );
   if (!resumed) for (const message of network.notes ?? []) note(message);
-  if (need) reportMemoryNeed(run, need, ADVICE, chosen && `memory=${chosen}: `);
-  for (const message of [threadsNote(device), precisionNote(precision, device)]) if (message) note(message);
+  if (need) reportMemoryNeed(run, need, smallerSearch(config), chosen && `memory=${chosen}: `);
+  for (const message of [threadsNote(device), precisionNote(config.precision, device)]) if (message) note(message);
 }

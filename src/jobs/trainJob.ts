@@ -1,8 +1,6 @@
 /**
  * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
-import { ConfigError } from '../base/errors.ts';
-import type { DataSet } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
 import { chooseLargestComponents } from '../infer/evaluateVolumes.ts';
@@ -19,11 +17,13 @@ import { type TrainRecorder, trainLoop } from '../train/retrain.ts';
 import { precisionNote } from '../train/step/precision.ts';
 import { restoreTraining, shareTraining, storeTraining } from './checkpoint/training.ts';
 import { reportMemoryNeed } from './cost/memoryNeed.ts';
+import { smallerTraining } from './cost/smaller.ts';
 import { scoreNetwork } from './evaluateJob.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
 import { recordData } from './prepare/data.ts';
+import { requireTrainingSamples } from './prepare/enoughSamples.ts';
 import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
@@ -59,7 +59,8 @@ export async function trainJob(
   const prepared = await prepareTraining(config, parallel, plan.folder?.path);
   const { training, dataset, data, device } = prepared;
   const { parameters } = costOf(prepared, config);
-  requireFullBatch(config, dataset);
+  // A dry run may do without.
+  requireTrainingSamples(config, dataset);
   // Whatever does not fit has been refused by now: nothing is left behind.
   const loss = await createLoss(dataset, config, device);
   const resumable = {
@@ -160,8 +161,6 @@ async function scoreBest(
 const ONE_CLASS =
   'the network gives every pixel the same class: it has not learned; lower the learning rate to a tenth, or train longer';
 
-const ADVICE = 'raise accumulate, lower batch or crop, or take fewer filters';
-
 const costOf = ({ training, dataset }: PreparedTraining, config: TrainConfig) =>
   countNetwork(training.network.graph, trainSettings(config, dataset.rank).crop);
 
@@ -181,14 +180,5 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   );
   const precise = precisionNote(config.precision, device);
   if (precise) note(precise);
-  if (need) reportMemoryNeed(run, need, ADVICE);
-}
-
-/** A dry run may do without. */
-function requireFullBatch({ batch }: TrainConfig, { splits: { train } }: DataSet): void {
-  if (train.length < batch)
-    throw new ConfigError(
-      `${train.length} training samples are fewer than the batch of ${batch}`,
-      'lower batch or add samples',
-    );
+  if (need) reportMemoryNeed(run, need, smallerTraining(config));
 }

@@ -12,8 +12,11 @@ import {
   createDintsGenotype,
   createGenotype,
   type DintsGenotype,
+  type Genotype,
+  type GenotypeParts,
 } from '../space/genotype.ts';
 import { DECODED_OPERATOR_NAMES } from '../space/operators.ts';
+import { largestStart, STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
 import { LEVELS } from '../space/trellis.ts';
 import { architectureKey, type Candidate, type Fit } from './candidate.ts';
 import { fitted, idAt } from './seeds.ts';
@@ -26,6 +29,8 @@ interface Change {
 
 /** Draws that may fail or repeat what exists, a child. */
 const TRIES = 60;
+/** Share of the macro mutations of a genotype that change its start stride. */
+const START_CHANGES = 0.2;
 /** Share of the children that are crossings, where two parents can be crossed. */
 const CROSSINGS = 0.3;
 
@@ -64,6 +69,7 @@ export function breed(
 /** One macro decision changed; null where the draw led nowhere. */
 export function mutateMacro(architecture: Architecture, random: Random): Change | null {
   if (!isGenotype(architecture)) return mutateOptions(architecture, random);
+  if (random.uniform() < START_CHANGES) return mutateStart(architecture, random);
   return architecture.method === 'dints' ? mutateTopology(architecture, random) : mutatePath(architecture, random);
 }
 
@@ -78,17 +84,29 @@ export function cross(a: Architecture, b: Architecture, random: Random): Change 
   if (!isGenotype(a) || !isGenotype(b) || a.rank !== b.rank) return null;
   if (a.method === 'dints' && b.method === 'dints') return a.levels === b.levels ? crossTopologies(a, b, random) : null;
   if (a.method === 'auto-deeplab' && b.method === 'auto-deeplab') {
-    const { rank, filters, atrous } = a;
-    const cell = b.cell.map(({ inputs }) => inputs);
-    const architecture = createGenotype({ rank, filters, atrous, path: a.path, cell });
+    const architecture = createGenotype({ ...partsOf(a), cell: partsOf(b).cell });
     return { architecture, change: 'the path of one with the cell of the other' };
   }
   return null;
 }
 
+/** The next finer or coarser start stride, the same along all axes. */
+function mutateStart(genotype: Genotype, random: Random): Change {
+  const standard = STANDARD_START[genotype.method];
+  const before = largestStart(genotype.start ?? standard) as StartStride;
+  const at = START_STRIDES.indexOf(before);
+  const near = [START_STRIDES[at - 1], START_STRIDES[at + 1]].filter((stride) => stride !== undefined);
+  const next = near[random.integer(near.length)];
+  const { start: _, provenance: __, ...rest } = genotype;
+  const architecture = next === standard ? rest : { ...rest, start: next };
+  return { architecture, change: `start stride from ${before} to ${next}` };
+}
+
 function mutateOptions({ network, options }: OrdinaryNetwork, random: Random): Change | null {
   const choices = Object.entries(NETWORKS[network].options as Readonly<Record<string, readonly number[]>>).flatMap(
     ([key, values]) => {
+      // The depth of volumes follows the other axes.
+      if (key === 'startDepth') return [];
       const sorted = [...values].sort((a, b) => a - b);
       const at = sorted.indexOf(options[key]);
       return [sorted[at - 1], sorted[at + 1]].flatMap((value) => (value === undefined ? [] : [{ key, value }]));
@@ -208,18 +226,29 @@ function mutateCell(genotype: AutoDeepLabGenotype, random: Random): Change {
       ? ([{ ...first, operator: next }, second] as const)
       : ([first, { ...second, operator: next }] as const);
   });
-  const { rank, filters, atrous, path } = genotype;
   return {
-    architecture: createGenotype({ rank, filters, atrous, path, cell: parts }),
+    architecture: createGenotype({ ...partsOf(genotype), cell: parts }),
     change: `${operator} to ${next} on the input ${from} of block ${at + 1}`,
   };
 }
 
-const withPath = ({ rank, filters, atrous, cell }: AutoDeepLabGenotype, path: readonly number[]): AutoDeepLabGenotype =>
-  createGenotype({ rank, filters, atrous, path, cell: cell.map(({ inputs }) => inputs) });
+const withPath = (genotype: AutoDeepLabGenotype, path: readonly number[]): AutoDeepLabGenotype =>
+  createGenotype({ ...partsOf(genotype), path });
 
-const withTopology = ({ rank, levels, filters }: DintsGenotype, topology: readonly (readonly DintsEdge[])[]) =>
-  createDintsGenotype({ rank, levels, filters, topology });
+/** What a genotype is created from again, without where it comes from. */
+const partsOf = ({ rank, filters, atrous, path, start, cell }: AutoDeepLabGenotype): GenotypeParts => ({
+  rank,
+  filters,
+  atrous,
+  path,
+  ...(start === undefined ? {} : { start }),
+  cell: cell.map(({ inputs }) => inputs),
+});
+
+const withTopology = (
+  { rank, levels, filters, start }: DintsGenotype,
+  topology: readonly (readonly DintsEdge[])[],
+): DintsGenotype => createDintsGenotype({ rank, levels, filters, ...(start === undefined ? {} : { start }), topology });
 
 const sourcesOf = (edges: readonly DintsEdge[]): Set<number> => new Set(edges.map(({ from }) => from));
 const targetsOf = (edges: readonly DintsEdge[]): Set<number> => new Set(edges.map(({ to }) => to));

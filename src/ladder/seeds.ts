@@ -5,12 +5,14 @@
 import type { Random } from '../base/random.ts';
 import { type Architecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
 import { NETWORKS } from '../models/baselines/networks.ts';
-import { findArchitecture, GENOTYPES } from '../models/registry.ts';
+import { findArchitecture } from '../models/registry.ts';
 import { DINTS_OPERATOR_NAMES } from '../space/dints/operators.ts';
 import { randomDints } from '../space/dints/random.ts';
+import { dintsUnet } from '../space/dints/unet.ts';
 import { randomGenotype } from '../space/genotype.ts';
+import { STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
 import { architectureKey, type Candidate, type Fit, type Origin } from './candidate.ts';
-import { asDints, hourglassTopology, parallelTopology, unionOfPaths, uTopology } from './topologies.ts';
+import { asDints, hourglassTopology, parallelTopology, unionOfPaths } from './topologies.ts';
 
 /** An architecture with a name, before its width is known. */
 export interface Proposal {
@@ -24,54 +26,92 @@ export interface Proposal {
 /** Random architectures that are fitted for each that is taken. */
 const DRAWN_FOR_ONE = 4;
 
-/** Networks made by hand, the likeliest first: the race takes the first ones that fit. */
-export function handMade(rank: 2 | 3): Proposal[] {
-  const ordinary = Object.keys(NETWORKS).flatMap((name) => variantsOf(name as keyof typeof NETWORKS, rank));
-  const dints = [3, 4].flatMap((levels) => [
-    proposal(`U path of ${levels} levels`, asDints(rank, levels, uTopology(levels), 'U path')),
-    proposal(`hourglass of ${levels} levels`, asDints(rank, levels, hourglassTopology(levels), 'hourglass')),
-    proposal(
-      `parallel levels, ${levels} of them`,
-      asDints(rank, levels, parallelTopology(levels, levels + 3), 'parallel levels'),
-    ),
-  ]);
-  const published = Object.keys(GENOTYPES).map((name) => proposal(name, findArchitecture(name) as Architecture));
-  // In turns, so that few places still hold something of each kind.
-  const kinds = [ordinary, dints, published];
-  const longest = Math.max(...kinds.map(({ length }) => length));
-  return Array.from({ length: longest }, (_, i) => kinds.flatMap((kind) => kind.slice(i, i + 1))).flat();
-}
+/** Names of the registry, the likeliest first; `U path`, `hourglass` and `parallel` are topologies of DiNTS, with levels and start stride. */
+const HAND_MADE = [
+  'unet:levels=4:start=2',
+  'U path:4:2',
+  'unet:levels=5:start=1',
+  'resunet:levels=4:start=2',
+  'deeplabv3plus',
+  'U path:4:1',
+  'unet-path:8',
+  'hourglass:3:2',
+  'unet:levels=3:start=4',
+  'auto-deeplab-s',
+  'parallel:4:2',
+  'U path:3:2',
+  'unet:levels=4:start=1',
+  'deeplabv3-path',
+  'resunet:levels=5:start=1',
+  'dints-cvpr2021',
+  'U path:3:4',
+  'stacked-hourglass-path',
+  'unet:levels=3:start=2',
+  'hourglass:4:2',
+  'conv-deconv-path',
+  'parallel:3:1',
+  'unet:levels=3:start=1',
+  'deeplabv3',
+  'auto-deeplab-m',
+] as const;
 
-const proposal = (name: string, architecture: Architecture): Proposal => ({ name, origin: 'hand-made', architecture });
-
-/** A row of the table of networks with its options, U-Nets of 3 to 5 levels only; the default values first. */
-function variantsOf(name: keyof typeof NETWORKS, rank: 2 | 3): Proposal[] {
-  const row = NETWORKS[name];
-  if (!(row.ranks as readonly number[]).includes(rank)) return [];
-  let grid: Record<string, number>[] = [{}];
-  for (const [key, values] of Object.entries(row.options as Readonly<Record<string, readonly number[]>>)) {
-    const used = key === 'levels' ? values.filter((levels) => levels >= 3 && levels <= 5) : values;
-    grid = used.flatMap((value) => grid.map((options) => ({ ...options, [key]: value })));
-  }
-  return grid.map((options) => {
-    const text = Object.entries(options).map(([key, value]) => `:${key}=${value}`);
-    return proposal(`${name}${text.join('')}`, { network: name, options });
+/** Networks made by hand for data of a rank, the likeliest first: the race takes the first ones that fit. */
+export const handMade = (rank: 2 | 3): Proposal[] =>
+  HAND_MADE.flatMap((name) => {
+    const architecture = trellisNet(name, rank) ?? (findArchitecture(name) as Architecture);
+    const ranks: readonly number[] = isGenotype(architecture)
+      ? [architecture.rank]
+      : NETWORKS[architecture.network].ranks;
+    return ranks.includes(rank) ? [{ name, origin: 'hand-made' as const, architecture }] : [];
   });
+
+/** A hand-made topology of DiNTS as a genotype, so that its children may differ in an edge. */
+function trellisNet(name: string, rank: 2 | 3): Architecture | undefined {
+  const [kind, ...numbers] = name.split(':');
+  const [levels, start] = numbers.map(Number) as [number, StartStride];
+  const space = { rank, levels, start };
+  switch (kind) {
+    case 'U path':
+      return asDints(
+        space,
+        dintsUnet({ rank, levels, filters: 16 }).topology.map((edges) => [...edges]),
+        name,
+      );
+    case 'hourglass':
+      return asDints(space, hourglassTopology(levels), name);
+    case 'parallel':
+      return asDints(space, parallelTopology(levels, levels + 3), name);
+    default:
+      return undefined;
+  }
 }
 
 /** A random architecture of either space: uniform as the papers draw it, or a few paths at once, which is sparser. */
 export function randomProposal(rank: 2 | 3, random: Random): Proposal {
   const kind = random.integer(rank === 2 ? 3 : 2);
-  const levels = 3 + random.integer(2);
-  const layers = levels + 1 + random.integer(5);
+  const start = START_STRIDES[random.integer(START_STRIDES.length)];
+  const origin = 'random' as const;
   if (kind === 2) {
     const blocks = 2 + random.integer(3);
     const genotype = randomGenotype({ layers: 4 + random.integer(7), blocks, filters: 20 }, random);
-    return { name: 'random cell and path', origin: 'random', architecture: genotype };
+    const architecture = start === STANDARD_START['auto-deeplab'] ? genotype : { ...genotype, start };
+    return { name: 'random cell and path', origin, architecture };
   }
+  const levels = 3 + random.integer(2);
+  const layers = levels + 1 + random.integer(5);
+  const space = { rank, levels, start };
   if (kind === 1) {
-    const genotype = randomDints({ rank, levels, layers, filters: 16 }, random);
-    return { name: 'random topology', origin: 'random', architecture: genotype };
+    const { topology } = randomDints({ rank, levels, layers, filters: 16 }, random);
+    const name = 'random topology';
+    return {
+      name,
+      origin,
+      architecture: asDints(
+        space,
+        topology.map((edges) => [...edges]),
+        name,
+      ),
+    };
   }
   const names = DINTS_OPERATOR_NAMES[rank];
   const walk = (): number[] => {
@@ -85,8 +125,8 @@ export function randomProposal(rank: 2 | 3, random: Random): Proposal {
   const paths = Array.from({ length: 1 + random.integer(3) }, walk);
   // Mostly convolutions: a net of skips computes nothing.
   const operator = () => (random.uniform() < 0.3 ? 'skip' : names[1 + random.integer(names.length - 1)]);
-  const topology = unionOfPaths(paths, operator);
-  return { name: 'random paths', origin: 'random', architecture: asDints(rank, levels, topology, 'random paths') };
+  const name = 'random paths';
+  return { name, origin, architecture: asDints(space, unionOfPaths(paths, operator), name) };
 }
 
 /** What the first candidates are drawn from. */

@@ -1,9 +1,11 @@
 /**
- * @file Hand-made topologies in the trellis of DiNTS: U-shaped paths with skips, hourglasses, and nets that keep every level alive.
+ * @file Hand-made topologies in the trellis of DiNTS beside the U path: hourglasses, nets that keep every level alive, and unions of paths.
  */
 import type { DintsOperator } from '../space/dints/operators.ts';
 import type { DintsEdge } from '../space/dints/trellis.ts';
+import { dintsUnet } from '../space/dints/unet.ts';
 import { createDintsGenotype, type DintsGenotype } from '../space/genotype.ts';
+import { STANDARD_START, type StartStride } from '../space/start.ts';
 
 type Layer = DintsEdge[];
 
@@ -12,26 +14,9 @@ const edge = (from: number, to: number, operator: DintsOperator): DintsEdge => (
 /** Edges of a layer in the order of the genotype: by the level they feed, then the level they read. */
 const ordered = (edges: Layer): Layer => edges.sort((a, b) => a.to - b.to || a.from - b.from);
 
-/**
- * A U: down to the coarsest of `levels` and up again, a convolution on every move, what was known at a level handed on by skips. `bottom` convolutions
- * stay at the coarsest level.
- */
-export function uTopology(levels: number, bottom = 1): Layer[] {
-  const layers: Layer[] = [];
-  const skips = (below: number) => Array.from({ length: below }, (_, level) => edge(level, level, 'skip'));
-  // One convolution at a level before it is left, so that what is handed on was looked at.
-  for (let level = 0; level < levels - 1; level++)
-    layers.push(ordered([...skips(level), edge(level, level, 'conv3'), edge(level, level + 1, 'conv3')]));
-  for (let i = 0; i < bottom; i++) layers.push(ordered([...skips(levels - 1), edge(levels - 1, levels - 1, 'conv3')]));
-  for (let level = levels - 1; level > 0; level--)
-    layers.push(ordered([...skips(level), edge(level, level - 1, 'conv3')]));
-  layers.push([edge(0, 0, 'conv3')]);
-  return layers;
-}
-
-/** Two U's one behind the other. */
+/** Two U paths one behind the other. */
 export const hourglassTopology = (levels: number): Layer[] => {
-  const once = uTopology(levels);
+  const once = dintsUnet({ rank: 2, levels, filters: 16 }).topology.map((edges) => [...edges]);
   return [...once.slice(0, -1), ...once];
 };
 
@@ -64,5 +49,16 @@ export function unionOfPaths(paths: readonly (readonly number[])[], operatorOf: 
 }
 
 /** A topology as a genotype. */
-export const asDints = (rank: 2 | 3, levels: number, topology: Layer[], origin: string): DintsGenotype =>
-  createDintsGenotype({ rank, levels, filters: 16, topology, provenance: { origin } });
+export const asDints = (
+  { rank, levels, start }: { rank: 2 | 3; levels: number; start: StartStride },
+  topology: Layer[],
+  origin: string,
+): DintsGenotype =>
+  createDintsGenotype({
+    rank,
+    levels,
+    filters: 16,
+    ...(start === STANDARD_START.dints ? {} : { start }),
+    topology,
+    provenance: { origin },
+  });

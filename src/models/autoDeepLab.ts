@@ -4,6 +4,7 @@
 
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
 import { OPERATORS, type OperatorName } from '../space/operators.ts';
+import { largestStart, STANDARD_START, stemStrides } from '../space/start.ts';
 import { GraphBuilder } from './builder.ts';
 import type { NetworkGraph } from './graph.ts';
 import { type HeadOptions, segmentationHead } from './head.ts';
@@ -17,7 +18,7 @@ export interface AutoDeepLabOptions {
   filters?: number;
   /** F s / 4 at every level, finest first, instead of `filters`; `fitWidth` solves for them. */
   widths?: readonly number[];
-  /** Channels of the three stem convolutions (strides 2, 1, 2). */
+  /** Channels of the three stem convolutions; their strides are 2, 1, 2 where the genotype starts at stride 4. */
   stem?: readonly [number, number, number];
   head?: Partial<HeadOptions>;
 }
@@ -31,10 +32,12 @@ export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDee
   const { widths = [0, 1, 2, 3].map((level) => filters * 2 ** level) } = options;
   const build = new GraphBuilder(genotype.rank);
   const image = build.input(inputs);
+  const { start = STANDARD_START['auto-deeplab'] } = genotype;
+  const strides = stemStrides(start, genotype.rank, 3);
   build.stage('stem');
-  const first = build.convolutionNormRelu('0', image, stem[0], { kernel: 3, stride: 2 });
-  let beforeLast = build.convolutionNormRelu('1', first, stem[1], { kernel: 3 });
-  let last = build.convolutionNormRelu('2', beforeLast, stem[2], { kernel: 3, stride: 2 });
+  const first = build.convolutionNormRelu('0', image, stem[0], { kernel: 3, stride: strides[0] });
+  let beforeLast = build.convolutionNormRelu('1', first, stem[1], { kernel: 3, stride: strides[1] });
+  let last = build.convolutionNormRelu('2', beforeLast, stem[2], { kernel: 3, stride: strides[2] });
   const levels = [0, ...genotype.path];
   let finest = last;
   for (let layer = 0; layer < genotype.path.length; layer++) {
@@ -57,7 +60,13 @@ export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDee
   const level = levels[levels.length - 1];
   segmentationHead(
     build,
-    { features, finest: finest === last ? features : finest, image, classes, outputStride: 4 * 2 ** level },
+    {
+      features,
+      finest: finest === last ? features : finest,
+      image,
+      classes,
+      outputStride: largestStart(start) * 2 ** level,
+    },
     options.head,
   );
   return build.finish(classes);

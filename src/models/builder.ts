@@ -41,7 +41,7 @@ export class GraphBuilder {
     outputs: number,
     options: {
       kernel: number | readonly number[];
-      stride?: number;
+      stride?: number | readonly number[];
       dilation?: number;
       depthwise?: boolean;
       bias?: boolean;
@@ -108,7 +108,7 @@ export class GraphBuilder {
     name: string,
     input: number,
     outputs: number,
-    options: { kernel: number; stride?: number; dilation?: number },
+    options: { kernel: number; stride?: number | readonly number[]; dilation?: number },
   ): number {
     return this.relu(this.norm(`${name}.norm`, this.convolution(`${name}.convolution`, input, outputs, options)));
   }

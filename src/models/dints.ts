@@ -6,6 +6,7 @@ import { ArchitectureError } from '../base/errors.ts';
 import { DINTS_OPERATORS } from '../space/dints/operators.ts';
 import type { DintsEdge } from '../space/dints/trellis.ts';
 import type { DintsGenotype } from '../space/genotype.ts';
+import { largestStart, STANDARD_START, stemStrides } from '../space/start.ts';
 import { GraphBuilder } from './builder.ts';
 import type { NetworkGraph } from './graph.ts';
 
@@ -21,7 +22,7 @@ export interface DintsOptions {
 }
 
 /**
- * The network of `genotype`; its last node gives logits at the input's size, whose sides are multiples of 2^(levels + 1).
+ * The network of `genotype`; its last node gives logits at the input's size, whose sides are multiples of the start stride times 2^levels.
  * @throws ArchitectureError for an odd number of filters.
  */
 export function buildDints(genotype: DintsGenotype, options: DintsOptions): NetworkGraph {
@@ -32,12 +33,13 @@ export function buildDints(genotype: DintsGenotype, options: DintsOptions): Netw
   const odd = widths.find((width) => width % 2 !== 0);
   if (odd !== undefined)
     throw new ArchitectureError(`filters is ${odd}, a network of dints needs an even number`, `take ${odd + 1}`);
-  const build = new GraphBuilder(genotype.rank, { normOver: 'instance', sideMultiple: 2 ** (levels + 1) });
+  const { rank, start = STANDARD_START.dints } = genotype;
+  const build = new GraphBuilder(rank, { normOver: 'instance', sideMultiple: largestStart(start) * 2 ** levels });
   const image = build.input(inputs);
-  const place: Place = { build, channels: (level) => widths[level] };
+  const place: Place = { build, image, strides: stemStrides(start, rank, 2), channels: (level) => widths[level] };
   build.stage('stemIn');
   let nodes = new Map<number, number>();
-  for (const level of new Set(topology[0].map(({ from }) => from))) nodes.set(level, stemIn(place, image, level));
+  for (const level of new Set(topology[0].map(({ from }) => from))) nodes.set(level, stemIn(place, level));
   topology.forEach((edges, layer) => {
     build.stage(`layer${layer + 1}`);
     const sums = new Map<number, number[]>();
@@ -54,16 +56,25 @@ export function buildDints(genotype: DintsGenotype, options: DintsOptions): Netw
 
 interface Place {
   readonly build: GraphBuilder;
+  readonly image: number;
+  /** Of the two convolutions of a stem. */
+  readonly strides: readonly (number | readonly number[])[];
   /** Channels of a level. */
   readonly channels: (level: number) => number;
 }
 
-/** The picture at the size of a level: shrunk to twice that size, two convolutions of which the second strides. */
-function stemIn({ build, channels }: Place, image: number, level: number): number {
+/** The image at the size of a level: shrunk by its scale, then two convolutions that take the start stride. */
+function stemIn({ build, image, strides, channels }: Place, level: number): number {
   const name = `level${level}`;
   const shrunk = build.resizeTimes(image, 2 ** -level);
-  const first = build.convolutionNormRelu(`${name}.first`, shrunk, channels(level) / 2, { kernel: 3 });
-  const second = build.convolution(`${name}.second.convolution`, first, channels(level), { kernel: 3, stride: 2 });
+  const first = build.convolutionNormRelu(`${name}.first`, shrunk, channels(level) / 2, {
+    kernel: 3,
+    stride: strides[0],
+  });
+  const second = build.convolution(`${name}.second.convolution`, first, channels(level), {
+    kernel: 3,
+    stride: strides[1],
+  });
   return build.norm(`${name}.second.norm`, second);
 }
 
@@ -95,8 +106,8 @@ function preprocess({ build, channels }: Place, input: number, { from, to }: Din
   return input;
 }
 
-/** From the coarsest level that is fed to the size of the picture, taking in every finer one on the way. */
-function stemOut({ build, channels }: Place, nodes: ReadonlyMap<number, number>, classes: number): void {
+/** From the coarsest level that is fed to the size of the image, taking in every finer one on the way. */
+function stemOut({ build, image, channels }: Place, nodes: ReadonlyMap<number, number>, classes: number): void {
   const coarsest = Math.max(...nodes.keys());
   let value = nodes.get(coarsest) as number;
   for (let level = coarsest; level >= 0; level--) {
@@ -104,7 +115,7 @@ function stemOut({ build, channels }: Place, nodes: ReadonlyMap<number, number>,
     if (own !== undefined && level < coarsest) value = build.add([own, value]);
     const outputs = level > 0 ? channels(level - 1) : channels(0) / 2;
     value = build.reluConvolutionNorm(`level${level}`, value, outputs, { kernel: 3 });
-    value = build.resizeTimes(value, 2);
+    value = level > 0 ? build.resizeTimes(value, 2) : build.resizeLike(value, image);
   }
   value = build.reluConvolutionNorm('last', value, channels(0) / 2, { kernel: 3 });
   build.convolution('logits', value, classes, { kernel: 1, bias: true });

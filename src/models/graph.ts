@@ -30,7 +30,8 @@ export interface ConvolutionOperation {
   readonly outputs: number;
   /** Side of the window; one number an axis where they differ. Odd. */
   readonly kernel: number | readonly number[];
-  readonly stride: number;
+  /** One number an axis where they differ. */
+  readonly stride: number | readonly number[];
   readonly dilation: number;
   /** `depthwise` filters each channel alone. */
   readonly depthwise: boolean;
@@ -171,7 +172,8 @@ export function resizeTarget(
   return node.to.factor === 2 ? from.map((length) => 2 * length - 1) : strided(from, 2);
 }
 
-const strided = (size: readonly number[], stride: number) => size.map((length) => Math.ceil(length / stride));
+const strided = (size: readonly number[], stride: number | readonly number[]) =>
+  size.map((length, axis) => Math.ceil(length / (typeof stride === 'number' ? stride : stride[axis])));
 
 function requireSameSize(node: GraphNode, a: NodeShape, b: NodeShape): void {
   if (a.size.some((length, i) => length !== b.size[i]))

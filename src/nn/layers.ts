@@ -39,7 +39,8 @@ export interface ConvolutionOptions {
   outputs: number;
   /** Side of the window; one number an axis where they differ. Odd. */
   kernel: number | readonly number[];
-  stride?: number;
+  /** One number an axis where they differ. */
+  stride?: number | readonly number[];
   dilation?: number;
   groups?: number;
   bias?: boolean;
@@ -65,7 +66,7 @@ export function convolution(parameters: ParameterSet, options: ConvolutionOption
   const weight = convolutionWeight(parameters, options);
   const shift = bias ? parameters.weight('bias', [outputs], constant(0), { decay: false }) : null;
   const paddings = sidesOf(options).map((side) => samePadding(side, dilation));
-  const [strides, dilations] = [all(stride), all(dilation)];
+  const [strides, dilations] = [typeof stride === 'number' ? all(stride) : stride, all(dilation)];
   const apply = (x: Tensor) => op.convolution(x, weight, shift, strides, paddings, dilations, groups);
   const isLarge = groups === 1 && weight.size >= PRODUCTS_WORTH_ROUNDING * (options.inputs + outputs);
   return (x, { products }) => {

@@ -135,7 +135,7 @@ function createFolder(path: string): boolean {
   }
 }
 
-/** Whether the folder of a run was made and nothing came into it but, perhaps, a lock. */
+/** Whether the folder of a run is empty but for, perhaps, a lock. */
 function isBare(path: string): boolean {
   if (!isFolder(path)) return false;
   const visible = (folder: string) => readdirSync(folder).filter((name) => !name.startsWith('.'));

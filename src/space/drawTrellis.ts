@@ -2,6 +2,7 @@
  * @file The trellis as a drawing: layers across, strides down, every possible move, one path through it. @paper auto-deeplab figure 1
  */
 import { element, type Fragment, INK, textAt } from './drawSvg.ts';
+import { largestStart, STANDARD_START, type Start } from './start.ts';
 import { coarsestLevel, LEVELS, strideOf, type TrellisEdge, trellisEdges } from './trellis.ts';
 
 const LEFT = 72;
@@ -14,10 +15,12 @@ const WIDEST = 10;
  * The trellis of a path.
  * @param path one level per layer.
  * @param probabilities `[layer][level left][move]`; sets the thickness of the moves. Without it all possible moves are equally faint.
+ * @param start stride of level 0.
  */
 export function trellisFragment(
   path: readonly number[],
   probabilities?: readonly (readonly (readonly number[])[])[],
+  start: Start = STANDARD_START['auto-deeplab'],
 ): Fragment {
   const layers = path.length;
   const pitch = Math.max(2.5 * RADIUS, Math.min(72, 960 / layers));
@@ -84,7 +87,7 @@ export function trellisFragment(
       .filter((layer) => layer > 1 || pitch > 26)
       .map((layer) => textAt(x(layer), 6, String(layer), { 'text-anchor': 'middle', fill: INK.quiet })),
     ...Array.from({ length: LEVELS }, (_, level) =>
-      textAt(0, y(level), `stride ${strideOf(level)}`, { fill: INK.quiet }),
+      textAt(0, y(level), `stride ${largestStart(start) * 2 ** level}`, { fill: INK.quiet }),
     ),
   ];
   return {

@@ -7,11 +7,11 @@ import { cellFragment } from './drawCell.ts';
 import { type Fragment, INK, stack, svgDocument, textAt } from './drawSvg.ts';
 import { trellisFragment } from './drawTrellis.ts';
 import type { AutoDeepLabGenotype, Genotype } from './genotype.ts';
-import { strideOf } from './trellis.ts';
+import { largestStart, STANDARD_START, type Start } from './start.ts';
 
 /** The trellis with every possible move faint and the path of the genotype on top. */
 export const drawPath = (genotype: AutoDeepLabGenotype): string =>
-  svgDocument(trellisFragment(genotype.path), `path through the trellis: ${strides(genotype.path)}`);
+  svgDocument(pathFragment(genotype), `path through the trellis: ${strides(genotype.path, genotype.start)}`);
 
 /** The cell: two inputs, blocks with their operators, the concatenation. */
 export const drawCell = (genotype: AutoDeepLabGenotype): string =>
@@ -24,12 +24,14 @@ export function drawGenotype(genotype: Genotype): string {
     const parts = [title(genotype, Math.max(topology.width, TITLE_WIDTH)), topology];
     return svgDocument(stack(parts, 14), summary(genotype));
   }
-  const path = trellisFragment(genotype.path);
+  const path = pathFragment(genotype);
   const cell = cellFragment(genotype.cell);
   const width = Math.max(path.width, cell.width, TITLE_WIDTH);
   const parts = [title(genotype, width), heading('path'), path, heading('cell, the same in every layer'), cell];
-  return svgDocument(stack(parts, 14), `${summary(genotype)}; path ${strides(genotype.path)}`);
+  return svgDocument(stack(parts, 14), `${summary(genotype)}; path ${strides(genotype.path, genotype.start)}`);
 }
+
+const pathFragment = ({ path, start }: AutoDeepLabGenotype): Fragment => trellisFragment(path, undefined, start);
 
 /**
  * The trellis of a search: a move is as thick as it is probable, the path is in colour.
@@ -52,7 +54,8 @@ export function drawTrellis(
 /** Room for the longest summary. */
 const TITLE_WIDTH = 680;
 
-const strides = (path: readonly number[]): string => `strides ${path.map(strideOf).join(' ')}`;
+const strides = (path: readonly number[], start: Start = STANDARD_START['auto-deeplab']): string =>
+  `strides ${path.map((level) => largestStart(start) * 2 ** level).join(' ')}`;
 
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 

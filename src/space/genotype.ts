@@ -10,6 +10,7 @@ import { type DintsEdge, layerEdgeCount } from './dints/trellis.ts';
 import { asRecord, type Fail, isWhole, parseJson, parseProvenance } from './genotypeFields.ts';
 import { DECODED_OPERATOR_NAMES } from './operators.ts';
 import { parseCell, parsePath } from './parseCell.ts';
+import { parseStart, STANDARD_START, type Start } from './start.ts';
 import { randomPath } from './trellis.ts';
 
 /** A decoded architecture; `method` tells the kinds apart. */
@@ -33,16 +34,20 @@ export interface AutoDeepLabGenotype extends Common {
   /** Filters F it is meant for; a network may be built with others. */
   readonly filters: number;
   readonly atrous: 'dense' | 'separable';
-  /** Level of every layer: 0 is stride 4, 3 is stride 32; length `layers`. */
+  /** Level of every layer: level d lies at 2^d times the start stride; length `layers`. */
   readonly path: readonly number[];
+  /** Stride of level 0; default 4, as in the paper, where level 3 then is stride 32. */
+  readonly start?: Start;
   readonly cell: readonly Block[];
 }
 
 /** Many paths at once: in every layer a set of edges between neighbouring levels, an operator on each. @paper dints */
 export interface DintsGenotype extends Common {
   readonly method: 'dints';
-  /** Resolutions; 4 in the paper. Level d lies at stride 2^(d + 1). */
+  /** Resolutions; 4 in the paper. Level d lies at 2^d times the start stride. */
   readonly levels: number;
+  /** Stride of level 0; default 2, as in the paper. */
+  readonly start?: Start;
   /** Channels of level 0 that it is meant for, even; level d has 2^d times as many. A network may be built with others. */
   readonly filters: number;
   /** The edges that are on, by layer, in the order of `layerEdges`; each layer reads exactly the levels that the layer before it feeds. */
@@ -50,16 +55,19 @@ export interface DintsGenotype extends Common {
 }
 
 /** What a genotype of Auto-DeepLab is created from; the rest follows. */
-export type GenotypeParts = Pick<AutoDeepLabGenotype, 'filters' | 'atrous' | 'path' | 'rank' | 'provenance'> & {
+export type GenotypeParts = Pick<
+  AutoDeepLabGenotype,
+  'filters' | 'atrous' | 'path' | 'rank' | 'start' | 'provenance'
+> & {
   readonly cell: readonly (readonly [BlockInput, BlockInput])[];
 };
 
 /** What a genotype of DiNTS is created from. */
-export type DintsParts = Pick<DintsGenotype, 'filters' | 'levels' | 'rank' | 'topology' | 'provenance'>;
+export type DintsParts = Pick<DintsGenotype, 'filters' | 'levels' | 'rank' | 'start' | 'topology' | 'provenance'>;
 
 /** The genotype of parts that are known to be valid; the operators of a block keep the order given. */
 export function createGenotype(parts: GenotypeParts): AutoDeepLabGenotype {
-  const { rank, filters, atrous, path, cell, provenance } = parts;
+  const { rank, filters, atrous, path, start, cell, provenance } = parts;
   return {
     format: 'espalier-genotype',
     version: 1,
@@ -69,6 +77,7 @@ export function createGenotype(parts: GenotypeParts): AutoDeepLabGenotype {
     blocks: cell.length,
     filters,
     atrous,
+    ...(start === undefined ? {} : { start }),
     path,
     cell: cell.map((inputs, i) => ({ block: i + 1, inputs })),
     ...(provenance ? { provenance } : {}),
@@ -76,7 +85,8 @@ export function createGenotype(parts: GenotypeParts): AutoDeepLabGenotype {
 }
 
 /** The genotype of parts that are known to be valid. */
-export function createDintsGenotype({ rank, levels, filters, topology, provenance }: DintsParts): DintsGenotype {
+export function createDintsGenotype(parts: DintsParts): DintsGenotype {
+  const { rank, levels, filters, start, topology, provenance } = parts;
   return {
     format: 'espalier-genotype',
     version: 1,
@@ -85,6 +95,7 @@ export function createDintsGenotype({ rank, levels, filters, topology, provenanc
     layers: topology.length,
     levels,
     filters,
+    ...(start === undefined ? {} : { start }),
     topology,
     ...(provenance ? { provenance } : {}),
   };
@@ -103,11 +114,13 @@ export function requireMethod<M extends Genotype['method']>(
   return genotype as Extract<Genotype, { method: M }>;
 }
 
-/** What tells an architecture from others, in a few words: its path, or how many edges are on. */
+/** What tells an architecture from others, in a few words: its path, or how many edges are on, and a start stride that is not the standard one. */
 export function summariseGenotype(genotype: Genotype): string {
-  if (genotype.method === 'auto-deeplab') return `path ${genotype.path.join(' ')}`;
+  const { start } = genotype;
+  const from = start === undefined ? '' : ` from stride ${typeof start === 'number' ? start : start.join('x')}`;
+  if (genotype.method === 'auto-deeplab') return `path ${genotype.path.join(' ')}${from}`;
   const { levels, layers, topology } = genotype;
-  return `${topology.flat().length} of ${layers * layerEdgeCount(levels)} edges`;
+  return `${topology.flat().length} of ${layers * layerEdgeCount(levels)} edges${from}`;
 }
 
 /** The file's text, one block of the cell or one layer of the topology a line; the same genotype gives the same bytes. */
@@ -115,19 +128,26 @@ export function formatGenotype(genotype: Genotype): string {
   const { format, version, method, rank, layers, provenance } = genotype;
   const lines = fieldLines({ format, version, method, rank, layers });
   if (genotype.method === 'auto-deeplab') {
-    const { blocks, filters, atrous, path, cell } = genotype;
+    const { blocks, filters, atrous, start, path, cell } = genotype;
     const rows = cell.map(({ block, inputs }) => {
       const texts = inputs.map(({ from, operator }) => spaced({ from, operator }));
       return `{ "block": ${block}, "inputs": [${texts.join(', ')}] }`;
     });
-    lines.push(...fieldLines({ blocks, filters, atrous }), `  "path": [${path.join(', ')}]`, listLine('cell', rows));
+    lines.push(
+      ...fieldLines({ blocks, filters, atrous, ...(start === undefined ? {} : { start }) }),
+      `  "path": [${path.join(', ')}]`,
+      listLine('cell', rows),
+    );
   } else {
-    const { levels, filters, topology } = genotype;
+    const { levels, filters, start, topology } = genotype;
     const rows = topology.map((edges) => {
       const texts = edges.map(({ from, to, operator }) => spaced({ from, to, operator }));
       return `[${texts.join(', ')}]`;
     });
-    lines.push(...fieldLines({ levels, filters }), listLine('topology', rows));
+    lines.push(
+      ...fieldLines({ levels, filters, ...(start === undefined ? {} : { start }) }),
+      listLine('topology', rows),
+    );
   }
   if (provenance) lines.push(`  "provenance": ${JSON.stringify(provenance, null, 2).replaceAll('\n', '\n  ')}`);
   return `{\n${lines.join(',\n')}\n}\n`;
@@ -188,7 +208,7 @@ export function randomGenotype(
 
 /** Fields of the file, those of every method and those of one; any other, `__proto__` among them, is refused. */
 const FIELDS = {
-  all: ['format', 'version', 'method', 'rank', 'layers', 'filters', 'provenance'],
+  all: ['format', 'version', 'method', 'rank', 'layers', 'filters', 'start', 'provenance'],
   'auto-deeplab': ['blocks', 'atrous', 'path', 'cell'],
   dints: ['levels', 'topology'],
 };
@@ -202,7 +222,9 @@ function parseAutoDeepLab(file: Record<string, unknown>, rank: 2 | 3, fail: Fail
   const cell = parseCell(file.cell, fail);
   if (file.layers !== path.length) fail(`layers is ${show(file.layers)}, but the path has ${path.length}`);
   if (file.blocks !== cell.length) fail(`blocks is ${show(file.blocks)}, but the cell has ${cell.length}`);
-  return createGenotype({ rank, filters, atrous, path, cell, provenance: parseProvenance(file.provenance, fail) });
+  const start = parseStart(file.start, STANDARD_START['auto-deeplab'], rank, fail);
+  const provenance = parseProvenance(file.provenance, fail);
+  return createGenotype({ rank, filters, atrous, start, path, cell, provenance });
 }
 
 function parseDints(file: Record<string, unknown>, rank: 2 | 3, fail: Fail): DintsGenotype {
@@ -212,7 +234,9 @@ function parseDints(file: Record<string, unknown>, rank: 2 | 3, fail: Fail): Din
     return fail(`filters is ${show(filters)}, expected an even number from 2 to 4096`);
   const topology = parseTopology(file.topology, { rank, levels }, fail);
   if (file.layers !== topology.length) fail(`layers is ${show(file.layers)}, but the topology has ${topology.length}`);
-  return createDintsGenotype({ rank, levels, filters, topology, provenance: parseProvenance(file.provenance, fail) });
+  const start = parseStart(file.start, STANDARD_START.dints, rank, fail);
+  const provenance = parseProvenance(file.provenance, fail);
+  return createDintsGenotype({ rank, levels, filters, start, topology, provenance });
 }
 
 const fieldLines = (fields: Readonly<Record<string, unknown>>): string[] =>

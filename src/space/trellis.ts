@@ -96,6 +96,19 @@ export const NAMED_PATHS = {
   'stacked-hourglass-path': [1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0],
 } as const satisfies Record<string, readonly number[]>;
 
+/**
+ * The path of a U: down to `deepest` and back up to the finest level, evenly over the layers. 12 layers: 0 1 1 2 2 3 3 2 2 1 1 0. Layers that are too few
+ * for `deepest` reach as far as one level a layer goes.
+ */
+export function uPath(layers: number, deepest: number = LEVELS - 1): number[] {
+  const half = Math.floor((layers - 1) / 2);
+  const bottom = Math.min(deepest, half);
+  return Array.from({ length: layers }, (_, layer) => {
+    const inwards = Math.min(layer, layers - 1 - layer);
+    return half === 0 ? 0 : Math.round((inwards * bottom) / half);
+  });
+}
+
 /** Size of the features at a level: each halving rounds up, so 321 gives 81, 41, 21, 11. */
 export const featureSize = (inputSize: number, level: number): number => {
   let size = inputSize;

@@ -140,19 +140,19 @@ describe('mistakes get one line that says what to do, before anything is written
     [['serach'], 2, /unknown command "serach"; did you mean "search"/],
     [['search', 'data=own', 'epoch=3'], 2, /unknown setting "epoch"; did you mean "epochs"/],
     [['search', 'data=nowhere'], 1, /nowhere: no such folder or file/],
-    [['search', 'data=own', 'crop=20'], 2, /takes sides that are 32 m \+ 1, got 20; the next valid one is 33/],
+    [['search', 'data=own', 'crop=20'], 2, /needs sides of the form 32m \+ 1, got 20; the next valid one is 33/],
     [['search', 'data=own', 'epochs=5', 'warmupEpochs=5'], 2, /the architecture would never be searched/],
     [
       ['search', 'data=own', 'batch=20', 'crop=33', 'epochs=3', 'warmupEpochs=1'],
       2,
-      /smaller than the batch of 20; lower batch/,
+      /batch=20 needs 40 training samples, .*; add \d+ to the training split, or lower batch to 3/,
     ],
     [['train', 'arch=auto-deeplab-x', 'data=own'], 1, /no architecture "auto-deeplab-x".*did you mean/],
     [['train', 'arch=own/data.yaml', 'data=own'], 1, /is no JSON/],
     [['evaluate', 'run=runs/train/none'], 1, /expected the folder of a run/],
     [['predict', 'run=runs/train/none'], 2, /nothing to predict/],
     [['decode', 'params=none.json'], 1, /none\.json: no such file/],
-    [['info'], 2, /info of what\?/],
+    [['info'], 2, /info: expected a name/],
   ])('%j', (words, code, message) => {
     const count = () =>
       existsSync(join(folder, 'runs')) ? readdirSync(join(folder, 'runs'), { recursive: true }).length : 0;

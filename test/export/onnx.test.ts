@@ -6,18 +6,17 @@ import { buildOnnx, type OnnxOptions, writeOnnx } from '../../src/export/onnx/mo
 import { encodeModel } from '../../src/export/onnx/proto.ts';
 import { reduced } from '../../src/infer/inference.ts';
 import { inFloat64, isParity, measureParity, type Parity } from '../../src/jobs/export/parity.ts';
-import { type Architecture, buildArchitecture, isGenotype } from '../../src/models/architecture.ts';
+import { buildArchitecture, isGenotype } from '../../src/models/architecture.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
-import { NETWORKS } from '../../src/models/baselines/networks.ts';
 import { GraphBuilder } from '../../src/models/builder.ts';
 import type { GraphNode, NetworkGraph } from '../../src/models/graph.ts';
 import type { Network } from '../../src/models/network.ts';
-import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
 import { readModelMetadata } from '../../src/portable/modelFile.ts';
 import { randomDints } from '../../src/space/dints/random.ts';
 import { type AutoDeepLabGenotype, type Genotype, randomGenotype } from '../../src/space/genotype.ts';
 import { livelyNetwork } from '../helpers/networks.ts';
 import { checkModels, DEFAULTS, exported, onnxBytes, python } from '../helpers/onnx.ts';
+import { registryCases } from '../helpers/registry.ts';
 
 /** Narrow, so that a network of any length is quick. */
 const narrow = (genotype: AutoDeepLabGenotype, filters = 2) =>
@@ -74,12 +73,7 @@ function parityOf(
 }
 
 describe('an exported network computes what the engine does', () => {
-  const names = architectureNames().flatMap((name) => {
-    const architecture = findArchitecture(name) as Architecture;
-    const ranks = isGenotype(architecture) ? [architecture.rank] : NETWORKS[architecture.network].ranks;
-    return ranks.map((rank) => ({ name, rank, architecture }));
-  });
-  const graphOf = ({ architecture, rank }: (typeof names)[number]) =>
+  const graphOf = ({ architecture, rank }: (typeof registryCases)[number]) =>
     buildArchitecture(architecture, {
       rank,
       inputs: 3,
@@ -90,7 +84,7 @@ describe('an exported network computes what the engine does', () => {
       filters: isGenotype(architecture) ? 2 * Math.round(architecture.filters / 20) : 2,
     });
 
-  it.each(names)('$name in $rank dimensions, at a fixed and at dynamic sizes', async (row) => {
+  it.each(registryCases)('$name in $rank dimensions, at a fixed and at dynamic sizes', async (row) => {
     const graph = graphOf(row);
     const network = livelyNetwork(graph);
     const sizes = sizesFor(graph);
@@ -131,7 +125,7 @@ describe('an exported network computes what the engine does', () => {
   });
 
   it.skipIf(python === undefined)('and all of them pass the checker and strict shape inference of ONNX', () => {
-    const graphs = [...names.map(graphOf), ...genotypes.map(({ genotype }) => randomGraph(genotype))];
+    const graphs = [...registryCases.map(graphOf), ...genotypes.map(({ genotype }) => randomGraph(genotype))];
     const models = checkModels(
       graphs.flatMap((graph) => {
         const network = livelyNetwork(graph);

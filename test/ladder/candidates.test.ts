@@ -8,7 +8,7 @@ import { buildArchitecture, isGenotype } from '../../src/models/architecture.ts'
 import { countNetwork, inferShapes } from '../../src/models/graph.ts';
 import { formatGenotype, parseGenotype } from '../../src/space/genotype.ts';
 
-const sizes = { 2: [64, 96], 3: [32, 32, 32] } as const;
+const sizes = { 2: [128, 64], 3: [64, 64, 64] } as const;
 
 /** Whatever can be built fits. */
 const builtFit =

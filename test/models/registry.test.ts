@@ -3,35 +3,21 @@ import { gradients, noGrad } from '../../src/engine/autograd.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { scope } from '../../src/engine/tensor.ts';
-import {
-  type Architecture,
-  buildArchitecture,
-  isGenotype,
-  parseArchitecture,
-  summariseArchitecture,
-} from '../../src/models/architecture.ts';
+import { buildArchitecture, parseArchitecture, summariseArchitecture } from '../../src/models/architecture.ts';
 import { findNetwork, NETWORKS } from '../../src/models/baselines/networks.ts';
 import { countNetwork, inferShapes } from '../../src/models/graph.ts';
 import { createNetwork } from '../../src/models/network.ts';
-import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
+import { findArchitecture } from '../../src/models/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { ParameterSet } from '../../src/nn/parameters.ts';
+import { registryCases } from '../helpers/registry.ts';
 
 /** Sizes that make every network small enough to train a step in a moment. */
 const SMALL = { filters: 4, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } } as const;
 
-/** Rank of the data that an architecture is for. */
-const ranksOf = (architecture: Architecture): readonly (2 | 3)[] =>
-  isGenotype(architecture) ? [architecture.rank] : NETWORKS[architecture.network].ranks;
-
-const cases = architectureNames().flatMap((name) => {
-  const architecture = findArchitecture(name)!;
-  return ranksOf(architecture).map((rank) => ({ name, rank, architecture }));
-});
-
 describe('every architecture of the registry', () => {
-  it.each(cases)(
+  it.each(registryCases)(
     '$name in $rank dimensions: every weight learns, gives logits at the size of the input, is counted right',
     ({ architecture, rank }) => {
       const options = { ...SMALL, rank, inputs: 2, classes: 3 };
@@ -67,7 +53,7 @@ describe('every architecture of the registry', () => {
     },
   );
 
-  it.each(cases)('$name goes through a file', ({ architecture }) => {
+  it.each(registryCases)('$name goes through a file', ({ architecture }) => {
     expect(parseArchitecture(JSON.stringify(architecture), 'file')).toEqual(architecture);
     expect(summariseArchitecture(architecture)).not.toBe('');
   });

@@ -1,27 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Architecture, buildArchitecture, isGenotype } from '../../src/models/architecture.ts';
-import { NETWORKS } from '../../src/models/baselines/networks.ts';
+import { type Architecture, buildArchitecture } from '../../src/models/architecture.ts';
 import { countNetwork } from '../../src/models/graph.ts';
 import { estimateMemory } from '../../src/models/memory.ts';
-import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
+import { findArchitecture } from '../../src/models/registry.ts';
 import { BUDGET_KEYS, type Budget, fitWidth, REFUSED, SAID } from '../../src/models/width.ts';
 import { LEAST_WIDTH, WIDTH_STEP } from '../../src/models/widthParts.ts';
+import { registryCases } from '../helpers/registry.ts';
 
 const SIZE = { 2: [97, 129], 3: [32, 64, 32] } as const;
 
 /** The sizes of Auto-DeepLab differ in their filters only, which a budget replaces. */
-const names = architectureNames().filter((name) => !/^auto-deeplab-[ml]$/.test(name));
-
-const cases = [...names, 'random:3:5x3', 'dints-random:2:4x3'].flatMap((name) => {
-  const architecture = findArchitecture(name) as Architecture;
-  const ranks = isGenotype(architecture) ? [architecture.rank] : NETWORKS[architecture.network].ranks;
-  return ranks.map((rank) => {
+const cases = registryCases
+  .filter(({ name }) => !/^auto-deeplab-[ml]$/.test(name))
+  .map(({ name, rank, architecture }) => {
     const multiple = buildArchitecture(architecture, { inputs: 2, classes: 3, rank }).sideMultiple ?? 1;
     const size = SIZE[rank].map((side) => (multiple > 1 ? multiple * Math.ceil(side / multiple) : side));
     return { name, rank, architecture, size, options: { inputs: 2, classes: 3, rank } };
   });
-});
 
 type Case = (typeof cases)[number];
 

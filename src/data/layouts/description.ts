@@ -45,9 +45,13 @@ const colour = z.tuple([byte, byte, byte]);
 const split = z.union([z.string(), z.strictObject({ images: z.string(), masks: z.string() })], {
   error: 'expected a folder of images, or {images: ..., masks: ...}',
 });
-const names = z.union([z.array(z.string()).min(1), z.record(z.string().regex(/^\d+$/), z.string())], {
-  error: ({ input }) => explainNames(input),
-});
+const EXPECTED_NAMES = 'expected a list of names, or a map from label value to name';
+const names = z.union(
+  [z.array(z.string()).min(1, `${EXPECTED_NAMES}, got none`), z.record(z.string().regex(/^\d+$/), z.string())],
+  {
+    error: ({ input }) => explainNames(input),
+  },
+);
 
 const schema = z.strictObject({
   name: z.string().optional(),
@@ -146,9 +150,14 @@ export function parseDescription(text: string, file: string): Description {
     : Object.entries(classes).map(([value, name]) => ({ value: Number(value), name }));
   kinds.sort((a, b) => a.value - b.value);
   const names = kinds.map((kind) => kind.name);
-  const wrong = kinds.find((kind, i) => kind.value > 255 || names.indexOf(kind.name) !== i);
+  const wrong = kinds.find(
+    (kind, i) => kind.value > 255 || kind.value === kinds[i - 1]?.value || names.indexOf(kind.name) !== i,
+  );
   if (wrong !== undefined) {
-    throw new DataError(`${file}: class "${wrong.name}" (value ${wrong.value})`, 'names differ, values are 0..255');
+    throw new DataError(
+      `${file}: class "${wrong.name}" (value ${wrong.value})`,
+      'names and values differ, values are 0 to 255',
+    );
   }
   if (Array.isArray(colours) && colours.length !== kinds.length) {
     throw new DataError(`${file}: ${colours.length} colours for ${kinds.length} classes`);
@@ -186,11 +195,10 @@ const foldersOf = (value: string | { images: string; masks: string }): SplitFold
 
 /** What is wrong with the names of classes: mostly that YAML reads some as numbers or as true and false. */
 function explainNames(input: unknown): string {
-  const expected = 'expected a list of names, or a map from label value to name';
+  const expected = EXPECTED_NAMES;
   if (typeof input !== 'object' || input === null) return `${expected}, got ${showShort(input)}`;
   const values: unknown[] = Array.isArray(input) ? input : Object.values(input);
   const wrong = values.find((value) => typeof value !== 'string');
-  if (values.length === 0) return `${expected}, got none`;
   if (wrong === undefined) {
     const key = Object.keys(input).find((value) => !/^\d+$/.test(value)) ?? '';
     return `${expected}, got the value ${JSON.stringify(key)}; write the value first, {0: ${key}}`;

@@ -12,7 +12,7 @@ import type { Description } from './description.ts';
 import { readGroups } from './groups.ts';
 import type { Layout, OpenOptions } from './layout.ts';
 import { CLASS_TABLE, loadClassTable, type NamedClass } from './names.ts';
-import { type Pairing, pairFolders, unpairedOf } from './pairing.ts';
+import { notesOf, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
 import { findStructure, STRUCTURES, type Structure } from './structure.ts';
 
 /** Where nothing names the classes at most this many masks are read for their values. */
@@ -41,7 +41,8 @@ export async function openDescribed(root: string, description: Description, opti
     splits.train.map(({ id }) => id),
     description,
   );
-  const { named, source, notes } = await findClasses(structure, description, [...splits.train, ...splits.val]);
+  const { named, source, ...found } = await findClasses(structure, description, [...splits.train, ...splits.val]);
+  const notes = [...notesOf(pairings), ...found.notes];
   if (description.valShare !== undefined && !('all' in structure))
     notes.push('`valShare` of data.yaml is not used: the folders make the split');
   return {

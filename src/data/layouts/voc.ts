@@ -9,10 +9,10 @@ import { DataError } from '../../base/errors.ts';
 import { splitImages } from '../folds.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
-import { classFields } from './classes.ts';
+import { classFields, noteForeign } from './classes.ts';
 import { isFolder, type Layout, type OpenOptions } from './layout.ts';
 import { LABEL_MAP, loadLabelMapFile } from './names.ts';
-import { listFolder, nameBelow, type Pairing, unpairedOf } from './pairing.ts';
+import { listFolder, nameBelow, type Pairing, requireEachOnce, unpairedOf } from './pairing.ts';
 
 /** The classes in the order of their ids. */
 export const VOC_CLASSES = [
@@ -48,6 +48,7 @@ export const voc: Layout = {
     const root = (await findRoot(path))!;
     const named = await loadLabelMapFile(root);
     const { pairings, splits } = await findSplits(root, options);
+    const notes = named === undefined ? noteForeign('PASCAL VOC', /^\d{4}_\d{6}/, splits) : [];
     return {
       name: basename(root),
       layout: 'voc',
@@ -55,6 +56,7 @@ export const voc: Layout = {
       ...(named === undefined ? vocClasses() : { ...classFields(named, undefined, LABEL_MAP), classesFrom: LABEL_MAP }),
       ignore: IGNORE,
       splits,
+      ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf(pairings, options),
     } satisfies DataSet;
   },
@@ -129,6 +131,7 @@ async function pairList(
     .map((line) => line.trim().normalize('NFC'))
     .filter((line) => line !== '');
   if (names.length === 0) throw new DataError(`${list}: lists no images`);
+  requireEachOnce(names, list);
   const samples: Sample[] = [];
   const alone: string[] = [];
   for (const id of names) {
@@ -143,5 +146,5 @@ async function pairList(
     else samples.push({ id, source: { kind: 'files', image, label } });
   }
   // What no list names belongs to another split: nothing is left over.
-  return { samples, alone, unused: [] };
+  return { samples, alone, unused: [], rule: 'SegmentationClass/ holds a PNG with the name of each image of a list' };
 }

@@ -67,11 +67,17 @@ export function createLoader(options: LoaderOptions): Loader {
       throw new ConfigError(`${name} ${value}`, 'expected a whole number from 1 on');
   }
   if (batch < part.count)
-    throw new ConfigError(`a batch of ${batch} has no part for each of ${part.count} processes`, 'raise the batch');
+    throw new ConfigError(
+      `a batch of ${batch} has no part for each of ${part.count} processes`,
+      `raise batch to at least ${part.count}, or start fewer processes`,
+    );
   if (!Number.isInteger(workers) || workers < 0) throw new ConfigError(`workers ${workers}`, 'expected 0, 1, ...');
   const stepsPerEpoch = dropLast ? Math.floor(samples.length / batch) : Math.ceil(samples.length / batch);
   if (stepsPerEpoch === 0) {
-    throw new ConfigError(`${samples.length} samples make no batch of ${batch}`, 'lower the batch or add data');
+    throw new ConfigError(
+      `${samples.length} samples make no batch of ${batch}`,
+      samples.length > 0 ? `lower batch to ${samples.length}, or add samples` : 'add samples',
+    );
   }
   const setting: JobSetting = {
     dataset: formatOf(options.dataset),

@@ -44,7 +44,7 @@ const ROWS: { readonly [Kind in GraphNode['kind']]: Row<Kind> } = {
     return write.node('Conv', node.name, inputs, {
       kernel_shape: { ints: sides },
       pads: { ints: [...pads, ...pads] },
-      strides: { ints: every(rank, node.stride) },
+      strides: { ints: typeof node.stride === 'number' ? every(rank, node.stride) : [...node.stride] },
       dilations: { ints: every(rank, node.dilation) },
       group: { int: node.depthwise ? context.channels[node.inputs[0]] : 1 },
     });

@@ -87,12 +87,12 @@ export async function ladderRun(
 export async function planLadder(
   request: RunRequest,
 ): Promise<{ plan: PlannedRun<LadderConfig>; dataset: DataSet; reasons: readonly string[] }> {
-  const given = planRun(COMMAND, settings.ladder, request);
+  const given = planRun(COMMAND, settings.auto, request);
   const { training, data } = given.config;
   const dataset = await openTrainingData({ ...(training as Omit<DataSettings, 'data'>), data });
   if (given.folder) return { plan: given, dataset, reasons: [] };
   const { recipe, reasons } = await deriveRecipe(dataset);
-  const config = parseConfig(settings.ladder, [{ training: recipe }, ...request.layers]);
+  const config = parseConfig(settings.auto, [{ training: recipe }, ...request.layers]);
   // A mistake in the recipe is found before anything is written.
   createFit(sampleTraining(recipeOf(config, '.', null)), dataset);
   return { plan: { config, folder: null }, dataset, reasons };

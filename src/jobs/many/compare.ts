@@ -39,7 +39,7 @@ import { inFolderOfRuns, requireSameSettings, runOnce, watchPart } from './resum
 
 /** A comparison and where it is. */
 export interface Comparison {
-  /** Folder of the table and the picture. */
+  /** Folder of the table and the drawing. */
   readonly folder: string;
   readonly architectures: readonly ComparedArchitecture[];
   /** comparison.md as text. */
@@ -116,7 +116,7 @@ function planRuns(
 ): Plan[] {
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
     if (shared.some((layer) => layer[key] !== undefined))
-      throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
+      throw new ConfigError(`${key}: not allowed here, a comparison sets it itself`, 'give archs, seeds and budget');
   return archs.flatMap((architecture) => {
     const layers = [...shared, parseBudget(budget), { arch: architecture }];
     const fitted = cropBudget(parseConfig(settings.train, layers), dataset, multiplyAdds);

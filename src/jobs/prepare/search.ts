@@ -15,6 +15,7 @@ import { type MemoryNeed, memoryNeed, searchBytes } from '../cost/memoryNeed.ts'
 import { prepareMachine } from '../machine.ts';
 import { checkSides, searchSettings } from '../settings.ts';
 import { type PreparedData, prepareData } from './data.ts';
+import { requireSearchSamples } from './enoughSamples.ts';
 import { methodOf } from './methodOf.ts';
 
 /** Everything that a search needs, from its settings. */
@@ -93,13 +94,8 @@ function checkSearch(config: SearchConfig, dataset: DataSet): void {
   if (config.warmupEpochs >= config.epochs) {
     throw new ConfigError(
       `warmupEpochs is ${config.warmupEpochs} of ${config.epochs} epochs: the architecture would never be searched`,
-      'lower warmupEpochs or raise epochs',
+      `lower warmupEpochs to at most ${config.epochs - 1}, or raise epochs`,
     );
   }
-  const half = Math.floor(dataset.splits.train.length / 2);
-  if (half < config.batch)
-    throw new ConfigError(
-      `each half of the ${dataset.splits.train.length} training samples is smaller than the batch of ${config.batch}`,
-      'lower batch or add samples',
-    );
+  requireSearchSamples(config, dataset);
 }

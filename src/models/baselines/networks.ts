@@ -1,10 +1,14 @@
 /**
  * @file Ordinary networks by name: what nobody searched for, under the same commands. A new one is a row here.
  */
-
+import { ArchitectureError } from '../../base/errors.ts';
+import { dintsUnet } from '../../space/dints/unet.ts';
+import { START_STRIDES, type Start, type StartStride } from '../../space/start.ts';
+import { buildDints } from '../dints.ts';
 import type { NetworkGraph } from '../graph.ts';
 import type { HeadOptions } from '../head.ts';
 import { buildDeepLabV3, buildDeepLabV3Plus } from './deepLab.ts';
+import { buildResidualUnet } from './residualUnet.ts';
 import { resnetWidths } from './resnet.ts';
 import { buildUnet, UNET_FILTERS, UNET_WIDEST } from './unet.ts';
 
@@ -42,6 +46,30 @@ export interface NetworkRow {
   build(size: NetworkSize, options: Readonly<Record<string, number>>): NetworkGraph;
 }
 
+/** Options of a network whose finest level may lie at another stride: of every axis, and of the depth of volumes, where 0 is as the others. */
+const startOptions = (standard: StartStride) => ({
+  start: [standard, ...START_STRIDES.filter((stride) => stride !== standard)],
+  startDepth: [0, ...START_STRIDES],
+});
+
+/** The start stride that these options ask for. */
+function startOf({ start, startDepth }: Readonly<Record<string, number>>, rank: 2 | 3): Start {
+  if (startDepth === 0 || startDepth === start) return start as StartStride;
+  if (rank === 2)
+    throw new ArchitectureError(
+      'startDepth is for volumes, the data has 2 spatial axes',
+      'leave it out, or give start',
+    );
+  return [startDepth, start, start] as StartStride[];
+}
+
+/** Channels that double with every level. */
+const doubled = (filters: number, levels: number): number[] =>
+  Array.from({ length: levels }, (_, level) => filters * 2 ** level);
+
+/** Channels of the finest level of the U path where nothing is said. */
+const DINTS_UNET_FILTERS = 16;
+
 /** Every ordinary network. */
 export const NETWORKS = {
   deeplabv3: {
@@ -63,11 +91,33 @@ export const NETWORKS = {
   unet: {
     summary: 'U-Net',
     ranks: [2, 3],
-    options: { levels: [5, 2, 3, 4, 6, 7, 8] },
-    widths: (filters = UNET_FILTERS, { levels }) => Array.from({ length: levels }, (_, level) => filters * 2 ** level),
+    options: { levels: [5, 2, 3, 4, 6, 7, 8], ...startOptions(1) },
+    widths: (filters = UNET_FILTERS, { levels }) => doubled(filters, levels),
     widest: UNET_WIDEST,
     head: [],
-    build: ({ rank, ...size }, { levels }) => buildUnet(rank, { ...size, levels }),
+    build: ({ rank, ...size }, options) =>
+      buildUnet(rank, { ...size, levels: options.levels, start: startOf(options, rank) }),
+  },
+  resunet: {
+    summary: 'U-Net with a residual encoder',
+    ranks: [2, 3],
+    options: { levels: [5, 2, 3, 4, 6, 7, 8], ...startOptions(1) },
+    widths: (filters = UNET_FILTERS, { levels }) => doubled(filters, levels),
+    widest: UNET_WIDEST,
+    head: [],
+    build: ({ rank, ...size }, options) =>
+      buildResidualUnet(rank, { ...size, levels: options.levels, start: startOf(options, rank) }),
+  },
+  'dints-unet': {
+    summary: 'U path through the trellis of DiNTS',
+    ranks: [2, 3],
+    options: { levels: [4, 2, 3, 5, 6], ...startOptions(2) },
+    widths: (filters = DINTS_UNET_FILTERS, { levels }) => doubled(filters, levels),
+    head: [],
+    build: ({ rank, ...size }, options) => {
+      const { levels } = options;
+      return buildDints(dintsUnet({ rank, levels, filters: DINTS_UNET_FILTERS, start: startOf(options, rank) }), size);
+    },
   },
 } as const satisfies Record<string, NetworkRow>;
 

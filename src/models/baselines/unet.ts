@@ -3,6 +3,7 @@
  * The baseline that searched networks are held against, in 2D and 3D. After Ronneberger, Fischer, Brox 2015 and Cicek et al. 2016, with the strides,
  * norms and width limits of nnU-Net (Isensee et al. 2021).
  */
+import { type Start, stemStrides } from '../../space/start.ts';
 import { GraphBuilder } from '../builder.ts';
 import type { NetworkGraph } from '../graph.ts';
 
@@ -17,6 +18,8 @@ export interface UnetOptions {
   readonly widths?: readonly number[];
   /** Resolutions, 2 to 8: level `l` has stride 2^l. Default 5. */
   readonly levels?: number;
+  /** Stride of the finest level; default 1. */
+  readonly start?: Start;
   /** Also gives logits at every level of the way up but the coarsest, for a loss there. Default false. */
   readonly deepSupervision?: boolean;
 }
@@ -33,32 +36,59 @@ const unetWidths = (rank: 2 | 3, levels: number, filters = UNET_FILTERS): number
 
 /** The U-Net of a rank. Batch norm in 2D, instance norm in 3D, where batches are small. Reads inputs of any size. */
 export function buildUnet(rank: 2 | 3, options: UnetOptions): NetworkGraph {
-  const { inputs, classes, levels = 5, deepSupervision = false } = options;
-  const widths = options.widths ?? unetWidths(rank, levels, options.filters);
+  const { build, image, stride, features: stem, widths } = beginUnet(rank, options);
+  const skips: number[] = [];
+  let features = stem;
+  widths.forEach((width, level) => {
+    build.stage(`down${level}`);
+    features = build.convolutionNormRelu('0', features, width, { kernel: 3, stride: level === 0 ? stride : 2 });
+    features = build.convolutionNormRelu('1', features, width, { kernel: 3 });
+    skips.push(features);
+  });
+  return endUnet(build, { ...options, image, skips, widths, convolutions: 2 });
+}
+
+/**
+ * What every U-Net begins with: the image, and at start stride 4 a convolution that strides. `stride` is that of the first convolution of the finest
+ * level.
+ */
+export function beginUnet(rank: 2 | 3, options: UnetOptions) {
+  const { inputs, filters, levels = 5, widths = unetWidths(rank, levels, filters), start = 1 } = options;
   const build = new GraphBuilder(rank, { normOver: rank === 2 ? 'batch' : 'instance' });
   const image = build.input(inputs);
+  const [before, stride] = stemStrides(start, rank, 2);
+  build.stage('stem');
+  const features =
+    before === 1 ? image : build.convolutionNormRelu('0', image, widths[0], { kernel: 3, stride: before });
+  return { build, image, stride, features, widths };
+}
 
-  const skips: number[] = [];
-  let features = image;
-  for (let level = 0; level < levels; level++) {
-    build.stage(`down${level}`);
-    const stride = level === 0 ? 1 : 2;
-    features = build.convolutionNormRelu('0', features, widths[level], { kernel: 3, stride });
-    features = build.convolutionNormRelu('1', features, widths[level], { kernel: 3 });
-    skips.push(features);
-  }
-
+/** The way up: narrowed, resized to the features of the level, joined with them, `convolutions` of them; logits at the size of the image. */
+export function endUnet(
+  build: GraphBuilder,
+  unet: Pick<UnetOptions, 'classes' | 'start' | 'deepSupervision'> & {
+    readonly image: number;
+    /** Last features of every level, finest first. */
+    readonly skips: readonly number[];
+    readonly widths: readonly number[];
+    readonly convolutions: number;
+  },
+): NetworkGraph {
+  const { classes, deepSupervision = false, start = 1, image, skips, widths, convolutions } = unet;
   const auxiliary: number[] = [];
-  for (let level = levels - 2; level >= 0; level--) {
+  let features = skips[skips.length - 1];
+  for (let level = skips.length - 2; level >= 0; level--) {
     build.stage(`up${level}`);
     // Narrowed before it grows: the 1x1 then costs an eighth (a quarter in 2D).
     const narrowed = build.convolution('narrow', features, widths[level], { kernel: 1 });
     features = build.concat([build.resizeLike(narrowed, skips[level]), skips[level]]);
-    for (const i of ['0', '1']) features = build.convolutionNormRelu(i, features, widths[level], { kernel: 3 });
+    for (let i = 0; i < convolutions; i++)
+      features = build.convolutionNormRelu(String(i), features, widths[level], { kernel: 3 });
     if (deepSupervision && level > 0)
       auxiliary.unshift(build.convolution('logits', features, classes, { kernel: 1, bias: true }));
   }
   build.stage('classifier');
-  build.convolution('logits', features, classes, { kernel: 1, bias: true });
+  const logits = build.convolution('logits', features, classes, { kernel: 1, bias: true });
+  if (start !== 1) build.resizeLike(logits, image);
   return build.finish(classes, auxiliary);
 }

@@ -1,5 +1,5 @@
 /**
- * @file What a report tells, read from a run folder in whatever state it is: going, done, diverged, copied without its checkpoints.
+ * @file What a report shows, read from a run folder in whatever state it is: going, done, diverged, copied without its checkpoints.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

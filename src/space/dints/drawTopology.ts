@@ -3,6 +3,7 @@
  */
 
 import { element, type Fragment, INK, stack, textAt } from '../drawSvg.ts';
+import { largestStart, STANDARD_START, type Start } from '../start.ts';
 import { DINTS_OPERATOR_NAMES, type DintsOperator } from './operators.ts';
 import { type DintsEdge, layerEdges } from './trellis.ts';
 
@@ -23,9 +24,10 @@ const COLOURS: Readonly<Record<DintsOperator, string>> = {
 /** The edges that are on over all possible ones, which are faint; a level that no edge feeds is an empty circle. */
 export function topologyFragment(
   topology: readonly (readonly DintsEdge[])[],
-  space: { levels: number; rank: 2 | 3 },
+  space: { levels: number; rank: 2 | 3; start?: Start },
 ): Fragment {
-  const { levels, rank } = space;
+  const { levels, rank, start = STANDARD_START.dints } = space;
+  const first = largestStart(start);
   const layers = topology.length;
   const pitch = Math.max(3 * RADIUS, Math.min(72, 960 / layers));
   const x = (layer: number) => LEFT + RADIUS + layer * pitch;
@@ -46,7 +48,7 @@ export function topologyFragment(
     );
   const faint = topology.flatMap((_, layer) => layerEdges(levels).map((edge) => line(layer, edge, INK.faint, 1)));
   const on = topology.flatMap((edges, layer) =>
-    edges.map((edge) => line(layer, edge, COLOURS[edge.operator], 3, titleOf(layer, edge))),
+    edges.map((edge) => line(layer, edge, COLOURS[edge.operator], 3, titleOf(layer, edge, first))),
   );
   const active = [
     new Set(topology[0].map(({ from }) => from)),
@@ -62,7 +64,7 @@ export function topologyFragment(
     textAt(x(0), 6, 'stem', { 'text-anchor': 'middle', fill: INK.quiet }),
     ...topology.map((_, i) => textAt(x(i + 1), 6, String(i + 1), { 'text-anchor': 'middle', fill: INK.quiet })),
     ...Array.from({ length: levels }, (_, level) =>
-      textAt(0, y(level), `stride ${2 ** (level + 1)}`, { fill: INK.quiet }),
+      textAt(0, y(level), `stride ${first * 2 ** level}`, { fill: INK.quiet }),
     ),
   ];
   const trellis = {
@@ -73,8 +75,8 @@ export function topologyFragment(
   return stack([trellis, legend(rank)], 16);
 }
 
-const titleOf = (layer: number, { from, to, operator }: DintsEdge) =>
-  `layer ${layer + 1}, stride ${2 ** (from + 1)} to ${2 ** (to + 1)}: ${operator}`;
+const titleOf = (layer: number, { from, to, operator }: DintsEdge, first: number) =>
+  `layer ${layer + 1}, stride ${first * 2 ** from} to ${first * 2 ** to}: ${operator}`;
 
 function legend(rank: 2 | 3): Fragment {
   const pitch = 84;

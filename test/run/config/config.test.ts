@@ -24,7 +24,7 @@ const needed: Record<keyof typeof settings, Layer> = {
   search: { data: 'd' },
   train: { data: 'd', arch: 'a' },
   evaluate: { run: 'r' },
-  ladder: { data: 'd' },
+  auto: { data: 'd' },
   compare: { archs: 'a,b', budget: '4steps' },
   predict: { run: 'r' },
   export: { run: 'r' },
