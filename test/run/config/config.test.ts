@@ -80,7 +80,7 @@ describe('parseConfig', () => {
       ],
       [{ budget: { memory: 1 } }, /"budget\.memory" is a setting of method=dints, not of method=auto-deeplab/],
       [{ method: 'dints', architecture: { decay: 1 } }, /"architecture\.decay" is a setting of method=auto-deeplab/],
-      [{ method: 'darts' }, /method: expected auto-deeplab or dints, got "darts"/],
+      [{ method: 'darts' }, /method: expected auto-deeplab or dints, or ladder for a race .*got "darts"/],
       [{ method: 'dints', preset: 'paper' }, /expected a preset, got "paper"/],
       [{ method: 'dints', levels: 6 }, /levels: expected a whole number from 2 to 5, got 6/],
     ];
