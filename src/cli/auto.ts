@@ -11,6 +11,7 @@ export const autoCommand: Command = {
   usage:
     'auto data=<folder|yaml> minutes=60 budget.multiplyAdds=0.5e9 [training.batch=8 ...] [--resume] [--json]   (also: search method=ladder ...)',
   settings: settings.auto,
+  needsEngine: () => true,
   async run(words) {
     const { request, flags } = readRunRequest('auto', settings.auto, words);
     const watcher = watchRun('auto');

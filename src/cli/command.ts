@@ -39,14 +39,23 @@ export interface Command {
 /** Flags of the commands that make runs. */
 export const RUN_FLAGS = ['resume', 'dry-run', 'json'] as const;
 
-/** What the words of a command say, as trusted settings, and the dotted `keys` that they hold. `config=<file>` adds a layer below the command line. */
+/**
+ * What the words of a command say, as trusted settings, and the dotted `keys` that they hold. `config=<file>` adds a layer below the command line; `given`
+ * has that file, which no output may be.
+ */
 export function readSettings<Of extends Settings>(
   settings: Of,
   words: readonly string[],
   flags: readonly string[] = [],
-): { config: ConfigOf<Of>; flags: Record<string, boolean>; positionals: string[]; keys: ReadonlySet<string> } {
-  const { layers, flags: given, positionals } = readLayers(words, textsOf(settings), flags);
-  return { config: parseConfig(settings, layers), flags: given, positionals, keys: givenKeys(layers) };
+): {
+  config: ConfigOf<Of>;
+  flags: Record<string, boolean>;
+  positionals: string[];
+  keys: ReadonlySet<string>;
+  given: string[];
+} {
+  const { layers, ...rest } = readLayers(words, textsOf(settings), flags);
+  return { config: parseConfig(settings, layers), keys: givenKeys(layers), ...rest };
 }
 
 /**
@@ -63,7 +72,12 @@ export function readLayers(
   const parsed = parseArguments(words, { flags, texts });
   const { config: file, ...layer } = parsed.settings;
   const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, loadConfigFile(String(file))), layer];
-  return { layers, flags: parsed.flags, positionals: parsed.positionals };
+  return {
+    layers,
+    flags: parsed.flags,
+    positionals: parsed.positionals,
+    given: file === undefined ? [] : [String(file)],
+  };
 }
 
 const textsOf = (settings: Settings) => Object.values(variantsOf(settings)).flatMap(({ schema }) => textKeys(schema));
@@ -73,9 +87,10 @@ export function readRunRequest(
   command: string,
   settings: Settings,
   words: readonly string[],
-): { request: RunRequest; flags: Record<string, boolean> } {
-  const { layers, flags } = readLayers(words, textsOf(settings), RUN_FLAGS, command);
-  return { request: { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` }, flags };
+): { request: RunRequest; flags: Record<string, boolean>; given: string[] } {
+  const { layers, flags, given } = readLayers(words, textsOf(settings), RUN_FLAGS, command);
+  const request = { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` };
+  return { request, flags, given };
 }
 
 /** Scores as a table: of volumes their means over cases, of images those of the whole split. */

@@ -6,11 +6,14 @@ import { ConfigError, DataError } from '../base/errors.ts';
 import { checkDataSet, type DataReport } from '../data/check/check.ts';
 import type { PictureReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
+import { describeIgnored } from '../data/describe.ts';
 import { openDataSet } from '../data/detect.ts';
+import { filesOfDataSet } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import type { Spread } from '../data/volumes/fingerprint.ts';
 import { formatPlan, planVolumes, type VolumePlan } from '../data/volumes/plan.ts';
 import { writeAtomically } from '../run/files.ts';
+import { requireFreeOutputs } from '../run/outputs.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -48,7 +51,7 @@ export const dataCommand: Command = {
   usage: 'data check <folder|yaml> [limit=<samples>] [plan=<file.yaml>] [--json]',
   settings: dataSettings,
   async run(words) {
-    const { config, flags, positionals } = readSettings(dataSettings, words, ['json']);
+    const { config, flags, positionals, given } = readSettings(dataSettings, words, ['json']);
     const [action, path] = positionals;
     if (action !== 'check')
       throw new ConfigError(`data ${action ?? ''}: expected "check"`, 'espalier data check <folder>');
@@ -62,6 +65,8 @@ export const dataCommand: Command = {
     if (plan !== undefined && dataset.rank === 2) {
       throw new ConfigError(`plan=${plan}: ${path} holds images`, 'plans are made for volumes');
     }
+    if (plan !== undefined)
+      requireFreeOutputs({ outputs: [plan], inputs: [...filesOfDataSet(dataset, path), ...given] });
     const total = Object.values(dataset.splits).reduce(
       (sum, split) => sum + Math.min(split.length, limit ?? split.length),
       0,
@@ -79,7 +84,15 @@ export const dataCommand: Command = {
     }
     if (flags.json) {
       const { name, layout, classes } = dataset;
-      printJson({ name, layout, classes, ...report, ...(proposal === undefined ? {} : { plan: proposal.plan }) });
+      const ignored = dataset.rank === 3 ? dataset.ignoredLabels?.map(String) : undefined;
+      printJson({
+        name,
+        layout,
+        classes,
+        ...(ignored ? { ignoredLabels: ignored } : {}),
+        ...report,
+        ...(proposal === undefined ? {} : { plan: proposal.plan }),
+      });
     } else {
       process.stdout.write(`${describe(dataset, report)}\n`);
       if (proposal !== undefined) process.stdout.write(`${describePlan(proposal.plan, plan)}\n`);
@@ -109,6 +122,7 @@ const MOST_PROBLEMS = 20;
 
 function describe(dataset: DataSet, report: DataReport): string {
   const { counts, classShares, ignoredShare, problems } = report;
+  const ignored = describeIgnored(dataset);
   const width = Math.max(...dataset.classes.map(({ name }) => name.length), 7);
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`.padStart(9);
   return [
@@ -120,7 +134,7 @@ function describe(dataset: DataSet, report: DataReport): string {
     ...(report.rank === 2 ? describeSizes(report) : describeFingerprint(report)),
     `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
-    `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}`,
+    `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}${ignored === '' ? '' : ` (${ignored})`}`,
     problems.length === 0 ? 'no problems found' : `${problems.length} problem${problems.length === 1 ? '' : 's'}:`,
     ...problems.slice(0, MOST_PROBLEMS).map(({ severity, file, message, fix, others = [] }) => {
       const more = others.length === 0 ? '' : ` (the same in ${others.length} more, such as ${others[0]})`;

@@ -46,14 +46,14 @@ export async function readInside(
   }
 }
 
-/** The plain names of the regular files of a folder below `root`, in natural order; none when it is a link or not there. */
-export async function listInside(root: string, name: string): Promise<string[]> {
+/** The plain names of the regular files, or of the folders, of a folder below `root`, in natural order; none when it is a link or not there. */
+export async function listInside(root: string, name: string, what: 'files' | 'folders' = 'files'): Promise<string[]> {
   const path = join(root, name);
   try {
     if ((await realpath(path)) !== join(await realpath(root), name)) return [];
     const entries = await readdir(path, { withFileTypes: true });
     return entries
-      .filter((entry) => entry.isFile() && isPlainName(entry.name))
+      .filter((entry) => (what === 'files' ? entry.isFile() : entry.isDirectory()) && isPlainName(entry.name))
       .map((entry) => entry.name)
       .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   } catch {

@@ -9,6 +9,7 @@ import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED } from '../types.ts';
 import { noteForeign } from './classes.ts';
 import { isFolder, type Layout } from './layout.ts';
 import { notesOf, pairFolders, unpairedOf } from './pairing.ts';
+import { testImages, testPart } from './testPart.ts';
 
 const CLASSES = 150;
 
@@ -38,6 +39,7 @@ export const ade20k: Layout = {
         value > 0 ? (value <= CLASSES ? value - 1 : NOT_ALLOWED) : id,
       ),
       splits,
+      ...testPart(await testImages(join(root, 'images', 'testing'), join(root, 'annotations', 'testing'))),
       ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf([train, val], options),
     } satisfies DataSet;

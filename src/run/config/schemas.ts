@@ -528,6 +528,7 @@ export const evaluateSchema = z.strictObject({
   run: text('run to evaluate'),
   data: optionalText('folder or YAML file of the data set; the one of the run by default'),
   split: setting(z.string().min(1).default('val'), 'a text', 'part of the data set'),
+  name: optionalText('name of the evaluation, a folder below evaluations/ of the run; data and split by default'),
   checkpoint,
   ...machine,
   batch: whole(1, 1, 'images a step'),

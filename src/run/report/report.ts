@@ -7,6 +7,7 @@ import { writeAtomically } from '../files.ts';
 import type { RunFolder } from '../folder.ts';
 import { curvesSection, scoredEpochs, words } from './curves.ts';
 import { type EventOf, loadReportData, type ReportData } from './data.ts';
+import { evaluationsSection, samplesSection } from './evaluation.ts';
 import { dataUri, html, type Markup } from './html.ts';
 import { page } from './page.ts';
 import { confusionSection, perClassSection } from './scores.ts';
@@ -31,6 +32,7 @@ export const formatReport = (data: ReportData): string =>
     perClassSection(data),
     confusionSection(data),
     samplesSection(data),
+    evaluationsSection(data),
     configSection(data),
     referencesSection(data),
   ]);
@@ -117,17 +119,6 @@ function pathHistory(states: readonly EventOf<'architecture'>[]): Markup | undef
 <thead><tr><th scope="col">epoch</th><th scope="col">strides by layer</th></tr></thead><tbody>${shown.map(
     ({ epoch, path }) => html`<tr><th>${epoch + 1}</th><td>${strides(path)}</td></tr>`,
   )}</tbody></table></div>${changes.length > shown.length ? html`<p class="quiet">The last ${shown.length} of ${changes.length} are shown.</p>` : undefined}`;
-}
-
-function samplesSection({ samples, moreSamples }: ReportData): Markup | undefined {
-  if (samples.length === 0) return undefined;
-  const more = moreSamples === 0 ? '' : ` ${moreSamples} more are in samples/.`;
-  return html`<section class="samples"><h2>Samples</h2>
-<p class="quiet">From left: image, label, prediction, and the error: blue is right, orange is wrong, grey does not count.${more}</p>
-${samples.map(
-  ({ name, type, content }) =>
-    html`<figure><div class="scroll"><img src="${dataUri(type, content)}" alt="${name}"></div><figcaption>${name}</figcaption></figure>`,
-)}</section>`;
 }
 
 const configSection = ({ config }: ReportData): Markup | undefined =>

@@ -1,8 +1,6 @@
-/** @file The check of volumes names everything that is wrong in a broken folder; the fingerprint and the plan that follow from a sound one. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -14,6 +12,7 @@ import type { Affine } from '../../../src/data/volume.ts';
 import type { Fingerprint, Spread } from '../../../src/data/volumes/fingerprint.ts';
 import { createPhantomSet } from '../../../src/data/volumes/phantomSet.ts';
 import { formatPlan, patchFor, planVolumes } from '../../../src/data/volumes/plan.ts';
+import { MAIN, runCommand } from '../../helpers/cli.ts';
 
 let root = '';
 beforeAll(() => {
@@ -83,8 +82,8 @@ describe('checkDataSet on volumes', () => {
     const wanted = [
       /^error labelsTr\/b.nii.gz has 4x5x5 voxels/,
       /^error labelsTr\/c.nii.gz lies elsewhere in space/,
-      /^error labelsTr\/d.nii.gz holds values that are no whole numbers, such as 0.5/,
-      /^error labelsTr\/e.nii.gz label values 9 belong to none of the 3 classes/,
+      /^error labelsTr\/d.nii.gz label values 0.5 are no whole numbers/,
+      /^error labelsTr\/e.nii.gz label values 9 belong to no class/,
       /^error imagesTr\/f.nii.gz 2 channels where 1 is meant \(CT\)/,
       /^error imagesTr\/h.nii.gz its gzip data ends early: the file is truncated/,
       /^error imagesTr\/i.nii.gz the spacing along z is 0/,
@@ -99,6 +98,31 @@ describe('checkDataSet on volumes', () => {
       ).toHaveLength(1);
     expect(lines).toHaveLength(wanted.length);
     for (const problem of report.problems) expect(problem.fix).not.toBe('');
+  });
+
+  it('says which share of a volume was not measured, and counts it nowhere', async () => {
+    const folder = join(root, 'nan');
+    for (const name of ['imagesTr', 'labelsTr']) mkdirSync(join(folder, name), { recursive: true });
+    const write = (path: string, content: Uint8Array | string) => writeFileSync(join(folder, path), content);
+    const ones = encodeNifti(createNiftiHeader({ shape: [4, 5, 6], affine: LAS }), new Uint8Array(120).fill(1));
+    const nan = Float32Array.from({ length: 120 }, (_, i) =>
+      i < 30 ? [Number.NaN, Number.POSITIVE_INFINITY][i % 2] : i,
+    );
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      write(
+        `imagesTr/${name}.nii.gz`,
+        encodeNifti(createNiftiHeader({ shape: [4, 5, 6], affine: LAS, type: 'float32' }), nan),
+      );
+      write(`labelsTr/${name}.nii.gz`, ones);
+    }
+    write('dataset.json', JSON.stringify({ modality: { 0: 'CT' }, labels: { 0: 'background', 1: 'liver' } }));
+    const report = await checkDataSet(await openDataSet(folder));
+    if (report.rank !== 3) throw new Error('expected volumes');
+    const missing = report.problems.filter(({ message }) => message.includes('NaN'));
+    expect(missing).toHaveLength(5);
+    expect(missing[0]).toMatchObject({ severity: 'warning', message: '25.0 % of its values are NaN or infinite' });
+    expect(missing[0].fix).toMatch(/they count as air/);
+    expect(report.fingerprint?.intensities[0].low).toBeGreaterThanOrEqual(30);
   });
 
   it('measures phantoms', async () => {
@@ -175,14 +199,9 @@ describe('the plan', () => {
     expect(text).toContain('crop: [32, 64, 32]');
   });
 
-  const main = resolve(import.meta.dirname, '..', '..', '..', 'dist', 'cli', 'main.js');
-  it.skipIf(!existsSync(main))('is written by the command (needs dist/)', () => {
+  it.skipIf(!existsSync(MAIN))('is written by the command (needs dist/)', () => {
     const file = join(root, 'plan.yaml');
-    const out = execFileSync(
-      process.execPath,
-      [main, 'data', 'check', 'phantoms:16x16x16', 'limit=3', `plan=${file}`],
-      { encoding: 'utf8', stdio: 'pipe' },
-    );
+    const { out } = runCommand(root, ['data', 'check', 'phantoms:16x16x16', 'limit=3', `plan=${file}`]);
     expect(out).toContain('train: 40 volumes, 3 read');
     expect(out).toMatch(/plan: spacing 1 x 1 x 1 mm, patch 32x32x32, batch 8, memory budget 0.5 -> .*plan.yaml/);
     expect(parse(readFileSync(file, 'utf8')).crop).toEqual([32, 32, 32]);

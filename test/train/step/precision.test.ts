@@ -10,8 +10,9 @@ import { ParameterSet } from '../../../src/nn/parameters.ts';
 import { searchLoop } from '../../../src/train/search.ts';
 import { createSearch } from '../../../src/train/searchState.ts';
 import { inPrecision, lowered, precisionNote } from '../../../src/train/step/precision.ts';
-import { distance, use } from '../../helpers/kernels.ts';
+import { use } from '../../helpers/kernels.ts';
 import { smallScenes } from '../../helpers/scenes.ts';
+import { distance } from '../../helpers/tensors.ts';
 
 const generator = new Generator(3);
 const dataset = smallScenes(12, 1);
