@@ -77,6 +77,12 @@ const PAGE_TYPES: readonly string[] = [...PAGE_CODE, 'models', 'server'];
 /** Folders of one file a command, and one a layout: flat, because they are lists. */
 const LISTS: readonly string[] = ['cli', 'data/layouts'];
 
+/**
+ * What earlier versions said instead of: backward pass, resumes, reports, fixes, instead of, got. Slope and exchange have other meanings (the header of
+ * NIfTI, a field of the event log), so that readers look out for them.
+ */
+const PRIVATE_WORDS = /\b(way back|way forward|goes on|gone on|told|mend(s|ed|ing)?|in place of|came)\b/gi;
+
 const source = resolve(import.meta.dirname, '..', 'src');
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
 
@@ -136,6 +142,20 @@ describe('the house', () => {
     for (const name of files) folders.set(dirname(name), (folders.get(dirname(name)) ?? 0) + 1);
     const crowded = [...folders].filter(([folder, count]) => count > 15 && !LISTS.includes(folder));
     expect(crowded).toEqual([]);
+  });
+
+  it("says things in the field's words, as the glossary does", () => {
+    const root = resolve(source, '..');
+    const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+    const texts = [
+      ...files.map((name) => join(source, name)),
+      ...pages.map((name) => join(root, 'docs', name)),
+      ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md'].map((name) => join(root, name)),
+    ];
+    const found = texts.flatMap((path) =>
+      [...readFileSync(path, 'utf8').matchAll(PRIVATE_WORDS)].map(([words]) => `${relative(root, path)}: ${words}`),
+    );
+    expect(found).toEqual([]);
   });
 
   it('shares only what is pure with the page', () => {

@@ -124,9 +124,9 @@ describe('bfloat16', () => {
         0,
       );
       const value = loss();
-      const slopes = gradients([value], tensors) as Tensor[];
-      expect(new Set(slopes.map(({ dtype }) => dtype))).toEqual(new Set(['float32']));
-      return { value: value.item(), slopes: slopes.flatMap((slope) => slope.numbers()) };
+      const derivatives = gradients([value], tensors) as Tensor[];
+      expect(new Set(derivatives.map(({ dtype }) => dtype))).toEqual(new Set(['float32']));
+      return { value: value.item(), derivatives: derivatives.flatMap((gradient) => gradient.numbers()) };
     });
     expect(rough.value).toBeCloseTo(exact.value, 1);
     // Without tiles the training computes in float32.
@@ -134,7 +134,8 @@ describe('bfloat16', () => {
     else expect(rough.value).toBe(exact.value);
     const dot = (a: number[], b: number[]) => a.reduce((total, value, i) => total + value * b[i], 0);
     const cosine =
-      dot(exact.slopes, rough.slopes) / Math.sqrt(dot(exact.slopes, exact.slopes) * dot(rough.slopes, rough.slopes));
+      dot(exact.derivatives, rough.derivatives) /
+      Math.sqrt(dot(exact.derivatives, exact.derivatives) * dot(rough.derivatives, rough.derivatives));
     expect(cosine).toBeGreaterThan(0.95);
   });
 });

@@ -74,7 +74,7 @@ async function run(training: Training, stopAfter?: number, afterStep?: (step: nu
 }
 
 describe('training', () => {
-  it('goes on after a stored epoch exactly as if it had never stopped, drop path and average included', async () => {
+  it('resumes after a stored epoch exactly as if it had never stopped, drop path and average included', async () => {
     const whole = start();
     const uninterrupted = await run(whole);
     const first = start();
@@ -89,7 +89,7 @@ describe('training', () => {
     expect(uninterrupted.losses).toHaveLength(6);
   });
 
-  it('goes on in the middle of an epoch', async () => {
+  it('resumes in the middle of an epoch', async () => {
     const whole = start();
     let stored: ReturnType<typeof storeTraining> | undefined;
     const uninterrupted = await run(whole, undefined, (step) => {

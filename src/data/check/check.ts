@@ -1,5 +1,5 @@
 /**
- * @file Reads a data set through and says what is in it and what is wrong, with the file and the way to mend it. Never throws over data.
+ * @file Reads a data set through and says what is in it and what is wrong, with the file and how to fix it. Never throws over data.
  */
 
 import type { DataSet } from '../types.ts';

@@ -120,15 +120,16 @@ const overlap = setting(
 
 const atMost = (description: string) =>
   setting(z.number().positive().optional(), 'a number above 0', `network: at most so many ${description}`);
+const networkLimits = {
+  multiplyAdds: atMost('multiply-adds for one input of `size`'),
+  parameters: atMost('parameters'),
+  trainingMemory: atMost('bytes for a training step of one input'),
+  inferenceMemory: atMost('bytes for an inference of one input'),
+  latencyMs: atMost('milliseconds for an inference of one input on this machine (espalier measure)'),
+};
 /** What a network may cost; the same keys for every command. */
-const networkBudget = {
-  budget: group({
-    multiplyAdds: atMost('multiply-adds for one input of `size`; widths are chosen for it'),
-    parameters: atMost('parameters'),
-    trainingMemory: atMost('bytes for a training step of one input'),
-    inferenceMemory: atMost('bytes for an inference of one input'),
-    latencyMs: atMost('milliseconds for an inference of one input on this machine (espalier measure)'),
-  }),
+export const networkBudget = {
+  budget: group(networkLimits),
   size: setting(
     z.array(z.int().min(1)).min(2).max(3).optional(),
     '[height, width] or [depth, height, width]',
@@ -255,6 +256,7 @@ const weightOptimiser = (decay: number) => ({
 export const autoDeepLabSearchSchema = z.strictObject({
   ...searchStart('auto-deeplab'),
   ...searchKeys({ epochs: 40, crop: 321 }),
+  ...networkBudget,
   filters: whole(1, 8, 'filter multiplier (F)'),
   blocks: whole(1, 5, 'blocks of a cell (B)'),
   stemFilters: optionalWhole('channels of the stem; the method decides by default'),
@@ -298,6 +300,7 @@ export const dintsSearchSchema = z.strictObject({
   ...searchStart('dints'),
   ...searchKeys({ epochs: 40, crop: 96 }),
   levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
+  size: networkBudget.size,
   width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
   norm: group({ epsilon: normEpsilon }),
   budget: group({
@@ -306,6 +309,7 @@ export const dintsSearchSchema = z.strictObject({
       'a share up to 1, or bytes above 1',
       'target memory of the edges: a share of that of the largest architecture, or bytes at batch and crop',
     ),
+    ...networkLimits,
   }),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
@@ -578,6 +582,7 @@ export const exportSchema = z.strictObject({
     'the model takes bytes [batch, height, width, 3] instead of [batch, 3, height, width] in [-1, 1]',
   ),
   result: choice(['logits', 'softmax', 'argmax'], 'logits', 'output: scores, probabilities or class ids'),
+  budget: networkBudget.budget,
   license: setting(z.string().min(1).default('unknown'), 'a text', 'license of the weights, for the model card'),
   threads: machine.threads,
 });

@@ -124,7 +124,7 @@ describe('what is computed in', () => {
     expect(precisionNote('bfloat16', 'cpu')).toBeUndefined();
   });
 
-  it('is float32 where nothing else is asked for, in passes that score, and on processors without tiles, which is told', () => {
+  it('is float32 where nothing else is asked for, in passes that score, and on processors without tiles, which a note says', () => {
     expect(lowered('float32', images, pass)).toEqual({ images, pass });
     expect(lowered('bfloat16', images, { training: false })).toEqual({ images, pass: { training: false } });
     use('portable');
