@@ -1,17 +1,17 @@
 /**
- * @file The race, as it reads: candidates train a little, a third goes on, children of the good ones join, and at the end the best are trained to the
+ * @file The race, as it reads: candidates train a little, a third continues, children of the good ones join, and at the end the best are trained to the
  * end beside the best network made by hand. Successive halving (Jamieson, Talwalkar 2016, arXiv 1502.07943) over real trainings, with one mutation or
  * crossing a child (Real et al. 2019, arXiv 1802.01548).
  *
  * Everything follows from the plan, the first candidates and what the trainer answers: no clock is read and no file is known here. A race that was ended
- * is run again with the answers that there are, and comes to the same result.
+ * is run again with the answers so far, and reaches the same result.
  */
 import type { Random } from '../base/random.ts';
 import type { Candidate, Fit } from './candidate.ts';
 import { breed } from './mutate.ts';
 import { type RacePlan, type Rung, survivors } from './rungs.ts';
 
-/** What a training came to when it was judged. */
+/** What a training reached when it was judged. */
 export interface Reading {
   /** Score on fixed crops of the held-out samples with averaged weights: mean IoU of pictures, mean Dice of volumes, in [0, 1]; NaN where it diverged. */
   readonly score: number;
@@ -21,7 +21,7 @@ export interface Reading {
   readonly curve: readonly number[];
 }
 
-/** A candidate of a rung with what it came to. */
+/** A candidate of a rung with what it reached. */
 export interface Standing {
   readonly candidate: Candidate;
   readonly reading: Reading;
@@ -34,13 +34,13 @@ export interface RungResult {
   readonly survivors: readonly string[];
 }
 
-/** A finalist and what each of its trainings came to, by seed. */
+/** A finalist and what each of its trainings reached, by seed. */
 export interface Finalist<Final> {
   readonly candidate: Candidate;
   readonly finals: readonly Final[];
 }
 
-/** What a race came to. */
+/** What a race found. */
 export interface RaceResult<Final> {
   readonly rungs: readonly RungResult[];
   readonly finalists: readonly Finalist<Final>[];
@@ -54,7 +54,7 @@ export interface Trainer<Final> {
   finish(candidate: Candidate, seed: number): Promise<Final>;
 }
 
-/** Is told how a race goes. */
+/** Follows a race. */
 export interface RaceWatcher {
   rung?(result: RungResult, index: number): void;
   finalists?(candidates: readonly Candidate[]): void;

@@ -36,7 +36,7 @@ export interface Pace {
   readonly finish: number;
 }
 
-/** A third of the candidates goes on, with two places more. */
+/** A third of the candidates continues, with two places more. */
 const ETA = 3;
 /** Places beside those of the best: for the steepest curve and for the best hand-made network. */
 const EXTRA_PLACES = 2;
@@ -62,7 +62,7 @@ export function rungsOf(population: number, steps: number): RacePlan {
   return { rungs, finalists: population >= 9 ? 4 : 2, seeds: 2, steps: Math.floor(WHOLE * last.steps) };
 }
 
-/** Candidates that go on from a rung. */
+/** Candidates that continue after a rung. */
 export const survivors = (candidates: number): number =>
   Math.min(candidates, Math.floor(candidates / ETA) + (candidates >= 9 ? EXTRA_PLACES : 1));
 

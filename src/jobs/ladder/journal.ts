@@ -1,5 +1,5 @@
 /**
- * @file What a race was told so far, in a file: a race that was ended is run again and reads its answers here, so that it comes to the same result.
+ * @file The answers of the trainer so far, in a file: a race that was ended is run again and reads them here, so that it reaches the same result.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../../base/errors.ts';

@@ -27,7 +27,7 @@ import { describeVerdict, writeVerdict } from './writeVerdict.ts';
 /** The command of a race: its runs lie in `<runs>/auto/`. */
 const COMMAND = 'auto';
 
-/** What a race came to, and where it is. */
+/** What a race found, and where it is. */
 export interface LadderOutcome extends FinishedRun {
   /** Run folder of a training of the network that is returned. */
   readonly chosen: string;
