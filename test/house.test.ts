@@ -21,6 +21,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   method: ['base', 'engine', 'nn', 'space', 'decode', 'supernet'],
   parallel: ['base', 'engine', 'nn', 'data'],
   infer: ['base', 'engine', 'nn', 'data', 'metrics', 'parallel'],
+  // The race is pure: its trainer is given.
+  ladder: ['base', 'space', 'models'],
   train: ['base', 'engine', 'nn', 'space', 'data', 'metrics', 'models', 'method', 'parallel', 'infer'],
   jobs: [
     'base',
@@ -39,6 +41,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'parallel',
     'infer',
     'train',
+    'ladder',
   ],
   server: ['base', 'run'],
   cli: [
@@ -58,6 +61,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'parallel',
     'infer',
     'train',
+    'ladder',
     'jobs',
     'server',
   ],

@@ -73,6 +73,8 @@ export interface DataSetBase {
   splitRule?: 'hash' | 'listed folds';
   /** Further labelled samples by name, such as the coarse set of Cityscapes; they are trained on where that is asked for. */
   extra?: Record<string, Sample[]>;
+  /** Group of a training sample by id, such as its patient or sequence: what must not lie on both sides of a split. */
+  groups?: Record<string, string>;
   /** For each class the value that the benchmark of the data set wants in a submission; default: that of the label files. */
   submissionValues?: number[];
   /** Files left without a partner, when the data set was opened with `allowUnpaired`; else empty or masks without a picture. */
