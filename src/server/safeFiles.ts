@@ -46,16 +46,25 @@ export async function readInside(
   }
 }
 
+/** Names without regard to case, numbers in them by their value. By keys that are made once: comparing by locale takes seconds for 100,000. */
+export function inNaturalOrder(names: readonly string[]): string[] {
+  const keyOf = (name: string) =>
+    `${name.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(DIGITS, '0'))}\0${name}`;
+  const keys = names.map((name) => [keyOf(name), name] as const);
+  keys.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return keys.map(([, name]) => name);
+}
+
+/** Numbers of more digits come by their letters. */
+const DIGITS = 16;
+
 /** The plain names of the regular files of a folder below `root`, in natural order; none when it is a link or not there. */
 export async function listInside(root: string, name: string): Promise<string[]> {
   const path = join(root, name);
   try {
     if ((await realpath(path)) !== join(await realpath(root), name)) return [];
     const entries = await readdir(path, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() && isPlainName(entry.name))
-      .map((entry) => entry.name)
-      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    return inNaturalOrder(entries.flatMap((entry) => (entry.isFile() && isPlainName(entry.name) ? [entry.name] : [])));
   } catch {
     return [];
   }
