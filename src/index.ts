@@ -1,5 +1,5 @@
 /**
- * @file The library: the loop as functions, architectures as values, tensors and operators for those who go on from there.
+ * @file The library: the loop as functions, architectures as values, tensors and operators to build on.
  */
 export {
   ArchitectureError,

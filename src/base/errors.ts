@@ -61,7 +61,7 @@ export class EngineError extends EspalierError {
   }
 }
 
-/** A run that was told to stop, did so between two steps, and can go on. */
+/** A run that was asked to stop, did so between two steps, and can be resumed. */
 export class StoppedError extends EspalierError {
   constructor(message: string, advice?: string) {
     super('stopped', message, advice);

@@ -40,6 +40,14 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
 }
 
+/** How often each of several kinds is there, the most frequent first: `5 .mha, 1 .txt`. */
+export function countKinds(kinds: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const sorted = [...counts].sort(([, a], [, b]) => b - a).map(([kind, count]) => `${count} ${kind}`);
+  return sorted.slice(0, 5).join(', ') + (sorted.length > 5 ? ', ...' : '');
+}
+
 /** Such as `0.512`; a loss that was not taken (NaN) is `-`. */
 export const formatLoss = (loss: number): string => (Number.isNaN(loss) ? '-' : loss.toFixed(3));
 

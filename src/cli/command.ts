@@ -39,14 +39,23 @@ export interface Command {
 /** Flags of the commands that make runs. */
 export const RUN_FLAGS = ['resume', 'dry-run', 'json'] as const;
 
-/** What the words of a command say, as trusted settings, and the dotted `keys` that they hold. `config=<file>` adds a layer below the command line. */
+/**
+ * What the words of a command say, as trusted settings, and the dotted `keys` that they hold. `config=<file>` adds a layer below the command line; `given`
+ * has that file, which no output may be.
+ */
 export function readSettings<Of extends Settings>(
   settings: Of,
   words: readonly string[],
   flags: readonly string[] = [],
-): { config: ConfigOf<Of>; flags: Record<string, boolean>; positionals: string[]; keys: ReadonlySet<string> } {
-  const { layers, flags: given, positionals } = readLayers(words, textsOf(settings), flags);
-  return { config: parseConfig(settings, layers), flags: given, positionals, keys: givenKeys(layers) };
+): {
+  config: ConfigOf<Of>;
+  flags: Record<string, boolean>;
+  positionals: string[];
+  keys: ReadonlySet<string>;
+  given: string[];
+} {
+  const { layers, ...rest } = readLayers(words, textsOf(settings), flags);
+  return { config: parseConfig(settings, layers), keys: givenKeys(layers), ...rest };
 }
 
 /**
@@ -63,7 +72,12 @@ export function readLayers(
   const parsed = parseArguments(words, { flags, texts });
   const { config: file, ...layer } = parsed.settings;
   const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, loadConfigFile(String(file))), layer];
-  return { layers, flags: parsed.flags, positionals: parsed.positionals };
+  return {
+    layers,
+    flags: parsed.flags,
+    positionals: parsed.positionals,
+    given: file === undefined ? [] : [String(file)],
+  };
 }
 
 const textsOf = (settings: Settings) => Object.values(variantsOf(settings)).flatMap(({ schema }) => textKeys(schema));
@@ -73,12 +87,13 @@ export function readRunRequest(
   command: string,
   settings: Settings,
   words: readonly string[],
-): { request: RunRequest; flags: Record<string, boolean> } {
-  const { layers, flags } = readLayers(words, textsOf(settings), RUN_FLAGS, command);
-  return { request: { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` }, flags };
+): { request: RunRequest; flags: Record<string, boolean>; given: string[] } {
+  const { layers, flags, given } = readLayers(words, textsOf(settings), RUN_FLAGS, command);
+  const request = { layers, resume: flags.resume, command: `espalier ${[command, ...words].join(' ')}` };
+  return { request, flags, given };
 }
 
-/** Scores as a table: of volumes their means over cases, of pictures those of the whole split. */
+/** Scores as a table: of volumes their means over cases, of images those of the whole split. */
 export const scoresTable = (names: readonly string[], scores: Scores): string =>
   scores.volumes ? casesTable(names, scores.volumes.summary) : perClassTable(names, scores);
 
@@ -95,7 +110,8 @@ export function watchRun(label: string): RunWatcher & { finish(): void } {
   let bar: ReturnType<typeof createProgress> | undefined;
   const TOTAL = 1000;
   // A resumed run begins somewhere: the bar starts with what is known first.
-  const started = (share = 0) => (bar ??= createProgress({ label, total: TOTAL, initial: Math.round(TOTAL * share) }));
+  const started = (share = 0) =>
+    (bar ??= createProgress({ label, total: TOTAL, counted: false, initial: Math.round(TOTAL * share) }));
   return {
     progress: (share, note) => started(share).update(Math.round(TOTAL * share), note),
     line: (text) => (bar ? bar.print(text) : process.stderr.write(`${text}\n`)),
@@ -112,7 +128,7 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): P
   const stop = (name: NodeJS.Signals) => {
     // Without listeners the next signal does what it does to any process.
     for (const each of STOP_SIGNALS) process.removeListener(each, stop);
-    process.stderr.write(`\n${name}: stops after this step and saves; once more ends it at once\n`);
+    process.stderr.write(`\n${name}: stopping after this step and saving; press Ctrl-C again to quit now\n`);
     controller.abort(name);
   };
   for (const name of STOP_SIGNALS) process.on(name, stop);

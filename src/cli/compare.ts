@@ -1,5 +1,5 @@
 /**
- * @file `espalier compare`: architectures trained under one budget, in one table and one picture.
+ * @file `espalier compare`: architectures trained under one budget, in one table and one drawing.
  */
 
 import { compareJob } from '../jobs/many/compare.ts';
@@ -16,14 +16,14 @@ export const compareCommand: Command = {
   needsEngine: () => true,
   async run(words) {
     const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
-    const { layers, flags } = readLayers(words, texts, ['json'], 'train');
+    const { layers, flags, given } = readLayers(words, texts, ['json'], 'train');
     const own = Object.keys(settings.compare.schema.shape);
-    /** Of every layer what is the comparison's own, or what goes on to the trainings. */
+    /** Of every layer what is the comparison's own, or what is passed to the trainings. */
     const pick = (wanted: boolean) =>
       layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([key]) => own.includes(key) === wanted)));
     const watcher = watchRun('compare');
     const config = parseConfig(settings.compare, pick(true));
-    const compare = (signal: AbortSignal) => compareJob(config, pick(false), watcher, signal);
+    const compare = (signal: AbortSignal) => compareJob(config, pick(false), watcher, signal, given);
     const { folder, architectures, table } = await stoppable(compare).finally(watcher.finish);
     if (flags.json) printJson({ folder, architectures });
     else process.stdout.write(`${table}\n${folder}/comparison.{md,csv,svg}\n`);

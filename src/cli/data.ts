@@ -1,5 +1,5 @@
 /**
- * @file `espalier data check`: what is in a data set, what is wrong with it, and how to mend it; for volumes a plan to begin with.
+ * @file `espalier data check`: what is in a data set, what is wrong with it, and how to fix it; for volumes a plan to begin with.
  */
 import { z } from 'zod';
 import { ConfigError, DataError } from '../base/errors.ts';
@@ -7,10 +7,12 @@ import { checkDataSet, type DataReport } from '../data/check/check.ts';
 import type { PictureReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
 import { openDataSet } from '../data/detect.ts';
+import { filesOfDataSet } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import type { Spread } from '../data/volumes/fingerprint.ts';
 import { formatPlan, planVolumes, type VolumePlan } from '../data/volumes/plan.ts';
 import { writeAtomically } from '../run/files.ts';
+import { requireFreeOutputs } from '../run/outputs.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 import { createProgress } from './progress.ts';
 
@@ -48,17 +50,22 @@ export const dataCommand: Command = {
   usage: 'data check <folder|yaml> [limit=<samples>] [plan=<file.yaml>] [--json]',
   settings: dataSettings,
   async run(words) {
-    const { config, flags, positionals } = readSettings(dataSettings, words, ['json']);
+    const { config, flags, positionals, given } = readSettings(dataSettings, words, ['json']);
     const [action, path] = positionals;
     if (action !== 'check')
       throw new ConfigError(`data ${action ?? ''}: expected "check"`, 'espalier data check <folder>');
     if (path === undefined)
-      throw new ConfigError('data check of what?', 'espalier data check <folder|yaml|scenes|phantoms>');
+      throw new ConfigError(
+        'data check: expected a data set, got none',
+        'espalier data check <folder|yaml|scenes|phantoms>',
+      );
     const dataset = await openDataSet(path, { allowUnpaired: true, ...config });
     const { limit, plan } = config;
     if (plan !== undefined && dataset.rank === 2) {
-      throw new ConfigError(`plan=${plan}: ${path} holds pictures`, 'plans are made for volumes');
+      throw new ConfigError(`plan=${plan}: ${path} holds images`, 'plans are made for volumes');
     }
+    if (plan !== undefined)
+      requireFreeOutputs({ outputs: [plan], inputs: [...filesOfDataSet(dataset, path), ...given] });
     const total = Object.values(dataset.splits).reduce(
       (sum, split) => sum + Math.min(split.length, limit ?? split.length),
       0,
@@ -112,7 +119,7 @@ function describe(dataset: DataSet, report: DataReport): string {
     `${dataset.name}: layout ${dataset.layout}, ${dataset.classes.length} classes${dataset.classesFrom === undefined ? '' : ` from ${dataset.classesFrom}`}`,
     ...Object.entries(counts).map(
       ([split, { listed, read }]) =>
-        `${split}: ${listed} ${report.rank === 2 ? 'pictures' : 'volumes'}${read < listed ? `, ${read} read` : ''}`,
+        `${split}: ${listed} ${report.rank === 2 ? 'images' : 'volumes'}${read < listed ? `, ${read} read` : ''}`,
     ),
     ...(report.rank === 2 ? describeSizes(report) : describeFingerprint(report)),
     `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,

@@ -1,11 +1,14 @@
 /**
  * @file `espalier decode`: architecture parameters from anywhere to a genotype.
  */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
 import { decodeArchitecture, parseArchitectureParameters } from '../decode/parameters.ts';
+import { writeAtomically } from '../run/files.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { recordFiles, requireFreeOutputs } from '../run/outputs.ts';
 import { drawGenotype } from '../space/drawing.ts';
 import { formatGenotype } from '../space/genotype.ts';
 import { parseJson } from '../space/genotypeFields.ts';
@@ -47,21 +50,22 @@ export const decodeCommand: Command = {
   usage: 'decode params=<file|run> [filters=20] [output=<genotype.json>] [--json]',
   settings: decodeSettings,
   async run(words) {
-    const { config, flags } = readSettings(decodeSettings, words, ['json']);
+    const { config, flags, given } = readSettings(decodeSettings, words, ['json']);
     const { params, filters, atrous, rank, output } = config;
     if (!existsSync(params))
       throw new DataError(`${params}: no such file`, 'give a JSON file of logits, or the folder of a search');
     const file = statSync(params).isDirectory() ? join(params, 'architecture.json') : params;
+    const outputs = output === undefined ? [] : [output, `${output.replace(/\.json$/, '')}.svg`];
+    const run = existsSync(join(dirname(file), 'config.yaml')) ? recordFiles(openRunFolder(dirname(file))) : [];
+    requireFreeOutputs({ outputs, inputs: [file, ...run, ...given] });
     const genotype = decodeArchitecture(parseArchitectureParameters(parseJson(readText(file), file), file), {
       filters,
       atrous,
       rank,
       provenance: { origin: `decoded from ${file}` },
     });
-    if (output !== undefined) {
-      writeFileSync(output, formatGenotype(genotype));
-      writeFileSync(`${output.replace(/\.json$/, '')}.svg`, drawGenotype(genotype));
-    }
+    for (const [i, path] of outputs.entries())
+      writeAtomically(path, i === 0 ? formatGenotype(genotype) : drawGenotype(genotype));
     if (flags.json) printJson(genotype);
     else process.stdout.write(output === undefined ? formatGenotype(genotype) : `${output}\n`);
   },

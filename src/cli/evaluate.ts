@@ -1,5 +1,5 @@
 /**
- * @file `espalier evaluate`: scores the network of a run, class by class.
+ * @file `espalier evaluate`: scores the network of a run, class by class, in a folder of its own.
  */
 import { evaluateJob } from '../jobs/evaluateJob.ts';
 import { settings } from '../run/config/presets.ts';
@@ -9,7 +9,8 @@ import { createProgress } from './progress.ts';
 export const evaluateCommand: Command = {
   name: 'evaluate',
   summary: 'score the network of a run, class by class',
-  usage: 'evaluate run=<run> [data=<folder|yaml>] [split=val] [tta.scales=[0.75,1,1.25]] [tta.flip=true] [--json]',
+  usage:
+    'evaluate run=<run> [data=<folder|yaml>] [split=val] [name=<evaluation>] [tta.scales=[0.75,1,1.25]] [tta.flip=true] [--json]',
   settings: settings.evaluate,
   needsEngine: () => true,
   async run(words) {
@@ -22,6 +23,9 @@ export const evaluateCommand: Command = {
     const { scores, report, ...evaluated } = await evaluateJob(config, onProgress).finally(() => bar?.finish());
     for (const message of evaluated.warnings) process.stderr.write(`warning: ${message}\n`);
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
-    else process.stdout.write(`${scoresTable(evaluated.classes, scores)}\nreport: ${report}\n`);
+    else
+      process.stdout.write(
+        `${scoresTable(evaluated.classes, scores)}\nevaluation: ${evaluated.evaluation.path}\nreport: ${report}\n`,
+      );
   },
 };

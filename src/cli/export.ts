@@ -16,24 +16,25 @@ export const exportCommand: Command = {
   settings: settings.export,
   needsEngine: () => true,
   async run(words) {
-    const { config, flags } = readSettings(settings.export, words, ['json']);
-    await FORMATS[config.format](config, flags.json);
+    const { config, flags, given } = readSettings(settings.export, words, ['json']);
+    await FORMATS[config.format](config, given, flags.json);
   },
 };
 
-const FORMATS: Record<ExportConfig['format'], (config: ExportConfig, json: boolean) => Promise<void>> = {
-  async onnx(config, json) {
-    const outcome = await exportOnnx(config);
-    if (json) printJson(outcome);
-    else process.stdout.write(describeOnnx(outcome));
-  },
-  async safetensors(config, json) {
-    const outcome = await exportFolder(config);
-    const { folder, files, onnx } = outcome;
-    if (json) printJson(outcome);
-    else process.stdout.write(`${folder}: ${files.join(', ')}\n${describeOnnx(onnx)}`);
-  },
-};
+const FORMATS: Record<ExportConfig['format'], (config: ExportConfig, given: string[], json: boolean) => Promise<void>> =
+  {
+    async onnx(config, given, json) {
+      const outcome = await exportOnnx(config, given);
+      if (json) printJson(outcome);
+      else process.stdout.write(describeOnnx(outcome));
+    },
+    async safetensors(config, given, json) {
+      const outcome = await exportFolder(config, given);
+      const { folder, files, onnx } = outcome;
+      if (json) printJson(outcome);
+      else process.stdout.write(`${folder}: ${files.join(', ')}\n${describeOnnx(onnx)}`);
+    },
+  };
 
 function describeOnnx({ file, bytes, metadata, parity, samples }: ExportOutcome): string {
   const { size, precision, result } = metadata;

@@ -81,7 +81,7 @@ export const infoCommand: Command = {
     const [name] = positionals;
     if (name === undefined)
       throw new ConfigError(
-        'info of what?',
+        'info: expected a name, got none',
         'name a genotype file, a run, an architecture such as auto-deeplab-s, or auto-deeplab for the supernet',
       );
     if (name === 'auto-deeplab') await supernetInfo(config, flags, given);

@@ -1,51 +1,76 @@
 /**
- * @file The words of a command line as input files: pictures, or volumes with their channels.
+ * @file The words of a command line as input files: images, or volumes with their channels.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { ConfigError, DataError } from '../base/errors.ts';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { DataError } from '../base/errors.ts';
 import { IMAGE_ENDINGS, isImageName } from '../data/images/endings.ts';
+import { type ChannelFile, groupChannels } from '../data/layouts/channels.ts';
 import { listVolumes, volumeId } from '../data/layouts/volumeFolders.ts';
-import { isNiftiName } from '../data/nifti/read.ts';
+import { isNiftiName, readNiftiHeader } from '../data/nifti/read.ts';
+import { niftiGrid } from '../data/nifti/volume.ts';
 
-/** One volume: a name for its prediction, and its files, one a channel or one with all. */
+/** One volume: its name without folder and ending, and its files, one a channel or one with all. */
 export interface VolumeInput {
   readonly id: string;
   readonly files: readonly string[];
 }
 
-/** The picture files that words name: files, all in a folder, or those that match `*` in the last part of a path. */
+/** The image files that words name: files, all in a folder, or those that match `*` in the last part of a path. None is there twice. */
 export const findPictures = (words: readonly string[]): string[] =>
-  words.flatMap((word) => {
-    if (existsSync(word) && !statSync(word).isDirectory()) return [word];
-    return listed(word, isImageName, `image (${IMAGE_ENDINGS.join(' ')})`);
-  });
+  withoutRepeats(
+    words.flatMap((word) => {
+      if (existsSync(word) && !statSync(word).isDirectory()) return [word];
+      return listed(word, isImageName, `image (${IMAGE_ENDINGS.join(' ')})`);
+    }),
+  );
 
 /**
  * The volumes that words name: NIfTI files, folders of DICOM slices, folders of either, or files that match `*`. With several `modalities`,
- * files `<id>_0000`, `<id>_0001`, ... are the channels of one volume, as in nnU-Net.
+ * files `<id>_0000`, `<id>_0001`, ... are the channels of one volume, as in nnU-Net, in the order of their numbers.
+ * @throws DataError naming the modality where a volume lacks a channel, has one twice, or one that there is none of.
  */
-export async function findVolumes(words: readonly string[], modalities: number): Promise<VolumeInput[]> {
-  const files: string[] = [];
+export async function findVolumes(words: readonly string[], modalities: readonly string[]): Promise<VolumeInput[]> {
+  const found: string[] = [];
   for (const word of words) {
-    if (!existsSync(word)) files.push(...listed(word, isNiftiName, 'volume (nii, nii.gz, hdr)'));
-    else if (!statSync(word).isDirectory()) files.push(word);
+    if (!existsSync(word)) found.push(...listed(word, isNiftiName, 'volume (nii, nii.gz, hdr)'));
+    else if (!statSync(word).isDirectory()) found.push(word);
     else {
       const inside = [...(await listVolumes(word)).values()];
       // A folder with neither volumes nor folders in it is one of DICOM slices.
-      files.push(...(inside.length > 0 ? inside : [word]));
+      found.push(...(inside.length > 0 ? inside : [word]));
     }
   }
-  const volumes = new Map<string, string[]>();
-  for (const file of files) {
-    const name = volumeId(file);
-    const id = modalities > 1 ? name.replace(/_\d{4}$/, '') : name;
-    volumes.set(id, [...(volumes.get(id) ?? []), file]);
-  }
-  for (const [id, parts] of volumes)
-    if (parts.length > modalities)
-      throw new ConfigError(`${parts.slice(0, 2).join(' and ')} are both called ${id}`, 'predict them one at a time');
-  return [...volumes].map(([id, parts]) => ({ id, files: parts.sort() }));
+  const files = withoutRepeats(found);
+  if (modalities.length === 1) return files.map((file) => ({ id: volumeId(file), files: [file] }));
+  const channels: ChannelFile[] = [];
+  for (const file of files) channels.push({ file, channels: await channelsOf(file) });
+  return groupChannels(channels, modalities);
+}
+
+/** How many channels a file has by itself; a folder of slices has one. */
+async function channelsOf(file: string): Promise<number> {
+  return statSync(file).isDirectory() ? 1 : niftiGrid(await readNiftiHeader(file), file).channels;
+}
+
+/** Every file that is read with the inputs of a prediction: of a NIfTI pair both, of a folder of slices the folder. */
+export const filesRead = (inputs: readonly string[]): string[] =>
+  inputs.flatMap((file) => {
+    const pair = /^(.*)\.(hdr|img)(\.gz)?$/i.exec(file);
+    if (!pair) return [file];
+    const stem = basename(pair[1]);
+    return readdirSync(dirname(file))
+      .filter((name) => name.startsWith(stem) && /^\.(hdr|img)(\.gz)?$/i.test(name.slice(stem.length)))
+      .map((name) => join(dirname(file), name));
+  });
+
+/** The files by their real paths, each where it is first. */
+function withoutRepeats(files: readonly string[]): string[] {
+  const seen = new Set<string>();
+  return files.filter((file) => {
+    const real = realpathSync(file);
+    return !seen.has(real) && seen.add(real);
+  });
 }
 
 /** What lies in a folder, or matches a pattern. */

@@ -85,7 +85,7 @@ export const launchCommand: Command = {
   },
 };
 
-/** How a process came to its end: its exit code, that of the signal where one ended it. */
+/** How a process ended: its exit code, that of the signal where one ended it. */
 interface Ended {
   readonly rank: number;
   readonly code: number;
@@ -150,7 +150,7 @@ async function firstFailure(ends: readonly Promise<Ended>[]): Promise<Ended | un
   return Promise.race([failure, Promise.all(ends).then((all) => all.find(({ code }) => code !== 0))]);
 }
 
-/** Lets the others end by themselves; whoever has not is told to, and then made to. */
+/** Lets the others end by themselves; those that do not get SIGTERM, then SIGKILL. */
 async function endOthers(children: readonly ChildProcess[], ends: readonly Promise<Ended>[], graceSeconds: number) {
   const all = Promise.all(ends);
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {

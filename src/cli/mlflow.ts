@@ -1,5 +1,5 @@
 /**
- * @file `espalier mlflow`: sends a run to an MLflow server, at once or as it goes on. A process of its own: the run does not wait for it, and a server
+ * @file `espalier mlflow`: sends a run to an MLflow server, at once or while it runs. A process of its own: the run does not wait for it, and a server
  * that is away costs nothing.
  */
 import { setTimeout } from 'node:timers/promises';

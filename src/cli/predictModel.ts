@@ -1,16 +1,16 @@
 /**
- * @file `espalier predict <model.onnx> <pictures>`: an exported model instead of a run. Needs onnxruntime-node, not libtorch.
+ * @file `espalier predict <model.onnx> <images>`: an exported model instead of a run. Needs onnxruntime-node, not libtorch.
  */
-import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { loadPicture } from '../data/images/image.ts';
 import { openModel } from '../portable/node.ts';
 import { predictSchema } from '../run/config/schemas.ts';
+import { requireFreeOutputs } from '../run/outputs.ts';
 import { readSettings } from './command.ts';
 import { findPictures } from './inputs.ts';
-import { predictPictures, tellPredictions } from './predictions.ts';
+import { outputsOf, planPictures, predictPictures, tellPredictions } from './predictions.ts';
 
 const { output, overlay, threads } = predictSchema.shape;
 const modelSettings = { schema: z.strictObject({ output, overlay, threads }) };
@@ -21,18 +21,18 @@ export const namesModel = (words: readonly string[]): boolean => words.some(isMo
 const isModel = (word: string): boolean => /^[^=]*\.onnx$/i.test(word);
 
 export async function predictWithModel(words: readonly string[]): Promise<void> {
-  const { config, flags, positionals } = readSettings(modelSettings, words, ['json']);
+  const { config, flags, positionals, given } = readSettings(modelSettings, words, ['json']);
   const [model, ...more] = positionals.filter(isModel);
   if (more.length > 0) throw new ConfigError(`expected one model, got ${model} and ${more.join(' and ')}`);
   const files = findPictures(positionals.filter((word) => !isModel(word)));
+  const output = config.output ?? join(dirname(model), 'predictions');
+  const plans = planPictures(files, output);
+  requireFreeOutputs({ outputs: outputsOf(plans), inputs: [model, ...files, ...given] });
   const { metadata, segment, release } = await openModel(model, config);
   const { classes } = metadata;
-  const output = config.output ?? join(dirname(model), 'predictions');
-  mkdirSync(output, { recursive: true });
   const written = await predictPictures({
-    files,
+    plans,
     classes,
-    output,
     overlay: config.overlay,
     async segment(file) {
       const picture = await loadPicture(file);

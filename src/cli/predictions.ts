@@ -1,34 +1,52 @@
 /**
- * @file What `espalier predict` writes of a picture, wherever its network runs: ids, colours and overlay, behind a progress bar.
+ * @file What `espalier predict` writes of an image, wherever its network runs: ids, colours and overlay, behind a progress bar.
  */
 import { basename, extname, join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
+import { namesOfFiles } from '../base/names.ts';
 import { encodePng } from '../data/images/png.ts';
 import { overlayLabels, paletteOf } from '../data/images/visual.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Segmentation } from '../infer/segment.ts';
-import { fileName } from '../jobs/records/artifacts.ts';
 import { writeAtomically } from '../run/files.ts';
 import { printJson } from './command.ts';
 import { createProgress } from './progress.ts';
 
-/** Segments every picture: <name>.png with ids, <name>_colour.png, <name>_overlay.png. Returns the paths. */
+/** Where the prediction of a image goes: ids, colours, and colours over the image. */
+export interface PicturePaths {
+  readonly picture: string;
+  readonly ids: string;
+  readonly colour: string;
+  readonly overlay: string;
+}
+
+/** <name>.png, <name>_colour.png and <name>_overlay.png for every image; different images get different names. */
+export function planPictures(files: readonly string[], output: string): PicturePaths[] {
+  const stems = files.map((file) => basename(file, extname(file)));
+  const names = namesOfFiles(files, stems, ['.png', '_colour.png', '_overlay.png']);
+  return files.map((picture, i) => {
+    const stem = join(output, names[i]);
+    return { picture, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
+  });
+}
+
+/** The files that a prediction writes. */
+export const outputsOf = (plans: readonly PicturePaths[]): string[] =>
+  plans.flatMap(({ ids, colour, overlay }) => [ids, colour, overlay]);
+
+/** Segments every image and writes what is planned for it. Returns the paths. */
 export function predictPictures(job: {
-  files: readonly string[];
+  plans: readonly PicturePaths[];
   classes: readonly SegmentationClass[];
-  /** Folder for the pictures. */
-  output: string;
-  /** Opacity of the classes over the picture. */
+  /** Opacity of the classes over the image. */
   overlay: number;
   /** What is stored for class ids; by default themselves. */
   stored?: (ids: Uint8Array) => Uint8Array;
   segment: (file: string) => Promise<Segmentation>;
 }) {
-  const { files, classes, output, overlay, stored = (ids) => ids, segment } = job;
-  return withProgress(files, async (file) => {
-    const { width, height, image, ids } = await segment(file);
-    const stem = join(output, fileName(basename(file, extname(file))));
-    const paths = { picture: file, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
+  const { plans, classes, overlay, stored = (ids) => ids, segment } = job;
+  return withProgress(plans, async (paths) => {
+    const { width, height, image, ids } = await segment(paths.picture);
     writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: stored(ids) }));
     writeAtomically(paths.colour, encodePng({ width, height, channels: 1, data: ids }, paletteOf(classes)));
     writeAtomically(

@@ -15,6 +15,8 @@ export interface ProgressOptions {
   readonly label: string;
   /** Units of work in all. */
   readonly total: number;
+  /** Whether the units mean something to a reader and are shown; default true. */
+  readonly counted?: boolean;
   /** Units done before now (a resumed run): they do not count for the time left. */
   readonly initial?: number;
   readonly stream?: ProgressStream;
@@ -39,7 +41,15 @@ const barWidth = 24;
 
 /** Starts to show progress; draws nothing before the first update. */
 export function createProgress(options: ProgressOptions): Progress {
-  const { label, total, initial = 0, stream = process.stderr, clock = Date.now, intervalSeconds = 10 } = options;
+  const {
+    label,
+    total,
+    counted = true,
+    initial = 0,
+    stream = process.stderr,
+    clock = Date.now,
+    intervalSeconds = 10,
+  } = options;
   const terminal = stream.isTTY === true;
   const pause = terminal ? redrawMilliseconds : intervalSeconds * 1000;
   const start = clock();
@@ -51,7 +61,16 @@ export function createProgress(options: ProgressOptions): Progress {
 
   const draw = (now: number) => {
     drawnAt = now;
-    const text = progressLine({ label, total, initial, done, note, seconds: (now - start) / 1000, bar: terminal });
+    const text = progressLine({
+      label,
+      total,
+      counted,
+      initial,
+      done,
+      note,
+      seconds: (now - start) / 1000,
+      bar: terminal,
+    });
     if (terminal) stream.write(`\r\u001b[2K${text.slice(0, Math.max(10, (stream.columns ?? 80) - 1))}`);
     else stream.write(`${text}\n`);
     onLine = terminal;
@@ -83,6 +102,7 @@ export function createProgress(options: ProgressOptions): Progress {
 interface LineState {
   readonly label: string;
   readonly total: number;
+  readonly counted?: boolean;
   readonly initial: number;
   readonly done: number;
   readonly note: string;
@@ -92,12 +112,12 @@ interface LineState {
 
 /** One line: `search [=====>    ] 20/100  20 %  3 min 05 s left  loss 1.2`. */
 export function progressLine(state: LineState): string {
-  const { label, total, initial, done, note, seconds, bar } = state;
+  const { label, total, counted = true, initial, done, note, seconds, bar } = state;
   const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
   const filled = Math.round(share * barWidth);
   const drawing = `[${'='.repeat(filled)}${' '.repeat(barWidth - filled)}] `;
   const left = ((total - done) * seconds) / (done - initial);
   const time = done >= total ? formatDuration(seconds) : done > initial ? `${formatDuration(left)} left` : '';
   const parts = [`${Math.floor(100 * share)} %`, time, note].filter((part) => part !== '');
-  return `${label} ${bar ? drawing : ''}${done}/${total}  ${parts.join('  ')}`;
+  return `${label} ${bar ? drawing : ''}${counted ? `${done}/${total}  ` : ''}${parts.join('  ')}`;
 }

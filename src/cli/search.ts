@@ -20,13 +20,13 @@ export const searchCommand: Command = {
   settings: settings.search,
   needsEngine: () => true,
   async run(words) {
-    const { request, flags } = readRunRequest('search', settings.search, words);
+    const { request, flags, given } = readRunRequest('search', settings.search, words);
     if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
       if (placeInGroup(process.env))
-        throw new ConfigError('trials are runs by themselves, not parts of one', 'start them without launch');
-      const found = await stoppable((signal) => trialsJob(request, watcher, signal)).finally(watcher.finish);
+        throw new ConfigError('trials: each is a run of its own, not a process of one', 'start them without launch');
+      const found = await stoppable((signal) => trialsJob(request, watcher, signal, given)).finally(watcher.finish);
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;
       const advice = chosen ? `train it: espalier train arch=${folder}/genotype.json data=<the same>\n` : '';

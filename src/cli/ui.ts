@@ -28,7 +28,7 @@ const uiSettings = {
       }),
     token: z.string().min(8).optional().meta({
       expected: 'a text of at least 8 characters',
-      description: 'required of every page; made up where one is needed',
+      description: 'required by every page; generated where one is needed',
     }),
     hosts: z
       .union([z.string().transform((names) => names.split(',').map((name) => name.trim())), z.array(z.string())])
@@ -58,8 +58,7 @@ export const uiCommand: Command = {
     const { config, positionals } = readSettings(uiSettings, words);
     if (positionals.length > 1) throw new ConfigError(`ui: expected one folder of runs, got ${positionals.join(', ')}`);
     const [root = 'runs'] = positionals;
-    if (!existsSync(root))
-      throw new DataError(`${root}: expected a folder of runs, got nothing there`, 'make a run first: espalier demo');
+    if (!existsSync(root)) throw new DataError(`${root}: no such folder`, 'make a run first: espalier demo');
     const { host, port, token, hosts, proxy, base } = config;
     const dashboard = await serveDashboard({
       root,

@@ -40,11 +40,39 @@ export async function openDataSet(path: string, options: OpenOptions = {}): Prom
   const phantoms = parsePhantomName(path);
   if (phantoms !== undefined) return createPhantomSet(phantoms);
   const dataset = await openPath(path, options);
+  requireOwnFiles(path, dataset);
   if (dataset.classes.length < 2 && !options.allowUnpaired) {
     const { message, fix } = oneClass(dataset);
     throw new DataError(`${path}: ${message}`, fix);
   }
   return dataset;
+}
+
+/** Whatever the layout: a file is not its own partner, a label file belongs to one sample, and ids tell samples apart. @throws DataError */
+function requireOwnFiles(path: string, { splits, extra = {} }: DataSet): void {
+  const owners = new Map<string, string>();
+  for (const [split, samples] of Object.entries({ ...splits, ...extra })) {
+    const ids = new Set<string>();
+    for (const { id, source } of samples) {
+      if (ids.has(id)) throw new DataError(`${path}: ${split} names ${id} twice`, 'remove one of them from the list');
+      ids.add(id);
+      if ((source.kind !== 'files' && source.kind !== 'volume') || source.label === undefined) continue;
+      const images = source.kind === 'files' ? [source.image] : source.images;
+      if (images.includes(source.label))
+        throw new DataError(
+          `${source.label}: expected a label file, got the image itself`,
+          'name the file of its labels',
+        );
+      const owner = owners.get(source.label);
+      const [image] = images;
+      if (owner !== undefined && owner !== image)
+        throw new DataError(
+          `${source.label}: is the label file of ${owner} and of ${image}`,
+          'each has a file of its own',
+        );
+      owners.set(source.label, image);
+    }
+  }
 }
 
 async function openPath(path: string, options: OpenOptions): Promise<DataSet> {

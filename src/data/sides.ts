@@ -32,7 +32,10 @@ export function keepSides<Of extends DataSet>(dataset: Of, record: SplitRecord):
 
 /** Compares by id. */
 export function compareToRecord(dataset: DataSet, record: SplitRecord): DataChange {
-  const [before, now] = [flat(record), flat(recordOf(dataset))];
+  const { splits } = recordOf(dataset);
+  // A part that was not read when the record was made says nothing about the others.
+  const known = Object.entries(splits).filter(([name]) => name in record.splits || name === 'train' || name === 'val');
+  const [before, now] = [flat(record), flat({ splits: Object.fromEntries(known) })];
   const common = [...now].filter(([id]) => before.has(id)).map(([id, sample]) => [sample, before.get(id)!] as const);
   return {
     added: now.size - common.length,
@@ -61,7 +64,7 @@ export function describeChange({ added, missing, changed, moved }: DataChange): 
   return words.join(', ');
 }
 
-const flat = ({ splits }: SplitRecord): Map<string, { split: string; bytes: number }> =>
+const flat = ({ splits }: Pick<SplitRecord, 'splits'>): Map<string, { split: string; bytes: number }> =>
   new Map(
     Object.entries(splits).flatMap(([split, samples]) =>
       [...samples].map(([id, bytes]) => [id, { split, bytes }] as const),

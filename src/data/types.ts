@@ -66,7 +66,7 @@ export interface DataSetBase {
   layout: string;
   classes: SegmentationClass[];
   ignore: typeof IGNORE;
-  /** For each raw value 0..255 of a label file: a class id, `IGNORE` or `NOT_ALLOWED`. */
+  /** For each raw value of a label file, those from 0 to 255 at least: a class id, `IGNORE` or `NOT_ALLOWED`. */
   labelMap: number[];
   splits: Record<SplitName, Sample[]>;
   /** Who decides the sides of the samples: a hash of their ids (`folds.ts`), or one of the folds that the data list. Absent: the data have one split. */
@@ -97,6 +97,8 @@ export interface VolumeSet extends DataSetBase {
   rank: 3;
   /** What each channel of an image is, such as `MRI`, `CT` or `FLAIR`; as many as there are channels. */
   modalities: string[];
+  /** Label values that do not count and have no place in the map: negative ones and NaN; absent where there are none. */
+  ignoredLabels?: number[];
   /** How a volume is made ready for a network. */
   preparation: Preparation;
 }
@@ -107,7 +109,7 @@ export type DataSet = PictureSet | VolumeSet;
 /** What reading the samples of a data set takes: the data set without its lists. */
 export type SampleFormat =
   | Pick<PictureSet, 'rank' | 'labelMap' | 'classes' | 'colourIds'>
-  | Pick<VolumeSet, 'rank' | 'labelMap' | 'classes' | 'modalities' | 'preparation'>;
+  | Pick<VolumeSet, 'rank' | 'labelMap' | 'ignoredLabels' | 'classes' | 'modalities' | 'preparation'>;
 
 /** The format of a data set and nothing else, so that little crosses to a worker thread. */
 export function formatOf(dataset: SampleFormat): SampleFormat {
@@ -116,8 +118,8 @@ export function formatOf(dataset: SampleFormat): SampleFormat {
     const { colourIds } = dataset;
     return { rank: 2, labelMap, classes, ...(colourIds === undefined ? {} : { colourIds }) };
   }
-  const { rank, modalities, preparation } = dataset;
-  return { rank, labelMap, classes, modalities, preparation };
+  const { rank, modalities, preparation, ignoredLabels } = dataset;
+  return { rank, labelMap, classes, modalities, preparation, ...(ignoredLabels ? { ignoredLabels } : {}) };
 }
 
 /** Channels of an image of the data set. */
@@ -133,9 +135,9 @@ export interface LabelledPicture {
   label: Uint8Array;
 }
 
-/** A label map for ids 0..`classes`-1 as they are, `ignored` raw values to `IGNORE`, the rest not allowed. */
-export function createLabelMap(classes: number, ignored: readonly number[] = [IGNORE]): number[] {
-  const map = Array.from({ length: 256 }, (_, value) => (value < classes ? value : NOT_ALLOWED));
+/** A label map for ids 0..`classes`-1 as they are, `ignored` raw values to `IGNORE`, the rest below `length` not allowed. */
+export function createLabelMap(classes: number, ignored: readonly number[] = [IGNORE], length = 256): number[] {
+  const map = Array.from({ length }, (_, value) => (value < classes ? value : NOT_ALLOWED));
   for (const value of ignored) map[value] = IGNORE;
   return map;
 }

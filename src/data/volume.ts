@@ -14,7 +14,7 @@ export interface Volume {
   readonly channels: number;
   /** `[depth, height, width]`: z, y, x of the file, x fastest. */
   readonly shape: VolumeShape;
-  /** `[channels, depth, height, width]`. */
+  /** `[channels, depth, height, width]`; NaN where nothing was measured. */
   readonly data: Float32Array;
   readonly affine: Affine;
 }

@@ -21,8 +21,10 @@ export interface CardFacts {
   readonly classes: readonly string[];
   /** Name of the data it was trained on. */
   readonly dataset: string;
-  /** On the validation split, with the mean last; undefined where it was never scored. */
-  readonly scores: readonly ClassScore[] | undefined;
+  /** Scores of the best weights at the end of the training, on its validation split; undefined where it was never scored. */
+  readonly scores: ScoreTable | undefined;
+  /** What was measured after the training. */
+  readonly evaluations: readonly CardEvaluation[];
   /** For one input of `size`. */
   readonly cost: Pick<NetworkCost, 'parameters' | 'multiplyAdds'>;
   readonly size: readonly number[];
@@ -33,11 +35,37 @@ export interface CardFacts {
   readonly version: string;
 }
 
-/** Scores of a class, in [0, 1]; undefined where the class does not occur. */
-export interface ClassScore {
-  readonly name: string;
-  readonly iou: number | undefined;
-  readonly accuracy: number | undefined;
+/** Scores by class: shares in [0, 1] and distances; undefined where there is nothing to measure. */
+export interface ScoreTable {
+  readonly columns: readonly ScoreColumn[];
+  /** The mean last. */
+  readonly rows: readonly { readonly name: string; readonly values: readonly (number | undefined)[] }[];
+}
+
+/** Columns of per_class.csv that a card shows. */
+export type ScoreColumn = keyof typeof SCORE_COLUMNS;
+
+/** How a column is headed, whether it is a share, and what the hub calls its mean. */
+export const SCORE_COLUMNS = {
+  iou: { head: 'IoU %', isShare: true, metric: 'mean_iou' },
+  accuracy: { head: 'accuracy %', isShare: true, metric: 'mean_accuracy' },
+  dice: { head: 'Dice %', isShare: true, metric: 'dice' },
+  surface_dice: { head: 'surface Dice %', isShare: true, metric: 'surface_dice' },
+  hausdorff95_mm: { head: 'HD95 mm', isShare: false, metric: 'hausdorff95_mm' },
+} as const;
+
+/** An evaluation in one row. */
+export interface CardEvaluation {
+  readonly dataset: string;
+  readonly split: string;
+  readonly samples: number;
+  /** Whether the data are those of the training. */
+  readonly trainedOn: boolean;
+  /** Weights, test-time augmentation and window, in words. */
+  readonly how: string;
+  readonly miou: number | null;
+  /** Of volumes. */
+  readonly dice?: number | null | undefined;
 }
 
 /** Files of the folder that the card speaks of. */
@@ -52,8 +80,22 @@ export const CARD_FILES = {
 
 /** The text of the README. */
 export function writeCard(facts: CardFacts): string {
-  const { name, classes, dataset, scores, method, isFound, summary, cost, size, reduction, command, rank, version } =
-    facts;
+  const {
+    name,
+    classes,
+    dataset,
+    scores,
+    evaluations,
+    method,
+    isFound,
+    summary,
+    cost,
+    size,
+    reduction,
+    command,
+    rank,
+    version,
+  } = facts;
   const [what, unit] = rank === 2 ? ['pictures', 'pixel'] : ['volumes', 'voxel'];
   const parts = [
     `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---`,
@@ -63,7 +105,8 @@ export function writeCard(facts: CardFacts): string {
     ...(isFound ? [`![The architecture](${CARD_FILES.drawing})`] : []),
     `${summary}. ${cost.parameters.toLocaleString('en')} parameters, ${(cost.multiplyAdds / 1e9).toFixed(2)} G multiply-adds at ${size.join(' x ')}${reduction === 1 ? '' : `; inputs are read at 1 / ${reduction} of their size`}.`,
     '## Scores',
-    scores ? scoreTable(scores) : 'It was not scored.',
+    scores ? scoreTable(scores, dataset) : 'It was not scored at the end of its training.',
+    ...(evaluations.length > 0 ? [evaluationTable(evaluations)] : []),
     '## Use',
     usage(rank),
     `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. Every ${unit} gets the class of the largest score.`,
@@ -73,11 +116,10 @@ export function writeCard(facts: CardFacts): string {
 }
 
 function frontMatter({ name, license, method, isFound, dataset, scores, rank }: CardFacts): Record<string, unknown> {
-  const mean = scores?.at(-1);
-  const metrics = [
-    { type: 'mean_iou', value: mean?.iou },
-    { type: 'mean_accuracy', value: mean?.accuracy },
-  ].filter(({ value }) => value !== undefined);
+  const mean = scores?.rows.at(-1);
+  const metrics = (scores?.columns ?? [])
+    .map((column, i) => ({ type: SCORE_COLUMNS[column].metric, value: mean?.values[i] }))
+    .filter(({ value }) => value !== undefined);
   const task = { type: 'image-segmentation' };
   return {
     license,
@@ -90,21 +132,48 @@ function frontMatter({ name, license, method, isFound, dataset, scores, rank }: 
       'onnx',
       ...(rank === 3 ? ['medical'] : []),
     ],
-    metrics: ['mean_iou'],
+    metrics: metrics.length > 0 ? [metrics[0].type] : ['mean_iou'],
     ...(metrics.length > 0
       ? {
           'model-index': [
-            { name, results: [{ task, dataset: { name: dataset, type: 'image-segmentation' }, metrics }] },
+            {
+              name,
+              results: [{ task, dataset: { name: dataset, type: 'image-segmentation', split: 'validation' }, metrics }],
+            },
           ],
         }
       : {}),
   };
 }
 
-function scoreTable(scores: readonly ClassScore[]): string {
-  const percent = (share: number | undefined) => (share === undefined ? '–' : (100 * share).toFixed(2));
-  const rows = scores.map(({ name, iou, accuracy }) => `| ${inline(name)} | ${percent(iou)} | ${percent(accuracy)} |`);
-  return ['On the validation split:', '', '| class | IoU % | accuracy % |', '|---|--:|--:|', ...rows].join('\n');
+function scoreTable({ columns, rows }: ScoreTable, dataset: string): string {
+  const shown = (value: number | undefined, column: ScoreColumn) =>
+    value === undefined ? '–' : (SCORE_COLUMNS[column].isShare ? 100 * value : value).toFixed(2);
+  return [
+    `Of the best weights at the end of the training, on the validation split of ${inline(dataset)}:`,
+    '',
+    `| class | ${columns.map((column) => SCORE_COLUMNS[column].head).join(' | ')} |`,
+    `|---|${columns.map(() => '--:').join('|')}|`,
+    ...rows.map(
+      ({ name, values }) =>
+        `| ${[inline(name), ...columns.map((column, i) => shown(values[i], column))].join(' | ')} |`,
+    ),
+  ].join('\n');
+}
+
+function evaluationTable(evaluations: readonly CardEvaluation[]): string {
+  const percent = (share: number | null | undefined) =>
+    share === null || share === undefined ? '–' : (100 * share).toFixed(2);
+  const hasDice = evaluations.some(({ dice }) => dice !== undefined);
+  const row = ({ dataset, split, samples, trainedOn, how, miou, dice }: CardEvaluation) =>
+    `| ${[`${inline(dataset)}${trainedOn ? '' : ' (not of the training)'}`, `${inline(split)}, ${samples}`, inline(how), ...(hasDice ? [percent(dice)] : []), percent(miou)].join(' | ')} |`;
+  return [
+    'Measured after the training by `espalier evaluate`:',
+    '',
+    `| data | split, samples | how |${hasDice ? ' mean Dice % |' : ''} mIoU % |`,
+    `|---|---|---|${hasDice ? '--:|' : ''}--:|`,
+    ...evaluations.map(row),
+  ].join('\n');
 }
 
 function usage(rank: 2 | 3): string {

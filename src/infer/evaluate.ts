@@ -1,5 +1,5 @@
 /**
- * @file Scores a network on whole pictures or volumes: one confusion matrix over the split, ignored pixels left out; volumes also case by case.
+ * @file Scores a network on whole images or volumes: one confusion matrix over the split, ignored pixels left out; volumes also case by case.
  */
 import { evaluationBatches } from '../data/loader/loader.ts';
 import type { DataSet, Sample, SampleFormat } from '../data/types.ts';
@@ -25,12 +25,12 @@ export interface Scores extends SegmentationScores {
   readonly volumes?: { readonly cases: readonly CaseScores[]; readonly summary: CaseSummary };
 }
 
-/** What the best weights have most of: the mean Dice of the foreground of volumes, the mean IoU of pictures. */
+/** The score that chooses the best weights: the mean Dice of the foreground of volumes, the mean IoU of images. */
 export function mainScore({ volumes, miou }: Scores): { name: 'mean Dice' | 'mIoU'; value: number } {
   return volumes ? { name: 'mean Dice', value: volumes.summary.mean.dice } : { name: 'mIoU', value: miou };
 }
 
-/** What is seen of each picture while it is scored. */
+/** An image, its label and its prediction, while it is scored. */
 export interface ScoredPicture {
   readonly id: string;
   readonly width: number;

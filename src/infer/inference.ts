@@ -11,7 +11,7 @@ import { slidingBands, slidingWindow, type WindowOptions, windowsOf } from './sl
 /** A network at inference: logits `[batch, classes, ...spatial]` at the size of its input. */
 export type Infer = (images: Tensor) => Tensor;
 
-/** Spatial axes by name; pictures have no depth. */
+/** Spatial axes by name; images have no depth. */
 export type SpatialAxis = 'depth' | 'height' | 'width';
 
 /** Test-time augmentation and windows. */
@@ -26,7 +26,7 @@ export interface InferenceOptions {
 
 export const SINGLE_SCALE: InferenceOptions = { scales: [1], mirror: [] };
 
-/** The network on pictures at 1 / `reduction` of their size, or of the size with `longSide` pixels on the longer side; logits have the full size. */
+/** The network on images at 1 / `reduction` of their size, or of the size with `longSide` pixels on the longer side; logits have the full size. */
 export function reduced(network: Infer, reduction: number, longSide?: number): Infer {
   if (reduction === 1 && longSide === undefined) return network;
   return (images) => {
@@ -114,7 +114,7 @@ const FROM_LAST: Record<SpatialAxis, number> = { width: 1, height: 2, depth: 3 }
 
 /** The tensor's axis of a name. */
 function axisOf(axis: SpatialAxis, rank: number): number {
-  if (FROM_LAST[axis] > rank) throw new ConfigError(`mirror: a picture has no ${axis}`, 'mirror height or width');
+  if (FROM_LAST[axis] > rank) throw new ConfigError(`mirror: an image has no ${axis}`, 'mirror height or width');
   return rank + 2 - FROM_LAST[axis];
 }
 

@@ -1,7 +1,10 @@
 /**
- * @file Scores the network of a run on a split and leaves tables and sample pictures in the run folder. What `espalier evaluate` calls, and the end of
- * every training.
+ * @file Scores the network of a run on a split and leaves tables and sample images: at the end of a training in the folder of the run, by
+ * `espalier evaluate` in one of its own, so that the scores of a run stay those of its training.
  */
+import { existsSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { distinctNames } from '../base/names.ts';
 import { samplesOf } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
@@ -9,12 +12,20 @@ import { type EvaluateOptions, evaluate, type Scores } from '../infer/evaluate.t
 import { reduced } from '../infer/inference.ts';
 import type { Network } from '../models/network.ts';
 import type { EvaluateConfig } from '../run/config/schemas.ts';
-import { openRunFolder, type RunFolder } from '../run/folder.ts';
+import {
+  createEvaluationFolder,
+  type EvaluationRecord,
+  type NamedEvaluation,
+  writeEvaluation,
+} from '../run/evaluations.ts';
+import { openRunFolder } from '../run/folder.ts';
+import { loadConfigFile } from '../run/openRun.ts';
+import { writeEvaluationReport } from '../run/report/evaluation.ts';
 import { writeReport } from '../run/report/report.ts';
-import { prepareMachine } from './machine.ts';
+import { prepareMachine, versions } from './machine.ts';
 import { loadNetwork } from './network.ts';
 import { openRunData } from './openData.ts';
-import { writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
+import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
 import { inferenceOptions } from './settings.ts';
 
 /** Samples that are kept as pictures. */
@@ -22,7 +33,7 @@ const SAMPLES = 8;
 
 /** Of several processes (`options.parallel`) each scores its part of the samples; tables and pictures, of its own part, leaves the one with a `folder`. */
 export async function scoreNetwork(job: {
-  folder?: RunFolder;
+  folder?: ScoresFolder;
   dataset: DataSet;
   network: Network;
   reduction: number;
@@ -36,7 +47,9 @@ export async function scoreNetwork(job: {
   const samples = samplesOf(dataset, split);
   const own = samples.length / (options?.parallel?.size ?? 1);
   const every = Math.max(1, Math.floor(own / SAMPLES));
-  const progress = (done: number, write: (folder: RunFolder) => void): void => {
+  const names = folder && namesById(samples.map(({ id }) => id));
+  const nameOf = (id: string) => names?.get(id) ?? id;
+  const progress = (done: number, write: (folder: ScoresFolder) => void): void => {
     if (folder && (done - 1) % every === 0 && (done - 1) / every < SAMPLES) write(folder);
     onProgress?.(done, samples.length);
   };
@@ -47,12 +60,20 @@ export async function scoreNetwork(job: {
     device,
     {
       ...options,
-      onPicture: (picture, done) => progress(done, (into) => writeSample(into, dataset.classes, picture)),
-      onVolume: (volume, done) => progress(done, (into) => writeVolumeSample(into, dataset.classes, volume)),
+      onPicture: (picture, done) =>
+        progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture)),
+      onVolume: (volume, done) =>
+        progress(done, (into) => writeVolumeSample(into, nameOf(volume.id), dataset.classes, volume)),
     },
   );
   if (folder) await writeScores(folder, dataset.classes, scores);
   return scores;
+}
+
+/** File names of samples: ids are unique, names made of them need not be. */
+function namesById(ids: readonly string[]): ReadonlyMap<string, string> {
+  const names = distinctNames(ids, ['.png', '.nii.gz']);
+  return new Map(ids.map((id, i) => [id, names[i]]));
 }
 
 /** The scores of a run's network, and where they are. */
@@ -60,6 +81,8 @@ export interface EvaluationOutcome {
   /** The run folder. */
   readonly run: string;
   readonly split: string;
+  /** What was measured and how, and the folder below `evaluations/` of the run that holds it. */
+  readonly evaluation: NamedEvaluation & { readonly path: string };
   readonly classes: readonly string[];
   readonly scores: Scores;
   /** How the data differ from those of the run. */
@@ -80,23 +103,55 @@ export async function evaluateJob(
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
   const { reduction, longSide, volumes } = description;
   const { dataset, warnings } = await openRunData(folder, description, config.data);
-  const { split, toleranceMm } = config;
-  const options = {
-    largestComponents: volumes?.largestComponents ?? [],
-    inference: inferenceOptions(config, description),
-    toleranceMm,
-  };
-  const scores = await scoreNetwork({
-    folder,
-    dataset,
-    network,
-    reduction,
-    longSide,
-    device,
-    split,
-    options,
-    onProgress,
+  const { split, toleranceMm, checkpoint } = config;
+  const inference = inferenceOptions(config, description);
+  const options = { largestComponents: volumes?.largestComponents ?? [], inference, toleranceMm };
+  const trained = existsSync(folder.config) ? loadConfigFile(folder.config).data : undefined;
+  const data = config.data ?? String(trained);
+  const samples = samplesOf(dataset, split).length;
+  const target = createEvaluationFolder(folder, { wanted: config.name, proposed: `${dataset.name}-${split}` });
+  const score = { folder: target, dataset, network, reduction, longSide, device, split, options, onProgress };
+  const scores = await scoreNetwork(score).catch((error: unknown) => {
+    // Nothing half done stays: the name is free again.
+    rmSync(target.path, { recursive: true, force: true });
+    throw error;
   });
-  const classes = dataset.classes.map(({ name }) => name);
-  return { run: folder.path, split, classes, scores, warnings, report: writeReport(folder) };
+  const { window } = inference;
+  const evaluation: EvaluationRecord = {
+    time: new Date().toISOString(),
+    data,
+    dataset: dataset.name,
+    split,
+    samples,
+    trainedOn: resolve(data) === resolve(String(trained)),
+    checkpoint,
+    scales: [...inference.scales],
+    mirror: [...inference.mirror],
+    window: window ? [...window.window] : null,
+    overlap: window ? config.overlap : null,
+    toleranceMm: dataset.rank === 3 ? toleranceMm : null,
+    version: versions().espalier,
+    scores: summaryOf(scores),
+  };
+  writeEvaluation(target, evaluation);
+  const { name, path } = target;
+  const report = writeEvaluationReport(target, { name, ...evaluation }, folder.name);
+  // The report of the run lists its evaluations; its own scores stay those of the training.
+  writeReport(folder);
+  const classes = dataset.classes.map((one) => one.name);
+  return { run: folder.path, split, evaluation: { name, path, ...evaluation }, classes, scores, warnings, report };
+}
+
+/** The scores that a record of an evaluation has; null where there is nothing to measure. */
+function summaryOf({ miou, pixelAccuracy, meanAccuracy, volumes }: Scores): EvaluationRecord['scores'] {
+  const known = (value: number) => (Number.isFinite(value) ? value : null);
+  const mean = volumes?.summary.mean;
+  return {
+    miou: known(miou),
+    pixelAccuracy: known(pixelAccuracy),
+    meanAccuracy: known(meanAccuracy),
+    ...(mean
+      ? { dice: known(mean.dice), surfaceDice: known(mean.surfaceDice), hausdorff95Mm: known(mean.hausdorff95Mm) }
+      : {}),
+  };
 }

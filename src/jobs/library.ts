@@ -18,11 +18,11 @@ import type { RunWatcher } from './watcher.ts';
 
 /** How a run of the library is made. */
 export interface RunOptions {
-  /** Goes on with the run of that `name`, or the newest. */
+  /** Resumes the run of that `name`, or the newest. */
   readonly resume?: boolean;
-  /** Is told how it goes on; nobody by default. */
+  /** Receives progress and notes; nobody by default. */
   readonly watcher?: RunWatcher;
-  /** Ends it after the step in progress when aborted: everything is saved, the promise rejects with a `StoppedError`, `resume` goes on. */
+  /** Ends it after the step in progress when aborted: everything is saved, the promise rejects with a `StoppedError`, and `resume` continues. */
   readonly signal?: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ export function buildNetwork(
 /** A trained network ready to segment images or volumes. */
 export interface OpenNetwork extends Segmenter {
   readonly classes: readonly SegmentationClass[];
-  /** For each class the value that a benchmark wants in a submission. */
+  /** For each class the value that a benchmark expects in a submission. */
   readonly submissionValues?: readonly number[];
 }
 

@@ -1,12 +1,11 @@
 /**
- * @file The network of a run: what it is made of (`network.json`), its weights, and the classes it tells apart.
+ * @file The network of a run: what it is made of (`network.json`), its weights and its classes.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
-import type { Tensor } from '../engine/tensor.ts';
 import type { VolumeDescription } from '../infer/segment.ts';
 import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
 import { createNetwork, type Network, type NetworkOptions } from '../models/network.ts';
@@ -23,13 +22,13 @@ export interface NetworkDescription {
   readonly architecture: Architecture;
   readonly options: BuildOptions;
   readonly classes: readonly SegmentationClass[];
-  /** For each class the value that a benchmark wants in a submission; runs made before there were any have none. */
+  /** For each class the value that a benchmark expects in a submission; the first runs have none. */
   readonly submissionValues?: readonly number[];
-  /** Pictures are read at 1 / reduction of their size. */
+  /** Images are read at 1 / reduction of their size. */
   readonly reduction: number;
-  /** Pictures are first brought to so many pixels on their longer side. */
+  /** Images are first resized to so many pixels on their longer side. */
   readonly longSide?: number;
-  /** Absent for pictures. */
+  /** Absent for images. */
   readonly volumes?: VolumeDescription;
 }
 
@@ -88,7 +87,7 @@ export function loadNetwork(
 }
 
 /** The stored tensors of a run and the prefix of those that are evaluated. */
-function loadWeights(folder: RunFolder, which: 'best' | 'last') {
+export function loadWeights(folder: RunFolder, which: 'best' | 'last') {
   if (existsSync(folder.exported)) {
     const { tensors } = readSafetensors(readFileSync(folder.exported), folder.exported);
     return { tensors, prefix: '' };
@@ -96,28 +95,4 @@ function loadWeights(folder: RunFolder, which: 'best' | 'last') {
   const { tensors } = loadCheckpoint(folder[which]);
   const averaged = Object.keys(tensors).some((name) => name.startsWith(AVERAGE));
   return { tensors, prefix: averaged ? AVERAGE : WEIGHTS };
-}
-
-/**
- * Copies the best weights of a run into a network of the same architecture. Where the two tell different numbers of classes apart, the tensors
- * that have one row a class keep their first values. Returns the names of those.
- * @throws DataError when the networks differ in more than the classes.
- */
-export function transferWeights(folder: RunFolder, network: Network): string[] {
-  const before = loadDescription(folder).classes.length;
-  const after = network.graph.classes;
-  const { tensors, prefix } = loadWeights(folder, 'best');
-  const entries = [...network.parameters.entries()];
-  const isHead = ([name, { shape }]: [string, Tensor]) => {
-    const stored = tensors[prefix + name]?.shape;
-    return (
-      before !== after &&
-      stored !== undefined &&
-      shape[0] === after &&
-      stored.join() === [before, ...shape.slice(1)].join()
-    );
-  };
-  const body = entries.filter((entry) => !isHead(entry));
-  restoreTensors(new Map(body), tensors, prefix);
-  return entries.filter(isHead).map(([name]) => name);
 }

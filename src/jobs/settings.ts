@@ -20,7 +20,7 @@ import type { TrainSettings } from '../train/retrain.ts';
 import type { SearchSettings } from '../train/searchOptions.ts';
 import type { NetworkDescription } from './network.ts';
 
-/** The augmentation of a command; `reduction` shrinks every scale, so that a crop sees the reduced picture. */
+/** The augmentation of a command; `reduction` shrinks every scale, so that a crop sees the reduced image. */
 export function augmentationOf(
   settings: SearchConfig['augmentation'],
   reduction: number,
@@ -53,15 +53,13 @@ export function checkSides(crop: readonly number[], { name, sides: { multiple, r
   for (const side of crop) {
     if (side > remainder && side % multiple === remainder) continue;
     const next = multiple * Math.max(1, Math.ceil((side - remainder) / multiple)) + remainder;
-    const rule = remainder === 0 ? `multiples of ${multiple}` : `${multiple} m + ${remainder}`;
-    throw new ConfigError(
-      `crop: method=${name} takes sides that are ${rule}, got ${side}`,
-      `the next valid one is ${next}`,
-    );
+    const rule =
+      remainder === 0 ? `sides that are multiples of ${multiple}` : `sides of the form ${multiple}m + ${remainder}`;
+    throw new ConfigError(`crop: method=${name} needs ${rule}, got ${side}`, `the next valid one is ${next}`);
   }
 }
 
-/** Crop where nothing is said: the paper's for pictures, that of DiNTS for volumes. */
+/** Default crop: the paper's for images, that of DiNTS for volumes. */
 const STANDARD_CROP = { 2: 513, 3: 96 } as const;
 
 /** The settings of all processes together, where those of one are given (`perProcess`). */
@@ -117,7 +115,7 @@ function patchSettings({
 export function sidesOf(crop: number | readonly number[], rank: 2 | 3): readonly number[] {
   if (typeof crop === 'number') return Array<number>(rank).fill(crop);
   if (crop.length === rank) return crop;
-  const wanted = rank === 2 ? 'pictures take [height, width]' : 'volumes take [depth, height, width]';
+  const wanted = rank === 2 ? 'images take [height, width]' : 'volumes take [depth, height, width]';
   throw new ConfigError(`[${crop.join(', ')}] has ${crop.length} sides`, `${wanted}, or one number`);
 }
 
@@ -136,7 +134,7 @@ export function inferenceOptions(
 export const isSteady = ({ graph }: Network, { dropPathKeep, ohem }: TrainConfig): boolean =>
   ohem === 0 && (dropPathKeep === 1 || graph.nodes.every(({ kind }) => kind !== 'dropPath'));
 
-/** The loss on logits that the settings ask for; class weights are measured on up to 200 training pictures. */
+/** The loss on logits that the settings ask for; class weights are measured on up to 200 training images. */
 export async function createLoss(
   dataset: DataSet,
   config: { classWeights: ClassWeighting; ohem?: number; loss?: TrainConfig['loss'] },

@@ -1,5 +1,5 @@
 /**
- * @file Who is told how a run advances: a progress bar, the event log, or nobody.
+ * @file Where the progress of a run is reported: to a progress bar, to the event log, or to nobody.
  */
 import type { EventLog } from '../run/eventLog.ts';
 

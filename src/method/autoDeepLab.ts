@@ -15,7 +15,7 @@ import { elementsKept } from '../supernet/networkMemory.ts';
 import { type Method, NUMBER_BYTES, type SearchData, type WeightDescent } from './method.ts';
 import { skipWarnings } from './skipCollapse.ts';
 
-/** Keys of the Auto-DeepLab space and of its descent. */
+/** Keys of the Auto-DeepLab space and of its optimisers. */
 export interface AutoDeepLabSettings {
   readonly layers: number;
   readonly filters: number;
@@ -73,13 +73,13 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
     return NUMBER_BYTES * elements;
   },
   optimise({ weights, architecture }) {
-    const { epochs = 1, warmupEpochs = 0, weights: descent } = settings;
+    const { epochs = 1, warmupEpochs = 0, weights: sgdSettings } = settings;
     const { learningRate: architectureRate, decay } = settings.architecture;
     return {
       weights: {
         optimiser: sgd(weights.parameters(), settings.weights),
-        rate: scheduleOf({ schedule: 'cosine', ...descent }, warmupEpochs / epochs),
-        clip: descent.clip,
+        rate: scheduleOf({ schedule: 'cosine', ...sgdSettings }, warmupEpochs / epochs),
+        clip: sgdSettings.clip,
       },
       architecture: {
         optimiser: adam(architecture, { decay, decoupled: false }),
@@ -131,9 +131,11 @@ const notFused = ({ affineNorms, sampling, partialChannels = 1 }: AutoDeepLabSet
 const isFused = (settings: AutoDeepLabSettings, rank: Rank, sharedNorms: boolean): boolean =>
   rank === 2 && settings.fused !== false && !sharedNorms && notFused(settings).length === 0;
 
-/** Says why the cells of pictures are composed where the settings ask for what the fused cell does not compute. */
+/** Why cells of images fall back to the unfused form where the fused cell does not support the settings. */
 function notesOn(settings: AutoDeepLabSettings, rank: Rank): string[] {
   const asked = notFused(settings);
   if (rank === 3 || settings.fused === false || asked.length === 0) return [];
-  return [`${asked.join(', ')}: not in the fused cell, so cells are composed of libtorch's operators, which is slower`];
+  return [
+    `${asked.join(', ')}: the fused cell does not support ${asked.length > 1 ? 'these' : 'this'}; falling back to slower unfused cells`,
+  ];
 }

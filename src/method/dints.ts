@@ -27,7 +27,7 @@ import {
 import { type Method, NUMBER_BYTES, type SearchData, type WeightDescent } from './method.ts';
 import { skipWarnings } from './skipCollapse.ts';
 
-/** Keys of the DiNTS space, of its objective and of its descent. */
+/** Keys of the DiNTS space, of its objective and of its optimisers. */
 export interface DintsSettings {
   readonly epochs: number;
   readonly warmupEpochs: number;
@@ -49,7 +49,7 @@ export interface DintsSettings {
 
 /** The method with its settings. */
 export function dints(settings: DintsSettings): Method {
-  const { layers, levels, width, weights: descent, fused = true } = settings;
+  const { layers, levels, width, weights: sgdSettings, fused = true } = settings;
   // The stems halve the channels of a level: they are even.
   const filters = Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
   const memoryBudget = (data: SearchData): MemoryBudget => {
@@ -87,12 +87,12 @@ export function dints(settings: DintsSettings): Method {
     optimise({ weights, architecture }) {
       return {
         weights: {
-          optimiser: sgd(weights.parameters(), descent),
+          optimiser: sgd(weights.parameters(), sgdSettings),
           rate: scheduleOf(
-            { schedule: 'steps', milestones: [0.4, 0.8], ...descent },
+            { schedule: 'steps', milestones: [0.4, 0.8], ...sgdSettings },
             settings.warmupEpochs / settings.epochs,
           ),
-          clip: descent.clip,
+          clip: sgdSettings.clip,
         },
         // The paper's two optimisers are one: Adam treats every element by itself.
         architecture: {

@@ -91,7 +91,7 @@ export const objectiveTerms = (
   memoryLoss: memoryLoss(probabilities, space.budget),
 });
 
-/** `L + t (H_ops + H_patterns + L_mem + 0.001 L_top)`: what the architecture half descends; `ramp` is t in [0, 1], or a tensor of it. */
+/** `L + t (H_ops + H_patterns + L_mem + 0.001 L_top)`: what the architecture minimises; `ramp` is t in [0, 1], or a tensor of it. */
 export function searchObjective(outputLoss: Tensor, terms: ObjectiveTerms, ramp: number | Tensor): Tensor {
   const { operatorEntropy, patternEntropy, topologyLoss, memoryLoss } = terms;
   const sum = [operatorEntropy, patternEntropy, memoryLoss, op.scale(topologyLoss, TOPOLOGY_WEIGHT)].reduce(op.add);

@@ -1,6 +1,6 @@
 /**
  * @file A method of architecture search as one value: its supernet, its objective, its optimisers, its decoder. The loops know only this type; what a
- * genotype is built to is told apart by the genotype (`buildGraph`), since it outlives its search.
+ * genotype is built to is decided by the genotype (`buildGraph`), since it outlives its search.
  */
 import type { Tensor } from '../engine/tensor.ts';
 import type { Pass } from '../nn/layers.ts';
@@ -19,7 +19,7 @@ export interface SearchNetwork {
   forward(images: Tensor, pass: Pass, genotype?: Genotype): Tensor;
   /** Whether training passes do the same in every step: nothing is drawn in them. */
   readonly steady: boolean;
-  /** What the architecture descends: the loss of its outputs and, growing with `ramp` in [0, 1], what the method asks beside it. */
+  /** What the architecture minimises: the loss of its outputs and, growing with `ramp` in [0, 1], the method's own terms. */
   objective(outputLoss: Tensor, ramp: number | Tensor): Tensor;
   /** The logits of the architecture as plain numbers. */
   snapshot(): unknown;

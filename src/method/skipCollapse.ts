@@ -1,5 +1,5 @@
 /**
- * @file Skip collapse: gradient search drifts to operators without weights when it goes on too long. @paper darts-plus criterion 1, dints section 4
+ * @file Skip collapse: gradient search drifts to operators without weights when it runs too long. @paper darts-plus criterion 1, dints section 4
  */
 
 /** One warning when more than half of the decoded operators are skips, else none; `share` is in [0, 1]. */

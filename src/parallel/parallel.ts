@@ -1,6 +1,6 @@
 /**
  * @file The processes that train one network together, each with its part of every batch: what the loops ask of them. For a single process every
- * question has its plain answer, and nothing is exchanged.
+ * question has its plain answer, and nothing is communicated.
  */
 import { deserialize, serialize } from 'node:v8';
 import { StoppedError } from '../base/errors.ts';
@@ -25,7 +25,7 @@ export interface Parallel {
   /** Makes tensors their means over all ranks, in place. */
   average(tensors: readonly Tensor[]): void;
   /**
-   * Of several processes: takes the gradients of a loss as means over all ranks, exchanged while the rest is still computed. `before` is added to this
+   * Of several processes: takes the gradients of a loss as means over all ranks, all-reduced while the backward pass still runs. `before` is added to this
    * rank's own, and may be changed.
    */
   readonly meanGradients?: (before: readonly (Tensor | null)[]) => GradientsOf;
@@ -35,23 +35,23 @@ export interface Parallel {
   gather<T>(value: T): Promise<T[]>;
   /** For norms over all parts of a batch. */
   readonly sumOverRanks?: SumOverRanks;
-  /** Computes without the others: norms take the statistics of what they are given here. */
+  /** Computes without the other processes: norms take the statistics of this process's input. */
   apart<T>(work: () => T): T;
   /** What it cost so far. */
-  cost(): ExchangeCost;
+  cost(): CollectiveCost;
 }
 
-/** What the exchanges of a process cost. */
-export interface ExchangeCost {
-  /** In which it did nothing else: it waited for the others, too. */
+/** What the collectives of a process cost. */
+export interface CollectiveCost {
+  /** In which it did nothing else, waiting for the others included. */
   readonly seconds: number;
   readonly bytes: number;
-  /** Seconds in which gradients were under way, and those of them in which it still computed. */
+  /** Seconds in which gradients were being all-reduced, and those of them in which it still computed. */
   readonly underWay: number;
   readonly hidden: number;
 }
 
-/** A process that trains by itself. */
+/** A run of one process. */
 export const singleProcess: Parallel = {
   rank: 0,
   size: 1,
@@ -66,10 +66,10 @@ export const singleProcess: Parallel = {
   cost: () => ({ seconds: 0, bytes: 0, underWay: 0, hidden: 0 }),
 };
 
-/** The part of each batch that a process makes. */
+/** The part of each batch that a process computes. */
 export const partOf = ({ rank, size }: Parallel): Part => ({ index: rank, count: size });
 
-/** Of a list what this rank does: items go round. */
+/** This rank's share of a list, round robin. */
 export const shareOf = <T>(items: readonly T[], { rank, size }: Pick<Parallel, 'rank' | 'size'>): T[] =>
   items.filter((_, i) => i % size === rank);
 
@@ -92,7 +92,7 @@ export function buffersOf(parameters: ParameterSet): Tensor[] {
 }
 
 /**
- * Runs `work` as one of the processes that the environment tells of (`RANK` of `WORLD_SIZE`, see `placeInGroup`), or alone. Where it throws, the others
+ * Runs `work` as one of the processes that the environment describes (`RANK` of `WORLD_SIZE`, see `placeInGroup`), or alone. Where it throws, the others
  * end too. `ESPALIER_PATIENCE` and `ESPALIER_SILENCE` are the seconds of `GroupPatience`.
  * @throws GroupError when ranks are missing.
  */
@@ -112,16 +112,16 @@ export async function inGroup<T>(
     group.leave();
     return result;
   } catch (error) {
-    // All ranks stop together: nobody has to be told.
+    // All ranks stop together: no other needs the message.
     group.leave(error instanceof StoppedError ? '' : (error as Error).message);
     throw error;
   }
 }
 
-/** Bytes that are exchanged at once: large enough to fill a connection, small enough that the next is packed meanwhile. */
+/** Bytes of a bucket: large enough to fill a connection, small enough that the next is packed meanwhile. */
 const BUCKET_BYTES = 8 << 20;
 
-/** Bytes of gradients that are exchanged at once: also of a small network some are on their way while the others are computed. */
+/** Bytes of a bucket of gradients: even in a small network some are all-reduced while others are computed. */
 const gradientBucketBytes = (tensors: readonly Tensor[]): number =>
   Math.min(BUCKET_BYTES, Math.max(64 << 10, tensors.reduce((sum, { bytes }) => sum + bytes, 0) / 8));
 
@@ -150,17 +150,17 @@ export function createParallel(group: Group): Parallel {
         return tensor.item();
       }),
     );
-  /** Packs tensors, exchanges all packs at once, and puts back what `change` makes of them. */
-  const exchange = (kind: 'sum' | 'broadcast', tensors: readonly Tensor[], change: (flat: Tensor) => Tensor): void =>
+  /** Packs tensors into buckets, starts the collective of each, and unpacks what `change` makes of them. */
+  const collective = (kind: 'sum' | 'broadcast', tensors: readonly Tensor[], change: (flat: Tensor) => Tensor): void =>
     timed(() =>
       noGrad(() =>
         scope(() => {
           const begun = bucketsOf(tensors).map((bucket) => {
             const flat = op.toDevice(operator('aten::flatten_dense_tensors').one(bucket), 'cpu');
-            return { bucket, flat, exchange: begin(kind, flat) };
+            return { bucket, flat, pending: begin(kind, flat) };
           });
-          for (const { bucket, flat, exchange } of begun) {
-            exchange.wait();
+          for (const { bucket, flat, pending } of begun) {
+            pending.wait();
             const parts = operator('aten::unflatten_dense_tensors').many(change(flat), bucket) as Tensor[];
             parts.forEach((part, i) => void op.copyInto(bucket[i], part));
           }
@@ -174,16 +174,16 @@ export function createParallel(group: Group): Parallel {
     localSize,
     total: (value) => number('sum', value),
     largest: (value) => number('maximum', value),
-    average: (tensors) => exchange('sum', tensors, (flat) => op.scale(flat, 1 / size)),
+    average: (tensors) => collective('sum', tensors, (flat) => op.scale(flat, 1 / size)),
     meanGradients: (before) => (loss, tensors) => {
-      // Autograd comes to the tensors that were used last first.
+      // Autograd reaches first the tensors that were used last.
       const backwards = [...tensors].reverse();
       const packs = bucketsOf(backwards, gradientBucketBytes(tensors)).map(({ length }) => length);
       const means = group.meanGradients(loss, backwards, [...before].reverse(), packs).reverse();
       for (const mean of means) bytes += mean?.bytes ?? 0;
       return means;
     },
-    copyFromFirst: (tensors) => exchange('broadcast', tensors, (flat) => flat),
+    copyFromFirst: (tensors) => collective('broadcast', tensors, (flat) => flat),
     gather: async <T>(value: T) => (await gatherBytes(group, serialize(value))).map((part) => deserialize(part) as T),
     sumOverRanks: (x) => {
       if (!together) return x;

@@ -6,9 +6,9 @@ import type { Parallel } from './parallel.ts';
 /** Seconds of a rank since it was last asked. */
 export interface RankSeconds {
   readonly computed: number;
-  /** In exchanges, waiting for the others included. */
-  readonly exchanged: number;
-  /** Of the computed ones, those in which gradients were exchanged meanwhile. */
+  /** In collectives, waiting for the others included. */
+  readonly communicated: number;
+  /** Of the computed ones, those in which gradients were all-reduced meanwhile. */
   readonly hidden: number;
 }
 
@@ -22,13 +22,13 @@ export function startRankClock(parallel: Parallel): RankClock {
   return async () => {
     if (parallel.size === 1) return null;
     const { clock, cost } = read();
-    const exchanged = cost.seconds - before.cost.seconds;
+    const communicated = cost.seconds - before.cost.seconds;
     const all = await parallel.gather<RankSeconds>({
-      computed: Math.max(0, clock - before.clock - exchanged),
-      exchanged,
+      computed: Math.max(0, clock - before.clock - communicated),
+      communicated,
       hidden: cost.hidden - before.cost.hidden,
     });
-    // Waiting for the others to tell counts nowhere.
+    // The seconds of this gathering count nowhere.
     before = read();
     return all;
   };

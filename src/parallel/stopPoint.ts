@@ -7,7 +7,7 @@ import { type Parallel, singleProcess } from './parallel.ts';
 
 /**
  * Lets the events of the process come in (a signal is one; a loop that computes without a pause would never see it), then ends the loop
- * if it was told to stop. Of several processes all end together when one was.
+ * if a stop was requested. All processes stop together when one of them is asked to.
  * @throws StoppedError when `signal` is aborted.
  */
 export async function stopPoint(signal: AbortSignal | undefined, parallel: Parallel = singleProcess): Promise<void> {

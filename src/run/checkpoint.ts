@@ -11,7 +11,7 @@ import { showShort } from '../base/text.ts';
 import { previousOf, writeFolderAtomically } from './files.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 
-/** Everything needed to go on: tensors by name and any state that JSON holds (counters, seeds, generator state). */
+/** Everything needed to resume: tensors by name and any state that JSON holds (counters, seeds, generator state). */
 export interface Checkpoint<State = unknown> {
   readonly tensors: Record<string, StoredTensor>;
   readonly state: State;

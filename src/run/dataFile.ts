@@ -17,15 +17,15 @@ export interface DataFile {
   }[];
   /** Samples of each split. */
   readonly samples: { readonly train: number; readonly val: number };
-  /** What a look at some of the pictures found; absent for volumes, which are too large for a glance. */
+  /** What a look at some of the images found; absent for volumes, which are too large for a glance. */
   readonly report?: DataGlance;
 }
 
-/** What a look at some pictures found; shares are of the pixels of the split train. */
+/** What a look at some images found; shares are of the pixels of the split train. */
 export interface DataGlance {
   /** Samples listed, and read. */
   readonly counts: Readonly<Record<'train' | 'val', { readonly listed: number; readonly read: number }>>;
-  /** Of pictures, the most frequent first. */
+  /** Of images, the most frequent first. */
   readonly sizes?: readonly { readonly width: number; readonly height: number; readonly count: number }[];
   /** By class; ignored pixels count in the whole. */
   readonly classShares: readonly number[];

@@ -21,7 +21,7 @@ export interface EventLog {
   close(): void;
 }
 
-/** Opens the log to append, creating it when it is missing; `seq` goes on where the file ends. */
+/** Opens the log to append, creating it when it is missing; `seq` continues where the file ends. */
 export function openEventLog(path: string, clock: () => Date = () => new Date()): EventLog {
   const file = onDisk(path, () => {
     mkdirSync(dirname(path), { recursive: true });

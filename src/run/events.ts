@@ -14,7 +14,7 @@ export type RunEventBody =
       readonly command: string;
       readonly config: Readonly<Record<string, unknown>>;
       readonly versions: Readonly<Record<string, string>>;
-      /** The epoch a resumed run goes on from; absent for a new one. */
+      /** The epoch a resumed run starts from; absent for a new one. */
       readonly resumedEpoch?: number;
       /** Steps of that epoch which were done already; the others are done again. */
       readonly resumedStep?: number;
@@ -26,7 +26,7 @@ export type RunEventBody =
       readonly step: number;
       readonly loss: number | null;
       readonly learningRate: number;
-      /** Share of the whole run that is done, in [0, 1]: what the time left is told from. */
+      /** Share of the whole run that is done, in [0, 1]: what the time left is estimated from. */
       readonly share?: number;
     }
   | {
@@ -79,9 +79,9 @@ export type RunEventBody =
       readonly type: 'ranks';
       readonly epoch: number;
       readonly computedSeconds: readonly number[];
-      /** In exchanges, waiting for the others included. */
+      /** In collectives, waiting for the others included. */
       readonly exchangedSeconds: readonly number[];
-      /** Of the computed ones, those in which gradients were exchanged meanwhile. */
+      /** Of the computed ones, those in which gradients were all-reduced meanwhile. */
       readonly hiddenSeconds: readonly number[];
     }
   | { readonly type: 'warning'; readonly message: string }

@@ -99,7 +99,7 @@ export function onDisk<T>(path: string, work: () => T): T {
   }
 }
 
-const FULL = 'free some space and go on with --resume: what was written before is whole';
+const FULL = 'free some space and continue with --resume: everything written before is intact';
 const FORBIDDEN = 'take another folder with runs=<folder>, or change its permissions';
 const REASONS: Record<string, readonly [reason: string, advice: string]> = {
   ENOSPC: ['the disk is full', FULL],

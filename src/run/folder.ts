@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { fileName } from '../base/names.ts';
 import { onDisk } from './files.ts';
 import { requireInside } from './inside.ts';
 import { LOCK_FILE } from './lock.ts';
@@ -37,6 +38,10 @@ export interface RunFolder {
   readonly perCaseCsv: string;
   readonly samples: string;
   readonly report: string;
+  /** Folders of what later commands made with the network: scores on other data or measured in other ways, predictions, exported models. */
+  readonly evaluations: string;
+  readonly predictions: string;
+  readonly exports: string;
   /** The weights of an exported network, instead of checkpoints. */
   readonly exported: string;
 }
@@ -49,9 +54,7 @@ export interface RunFolder {
  * @throws ConfigError when the name is not one of a folder, or the run exists.
  */
 export function createRunFolder(root: string, command: string, name?: string, now: Date = new Date()): RunFolder {
-  if (name !== undefined && !/^[\p{L}\p{N}_][\p{L}\p{N}_.+-]*$/u.test(name)) {
-    throw new ConfigError(`name: expected letters, digits, and any of _ . + -, got ${JSON.stringify(name)}`);
-  }
+  if (name !== undefined) requireRunName(name);
   const parent = resolve(root, command);
   onDisk(parent, () => mkdirSync(parent, { recursive: true }));
   const base = name ?? stamp(now);
@@ -69,6 +72,12 @@ export function createRunFolder(root: string, command: string, name?: string, no
       throw new ConfigError(`name: expected a new run, got ${path}, which exists`, 'add --resume or take another name');
     }
   }
+}
+
+/** @throws ConfigError when a name is not that of a run: letters of every script with their marks, digits, emoji, and `_ . + -`, of which only `_` comes first. */
+export function requireRunName(name: string): void {
+  if (/^[^.+-]/.test(name) && name.replaceAll('+', '-') === fileName(name.replaceAll('+', '-'))) return;
+  throw new ConfigError(`name: expected letters, digits, and any of _ . + -, got ${JSON.stringify(name)}`);
 }
 
 /**
@@ -120,6 +129,9 @@ function describe(path: string): RunFolder {
     perCaseCsv: join(path, 'per_case.csv'),
     samples: join(path, 'samples'),
     report: join(path, 'report.html'),
+    evaluations: join(path, 'evaluations'),
+    predictions: join(path, 'predictions'),
+    exports: join(path, 'export'),
     exported: join(path, 'model.safetensors'),
   };
 }
@@ -135,7 +147,7 @@ function createFolder(path: string): boolean {
   }
 }
 
-/** Whether the folder of a run was made and nothing came into it but, perhaps, a lock. */
+/** Whether the folder of a run is empty but for, perhaps, a lock. */
 function isBare(path: string): boolean {
   if (!isFolder(path)) return false;
   const visible = (folder: string) => readdirSync(folder).filter((name) => !name.startsWith('.'));

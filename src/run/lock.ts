@@ -1,7 +1,7 @@
 /**
  * @file One process a run folder: a file `run.lock` that names its owner. A lock whose owner is gone is taken over.
  *
- * A process of the same machine is gone when no process has its number, or one that began at another time (Linux tells when). Of other
+ * A process of the same machine is gone when no process has its number, or one that began at another time (Linux knows when). Of other
  * machines nothing is known: their locks hold until somebody removes the file.
  */
 import { randomUUID } from 'node:crypto';
@@ -21,7 +21,7 @@ export interface LockOwner {
   readonly host: string;
   /** When it was locked, ISO time. */
   readonly time: string;
-  /** When its process began, in the words of its system; absent where that is not told. */
+  /** When its process began, in the words of its system; absent where it does not say. */
   readonly began?: string;
 }
 
@@ -137,7 +137,7 @@ export function isGone({ pid, host, began }: LockOwner): boolean {
   return began !== undefined && now !== undefined && began !== now;
 }
 
-/** The boot of the machine and the tick of it at which a process began; undefined where the system does not tell. */
+/** The boot of the machine and the tick of it at which a process began; undefined where the system does not say. */
 function beganAt(pid: number): string | undefined {
   const boot = readText('/proc/sys/kernel/random/boot_id')?.trim();
   const stat = readText(`/proc/${pid}/stat`);

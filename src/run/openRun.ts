@@ -19,10 +19,10 @@ import { createRunFolder, listRunFolders, openRunFolder, type RunFolder } from '
 import { withTensorBoard } from './followers/tensorBoard.ts';
 import { describeOwner, lockRun } from './lock.ts';
 
-/** What is asked for: settings, later layers over earlier ones, and whether an earlier run goes on. */
+/** What is asked for: settings, later layers over earlier ones, and whether an earlier run is resumed. */
 export interface RunRequest {
   readonly layers: readonly Layer[];
-  /** Goes on with the run of that `name`, or with the newest; its stored settings hold. */
+  /** Resumes the run of that `name`, or the newest; its stored settings hold. */
   readonly resume?: boolean;
   /** The command line, for the log. */
   readonly command?: string;
@@ -52,7 +52,7 @@ export interface OpenRun<State> {
   readonly folder: RunFolder;
   /** What is appended goes to TensorBoard's files, too. */
   readonly log: EventLog;
-  /** Where an earlier process came to; null for a new run, and for one that was ended before its first checkpoint. */
+  /** Where an earlier process stopped; null for a new run, and for one that ended before its first checkpoint. */
   readonly checkpoint: Checkpoint<State> | null;
   /** What the user should know about how the run was found. */
   readonly notices: readonly string[];
@@ -71,7 +71,8 @@ export function openRun<State>(
   const folder = found ?? createRunFolder(config.runs, command, config.name);
   const lock = lockRun(folder.path);
   const notices: string[] = [];
-  if (lock.takenFrom) notices.push(`took over from ${describeOwner(lock.takenFrom)}, which ended without a word`);
+  if (lock.takenFrom)
+    notices.push(`took over the run from ${describeOwner(lock.takenFrom)}, which ended without closing it`);
   try {
     if (!found) {
       if (existsSync(folder.config)) throw new ConfigError(`name: the run ${folder.path} exists`, 'add --resume');
@@ -93,13 +94,13 @@ export function openRun<State>(
 /** The last checkpoint that can be read. */
 function findCheckpoint<State>({ last }: RunFolder, notices: string[]): Checkpoint<State> | null {
   if (!hasCheckpoint(last)) {
-    notices.push('there is no checkpoint yet: the run begins again');
+    notices.push('no checkpoint yet: starting from the beginning');
     return null;
   }
   const { damage, ...checkpoint } = loadCheckpoint<State>(last);
   if (damage !== undefined) {
     setAside(last);
-    notices.push(`the last checkpoint cannot be read, the one before it is taken: ${damage}`);
+    notices.push(`the last checkpoint cannot be read, resuming from the one before it: ${damage}`);
   }
   return checkpoint;
 }

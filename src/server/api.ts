@@ -63,8 +63,31 @@ export interface RunDetail {
   readonly samples: readonly string[];
   /** Names of the volumes in samples/, each beside its picture: `<id>.nii.gz`. */
   readonly volumes: readonly string[];
+  /** What `espalier evaluate` measured, the newest ones, the oldest first; all other scores are those of the training. */
+  readonly evaluations: readonly EvaluationSummary[];
   readonly documents: readonly DocumentName[];
   readonly pictures: readonly PictureName[];
+}
+
+/** An evaluation of a run in one row; shares in [0, 1], null where there is nothing to measure. */
+export interface EvaluationSummary {
+  readonly name: string;
+  /** ISO time. */
+  readonly time: string;
+  readonly data: string;
+  readonly dataset: string;
+  readonly split: string;
+  readonly samples: number;
+  /** Whether the data are those of the training. */
+  readonly trainedOn: boolean;
+  /** Weights, test-time augmentation and window, in words. */
+  readonly how: string;
+  readonly scores: {
+    readonly miou: number | null;
+    readonly pixelAccuracy: number | null;
+    /** Of volumes. */
+    readonly dice?: number | null | undefined;
+  };
 }
 
 /** JSON documents of a run by the name under which they are asked for. */

@@ -3,8 +3,18 @@
  * run folders, never libtorch.
  */
 import { type Context, Hono } from 'hono';
+import { DataError } from '../base/errors.ts';
 import { parseCsv } from '../run/csv.ts';
-import { DOCUMENTS, type EventPage, PICTURES, type RunDetail, type RunHistory, type RunScores } from './api.ts';
+import { describeEvaluation, EVALUATION_RECORD, parseEvaluation } from '../run/evaluations.ts';
+import {
+  DOCUMENTS,
+  type EvaluationSummary,
+  type EventPage,
+  PICTURES,
+  type RunDetail,
+  type RunHistory,
+  type RunScores,
+} from './api.ts';
 import { openEventStream } from './eventStream.ts';
 import { type GuardOptions, guard, withSlash } from './guard.ts';
 import { readHistory } from './history.ts';
@@ -154,9 +164,31 @@ async function describe(run: IndexedRun): Promise<RunDetail> {
     config: config?.content.toString('utf8'),
     samples: samples.filter((name) => typeOf(name)?.startsWith('image/')),
     volumes: samples.filter((name) => typeOf(name) === VOLUME_TYPE),
+    evaluations: await readEvaluations(path),
     documents: keysOf(DOCUMENTS),
     pictures: keysOf(PICTURES),
   };
+}
+
+/** More evaluations than this are left out, the oldest first. */
+const MOST_EVALUATIONS = 100;
+
+/** The evaluations of a run; what is damaged or unfinished is left out. */
+async function readEvaluations(path: string): Promise<EvaluationSummary[]> {
+  const found: EvaluationSummary[] = [];
+  for (const name of await listInside(path, 'evaluations', 'folders')) {
+    const file = await readInside(path, 'evaluations', name, EVALUATION_RECORD);
+    if (file === undefined) continue;
+    try {
+      const evaluation = parseEvaluation(file.content.toString('utf8'), name);
+      const { time, data, dataset, split, samples, trainedOn, scores } = evaluation;
+      const how = describeEvaluation(evaluation);
+      found.push({ name, time, data, dataset, split, samples, trainedOn, how, scores });
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+    }
+  }
+  return found.sort((a, b) => a.time.localeCompare(b.time)).slice(-MOST_EVALUATIONS);
 }
 
 async function readScores({ path }: IndexedRun): Promise<RunScores> {

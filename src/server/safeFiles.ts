@@ -1,7 +1,7 @@
 /**
  * @file Files of a run folder that may come from a stranger: by plain names only, never through a link, never beyond the folder.
  */
-import { constants } from 'node:fs';
+import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, open, readdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -58,13 +58,14 @@ export function inNaturalOrder(names: readonly string[]): string[] {
 /** Numbers of more digits come by their letters. */
 const DIGITS = 16;
 
-/** The plain names of the regular files of a folder below `root`, in natural order; none when it is a link or not there. */
-export async function listInside(root: string, name: string): Promise<string[]> {
+/** The plain names of the regular files, or of the folders, of a folder below `root`, in natural order; none when it is a link or not there. */
+export async function listInside(root: string, name: string, what: 'files' | 'folders' = 'files'): Promise<string[]> {
   const path = join(root, name);
   try {
     if ((await realpath(path)) !== join(await realpath(root), name)) return [];
     const entries = await readdir(path, { withFileTypes: true });
-    return inNaturalOrder(entries.flatMap((entry) => (entry.isFile() && isPlainName(entry.name) ? [entry.name] : [])));
+    const isWanted = (entry: Dirent) => (what === 'files' ? entry.isFile() : entry.isDirectory());
+    return inNaturalOrder(entries.flatMap((entry) => (isWanted(entry) && isPlainName(entry.name) ? [entry.name] : [])));
   } catch {
     return [];
   }

@@ -1,6 +1,6 @@
 /**
  * @file Trains a discrete network from scratch. @paper auto-deeplab section 5
- * Knows no file: what happens is told to a `TrainRecorder`.
+ * Knows no file: what happens is reported to a `TrainRecorder`.
  */
 import type { LoadedBatch } from '../data/loader/batch.ts';
 import { createLoader } from '../data/loader/loader.ts';
@@ -109,7 +109,7 @@ export interface TrainEpoch {
   readonly ranks: readonly RankSeconds[] | null;
 }
 
-/** Is told what happens; may store the training whenever it is told. */
+/** Receives what happens; may store the training in every call. */
 export interface TrainRecorder {
   /** What the user should know about how it computes. */
   note?(message: string): void;

@@ -140,7 +140,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['serach'], 2, /unknown command "serach"; did you mean "search"/],
     [['search', 'data=own', 'epoch=3'], 2, /unknown setting "epoch"; did you mean "epochs"/],
     [['search', 'data=nowhere'], 1, /nowhere: no such folder or file/],
-    [['search', 'data=own', 'crop=20'], 2, /takes sides that are 32 m \+ 1, got 20; the next valid one is 33/],
+    [['search', 'data=own', 'crop=20'], 2, /needs sides of the form 32m \+ 1, got 20; the next valid one is 33/],
     [['search', 'data=own', 'epochs=5', 'warmupEpochs=5'], 2, /the architecture would never be searched/],
     [
       ['search', 'data=own', 'batch=20', 'crop=33', 'epochs=3', 'warmupEpochs=1'],
@@ -152,7 +152,7 @@ describe('mistakes get one line that says what to do, before anything is written
     [['evaluate', 'run=runs/train/none'], 1, /expected the folder of a run/],
     [['predict', 'run=runs/train/none'], 2, /nothing to predict/],
     [['decode', 'params=none.json'], 1, /none\.json: no such file/],
-    [['info'], 2, /info of what\?/],
+    [['info'], 2, /info: expected a name/],
   ])('%j', (words, code, message) => {
     const count = () =>
       existsSync(join(folder, 'runs')) ? readdirSync(join(folder, 'runs'), { recursive: true }).length : 0;

@@ -57,7 +57,7 @@ describe.each([
     child.kill(signal);
     const { error, ...result } = await ended;
     expect(result.code).toBe(code);
-    expect(error).toContain(`${signal}: stops after this step and saves; once more ends it at once`);
+    expect(error).toContain(`${signal}: stopping after this step and saving; press Ctrl-C again to quit now`);
     expect(error).toContain(`resume with: espalier ${command} --resume name=stopped\n`);
     const before = events(command, 'stopped');
     expect(before.at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
@@ -112,7 +112,7 @@ it('a damaged checkpoint costs the work since the one before, and is told', asyn
   const { code, error } = await run(folder, ['train', '--resume', 'name=bent']);
   expect(code).toBe(0);
   expect(error).toMatch(
-    /note: the last checkpoint cannot be read, the one before it is taken: .*tensors.safetensors: expected sha256/,
+    /note: the last checkpoint cannot be read, resuming from the one before it: .*tensors.safetensors: expected sha256/,
   );
   expect(readFileSync(join(path, 'last', 'tensors.safetensors')).equals(reference)).toBe(true);
   expect(readdirSync(path)).toContain('last.damaged');
@@ -127,7 +127,7 @@ describe('a disk that is full', () => {
   const check = (ended: Ended) => {
     expect(ended.code).toBe(1);
     expect(ended.error).toMatch(
-      /espalier: .*cannot be written, the disk is full \(ENOSPC\); free some space and go on with --resume/,
+      /espalier: .*cannot be written, the disk is full \(ENOSPC\); free some space and continue with --resume/,
     );
     expect(ended.error).not.toMatch(/^\s+at /m);
   };

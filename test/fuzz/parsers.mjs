@@ -13,12 +13,16 @@ import { createRandom } from '../../dist/base/random.js';
 import { stackSlices } from '../../dist/data/dicom/series.js';
 import { parseDicomSlice } from '../../dist/data/dicom/slice.js';
 import { decodePicture } from '../../dist/data/images/image.js';
+import { readLabelIds } from '../../dist/data/images/labelIds.js';
+import { decodeLabels } from '../../dist/data/images/labels.js';
 import { encodePng } from '../../dist/data/images/png.js';
 import { loadDatasetJson } from '../../dist/data/layouts/datasetJson.js';
 import { parseDescription } from '../../dist/data/layouts/description.js';
+import { parseClassTable, parseLabelMap } from '../../dist/data/layouts/names.js';
 import { createNiftiHeader, encodeNifti } from '../../dist/data/nifti/encode.js';
+import { niftiRawLabels } from '../../dist/data/nifti/labels.js';
 import { readNifti } from '../../dist/data/nifti/read.js';
-import { niftiRawLabels, niftiVolume } from '../../dist/data/nifti/volume.js';
+import { niftiVolume } from '../../dist/data/nifti/volume.js';
 import { framesOf, parseSampleVolume } from '../../dist/data/sampleVolume.js';
 import { decodeArchitecture, parseArchitectureParameters } from '../../dist/decode/parameters.js';
 import { encodeModel } from '../../dist/export/onnx/proto.js';
@@ -84,6 +88,35 @@ async function jpegSeeds() {
     await picture().greyscale().jpeg().toBuffer(),
   ];
 }
+
+/** Grey of 8 and 16 bits, RGB with a tag of orientation, and floating point, 8 pixels wide. */
+async function tiffSeeds() {
+  const raw = { width: 8, height: 6, channels: 1 };
+  const grey = () => sharp(pixels(48), { raw }).toColourspace('b-w');
+  return [
+    await grey().tiff({ compression: 'none' }).toBuffer(),
+    await grey().tiff({ compression: 'deflate' }).toBuffer(),
+    await sharp(
+      Uint16Array.from(pixels(48), (value) => value * 200),
+      { raw },
+    )
+      .toColourspace('grey16')
+      .tiff({ compression: 'lzw' })
+      .toBuffer(),
+    await sharp(pixels(144), { raw: { ...raw, channels: 3 } })
+      .withMetadata({ orientation: 6 })
+      .tiff({ compression: 'none' })
+      .toBuffer(),
+  ];
+}
+
+/** A data set of two classes that also names their colours. */
+const labelFormat = {
+  classes: [{ name: 'a' }, { name: 'b' }],
+  labelMap: Array.from({ length: 256 }, (_, value) => value & 1),
+  colourIds: { '0,0,0': 0, '255,0,0': 1 },
+};
+const parseLabels = async (bytes) => readLabelIds(await decodeLabels(bytes, FILE), labelFormat, FILE);
 
 const tensor = (dtype, shape, bytes) => ({ dtype, shape, data: pixels(bytes) });
 const safetensorsSeeds = () => [
@@ -250,6 +283,15 @@ export const PARSERS = {
   jpeg: {
     seeds: await jpegSeeds(),
     parse: (bytes) => decodePicture(bytes, FILE),
+  },
+  tiff: { seeds: await tiffSeeds(), parse: (bytes) => decodePicture(bytes, FILE) },
+  labels: { seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2)], mend: mendPng, parse: parseLabels },
+  'class names': {
+    seeds: [
+      '# label:color_rgb:parts:actions\nbackground:0,0,0::\ndisc:250,50,83::\n',
+      'Pixel Value, Class\n0, ground\n1, disc\n',
+    ].map(text),
+    parse: (bytes) => (bytes[0] === 35 ? parseLabelMap : parseClassTable)(bytes.toString('utf8'), FILE),
   },
   genotype: {
     seeds: [

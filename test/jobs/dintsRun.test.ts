@@ -50,10 +50,10 @@ it('finds a feasible architecture, logs it, and trains it', async () => {
 
 it('names the next valid side of a crop', async () => {
   await expect(search({ ...tiny, ...space, crop: 48, levels: 4 })).rejects.toThrow(
-    /crop: method=dints takes sides that are multiples of 32, got 48; the next valid one is 64/,
+    /crop: method=dints needs sides that are multiples of 32, got 48; the next valid one is 64/,
   );
   await expect(search({ ...tiny, crop: 64 })).rejects.toThrow(
-    /crop: method=auto-deeplab takes sides that are 32 m \+ 1, got 64; the next valid one is 65/,
+    /crop: method=auto-deeplab needs sides of the form 32m \+ 1, got 64; the next valid one is 65/,
   );
   await expect(search({ ...tiny, ...space, crop: [32, 32, 32] })).rejects.toThrow(ConfigError);
 });

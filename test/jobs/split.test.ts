@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDataSet } from '../../src/data/detect.ts';
 import { placeOf } from '../../src/data/folds.ts';
+import { loadSample } from '../../src/data/sample.ts';
 import { parseRecord } from '../../src/data/splitRecord.ts';
+import type { PictureSet } from '../../src/data/types.ts';
 import { loadDescription } from '../../src/jobs/network.ts';
 import { openRunData } from '../../src/jobs/openData.ts';
 import { type TrainOutcome, trainJob } from '../../src/jobs/trainJob.ts';
@@ -92,6 +94,32 @@ describe('the split of a run', () => {
     const run = openRunFolder(at('runs/train/second'));
     const { warnings } = await openRunData(run, loadDescription(run));
     expect(warnings).toEqual([expect.stringMatching(/second does not say how its data were split/)]);
+  });
+});
+
+describe('the classes of another data set', () => {
+  const open = (data: string) => {
+    const run = openRunFolder(at('runs/train/other'));
+    return openRunData(run, loadDescription(run), data);
+  };
+
+  it('go by name: the same images with their values permuted have the labels of the network', async () => {
+    writeFolder(at('plain'), 10);
+    writeFolder(at('permuted'), 10, ['ground', 'bar', 'disc'], (id) => [0, 2, 1][id]);
+    const [plain, permuted] = [await open(at('plain')), await open(at('permuted'))];
+    expect(permuted.dataset.classes.map(({ name }) => name)).toEqual(['ground', 'disc', 'bar']);
+    expect(permuted.dataset.splits.val.length).toBeGreaterThan(0);
+    for (const [i, sample] of permuted.dataset.splits.val.entries()) {
+      const expected = await loadSample(plain.dataset as PictureSet, plain.dataset.splits.val[i]);
+      expect((await loadSample(permuted.dataset as PictureSet, sample)).label).toEqual(expected.label);
+    }
+  });
+
+  it('are refused with both lists where the names differ', async () => {
+    writeFolder(at('named'), 4, ['ground', 'disc', 'pole']);
+    await expect(open(at('named'))).rejects.toThrow(
+      /named has the classes ground, disc, pole, the network has ground, disc, bar/,
+    );
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/images/png.ts';
-import { bucketsOf, type ExchangeCost, inGroup, singleProcess } from '../../src/parallel/parallel.ts';
+import { bucketsOf, type CollectiveCost, inGroup, singleProcess } from '../../src/parallel/parallel.ts';
 import { startRankClock } from '../../src/parallel/rankClock.ts';
 import { hasGroups, runRanks } from '../helpers/ranks.ts';
 import { temporaryFolder } from '../helpers/temporaryFolder.ts';
@@ -13,7 +13,7 @@ interface Outcome {
   readonly losses: number[];
   readonly values: number[];
   readonly epochs: readonly { genotype?: unknown; snapshot?: unknown; miou: number; counts?: number[] }[];
-  readonly cost: ExchangeCost;
+  readonly cost: CollectiveCost;
 }
 
 const program = join(import.meta.dirname, 'parallelProgram.mjs');
@@ -192,11 +192,11 @@ describe('the clock of ranks', () => {
     await pause(100);
     cost = { ...cost, seconds: 5.04, hidden: 1.02 };
     const first = await ask();
-    expect(first?.[1].exchanged).toBeCloseTo(0.04);
+    expect(first?.[1].communicated).toBeCloseTo(0.04);
     expect(first?.[1].hidden).toBeCloseTo(0.02);
     expect(first?.[1].computed).toBeGreaterThan(0.05);
     const [second] = (await ask()) ?? [];
-    expect(second).toMatchObject({ exchanged: 0, hidden: 0 });
+    expect(second).toMatchObject({ communicated: 0, hidden: 0 });
     expect(second?.computed).toBeLessThan(0.25);
     expect(await startRankClock(singleProcess)()).toBeNull();
   });

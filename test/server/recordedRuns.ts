@@ -198,7 +198,7 @@ export async function recordTraining(root: string, recording: Recording): Promis
     );
     addToConfusion(confusion, label, prediction);
     const pixels = Float32Array.from(image, (value) => value / 127.5 - 1);
-    writeSample(folder, SCENE_CLASSES, {
+    writeSample(folder, `scene-${100 + i}`, SCENE_CLASSES, {
       id: `scene-${100 + i}`,
       width: 160,
       height: 120,
@@ -232,7 +232,7 @@ export async function recordVolumes(root: string, name: string): Promise<RunFold
       const y = Math.floor(at / width) % height;
       return y > bite && Math.floor(at / (width * height)) > depth / 2 ? 0 : (label.data[at - 2 - width] ?? 0);
     });
-    writeVolumeSample(folder, PHANTOM_CLASSES, {
+    writeVolumeSample(folder, `phantom-${seed}`, PHANTOM_CLASSES, {
       id: `phantom-${seed}`,
       shape: image.shape,
       spacingMm: [1, 1, 1],

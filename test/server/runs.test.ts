@@ -1,5 +1,5 @@
 /** @file What the dashboard tells of runs: live, finished, killed, copied, damaged, long. */
-import { appendFileSync, cpSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -78,6 +78,35 @@ describe('one run', () => {
     const scores = await get<RunScores>(dashboard.port, '/api/runs/train/orchard/scores');
     expect(scores.perClass?.at(-1)?.[0]).toBe('mean');
     expect(scores.confusion?.counts.length).toBe(scores.confusion?.names.length);
+  });
+
+  it('lists evaluations apart from the scores of the training; what is damaged, unfinished or a link is left out', async () => {
+    const copy = join(root, 'train', 'evaluated');
+    cpSync(training.folder.path, copy, { recursive: true });
+    const scores = await get<RunScores>(dashboard.port, '/api/runs/train/evaluated/scores');
+    const record = {
+      ...{ time: '2026-01-02T03:04:05.000Z', data: '/data/other', dataset: 'other', split: 'val', samples: 3 },
+      ...{ trainedOn: false, checkpoint: 'best', scales: [0.75, 1], mirror: ['width'], window: null, overlap: null },
+      ...{ toleranceMm: null, version: '1.0.0', scores: { miou: 0.5, pixelAccuracy: 0.75, meanAccuracy: null } },
+    };
+    const put = (name: string, content: unknown) => {
+      mkdirSync(join(copy, 'evaluations', name), { recursive: true });
+      writeFileSync(join(copy, 'evaluations', name, 'evaluation.json'), JSON.stringify(content));
+      writeFileSync(join(copy, 'evaluations', name, 'per_class.csv'), 'class,iou\nmean,0\n');
+    };
+    put('b', record);
+    put('a', { ...record, time: '2026-01-03T00:00:00.000Z', window: [32, 32], overlap: 0.5 });
+    put('damaged', { ...record, scores: { miou: 7 } });
+    mkdirSync(join(copy, 'evaluations', 'unfinished'));
+    symlinkSync(join(copy, 'evaluations', 'b'), join(copy, 'evaluations', 'linked'));
+    const { evaluations } = await get<RunDetail>(dashboard.port, '/api/runs/train/evaluated');
+    expect(evaluations.map(({ name, how }) => [name, how])).toEqual([
+      ['b', 'best weights; scales 0.75, 1; mirrored along width; whole images'],
+      ['a', 'best weights; scales 0.75, 1; mirrored along width; window 32x32, overlap 0.5'],
+    ]);
+    expect(evaluations[0]).toMatchObject({ dataset: 'other', trainedOn: false, scores: { miou: 0.5 } });
+    expect(await get<RunScores>(dashboard.port, '/api/runs/train/evaluated/scores')).toEqual(scores);
+    rmSync(copy, { recursive: true });
   });
 
   it('tells its documents as they stand', async () => {

@@ -12,7 +12,8 @@ import type { Tensor } from '../../src/engine/tensor.ts';
 import { splitBatch, toTensors } from '../../src/infer/batch.ts';
 import { reduced } from '../../src/infer/inference.ts';
 import { storeTraining } from '../../src/jobs/checkpoint/training.ts';
-import { createDescribed, type NetworkDescription, saveDescription, transferWeights } from '../../src/jobs/network.ts';
+import { createDescribed, type NetworkDescription, saveDescription } from '../../src/jobs/network.ts';
+import { logitsOf, transferWeights } from '../../src/jobs/transferWeights.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { saveCheckpoint } from '../../src/run/checkpoint.ts';
@@ -178,18 +179,35 @@ describe('weights of another run', () => {
   saveCheckpoint(folder.best, storeTraining(first));
   run.log.close();
 
-  it('are taken whole where the classes are as many', () => {
+  it('are taken whole where the classes are the same', () => {
     const second = start(6);
-    expect(transferWeights(openRunFolder(folder.path), second.network)).toEqual([]);
+    const { classes } = describeNetwork(dataset.classes.length);
+    expect(transferWeights(openRunFolder(folder.path), second.network, { classes }).fresh).toEqual([]);
     expect(valuesOf(second)).toEqual(valuesOf(first));
   });
 
-  it('leave the head fresh where they are not', () => {
+  it('go by the names of classes in the logits: moved, left out, or as they were initialised', () => {
+    const own = describeNetwork(dataset.classes.length).classes;
+    const added = { name: 'added', colour: own[0].colour };
+    const classes = [own[2], added, own[0]];
     const [second, untouched] = [start(6, 3), start(6, 3)];
-    const fresh = transferWeights(folder, second.network);
-    expect(fresh).toEqual(['classifier.logits.weight', 'classifier.logits.bias']);
-    for (const [name, values] of valuesOf(second))
-      expect(values, name).toEqual(valuesOf(fresh.includes(name) ? untouched : first).get(name));
+    const transfer = transferWeights(folder, second.network, { classes });
+    expect(transfer).toEqual({ kept: [own[2].name, own[0].name], fresh: ['added'] });
+    const heads = ['classifier.logits.weight', 'classifier.logits.bias'];
+    expect(logitsOf(second.network.graph)).toEqual(['classifier.logits']);
+    const rows = (values: readonly number[], of: number) =>
+      Array.from({ length: of }, (_, row) =>
+        values.slice((row * values.length) / of, ((row + 1) * values.length) / of),
+      );
+    for (const [name, values] of valuesOf(second)) {
+      const before = valuesOf(first).get(name)!;
+      if (!heads.includes(name)) {
+        expect(values, name).toEqual(before);
+        continue;
+      }
+      const trained = rows(before, own.length);
+      expect(rows(values, 3), name).toEqual([trained[2], rows(valuesOf(untouched).get(name)!, 3)[1], trained[0]]);
+    }
   });
 
   it('are refused for another network', () => {
@@ -198,7 +216,7 @@ describe('weights of another run', () => {
       new Generator(1),
       'cpu',
     );
-    expect(() => transferWeights(folder, network)).toThrow(/it belongs to another network/);
+    expect(() => transferWeights(folder, network, describeNetwork(3))).toThrow(/it belongs to another network/);
   });
 });
 

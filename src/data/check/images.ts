@@ -196,18 +196,20 @@ function createPalettes(): Palettes {
 
 /** An error where the train masks hold one class: `all` of them were read, or every mask holds 0 and an ignored 255 only. */
 function checkContrast(
-  { name, classes }: PictureSet,
+  { name, classes, splits }: PictureSet,
   pixels: Float64Array,
   { all, halfIgnored }: { all: boolean; halfIgnored: boolean },
 ): DataProblem[] {
   const present = classes.filter((_, id) => pixels[id] > 0);
   if (present.length > 1 || !(all || halfIgnored)) return [];
   const got = present.length === 0 ? 'no class' : `one class (${present[0].name})`;
+  const example = splits.train[0]?.source;
   return [
     {
       severity: 'error',
-      file: name,
-      message: `expected at least two classes in the train masks, got ${got}`,
+      // The masks are to blame, not the data set: a run stops here.
+      file: (example?.kind === 'files' ? example.label : undefined) ?? name,
+      message: `is one of train masks that hold ${got}, at least two are expected`,
       fix: halfIgnored
         ? BINARY_FIX
         : 'nothing can be learnt: look at the masks, and at `classes` and `ignore` in data.yaml',

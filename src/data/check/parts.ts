@@ -76,21 +76,25 @@ function sourceKey({ source }: Sample): string {
   return source.kind === 'files' ? source.image : source.kind === 'volume' ? source.images[0] : JSON.stringify(source);
 }
 
-/** Classes that occur in no training sample that was read. */
+/** So many absent classes are named. */
+const MOST_NAMED = 8;
+
+/** Classes that occur in no training sample that was read, as one problem. */
 export function checkClasses(dataset: DataSet, pixels: Float64Array, read: number): DataProblem[] {
   if (read === 0) return [];
-  return dataset.classes.flatMap(({ name }, id): DataProblem[] =>
-    pixels[id] > 0
-      ? []
-      : [
-          {
-            severity: 'warning',
-            file: dataset.name,
-            message: `class ${id} (${name}) occurs in none of the ${read} train samples that were read`,
-            fix: 'it cannot be learnt: add samples of it, or leave it out of the classes',
-          },
-        ],
-  );
+  const absent = dataset.classes.flatMap(({ name }, id) => (pixels[id] > 0 ? [] : [`${id} (${name})`]));
+  if (absent.length === 0) return [];
+  const named = absent.slice(0, MOST_NAMED).join(', ') + (absent.length > MOST_NAMED ? ', ...' : '');
+  const [subject, pronoun] =
+    absent.length === 1 ? [`class ${named} occurs`, 'it'] : [`${absent.length} classes, ${named}, occur`, 'they'];
+  return [
+    {
+      severity: 'warning',
+      file: dataset.name,
+      message: `${subject} in none of the ${read} train samples that were read`,
+      fix: `${pronoun} cannot be learnt: add samples, or leave ${pronoun === 'it' ? 'it' : 'them'} out of the classes`,
+    },
+  ];
 }
 
 /** Counts pixels by class, over all samples and over those where the class occurs. */

@@ -2,9 +2,9 @@
  * @file Reads a data set of volumes through and says what is in it and what is wrong, and what its volumes are like.
  */
 
+import { classOfRaw, labelFault, niftiRawLabels, type RawLabels } from '../nifti/labels.ts';
 import { readNifti } from '../nifti/read.ts';
-import { listValues, niftiRawLabels, type RawLabels } from '../nifti/volume.ts';
-import { IGNORE, NOT_ALLOWED, type Sample, type VolumeSet } from '../types.ts';
+import { IGNORE, type Sample, type VolumeSet } from '../types.ts';
 import type { Volume } from '../volume.ts';
 import { createFingerprint, type Fingerprint } from '../volumes/fingerprint.ts';
 import { loadImage, requireSameGrid, volumeSourceOf } from '../volumes/load.ts';
@@ -72,12 +72,17 @@ async function checkVolume(
   }
   const [file] = source.images;
   const image = (await attempt(file, () => loadImage(source.images, dataset.modalities), problems))?.image;
+  if (image !== undefined) problems.push(...checkIntensities(image, file));
   const { label } = source;
   if (label === undefined) {
     problems.push({ severity: 'error', file, message: 'has no labels', fix: 'add a label file' });
     return { image };
   }
-  const raw = await attempt(label, async () => niftiRawLabels(await readNifti(label), label), problems);
+  const raw = await attempt(
+    label,
+    async () => niftiRawLabels(await readNifti(label), label, dataset.ignoredLabels),
+    problems,
+  );
   if (raw === undefined) return { image };
   problems.push(...checkLabels(raw, label, dataset));
   if (image === undefined) return { labels: raw.data };
@@ -86,30 +91,16 @@ async function checkVolume(
   return problems.length === before ? { image, labels: raw.data } : { image };
 }
 
-function checkLabels({ data, fractions }: RawLabels, file: string, { labelMap, classes }: VolumeSet): DataProblem[] {
-  if (fractions.length > 0) {
-    return [
-      {
-        severity: 'error',
-        file,
-        message: `holds values that are no whole numbers, such as ${fractions.map((value) => Number(value.toPrecision(6))).join(', ')}`,
-        fix: 'resample labels with the nearest neighbour only',
-      },
-    ];
-  }
-  const found = new Set<number>(data);
-  const unknown = new Set([...found].filter((value) => (labelMap[value] ?? NOT_ALLOWED) === NOT_ALLOWED));
-  if (unknown.size > 0) {
-    return [
-      {
-        severity: 'error',
-        file,
-        message: `label values ${listValues(unknown)} belong to none of the ${classes.length} classes`,
-        fix: 'name them under `labels` in dataset.json',
-      },
-    ];
-  }
-  if ([...found].some((value) => labelMap[value] !== 0 && labelMap[value] !== IGNORE)) return [];
+function checkLabels(raw: RawLabels, file: string, { labelMap }: VolumeSet): DataProblem[] {
+  const fault = labelFault(raw, labelMap);
+  if (fault) return [{ severity: 'error', file, ...fault }];
+  if (
+    raw.data.some((value) => {
+      const id = classOfRaw(value, labelMap);
+      return id !== 0 && id !== IGNORE;
+    })
+  )
+    return [];
   return [
     {
       severity: 'warning',
@@ -120,8 +111,23 @@ function checkLabels({ data, fractions }: RawLabels, file: string, { labelMap, c
   ];
 }
 
+/** Voxels that were not measured, which count as air. */
+function checkIntensities({ data }: Volume, file: string): DataProblem[] {
+  let missing = 0;
+  for (const value of data) if (Number.isNaN(value)) missing++;
+  if (missing === 0) return [];
+  return [
+    {
+      severity: 'warning',
+      file,
+      message: `${((100 * missing) / data.length).toFixed(1)} % of its values are NaN or infinite`,
+      fix: 'they count as air (the lower end of the window, else the smallest value): right outside the circle of a scanner; else write what was measured',
+    },
+  ];
+}
+
 /** Class ids of raw labels, what is none as background: for the foreground alone. */
 function maskOf(labels: Uint16Array | undefined, labelMap: readonly number[]): { data: Uint8Array } | undefined {
   if (labels === undefined) return undefined;
-  return { data: Uint8Array.from(labels, (value) => Math.max(0, labelMap[value] ?? 0)) };
+  return { data: Uint8Array.from(labels, (value) => Math.max(0, classOfRaw(value, labelMap))) };
 }

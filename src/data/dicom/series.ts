@@ -2,25 +2,37 @@
  * @file A folder of DICOM slices as a volume: slices in the order in which they lie along their normal, whatever the files are called.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { countKinds } from '../../base/text.ts';
 import type { Affine, Volume } from '../volume.ts';
-import { type DicomSlice, isDicom, parseDicomSlice } from './slice.ts';
+import { type DicomSlice, parseDicomObject } from './slice.ts';
 
-/** Distances between neighbouring slices may differ by this share. */
+/** The distance between neighbouring slices may differ from the median by this share. */
 const UNEVEN = 0.02;
 
-/** Reads the only series of a folder, one channel. Throws a `DataError` that names the folder or file and what is wrong. */
+/**
+ * Reads the only series of a folder, one channel; objects without an image, such as reports and contours, are passed over. Throws a `DataError` that
+ * names the folder or file and what is wrong.
+ */
 export async function readDicomSeries(folder: string): Promise<Volume> {
   const slices: DicomSlice[] = [];
+  const others: string[] = [];
   for (const name of (await readdir(folder)).sort()) {
     if (name.startsWith('.') || name === 'DICOMDIR') continue;
     const file = join(folder, name);
     const bytes = await readFile(file).catch(() => undefined);
-    if (bytes !== undefined && isDicom(bytes)) slices.push(parseDicomSlice(bytes, file));
+    const found = bytes && parseDicomObject(bytes, file);
+    if (found === undefined) others.push(extname(name) === '' ? 'without an ending' : extname(name));
+    else if ('pixels' in found) slices.push(found);
+    else others.push(found.modality === '' ? 'DICOM without an image' : `DICOM ${found.modality}`);
   }
-  if (slices.length === 0) throw new DataError(`${folder}: holds no DICOM files`, 'give the folder of one series');
-  return stackSlices(slices, folder);
+  if (slices.length > 0) return stackSlices(slices, folder);
+  const there = others.length === 0 ? '' : ` among ${others.length} files (${countKinds(others)})`;
+  throw new DataError(
+    `${folder}: holds no image slices of DICOM${there}`,
+    'give the folder of one series, or volumes as .nii or .nii.gz',
+  );
 }
 
 /** Slices as one volume; `folder` is for messages. */
@@ -69,18 +81,20 @@ function stepOf(
   heightOf: (slice: DicomSlice) => number,
 ): number[] {
   if (sorted.length === 1) return normal.map((part) => part * (sorted[0].thickness || 1));
-  const last = sorted[sorted.length - 1];
-  const step = last.position.map((part, axis) => (part - sorted[0].position[axis]) / (sorted.length - 1));
-  const even = dot(step, normal);
-  for (let i = 1; i < sorted.length; i++) {
-    const gap = heightOf(sorted[i]) - heightOf(sorted[i - 1]);
-    if (Math.abs(gap - even) <= Math.max(UNEVEN * even, 1e-3) && gap > 1e-4) continue;
+  const gaps = sorted.slice(1).map((slice, i) => heightOf(slice) - heightOf(sorted[i]));
+  const usual = [...gaps].sort((a, b) => a - b)[gaps.length >> 1];
+  for (const [i, gap] of gaps.entries()) {
+    const [before, after] = [sorted[i].file, sorted[i + 1].file];
+    if (gap <= 1e-4)
+      throw new DataError(`${before} and ${after} lie at one place`, 'a slice is there twice: take one out');
+    if (Math.abs(gap - usual) <= Math.max(UNEVEN * usual, 1e-3)) continue;
     throw new DataError(
-      `${sorted[i].file}: ${gap.toFixed(3)} mm after ${sorted[i - 1].file}, where ${even.toFixed(3)} mm are usual`,
-      'a slice is missing or there twice',
+      `${after}: ${gap.toFixed(3)} mm after ${before}, where ${usual.toFixed(3)} mm are usual`,
+      gap > usual ? 'a slice is missing between them' : 'they are slices of two series, or one is there twice',
     );
   }
-  return step;
+  const last = sorted[sorted.length - 1];
+  return last.position.map((part, axis) => (part - sorted[0].position[axis]) / (sorted.length - 1));
 }
 
 /** DICOM counts to the left and to the back, the affine to the right and to the front. */

@@ -4,6 +4,7 @@
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { DataError } from '../../base/errors.ts';
 import { showShort } from '../../base/text.ts';
+import { asPart10 } from './part10.ts';
 
 /** A slice; vectors are in the patient's coordinates of DICOM, LPS+ (left, posterior, superior), in millimetres. */
 export interface DicomSlice {
@@ -32,13 +33,33 @@ const PLAIN: Readonly<Record<string, { littleEndian: boolean }>> = {
   '1.2.840.10008.1.2.2': { littleEndian: false },
 };
 
-/** Whether bytes are a DICOM file: `DICM` after a preamble of 128 bytes. */
-export const isDicom = (bytes: Buffer): boolean => bytes.length > 132 && bytes.toString('latin1', 128, 132) === 'DICM';
+/** An object that is no image, such as a report or the contours of a plan. */
+export interface DicomOther {
+  readonly file: string;
+  /** Such as `SR` or `RTSTRUCT`; empty where not stated. */
+  readonly modality: string;
+}
 
-/** Parses a file. Throws a `DataError` that names `file` and what it has that cannot be read, or lacks. */
+/** Parses a slice. Throws a `DataError` that names `file` and what it has that cannot be read, or lacks. */
 export function parseDicomSlice(bytes: Buffer, file: string): DicomSlice {
+  const found = parseDicomObject(bytes, file);
+  if (found && 'pixels' in found) return found;
+  if (found === undefined) throw new DataError(`${file}: is no DICOM`, 'take it out of the series');
+  throw new DataError(
+    `${file}: ${found.modality === '' ? 'an object' : found.modality} without an image`,
+    'a volume needs slices with pixels',
+  );
+}
+
+/**
+ * Parses a file: a slice, an object without an image, or undefined for what is no DICOM.
+ * @throws DataError naming `file` for a slice that cannot be read.
+ */
+export function parseDicomObject(bytes: Buffer, file: string): DicomSlice | DicomOther | undefined {
+  const whole = asPart10(bytes);
+  if (whole === undefined) return undefined;
   try {
-    return readSlice(bytes, file);
+    return readSlice(whole, file);
   } catch (error) {
     if (error instanceof DataError) throw error;
     // The parser throws errors, texts, and objects with an exception, while it parses and while elements are read.
@@ -48,7 +69,7 @@ export function parseDicomSlice(bytes: Buffer, file: string): DicomSlice {
   }
 }
 
-function readSlice(bytes: Buffer, file: string): DicomSlice {
+function readSlice(bytes: Buffer, file: string): DicomSlice | DicomOther {
   const syntax = dicomParser.readPart10Header(bytes).string('x00020010') ?? '1.2.840.10008.1.2';
   if (!Object.hasOwn(PLAIN, syntax)) {
     throw new DataError(
@@ -58,6 +79,9 @@ function readSlice(bytes: Buffer, file: string): DicomSlice {
   }
   const dataset = dicomParser.parseDicom(bytes);
   const text = (tag: string) => dataset.string(tag) ?? '';
+  const modality = text('x00080060').slice(0, 16);
+  // Reports, contours and plans have no rows; a slice that was cut short has.
+  if (dataset.elements.x00280010 === undefined && dataset.elements.x7fe00010 === undefined) return { file, modality };
   const numbers = (tag: string, count: number, name: string): number[] => {
     const values = text(tag).split('\\').map(Number.parseFloat);
     if (values.length !== count || !values.every(Number.isFinite)) {
@@ -72,7 +96,7 @@ function readSlice(bytes: Buffer, file: string): DicomSlice {
   const samples = dataset.uint16('x00280002') ?? 1;
   if (frames !== 1 || samples !== 1) {
     throw new DataError(
-      `${file}: ${frames} frames of ${samples} samples a pixel`,
+      `${file}: ${frames} frames of ${samples} samples a pixel${modality === '' ? '' : ` (${modality})`}`,
       'only single grey frames are read, one file a slice',
     );
   }
@@ -81,7 +105,7 @@ function readSlice(bytes: Buffer, file: string): DicomSlice {
   return {
     file,
     series: text('x0020000e'),
-    modality: text('x00080060'),
+    modality,
     rows: dataset.uint16('x00280010') ?? 0,
     columns: dataset.uint16('x00280011') ?? 0,
     position: numbers('x00200032', 3, 'ImagePositionPatient'),
@@ -100,6 +124,12 @@ function decodePixels(dataset: DataSet, bytes: Buffer, file: string): Float32Arr
   const stored = dataset.uint16('x00280101') ?? allocated;
   const signed = dataset.uint16('x00280103') === 1;
   const element = dataset.elements.x7fe00010;
+  const rescale = (tag: string, otherwise: number): number => {
+    const text = dataset.string(tag)?.trim() ?? '';
+    const value = text === '' ? otherwise : Number.parseFloat(text);
+    if (Number.isFinite(value)) return value;
+    throw new DataError(`${file}: rescales its pixels by ${showShort(text)}`, 'expected a number');
+  };
   const width = allocated / 8;
   if (![1, 2, 4].includes(width)) throw new DataError(`${file}: ${allocated} bits a pixel`, 'expected 8, 16 or 32');
   if (
@@ -113,8 +143,8 @@ function decodePixels(dataset: DataSet, bytes: Buffer, file: string): Float32Arr
       'fetch or copy the file again',
     );
   }
-  const slope = Number.parseFloat(dataset.string('x00281053') ?? '1');
-  const intercept = Number.parseFloat(dataset.string('x00281052') ?? '0');
+  const slope = rescale('x00281053', 1);
+  const intercept = rescale('x00281052', 0);
   const { littleEndian } = PLAIN[dataset.string('x00020010') ?? '1.2.840.10008.1.2'];
   const view = new DataView(bytes.buffer, bytes.byteOffset + element.dataOffset, count * width);
   const read = {

@@ -8,7 +8,9 @@ import { readFile } from 'node:fs/promises';
 import { DataError } from '../../base/errors.ts';
 import type { Raster } from '../types.ts';
 import { IMAGE_ENDINGS } from './endings.ts';
-import { decodePng, isPng, MAX_PIXELS } from './png.ts';
+import { turnUpright } from './orientation.ts';
+import { decodePng, findChunk, isPng, MAX_PIXELS } from './png.ts';
+import { readTiffTags } from './tiff.ts';
 
 /** A photograph, `[height, width, 3]`. */
 export interface RgbPicture {
@@ -45,7 +47,12 @@ export async function loadImageFile(file: string): Promise<ImageFile> {
 
 /** As {@link loadImageFile}, from the bytes of a file. */
 async function decodeImageFile(bytes: Uint8Array, file: string): Promise<ImageFile> {
-  return isPng(bytes) ? describeRaster(decodePng(bytes, file), file) : decodeWithSharp(bytes, file);
+  if (!isPng(bytes)) return decodeWithSharp(bytes, file);
+  const raster = decodePng(bytes, file);
+  const exif = findChunk(bytes, 'eXIf');
+  const { orientation = 1 } = exif === undefined ? {} : readTiffTags(exif);
+  const valid = orientation >= 1 && orientation <= 8 ? orientation : 1;
+  return describeRaster(turnUpright(raster, valid), file, valid);
 }
 
 function describeRaster(raster: Raster, file: string, orientation = 1, pages = 1): ImageFile {
@@ -135,7 +142,6 @@ const DEPTHS = {
   uchar: { type: 'uchar', colours: 'srgb' },
   ushort: { type: 'ushort', colours: 'rgb16' },
   float: { type: 'float', colours: 'srgb' },
-  double: { type: 'float', colours: 'srgb' },
 } as const;
 
 /** Samples from 0 to 1 as bytes. @throws DataError for others: what is black and white in them is not known. */

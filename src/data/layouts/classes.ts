@@ -41,3 +41,15 @@ export const oneClass = ({ classes }: Pick<DataSet, 'classes'>): { message: stri
   message: `expected at least two classes, got ${classes.length === 0 ? 'none' : `one (${classes[0].name})`}`,
   fix: 'the masks hold one value only, or the description names one class: a background is a class, name it too',
 });
+
+/**
+ * A note where a folder is laid out like a published data set but holds other images: its classes are then most likely not those.
+ * @param names a pattern of the names that the images of the data set have.
+ */
+export function noteForeign(title: string, names: RegExp, splits: DataSet['splits']): string[] {
+  const ids = [...splits.train, ...splits.val].map(({ id }) => id);
+  if (ids.length === 0 || ids.some((id) => names.test(id))) return [];
+  return [
+    `the folders are those of ${title}, the names of the images (${ids[0]}) are not: its classes are used; write a data.yaml with \`classes\` if yours are others`,
+  ];
+}

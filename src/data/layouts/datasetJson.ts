@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
-import { paletteColour } from '../images/visual.ts';
-import { createLabelMap, IGNORE, type SegmentationClass } from '../types.ts';
+import type { SegmentationClass } from '../types.ts';
+import { parseLabels } from './labelValues.ts';
 
 const names = z.union([z.array(z.string()), z.record(z.string(), z.string()), z.string()]);
 const files = z.union([z.string(), z.array(z.string()).min(1)]);
@@ -32,6 +32,8 @@ export interface DatasetJson {
   readonly modalities: string[];
   readonly classes: SegmentationClass[];
   readonly labelMap: number[];
+  /** See `VolumeSet`. */
+  readonly ignoredLabels?: number[] | undefined;
   /** Ending of all files; nnU-Net states it. */
   readonly ending?: string | undefined;
   /** Listed volumes; image files are one with every channel, or one a channel. */
@@ -63,7 +65,7 @@ export async function loadDatasetJson(root: string): Promise<DatasetJson> {
     );
   }
   const { name, labels, training, validation, file_ending: ending } = result.data;
-  const modalities = namesOf(result.data.channel_names ?? result.data.modality ?? ['unknown']);
+  const modalities = namesOf(result.data.channel_names ?? result.data.modality ?? ['unknown'], file);
   return {
     file,
     name,
@@ -81,13 +83,19 @@ export async function isNnunet(root: string): Promise<boolean> {
   return /"(channel_names|file_ending)"\s*:/.test(text);
 }
 
-/** Names in the order of their keys "0", "1", ... */
-function namesOf(value: z.output<typeof names>): string[] {
+/** Names in the order of their keys "0", "1", ...: files of a channel carry its number. */
+function namesOf(value: z.output<typeof names>, file: string): string[] {
   if (typeof value === 'string') return [value];
   if (Array.isArray(value)) return value;
-  return Object.entries(value)
-    .sort(([a], [b]) => Number(a) - Number(b))
-    .map(([, name]) => name);
+  const keys = Object.keys(value);
+  return keys.map((_, channel) => {
+    const name = value[String(channel)];
+    if (name !== undefined) return name;
+    throw new DataError(
+      `${file}: channels are called ${keys.join(', ')}, and there is no ${channel}`,
+      'number them from 0 without a gap, as {"0": "FLAIR", "1": "T1"}',
+    );
+  });
 }
 
 function toListed(value: z.output<typeof entry>): ListedVolume {
@@ -96,36 +104,3 @@ function toListed(value: z.output<typeof entry>): ListedVolume {
 
 /** Lists made on macOS name the `._*` twins of files too. */
 const isVolume = ({ images }: ListedVolume): boolean => !images[0].split(/[/\\]/).at(-1)!.startsWith('._');
-
-/** Classes in the order of their values, the background (0) first; nnU-Net's label `ignore` is ignored. */
-function parseLabels(
-  labels: Record<string, unknown>,
-  file: string,
-): { classes: SegmentationClass[]; labelMap: number[] } {
-  const pairs = Object.entries(labels).map(([key, value]): [number, string] => {
-    const [id, name] =
-      /^\d+$/.test(key) && typeof value === 'string' && !/^\d+$/.test(value) ? [key, value] : [value, key];
-    const number = typeof id === 'string' && id !== '' ? Number(id) : id;
-    if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= 255) return [number, name];
-    throw new DataError(
-      `${file}: label "${key}" is ${JSON.stringify(value)}`,
-      Array.isArray(value)
-        ? 'regions of several labels are not read: state plain classes'
-        : 'label values are whole numbers from 0 to 255',
-    );
-  });
-  pairs.sort(([a], [b]) => a - b);
-  const ignored = pairs.filter(([, name]) => name === 'ignore').map(([value]) => value);
-  const kinds = pairs.filter(([, name]) => name !== 'ignore');
-  const twice = kinds.find(([value], i) => i > 0 && kinds[i - 1][0] === value);
-  if (twice !== undefined)
-    throw new DataError(`${file}: two labels have the value ${twice[0]}`, 'state each value once');
-  if (kinds[0]?.[0] !== 0)
-    throw new DataError(`${file}: no label has the value 0`, 'name the background, as "0": "background"');
-  const labelMap = createLabelMap(0, ignored);
-  kinds.forEach(([value], id) => {
-    labelMap[value] = id;
-  });
-  if (!kinds.some(([value]) => value === IGNORE)) labelMap[IGNORE] = IGNORE;
-  return { classes: kinds.map(([, name], id) => ({ name, colour: paletteColour(id) })), labelMap };
-}

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Sample } from '../types.ts';
 import { type ListedVolume, loadDatasetJson } from './datasetJson.ts';
 import { isFile, type Layout } from './layout.ts';
-import { assembleVolumes, listVolumes, locate, type VolumePairing, volumeId } from './volumeFolders.ts';
+import { assembleVolumes, hasTestLabels, listVolumes, locate, type VolumePairing, volumeId } from './volumeFolders.ts';
 
 /** The layout `decathlon`. */
 export const decathlon: Layout = {
@@ -18,7 +18,9 @@ export const decathlon: Layout = {
     const { training, validation } = description;
     const train = training?.length ? await pairListed(root, training) : await pairFolders(root);
     const val = validation?.length ? await pairListed(root, validation) : undefined;
-    return assembleVolumes(root, 'decathlon', description, val === undefined ? { train } : { train, val }, options);
+    const test = (await hasTestLabels(root)) ? await pairFolders(root, 'Ts') : undefined;
+    const pairings = { train, ...(val ? { val } : {}), ...(test ? { test } : {}) };
+    return assembleVolumes(root, 'decathlon', description, pairings, options);
   },
 };
 
@@ -40,9 +42,9 @@ async function pairListed(root: string, listed: readonly ListedVolume[]): Promis
   return { samples, alone };
 }
 
-async function pairFolders(root: string): Promise<VolumePairing> {
-  const images = await listVolumes(join(root, 'imagesTr'));
-  const labels = await listVolumes(join(root, 'labelsTr'));
+async function pairFolders(root: string, part: 'Tr' | 'Ts' = 'Tr'): Promise<VolumePairing> {
+  const images = await listVolumes(join(root, `images${part}`));
+  const labels = await listVolumes(join(root, `labels${part}`));
   const samples: Sample[] = [];
   const alone = [...labels].filter(([id]) => !images.has(id)).map(([, file]) => file);
   for (const [id, image] of images) {

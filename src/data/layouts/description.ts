@@ -23,6 +23,8 @@ export interface Description {
   ignore?: number[];
   train?: SplitFolders;
   val?: SplitFolders;
+  /** Perhaps not there: many files name a test part that was never handed out. */
+  test?: SplitFolders;
   /** The folder of all masks, or its name inside a split. */
   masks?: string;
   /** Share of the samples that go to val when the folders make no split; by default a fold of five. */
@@ -42,9 +44,13 @@ const colour = z.tuple([byte, byte, byte]);
 const split = z.union([z.string(), z.strictObject({ images: z.string(), masks: z.string() })], {
   error: 'expected a folder of images, or {images: ..., masks: ...}',
 });
-const names = z.union([z.array(z.string()).min(1), z.record(z.string().regex(/^\d+$/), z.string())], {
-  error: ({ input }) => explainNames(input),
-});
+const EXPECTED_NAMES = 'expected a list of names, or a map from label value to name';
+const names = z.union(
+  [z.array(z.string()).min(1, `${EXPECTED_NAMES}, got none`), z.record(z.string().regex(/^\d+$/), z.string())],
+  {
+    error: ({ input }) => explainNames(input),
+  },
+);
 
 const schema = z.strictObject({
   name: z.string().optional(),
@@ -62,8 +68,8 @@ const schema = z.strictObject({
   names: names.optional(),
   nc: z.int().min(1).optional(),
   masks_dir: z.string().optional(),
+  test: split.optional().catch(undefined),
   // Of no meaning here.
-  test: z.unknown().optional(),
   download: z.unknown().optional(),
   roboflow: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
@@ -97,6 +103,7 @@ export function parseDescription(text: string, file: string): Description {
     ignore,
     train,
     val,
+    test,
     names: named,
     nc,
     masks_dir: masksFolder,
@@ -116,10 +123,11 @@ export function parseDescription(text: string, file: string): Description {
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
   if (val !== undefined) description.val = foldersOf(val);
+  if (test !== undefined) description.test = foldersOf(test);
   if (masks !== undefined) description.masks = masks;
   for (const folder of [
     masks ?? '.',
-    ...[description.train, description.val].flatMap((pair) => Object.values(pair ?? {})),
+    ...[description.train, description.val, description.test].flatMap((pair) => Object.values(pair ?? {})),
   ]) {
     if (isAbsolute(folder) || normalize(folder).split(sep)[0] === '..')
       throw new DataError(
@@ -138,9 +146,14 @@ export function parseDescription(text: string, file: string): Description {
     : Object.entries(classes).map(([value, name]) => ({ value: Number(value), name }));
   kinds.sort((a, b) => a.value - b.value);
   const names = kinds.map((kind) => kind.name);
-  const wrong = kinds.find((kind, i) => kind.value > 255 || names.indexOf(kind.name) !== i);
+  const wrong = kinds.find(
+    (kind, i) => kind.value > 255 || kind.value === kinds[i - 1]?.value || names.indexOf(kind.name) !== i,
+  );
   if (wrong !== undefined) {
-    throw new DataError(`${file}: class "${wrong.name}" (value ${wrong.value})`, 'names differ, values are 0..255');
+    throw new DataError(
+      `${file}: class "${wrong.name}" (value ${wrong.value})`,
+      'names and values differ, values are 0 to 255',
+    );
   }
   if (Array.isArray(colours) && colours.length !== kinds.length) {
     throw new DataError(`${file}: ${colours.length} colours for ${kinds.length} classes`);
@@ -178,11 +191,10 @@ const foldersOf = (value: string | { images: string; masks: string }): SplitFold
 
 /** What is wrong with the names of classes: mostly that YAML reads some as numbers or as true and false. */
 function explainNames(input: unknown): string {
-  const expected = 'expected a list of names, or a map from label value to name';
+  const expected = EXPECTED_NAMES;
   if (typeof input !== 'object' || input === null) return `${expected}, got ${showShort(input)}`;
   const values: unknown[] = Array.isArray(input) ? input : Object.values(input);
   const wrong = values.find((value) => typeof value !== 'string');
-  if (values.length === 0) return `${expected}, got none`;
   if (wrong === undefined) {
     const key = Object.keys(input).find((value) => !/^\d+$/.test(value)) ?? '';
     return `${expected}, got the value ${JSON.stringify(key)}; write the value first, {0: ${key}}`;

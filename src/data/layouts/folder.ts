@@ -11,8 +11,9 @@ import { classFields } from './classes.ts';
 import type { Description } from './description.ts';
 import type { Layout, OpenOptions } from './layout.ts';
 import { CLASS_TABLE, loadClassTable, type NamedClass } from './names.ts';
-import { type Pairing, pairFolders, unpairedOf } from './pairing.ts';
+import { notesOf, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
 import { findStructure, STRUCTURES, type Structure } from './structure.ts';
+import { testImages, testPart } from './testPart.ts';
 
 /** Where nothing names the classes at most this many masks are read for their values. */
 const MASKS_READ = 400;
@@ -35,7 +36,8 @@ export async function openDescribed(root: string, description: Description, opti
   const { pairings, ...split } = await findSplits(structure, description, options);
   const { splits } = split;
   const unpaired = unpairedOf(pairings, options);
-  const { named, source, notes } = await findClasses(structure, description, [...splits.train, ...splits.val]);
+  const { named, source, ...found } = await findClasses(structure, description, [...splits.train, ...splits.val]);
+  const notes = [...notesOf(pairings), ...found.notes];
   for (const key of ['valShare', 'groups'] as const)
     if (description[key === 'groups' ? 'groupOf' : key] !== undefined && !('all' in structure))
       notes.push(`\`${key}\` of data.yaml is not used: the folders make the split`);
@@ -56,7 +58,7 @@ async function findSplits(
   structure: Structure,
   description: Description,
   options: OpenOptions,
-): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule'>> {
+): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule' | 'extra'>> {
   if ('all' in structure) {
     const all = await pairFolders(structure.all.images, structure.all.masks, '');
     // Files without a partner are the cause where too few samples are left to split.
@@ -65,7 +67,8 @@ async function findSplits(
   }
   const train = await pairFolders(structure.train.images, structure.train.masks, 'train/');
   const val = await pairFolders(structure.val.images, structure.val.masks, 'val/');
-  return { pairings: [train, val], splits: { train: train.samples, val: val.samples } };
+  const test = structure.test ? await testImages(structure.test.images, structure.test.masks) : [];
+  return { pairings: [train, val], splits: { train: train.samples, val: val.samples }, ...testPart(test) };
 }
 
 /** The classes that a description or an export names, or those that the masks hold. */

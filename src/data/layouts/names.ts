@@ -23,9 +23,13 @@ export const LABEL_MAP = 'labelmap.txt';
  */
 export async function loadLabelMapFile(root: string): Promise<NamedClass[] | undefined> {
   const file = join(root, LABEL_MAP);
-  if (!(await isFile(file))) return undefined;
+  return (await isFile(file)) ? parseLabelMap(await readFile(file, 'utf8'), file) : undefined;
+}
+
+/** As {@link loadLabelMapFile}, from the text of the file. */
+export function parseLabelMap(text: string, file: string): NamedClass[] {
   const classes: NamedClass[] = [];
-  for (const [n, line] of (await readFile(file, 'utf8')).split(/\r?\n/).entries()) {
+  for (const [n, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
     const [, name, ...numbers] = /^(.+?):(\d{1,3}),(\d{1,3}),(\d{1,3})(?::|$)/.exec(line.trim()) ?? [];
     const colour = numbers.map(Number) as Colour;
@@ -47,9 +51,13 @@ export const CLASS_TABLE = '_classes.csv';
 /** The classes of `_classes.csv`: a value and a name a line, below a header. Undefined without the file. */
 export async function loadClassTable(folder: string): Promise<NamedClass[] | undefined> {
   const file = join(folder, CLASS_TABLE);
-  if (!(await isFile(file))) return undefined;
+  return (await isFile(file)) ? parseClassTable(await readFile(file, 'utf8'), file) : undefined;
+}
+
+/** As {@link loadClassTable}, from the text of the file. */
+export function parseClassTable(text: string, file: string): NamedClass[] {
   const classes: NamedClass[] = [];
-  for (const [n, line] of (await readFile(file, 'utf8')).split(/\r?\n/).entries()) {
+  for (const [n, line] of text.split(/\r?\n/).entries()) {
     if (n === 0 || line.trim() === '') continue;
     const [, value, name] = /^\s*(\d{1,3})\s*,\s*(.+?)\s*$/.exec(line) ?? [];
     if (value === undefined || Number(value) > 255) {

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { isNiftiName } from '../nifti/read.ts';
 import type { Sample } from '../types.ts';
+import { channelOf } from './channels.ts';
 import { type DatasetJson, isNnunet, loadDatasetJson } from './datasetJson.ts';
 import type { Layout, OpenOptions } from './layout.ts';
 import { readNnunetSplit } from './nnunetSplits.ts';
-import { assembleVolumes, listVolumes, type VolumePairing } from './volumeFolders.ts';
+import { assembleVolumes, hasTestLabels, listVolumes, type VolumePairing } from './volumeFolders.ts';
 
 /** The layout `nnunet`. */
 export const nnunet: Layout = {
@@ -24,23 +25,37 @@ export const nnunet: Layout = {
     }
     const train = await pairCases(root, description, options);
     const split = await readNnunetSplit(root, train.samples, options.fold ?? 0);
-    const pairings = split
-      ? { train: { ...train, samples: split.train }, val: { samples: split.val, alone: [] } }
-      : { train };
+    const test = (await hasTestLabels(root)) ? await pairCases(root, description, options, 'Ts') : undefined;
+    const pairings = {
+      ...(split ? { train: { ...train, samples: split.train }, val: { samples: split.val, alone: [] } } : { train }),
+      ...(test ? { test } : {}),
+    };
     const dataset = assembleVolumes(root, 'nnunet', description, pairings, options);
     return split ? { ...dataset, splitRule: 'listed folds' } : dataset;
   },
 };
 
-async function pairCases(root: string, { modalities }: DatasetJson, options: OpenOptions): Promise<VolumePairing> {
-  const files = await listVolumes(join(root, 'imagesTr'));
-  const labels = await listVolumes(join(root, 'labelsTr'));
+async function pairCases(
+  root: string,
+  { modalities }: DatasetJson,
+  options: OpenOptions,
+  part: 'Tr' | 'Ts' = 'Tr',
+): Promise<VolumePairing> {
+  const files = await listVolumes(join(root, `images${part}`));
+  const labels = await listVolumes(join(root, `labels${part}`));
   const cases = new Map<string, (string | undefined)[]>();
   for (const [name, file] of files) {
-    const [, id, channel] = /^(.+)_(\d{4})$/.exec(name) ?? [];
-    if (id === undefined) throw new DataError(`${file}: its name ends in no channel`, 'expected <case>_0000 and so on');
+    const named = channelOf(name);
+    if (named === undefined)
+      throw new DataError(`${file}: its name ends in no channel`, 'expected <case>_0000 and so on');
+    const { id, channel } = named;
+    if (channel >= modalities.length)
+      throw new DataError(
+        `${file}: channel ${channel}, but dataset.json names ${modalities.length} (${modalities.join(', ')})`,
+        'name it under channel_names in dataset.json, or take it out',
+      );
     const images = cases.get(id) ?? [];
-    images[Number(channel)] = file;
+    images[channel] = file;
     cases.set(id, images);
   }
   const samples: Sample[] = [];

@@ -17,6 +17,10 @@ export interface Pairing {
   alone: string[];
   /** Masks without an image. */
   unused: string[];
+  /** How masks are named, in words for errors; default as in {@link pairFolders}. */
+  rule?: string;
+  /** What was left aside, in words. */
+  notes?: string[];
 }
 
 /** What lies below a folder. */
@@ -52,6 +56,8 @@ export async function listFolder(folder: string, { deep = true } = {}): Promise<
 
 /** How the mask of an image is named, both without extension; the default allows the endings of `MASK_ENDINGS`. */
 export interface Naming {
+  /** In words, for errors. */
+  rule: string;
   /** Possible names of the mask of an image. */
   masksOf(image: string): string[];
   /** Whether a file in the mask folder is a mask at all. */
@@ -59,6 +65,7 @@ export interface Naming {
 }
 
 const SAME_NAME: Naming = {
+  rule: `a mask has the name of its image, with or without one of ${MASK_ENDINGS.join(' ')}`,
   masksOf: (image) => ['', ...MASK_ENDINGS].map((ending) => image + ending),
   isMask: () => true,
 };
@@ -85,8 +92,18 @@ export async function pairFolders(
   if (sameFolder) for (const name of pictures.keys()) labels.delete(name);
   if (pictures.size === 0) throw noImages(images, own);
   if (labels.size === 0) throw noMasks(masks, sameFolder ? own : others);
-  return pair(pictures, labels, prefix, naming);
+  const notes = sameFolder ? noteUnread(images, own) : [...noteUnread(images, own), ...noteUnread(masks, others)];
+  return { ...pair(pictures, labels, prefix, naming), rule: naming.rule, ...(notes.length > 0 ? { notes } : {}) };
 }
+
+/** Files that may be meant as images or masks and are not read. */
+function noteUnread(folder: string, { others }: Listing): string[] {
+  const unread = countOf(others, UNREAD_ENDINGS);
+  return unread === '' ? [] : [`${folder}: ${unread} not read: images are ${IMAGE_ENDINGS.join(' ')}`];
+}
+
+/** The notes of several pairings. */
+export const notesOf = (pairings: readonly Pairing[]): string[] => pairings.flatMap(({ notes = [] }) => notes);
 
 /** Whether a real path lies below another. */
 function isInside(path: string, folder: string): boolean {
@@ -165,6 +182,15 @@ function byName(
   return map;
 }
 
+/** The names of a list, which names each once. @throws DataError */
+export function requireEachOnce(names: readonly string[], list: string): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) throw new DataError(`${list}: names ${name} twice`, 'remove one of the lines');
+    seen.add(name);
+  }
+}
+
 /** Path below `folder` without extension, composed (NFC), with `/` on every system. */
 export function nameBelow(folder: string, file: string): string {
   const path = relative(folder, file);
@@ -229,7 +255,7 @@ export function unpairedOf(pairings: readonly Pairing[], options: OpenOptions): 
         : `${alone.length} of ${alone.length + paired} images have no mask`;
     throw new DataError(
       `${count}, such as ${alone[0]}${nearestPartner(alone[0], unused)}`,
-      `a mask has the name of its image, with or without one of ${MASK_ENDINGS.join(' ')}: rename the masks, or remove images without one`,
+      `${pairings.find((pairing) => pairing.alone.length > 0)?.rule ?? SAME_NAME.rule}: rename the masks, or remove images without one`,
     );
   }
   return [...alone, ...unused];

@@ -12,9 +12,10 @@ import { holdsMasksBeside, MASK_ENDINGS } from './pairing.ts';
 /** Names of the folder of images, of that of masks, and of the splits. */
 const IMAGE_FOLDERS: readonly string[] = ['images', 'image', 'imgs', 'img'];
 const MASK_FOLDERS: readonly string[] = ['masks', 'mask', 'annotations', 'labels', 'label', 'stuffthingmaps'];
-const SPLIT_FOLDERS: Readonly<Record<SplitName, readonly string[]>> = {
+const SPLIT_FOLDERS: Readonly<Record<SplitName | 'test', readonly string[]>> = {
   train: ['train', 'train2017', 'training'],
   val: ['val', 'val2017', 'validation', 'valid'],
+  test: ['test', 'test2017', 'testing'],
 };
 
 /** Folders of images and of masks; one path twice where masks lie beside their images. */
@@ -23,17 +24,22 @@ export interface Folders {
   masks: string;
 }
 
-/** The folders of the splits, or those of all samples, which are then split. */
-export type Structure = Record<SplitName, Folders> | { all: Folders };
+/** The folders of the splits, perhaps with those of a test part, or those of all samples, which are then split. */
+export type Structure = (Record<SplitName, Folders> & { test?: Folders }) | { all: Folders };
 
 /**
  * Finds the folders below `root`; undefined where there is no such structure. What the description states is looked for and nothing else.
  * @throws DataError for a folder that is stated, or implied by another one, and is not there.
  */
 export async function findStructure(root: string, description: Description = {}): Promise<Structure | undefined> {
-  const { train, val, masks } = description;
+  const { train, val, test, masks } = description;
   if (train !== undefined && val !== undefined) {
-    return { train: await statedFolders(root, train, masks), val: await statedFolders(root, val, masks) };
+    const hasTest = test !== undefined && (await isFolder(root, test.images));
+    return {
+      train: await statedFolders(root, train, masks),
+      val: await statedFolders(root, val, masks),
+      ...(hasTest ? { test: await statedFolders(root, test, masks) } : {}),
+    };
   }
   if (train !== undefined) return splitInside(await statedFolders(root, train, masks));
   const images = await findFolder(root, IMAGE_FOLDERS);
@@ -47,7 +53,9 @@ export async function findStructure(root: string, description: Description = {})
   const trainFolders = first === undefined ? undefined : await insideSplit(join(root, first), masks);
   if (trainFolders !== undefined) {
     const valFolders = second === undefined ? undefined : await insideSplit(join(root, second), masks);
-    if (valFolders !== undefined) return { train: trainFolders, val: valFolders };
+    const third = await findFolder(root, SPLIT_FOLDERS.test);
+    const test = third === undefined ? undefined : await insideSplit(join(root, third), masks);
+    if (valFolders !== undefined) return { train: trainFolders, val: valFolders, ...(test ? { test } : {}) };
     if (second === undefined) return { all: trainFolders };
     throw new DataError(`${join(root, second)}: expected images and masks as in ${join(root, first as string)}`);
   }
@@ -78,7 +86,15 @@ async function splitInside(folders: Folders): Promise<Structure> {
     images: await splitFolder(folders.images, split),
     masks: await splitFolder(folders.masks, split),
   });
-  return { train: await inside('train'), val: await inside('val') };
+  const [images, masks] = await Promise.all(
+    [folders.images, folders.masks].map((parent) => findFolder(parent, SPLIT_FOLDERS.test)),
+  );
+  const hasTest = images !== undefined && masks !== undefined;
+  return {
+    train: await inside('train'),
+    val: await inside('val'),
+    ...(hasTest ? { test: { images: join(folders.images, images), masks: join(folders.masks, masks) } } : {}),
+  };
 }
 
 async function splitFolder(parent: string, split: SplitName): Promise<string> {

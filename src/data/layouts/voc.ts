@@ -9,10 +9,11 @@ import { DataError } from '../../base/errors.ts';
 import { splitImages } from '../folds.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
-import { classFields } from './classes.ts';
+import { classFields, noteForeign } from './classes.ts';
 import { isFolder, type Layout, type OpenOptions } from './layout.ts';
 import { LABEL_MAP, loadLabelMapFile } from './names.ts';
-import { listFolder, nameBelow, type Pairing, unpairedOf } from './pairing.ts';
+import { listFolder, nameBelow, type Pairing, requireEachOnce, unpairedOf } from './pairing.ts';
+import { testPart } from './testPart.ts';
 
 /** The classes in the order of their ids. */
 export const VOC_CLASSES = [
@@ -47,14 +48,16 @@ export const voc: Layout = {
   open: async (path, options) => {
     const root = (await findRoot(path))!;
     const named = await loadLabelMapFile(root);
-    const { pairings, splits } = await findSplits(root, options);
+    const { pairings, ...split } = await findSplits(root, options);
+    const notes = named === undefined ? noteForeign('PASCAL VOC', /^\d{4}_\d{6}/, split.splits) : [];
     return {
       name: basename(root),
       layout: 'voc',
       rank: 2,
       ...(named === undefined ? vocClasses() : { ...classFields(named, undefined, LABEL_MAP), classesFrom: LABEL_MAP }),
       ignore: IGNORE,
-      splits,
+      ...split,
+      ...(notes.length > 0 ? { notes } : {}),
       unpaired: unpairedOf(pairings, options),
     } satisfies DataSet;
   },
@@ -80,7 +83,7 @@ const VAL_LISTS: readonly string[] = ['val', 'valid', 'validation'];
 async function findSplits(
   root: string,
   options: OpenOptions,
-): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule'>> {
+): Promise<{ pairings: Pairing[] } & Pick<DataSet, 'splits' | 'splitRule' | 'extra'>> {
   const folder = join(root, 'ImageSets', 'Segmentation');
   const lists = (await readdir(folder)).filter((name) => name.endsWith('.txt') && !name.startsWith('.')).sort();
   const find = (names: readonly string[]): string | undefined =>
@@ -99,7 +102,12 @@ async function findSplits(
       await open(train, augmented === undefined ? 'SegmentationClass' : 'SegmentationClassAug'),
       await open(val, 'SegmentationClass'),
     ];
-    return { pairings, splits: { train: pairings[0].samples, val: pairings[1].samples } };
+    const masks = await byName(join(root, 'SegmentationClass'));
+    const test = find(['test']);
+    // The benchmark has a list of test images, and labels for none of them.
+    const hasLabels = test !== undefined && (await readList(join(folder, test))).some((name) => masks.has(name));
+    const samples = hasLabels ? (await open(test, 'SegmentationClass')).samples : [];
+    return { pairings, splits: { train: pairings[0].samples, val: pairings[1].samples }, ...testPart(samples) };
   }
   // One list, which CVAT calls after its subset (`default.txt`), or one split of two.
   const single = train ?? val ?? (lists.length === 1 ? lists[0] : find(['default', 'trainval']));
@@ -118,17 +126,22 @@ async function findSplits(
 const byName = async (folder: string): Promise<Map<string, string>> =>
   new Map((await listFolder(folder)).images.map((file) => [nameBelow(folder, file), file]));
 
+/** The names of a list, one a line. */
+const readList = async (list: string): Promise<string[]> =>
+  (await readFile(list, 'utf8'))
+    .split(/\r?\n/)
+    .map((line) => line.trim().normalize('NFC'))
+    .filter((line) => line !== '');
+
 async function pairList(
   list: string,
   images: ReadonlyMap<string, string>,
   masks: ReadonlyMap<string, string>,
   [imageFolder, maskFolder]: readonly [string, string],
 ): Promise<Pairing> {
-  const names = (await readFile(list, 'utf8'))
-    .split(/\r?\n/)
-    .map((line) => line.trim().normalize('NFC'))
-    .filter((line) => line !== '');
+  const names = await readList(list);
   if (names.length === 0) throw new DataError(`${list}: lists no images`);
+  requireEachOnce(names, list);
   const samples: Sample[] = [];
   const alone: string[] = [];
   for (const id of names) {
@@ -143,5 +156,5 @@ async function pairList(
     else samples.push({ id, source: { kind: 'files', image, label } });
   }
   // What no list names belongs to another split: nothing is left over.
-  return { samples, alone, unused: [] };
+  return { samples, alone, unused: [], rule: 'SegmentationClass/ holds a PNG with the name of each image of a list' };
 }

@@ -1,15 +1,18 @@
 /**
  * @file Folders of volumes with their labels: how files are listed, found and paired, for all layouts of volumes.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { countKinds } from '../../base/text.ts';
 import { splitFold } from '../folds.ts';
 import { isNiftiName } from '../nifti/read.ts';
 import { IGNORE, type Sample, type VolumeSet } from '../types.ts';
 import { standardPreparation } from '../volumes/preparation.ts';
 import type { DatasetJson } from './datasetJson.ts';
 import { isFolder, type OpenOptions } from './layout.ts';
+import { testPart } from './testPart.ts';
 
 /** Samples with a label, and files without a partner. */
 export interface VolumePairing {
@@ -53,23 +56,33 @@ export async function locate(root: string, path: string): Promise<string | undef
   return undefined;
 }
 
+/** Whether a folder of volumes has a test part with labels. */
+export const hasTestLabels = async (root: string): Promise<boolean> =>
+  (await isFolder(root, 'imagesTs')) && (await isFolder(root, 'labelsTs'));
+
 /** The data set of a `dataset.json` and its pairings; without one for val, folds split the samples. */
 export function assembleVolumes(
   root: string,
   layout: string,
   description: DatasetJson,
-  pairings: { train: VolumePairing; val?: VolumePairing },
+  pairings: { train: VolumePairing; val?: VolumePairing; test?: Pick<VolumePairing, 'samples'> },
   options: OpenOptions,
 ): VolumeSet {
-  const { train, val } = pairings;
+  const { train, val, test } = pairings;
   const alone = [...train.alone, ...(val?.alone ?? [])];
   if (alone.length > 0 && !options.allowUnpaired) {
     const named = alone.slice(0, 5).join(', ') + (alone.length > 5 ? `, ... (${alone.length} in all)` : '');
-    throw new DataError(`files without a partner: ${named}`, 'add the missing images or labels, or remove these');
+    throw new DataError(
+      `files without a partner: ${named}`,
+      `add the missing images or labels, or remove these${unreadable(root)}`,
+    );
   }
   if (train.samples.length === 0)
-    throw new DataError(`${root}: holds no labelled volumes`, 'they belong into imagesTr/ and labelsTr/');
-  refuseTwins([...train.samples, ...(val?.samples ?? [])]);
+    throw new DataError(
+      `${root}: holds no labelled volumes`,
+      `they belong into imagesTr/ and labelsTr/ as .nii.gz, .nii, or folders of DICOM slices${unreadable(root)}`,
+    );
+  refuseTwins([...train.samples, ...(val?.samples ?? []), ...(test?.samples ?? [])]);
   return {
     name: description.name ?? basename(root),
     layout,
@@ -77,13 +90,30 @@ export function assembleVolumes(
     classes: description.classes,
     ignore: IGNORE,
     labelMap: description.labelMap,
+    ...(description.ignoredLabels ? { ignoredLabels: description.ignoredLabels } : {}),
     ...(val === undefined
       ? { splits: splitFold(train.samples, options), splitRule: 'hash' as const }
       : { splits: { train: train.samples, val: val.samples } }),
+    ...testPart(test?.samples ?? []),
     unpaired: alone,
     modalities: description.modalities,
     preparation: standardPreparation(description.modalities),
   };
+}
+
+/** Files of other formats where volumes belong, for messages. */
+function unreadable(root: string): string {
+  const found = ['imagesTr', 'labelsTr'].flatMap((folder) => {
+    const path = join(root, folder);
+    if (!existsSync(path)) return [];
+    const names = readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.') && !isNiftiName(entry.name))
+      .map(({ name }) => name)
+      // The second file of a pair is found by its header.
+      .filter((name) => !/\.img(\.gz)?$/i.test(name));
+    return names.length === 0 ? [] : [`${folder}/ holds ${countKinds(names.map((name) => extname(name) || name))}`];
+  });
+  return found.length === 0 ? '' : `; ${found.join(' and ')}, which cannot be read: convert them to .nii.gz`;
 }
 
 function refuseTwins(samples: readonly Sample[]): void {

@@ -22,15 +22,26 @@ import { type NiftiSamples, swap } from './read.ts';
 const INTENT_LABEL = 1002;
 
 /**
- * The header of a class map on the grid of `header`: `uint8`, three axes, no scaling, no display range, intent `label`; forms, voxel
+ * A class map as a `.nii.gz` file on the grid of `header`; with `values`, those of the label files for each class id. Values above 255 are written in
+ * 16 bits.
+ */
+export function encodeLabels(header: NiftiHeader, ids: Uint8Array, values?: readonly number[]): Buffer {
+  const wide = values?.some((value) => value > 255) ?? false;
+  const samples = wide ? new Uint16Array(ids.length) : new Uint8Array(ids.length);
+  for (let i = 0; i < ids.length; i++) samples[i] = values ? values[ids[i]] : ids[i];
+  return encodeNifti(labelHeader(header, wide ? 'uint16' : 'uint8'), samples);
+}
+
+/**
+ * The header of a class map on the grid of `header`: whole numbers of 8 or 16 bits, three axes, no scaling, no display range, intent `label`; forms, voxel
  * sizes, units and texts stay bit for bit.
  */
-export function labelHeader(header: NiftiHeader): NiftiHeader {
+export function labelHeader(header: NiftiHeader, type: 'uint8' | 'uint16' = 'uint8'): NiftiHeader {
   const [x, y = 1, z = 1] = header.shape;
   return withFields(asSingleFile(header), {
     dim: [3, x, y, z, 1, 1, 1, 1],
-    datatype: [2],
-    bitpix: [8],
+    datatype: [type === 'uint8' ? 2 : 512],
+    bitpix: [type === 'uint8' ? 8 : 16],
     slope: [1],
     intercept: [0],
     calibration: [0, 0],

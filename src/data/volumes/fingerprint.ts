@@ -52,7 +52,10 @@ export function createFingerprint(modalities: readonly string[]) {
       spacings.push(spacingOf(turnedAffine(affine, shape, orientation)));
       const places = foregroundPlaces(label?.data, data.length / channels);
       for (let c = 0; c < channels; c++) {
-        for (const place of places) values[c].push(data[(c * data.length) / channels + place]);
+        for (const place of places) {
+          const value = data[(c * data.length) / channels + place];
+          if (!Number.isNaN(value)) values[c].push(value);
+        }
       }
     },
     /** The fingerprint of what was added; undefined when nothing was. */

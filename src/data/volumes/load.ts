@@ -6,14 +6,15 @@ import { DataError } from '../../base/errors.ts';
 import { readDicomSeries } from '../dicom/series.ts';
 import { createNiftiHeader } from '../nifti/encode.ts';
 import type { NiftiHeader } from '../nifti/header.ts';
+import { niftiRawLabels, toLabelVolume } from '../nifti/labels.ts';
 import { readNifti } from '../nifti/read.ts';
-import { niftiRawLabels, niftiVolume, toLabelVolume } from '../nifti/volume.ts';
+import { niftiVolume } from '../nifti/volume.ts';
 import type { Sample, VolumeSet, VolumeSource } from '../types.ts';
 import { type Affine, type LabelVolume, sameGrid, spacingOf, type Volume } from '../volume.ts';
 import { paintPhantom } from './phantoms.ts';
 
 /** What reading a volume takes of its data set. */
-export type VolumeFormat = Pick<VolumeSet, 'labelMap' | 'modalities'>;
+export type VolumeFormat = Pick<VolumeSet, 'labelMap' | 'modalities' | 'ignoredLabels'>;
 
 /** A volume as its files have it. */
 export interface LoadedVolume {
@@ -43,7 +44,7 @@ export async function loadVolume(format: VolumeFormat, sample: Sample): Promise<
   const { image, header } = await loadImage(source.images, format.modalities);
   if (source.label === undefined) return { image, header };
   const label = toLabelVolume(
-    niftiRawLabels(await readNifti(source.label), source.label),
+    niftiRawLabels(await readNifti(source.label), source.label, format.ignoredLabels),
     format.labelMap,
     source.label,
   );

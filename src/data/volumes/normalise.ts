@@ -35,7 +35,21 @@ export function floorOf(data: Float32Array, normalisation: Normalisation): numbe
   return floor;
 }
 
-/** Normalises one channel in place. A channel of one value becomes 0. */
+/**
+ * Fills in place what is no number, such as what lies outside the circle of a scanner: with the floor of the channel, which is air. Returns how many
+ * voxels that are; a channel without any number becomes 0.
+ */
+export function fillMissing(data: Float32Array, normalisation: Normalisation): number {
+  let missing = 0;
+  for (const value of data) if (Number.isNaN(value)) missing++;
+  if (missing === 0) return 0;
+  const floor = floorOf(data, normalisation);
+  const fill = Number.isFinite(floor) ? floor : 0;
+  for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) data[i] = fill;
+  return missing;
+}
+
+/** Normalises one channel in place, which has no NaN. A channel of one value becomes 0. */
 export function normaliseChannel(data: Float32Array, normalisation: Normalisation): void {
   if (normalisation.kind === 'none') return;
   if (normalisation.kind === 'window') {

@@ -4,7 +4,7 @@
  */
 import { ShapeError } from '../../base/errors.ts';
 import { type Affine, type LabelVolume, spacingOf, type Volume, type VolumeShape } from '../volume.ts';
-import { floorOf, normaliseChannel } from './normalise.ts';
+import { fillMissing, floorOf, normaliseChannel } from './normalise.ts';
 import { type Orientation, orientationOf, turn, turnBack, turnedAffine, turnedShape } from './orientation.ts';
 import type { Preparation } from './preparation.ts';
 import { resample, resampleLabels } from './resample.ts';
@@ -45,6 +45,9 @@ export function prepareVolume(image: Volume, label: LabelVolume | undefined, pre
   const turned = Array.from({ length: channels }, (_, c) =>
     turn(image.data.subarray(c * voxels, (c + 1) * voxels), inputShape, orientation),
   );
+  turned.forEach((channel, c) => {
+    fillMissing(channel, preparation.normalisation[c]);
+  });
   const box = preparation.cropForeground
     ? foregroundBox(turned, whole, preparation)
     : { start: [0, 0, 0] as const, shape: whole };

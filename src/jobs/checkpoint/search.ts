@@ -1,5 +1,5 @@
 /**
- * @file Everything a search needs to go on: weights, architecture and both optimisers, as a checkpoint.
+ * @file Everything a search needs to resume: weights, architecture and both optimisers, as a checkpoint.
  */
 
 import type { Parallel } from '../../parallel/parallel.ts';
@@ -31,7 +31,7 @@ const stateOf = ({ progress, weights, architecture }: Search): StoredSearch => (
   steps: { weights: weights.optimiser.steps, architecture: architecture.optimiser.steps },
 });
 
-/** Lets every rank go on from where rank 0 stands. */
+/** Puts every rank where rank 0 stands. */
 export async function shareSearch(search: Search, parallel: Parallel): Promise<void> {
   parallel.copyFromFirst(Object.values(groupsOf(search)).flatMap((tensors) => [...tensors.values()]));
   const [state] = await parallel.gather(stateOf(search));

@@ -1,5 +1,5 @@
 /**
- * @file Everything a training needs to go on: weights, their average, the optimiser and the generator, as a checkpoint.
+ * @file Everything a training needs to resume: weights, their average, the optimiser and the generator, as a checkpoint.
  */
 import { createRandom } from '../../base/random.ts';
 import { Generator } from '../../engine/device.ts';
@@ -35,7 +35,7 @@ const stateOf = ({ progress, optimiser }: Training): StoredTraining => ({
   steps: optimiser.steps,
 });
 
-/** Lets every rank go on from where rank 0 stands; each draws random masks of its own. */
+/** Puts every rank where rank 0 stands; each draws random masks of its own. */
 export async function shareTraining(training: Training, seed: number, parallel: Parallel): Promise<void> {
   parallel.copyFromFirst(Object.values(groupsOf(training)).flatMap((tensors) => [...tensors.values()]));
   const [state] = await parallel.gather(stateOf(training));

@@ -29,8 +29,8 @@ export const trainingStepBytes = (activationBytes: number, weightBytes: number):
   activationBytes + GRADIENTS_AND_STATE * weightBytes + SMALL_THINGS;
 
 /**
- * What a search adds to a process without its network. Measured on spaces of both methods: of what is kept for the backward pass 15 % more, for what
- * comes and goes on the way back; weights and their momentum, and a quarter of their gradients, which come while activations go; and a little.
+ * What a search adds to a process without its network. Measured on spaces of both methods: 15 % more than what is kept for the backward pass,
+ * for its temporaries; weights and their momentum, and a quarter of their gradients, which are allocated while activations are freed; and a little.
  * @param keptBytes those of `Method.keptBytes`
  */
 export const searchBytes = (keptBytes: number, weightBytes: number): number =>

@@ -4,12 +4,14 @@
  */
 import { basename, join } from 'node:path';
 import { Generator } from '../../engine/device.ts';
-import { CARD_FILES, type ClassScore, writeCard } from '../../export/card.ts';
+import { CARD_FILES, SCORE_COLUMNS, type ScoreColumn, type ScoreTable, writeCard } from '../../export/card.ts';
 import { isGenotype, summariseArchitecture } from '../../models/architecture.ts';
 import { countNetwork } from '../../models/graph.ts';
 import type { ExportConfig } from '../../run/config/schemas.ts';
+import { describeEvaluation } from '../../run/evaluations.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';
+import { recordFiles, requireFreeOutputs } from '../../run/outputs.ts';
 import { loadReportData, type ReportData } from '../../run/report/data.ts';
 import { writeSafetensors } from '../../run/safetensors.ts';
 import { drawGenotype } from '../../space/drawing.ts';
@@ -33,10 +35,15 @@ const COUNTED_SIZE = { 2: [512, 512], 3: [96, 96, 96] } as const;
  * Writes the folder; other files in it stay, such as those of git. See `espalier export --help`.
  * @throws NumericError, and writes nothing, when the ONNX model differs from the engine.
  */
-export async function exportFolder(config: ExportConfig): Promise<FolderOutcome> {
+export async function exportFolder(config: ExportConfig, given: readonly string[] = []): Promise<FolderOutcome> {
   const folder = openRunFolder(config.run);
-  const output = config.output ?? join(folder.path, 'export', 'hub');
-  const onnx = await exportOnnx({ ...config, output: join(output, CARD_FILES.onnx) });
+  const output = config.output ?? join(folder.exports, 'hub');
+  requireFreeOutputs({
+    outputs: Object.values(CARD_FILES).map((name) => join(output, name)),
+    inputs: [...recordFiles(folder), ...given],
+    inside: config.output === undefined ? folder.path : undefined,
+  });
+  const onnx = await exportOnnx({ ...config, output: join(output, CARD_FILES.onnx) }, given);
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
   const { architecture, classes, reduction } = description;
   const { espalier: version } = versions();
@@ -53,6 +60,12 @@ export async function exportFolder(config: ExportConfig): Promise<FolderOutcome>
     classes: classes.map(({ name }) => name),
     dataset: datasetOf(report),
     scores: scoresOf(report),
+    evaluations: report.evaluations.map((evaluation) => ({
+      ...evaluation,
+      how: describeEvaluation(evaluation),
+      miou: evaluation.scores.miou,
+      dice: evaluation.scores.dice,
+    })),
     cost: countNetwork(
       network.graph,
       size.map((length) => Math.round(length / reduction)),
@@ -82,8 +95,18 @@ const commandOf = (report: ReportData): string | undefined =>
 
 const dataOf = ({ starts }: ReportData): string => String(starts.at(-1)?.config.data ?? 'unknown');
 
-/** Rows of per_class.csv: class, IoU, accuracy, support; the mean last. */
-function scoresOf({ perClass }: ReportData): ClassScore[] | undefined {
+/** per_class.csv by the names of its columns; its last row are the means. */
+function scoresOf({ perClass }: ReportData): ScoreTable | undefined {
+  if (perClass === undefined) return undefined;
+  const [header, ...rows] = perClass;
+  const isColumn = (name: string): name is ScoreColumn => Object.hasOwn(SCORE_COLUMNS, name);
+  const columns = header.filter(isColumn);
   const number = (text: string | undefined) => (text === undefined || text === '' ? undefined : Number(text));
-  return perClass?.slice(1).map(([name, iou, accuracy]) => ({ name, iou: number(iou), accuracy: number(accuracy) }));
+  return {
+    columns,
+    rows: rows.map((row) => ({
+      name: row[0] ?? '',
+      values: columns.map((column) => number(row[header.indexOf(column)])),
+    })),
+  };
 }

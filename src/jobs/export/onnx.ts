@@ -7,6 +7,8 @@ import { createRandom } from '../../base/random.ts';
 import { onBytes } from '../../data/images/values.ts';
 import { batchOf, type LoadedBatch, type PixelBatch } from '../../data/loader/batch.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
+import { filesOfDataSet } from '../../data/splits.ts';
+import type { DataSet } from '../../data/types.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
@@ -23,6 +25,8 @@ import { settings } from '../../run/config/presets.ts';
 import type { ExportConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
+import { loadConfigFile } from '../../run/openRun.ts';
+import { recordFiles, requireFreeOutputs } from '../../run/outputs.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
 import { prepareMachine, versions } from '../machine.ts';
@@ -55,20 +59,26 @@ const RANDOM_SIZES: Record<2 | 3, readonly (readonly number[])[]> = {
 const VOLUME_SIDE = 96;
 
 /**
- * Exports the network of a run to ONNX; see `espalier export --help`.
+ * Exports the network of a run to ONNX; see `espalier export --help`. `given` are further files that were read and may not be written to.
  * @throws NumericError, and writes nothing, when the model differs from the engine by more than rounding.
  */
-export async function exportOnnx(config: ExportConfig): Promise<ExportOutcome> {
+export async function exportOnnx(config: ExportConfig, given: readonly string[] = []): Promise<ExportOutcome> {
   const folder = openRunFolder(config.run);
   prepareMachine({ device: 'cpu', threads: config.threads });
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
+  const file = config.output ?? join(folder.exports, 'model.onnx');
+  const found = await findData(folder, description);
+  requireFreeOutputs({
+    outputs: [file],
+    inputs: [...recordFiles(folder), ...(found?.files ?? []), ...given],
+    inside: config.output === undefined ? folder.path : undefined,
+  });
   const bytes = writeOnnx(exportedNetwork(network, description), {
     ...onnxOptions(config),
     version: versions().espalier,
   });
-  const file = config.output ?? join(folder.path, 'export', 'model.onnx');
   const metadata = readModelMetadata(bytes, file);
-  const samples = await samplesOf(folder, description, network, config);
+  const samples = await samplesOf(found?.dataset, network, config);
   const inferOf = (of: Network) =>
     reduced((images) => of.forward(images, { training: false }), description.reduction, description.longSide);
   const precise = inFloat64(network);
@@ -135,14 +145,13 @@ const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig
 
 /** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
 async function samplesOf(
-  folder: RunFolder,
-  description: NetworkDescription,
+  dataset: DataSet | undefined,
   network: Network,
   { size, batch }: ExportConfig,
 ): Promise<Map<string, PixelBatch>> {
   const { graph } = network;
   const samples = new Map<string, PixelBatch>();
-  const real = await realSample(folder, description);
+  const real = dataset && (await readSample(dataset));
   const count = batch === 'dynamic' ? 1 : batch;
   const valid = (one: readonly number[]) =>
     one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, graph.sideMultiple));
@@ -158,13 +167,26 @@ async function samplesOf(
 
 const nextMultiple = (side: number, multiple = 1): number => multiple * Math.ceil(side / multiple);
 
-/** The first validation sample of the data of a run; undefined when the data are not here. */
-async function realSample(folder: RunFolder, description: NetworkDescription): Promise<LoadedBatch | undefined> {
+/** The data of a run and all files of them; undefined when the data are not here. */
+async function findData(
+  folder: RunFolder,
+  description: NetworkDescription,
+): Promise<{ dataset: DataSet; files: string[] } | undefined> {
   try {
     const { dataset } = await openRunData(folder, description);
-    for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;
+    return { dataset, files: filesOfDataSet(dataset, String(loadConfigFile(folder.config).data)) };
   } catch (error) {
     if (!(error instanceof DataError || error instanceof ConfigError)) throw error;
+  }
+  return undefined;
+}
+
+/** The first validation sample; undefined when it cannot be read. */
+async function readSample(dataset: DataSet): Promise<LoadedBatch | undefined> {
+  try {
+    for await (const batch of evaluationBatches(dataset, dataset.splits.val.slice(0, 1))) return batch;
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
   }
   return undefined;
 }

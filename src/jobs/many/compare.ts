@@ -3,6 +3,7 @@
  */
 import { join, resolve } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
+import { distinctNames } from '../../base/names.ts';
 import { formatRecord, recordOf } from '../../data/splitRecord.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
@@ -31,23 +32,26 @@ import { onKnownSides, openTrainingData } from '../openData.ts';
 import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
-import { fileName } from '../records/artifacts.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { inFolderOfRuns, requireSameSettings, runOnce, watchPart } from './resumable.ts';
+import { inFolderOfRuns, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
 export interface Comparison {
-  /** Folder of the table and the picture. */
+  /** Folder of the table and the drawing. */
   readonly folder: string;
   readonly architectures: readonly ComparedArchitecture[];
   /** comparison.md as text. */
   readonly table: string;
 }
 
+/** What is written after every run. */
+const TABLES = ['comparison.md', 'comparison.csv', 'comparison.svg'];
+
 /**
- * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones.
+ * Trains what is not trained yet, and writes comparison.{md,csv,svg}; `shared` are settings of the trainings, later layers over earlier ones,
+ * `given` further files that were read and may not be written to.
  * @throws StoppedError when `signal` was aborted: the training in progress is saved, and the same comparison resumes it.
  */
 export async function compareJob(
@@ -55,11 +59,18 @@ export async function compareJob(
   shared: readonly Layer[],
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
+  given: readonly string[] = [],
 ): Promise<Comparison> {
+  const twice = config.archs.find((one, i) => config.archs.indexOf(one) !== i);
+  if (twice !== undefined)
+    throw new ConfigError(`archs: ${twice} is named twice`, 'name it once; seeds=<number> trains it several times');
   const folder = join(resolve(config.runs), 'compare', config.name);
   const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
   const dataset = await openCompared(base, folder);
   const plans = planRuns(config, [...shared, { splitOf: folder }], dataset);
+  const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
+  const inputs = [base.data, ...config.archs, ...given];
+  requireFreeFolder('compare', { ...config, resolved: { ...resolved, ...config }, tables: TABLES, inputs });
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
     costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
@@ -70,7 +81,6 @@ export async function compareJob(
     size: sizeOf(plans[0].training, dataset),
     score: dataset.rank === 3 ? 'mean Dice' : 'mIoU',
   };
-  const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
   return inFolderOfRuns('compare', config, { ...resolved, ...config }, async (folder) => {
     if (!readSplit(folder, true)) writeAtomically(join(folder, SPLIT_FILE), formatRecord(recordOf(dataset)));
     const runs: ComparedRun[] = [];
@@ -116,12 +126,13 @@ function planRuns(
 ): Plan[] {
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
     if (shared.some((layer) => layer[key] !== undefined))
-      throw new ConfigError(`${key}: is not for a comparison, which sets it itself`, 'give archs, seeds and budget');
-  return archs.flatMap((architecture) => {
+      throw new ConfigError(`${key}: not allowed here, a comparison sets it itself`, 'give archs, seeds and budget');
+  const names = distinctNames(archs);
+  return archs.flatMap((architecture, i) => {
     const layers = [...shared, parseBudget(budget), { arch: architecture }];
     const fitted = cropBudget(parseConfig(settings.train, layers), dataset, multiplyAdds);
     return Array.from({ length: seeds }, (_, seed) => {
-      const own = { ...fitted, seed, runs, name: `${name}-${fileName(architecture)}-${seed}` };
+      const own = { ...fitted, seed, runs, name: `${name}-${names[i]}-${seed}` };
       const training = parseConfig(settings.train, [...layers, own]);
       const path = join(resolve(runs), 'train', own.name);
       requireSameSettings(settings.train, path, training, 'comparison');
@@ -169,8 +180,7 @@ function writeComparison(
 ): Omit<Comparison, 'folder'> {
   const architectures = groupRuns(runs);
   const table = formatComparisonMarkdown(architectures, conditions);
-  writeAtomically(join(folder, 'comparison.md'), table);
-  writeAtomically(join(folder, 'comparison.csv'), formatComparisonCsv(runs));
-  writeAtomically(join(folder, 'comparison.svg'), drawComparison(architectures, conditions));
+  const contents = [table, formatComparisonCsv(runs), drawComparison(architectures, conditions)];
+  for (const [i, content] of contents.entries()) writeAtomically(join(folder, TABLES[i]), content);
   return { architectures, table };
 }

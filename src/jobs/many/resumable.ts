@@ -4,16 +4,45 @@
  *
  * A new kind of such runs is a file like `compare.ts`: which runs there are, and the tables after each.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, NumericError, StoppedError } from '../../base/errors.ts';
 import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
 import { writeAtomically } from '../../run/files.ts';
-import { openRunFolder } from '../../run/folder.ts';
+import { openRunFolder, requireRunName } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';
+import { requireFreeOutputs } from '../../run/outputs.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
 import type { RunWatcher } from '../watcher.ts';
+
+/** Settings and tables of many runs: where they go, and what may not be written to. */
+export interface FolderOfRuns {
+  readonly runs: string;
+  readonly name: string;
+  /** Settings of all runs, for `<kind>.yaml`. */
+  readonly resolved: Layer;
+  /** Files that are written after every run. */
+  readonly tables: readonly string[];
+  /** Files that were given. */
+  readonly inputs: readonly string[];
+}
+
+/**
+ * Refuses, before anything is computed, a name that is none of a folder, and outputs that were given. The settings may be given as they are, to resume.
+ * @throws ConfigError
+ */
+export function requireFreeFolder(kind: 'compare' | 'trials', folderOfRuns: FolderOfRuns): void {
+  const { runs, name, resolved, tables, inputs } = folderOfRuns;
+  requireRunName(name);
+  const folder = join(resolve(runs), kind, name);
+  const settings = join(folder, `${kind}.yaml`);
+  const outputs = [...tables.map((table) => join(folder, table)), ...(isWritten(settings, resolved) ? [] : [settings])];
+  requireFreeOutputs({ outputs, inputs });
+}
+
+const isWritten = (path: string, settings: Layer): boolean =>
+  existsSync(path) && readFileSync(path, 'utf8') === formatConfig(settings);
 
 /**
  * Does `work` in `<runs>/<kind>/<name>`, which begins with the settings of all its runs in `<kind>.yaml`.
@@ -27,7 +56,8 @@ export async function inFolderOfRuns<Result>(
 ): Promise<Result & { readonly folder: string }> {
   const folder = join(resolve(runs), kind, name);
   mkdirSync(folder, { recursive: true });
-  writeAtomically(join(folder, `${kind}.yaml`), formatConfig(resolved));
+  const path = join(folder, `${kind}.yaml`);
+  if (!isWritten(path, resolved)) writeAtomically(path, formatConfig(resolved));
   try {
     return { folder, ...(await work(folder)) };
   } catch (error) {

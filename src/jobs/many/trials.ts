@@ -18,7 +18,7 @@ import { readSplit } from '../prepare/knownSplit.ts';
 import { searchJob } from '../searchJob.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { inFolderOfRuns, requireSameSettings, runOnce, watchPart } from './resumable.ts';
+import { inFolderOfRuns, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** Trials and where they are. */
 export interface SearchTrials {
@@ -31,18 +31,24 @@ export interface SearchTrials {
   readonly table: string;
 }
 
+/** What is written after every run. */
+const TABLES = ['trials.md', 'trials.csv', 'trials.svg', 'genotype.json', 'genotype.svg'];
+
 /**
  * Searches with `trials` seeds from `seed` on, trains what each found for `selection.steps`, and writes tables, curves and the best genotype after every
- * one. The same settings resume what was interrupted.
+ * one. The same settings resume what was interrupted. `given` are further files that were read and may not be written to.
  * @throws ConfigError when a run of the same name has other settings, StoppedError when `signal` was aborted.
  */
 export async function trialsJob(
   { layers, command }: RunRequest,
   watcher: RunWatcher = SILENT,
   signal?: AbortSignal,
+  given: readonly string[] = [],
 ): Promise<SearchTrials> {
   const config = parseConfig(settings.search, layers);
   const { name = 'trials', runs } = config;
+  const resolved = { ...config, name };
+  requireFreeFolder('trials', { runs, name, resolved, tables: TABLES, inputs: [config.data, ...given] });
   const plans = planTrials(config, name);
   const request = (part: SearchConfig | TrainConfig, resume: boolean): RunRequest => ({
     layers: [part as unknown as Layer],
@@ -50,7 +56,7 @@ export async function trialsJob(
     command,
   });
   const conditions = { data: config.data, steps: config.selection.steps };
-  return inFolderOfRuns('trials', { runs, name }, { ...config, name }, async (folder) => {
+  return inFolderOfRuns('trials', { runs, name }, resolved, async (folder) => {
     const trials: Trial[] = [];
     for (const [i, { search, training, paths }] of plans.entries()) {
       const [searching, selecting] = ['search', 'training'].map((part, k) =>

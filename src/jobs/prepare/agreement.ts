@@ -11,7 +11,7 @@ import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } f
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
 
 /**
- * The settings that hold on every rank. A run that goes on has those that rank 0 finds in its folder.
+ * The settings that hold on every rank. A resumed run has those that rank 0 finds in its folder.
  * @throws ConfigError on every rank, naming the first setting that differs.
  */
 export async function planTogether<Of extends Settings>(

@@ -84,11 +84,11 @@ function checkSplitSettings({ splitSeed = 0, fold = 0, folds = 5 }: DataSettings
     );
 }
 
-/** @throws DataError where there is nothing to tell apart. */
+/** @throws DataError for fewer than two classes. */
 function requireClasses({ name, classes }: DataSet): void {
   if (classes.length > 1) return;
   throw new DataError(
-    `${name} has one class (${classes.map((each) => each.name).join()}): there is nothing to tell apart`,
+    `${name} has one class (${classes.map((each) => each.name).join()}): segmentation needs at least two`,
     'name all classes in data.yaml; for masks of 0 and 255 write `classes: {0: background, 255: object}`',
   );
 }

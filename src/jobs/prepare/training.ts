@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../../base/errors.ts';
-import { samplesOf, submissionValues } from '../../data/splits.ts';
+import { listNames, samplesOf, submissionValues } from '../../data/splits.ts';
 import type { DataSet, VolumeSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import type { VolumeDescription } from '../../infer/segment.ts';
@@ -18,9 +18,10 @@ import { openRunFolder } from '../../run/folder.ts';
 import { startOfTraining, type Training } from '../../train/retrain.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
-import { createDescribed, type NetworkDescription, transferWeights } from '../network.ts';
+import { createDescribed, type NetworkDescription } from '../network.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
+import { transferWeights } from '../transferWeights.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
 
@@ -40,7 +41,7 @@ export interface PreparedTraining {
   readonly fitted?: FittedWidth;
 }
 
-/** A run that goes on takes the architecture that its folder holds, if it came so far; the first rank says which. */
+/** A resumed run takes the architecture in its folder, if it has one yet; the first rank reads it. */
 export async function prepareTraining(
   config: TrainConfig,
   parallel: Parallel,
@@ -74,7 +75,8 @@ export async function prepareTraining(
       'leave it out, or take arch=unet',
     );
   // The other ranks get all weights from the first.
-  const note = config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network);
+  const note =
+    config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network, description);
   const { graph } = training.network;
   const { crop } = trainSettings(config, dataset.rank);
   const part = Math.ceil(config.batch / (config.accumulate * parallel.size));
@@ -91,15 +93,22 @@ function volumeDescription(config: TrainConfig, { modalities, preparation }: Vol
 }
 
 /** Takes the weights of another run; says which it did not take. */
-function startFrom(from: string, network: Network): string {
-  const fresh = transferWeights(openRunFolder(from), network);
-  const head = fresh.length === 0 ? '' : `; the head is replaced, it tells other classes apart (${fresh.join(', ')})`;
-  return `weights start from ${from}${head}`;
+function startFrom(from: string, network: Network, description: NetworkDescription): string {
+  const { kept, fresh } = transferWeights(openRunFolder(from), network, description);
+  const start = `weights start from ${from}`;
+  if (fresh.length === 0) return start;
+  const known = kept.length === 0 ? 'no class has the name of one there' : `${listNames(kept)} keep theirs`;
+  return `${start}; the logits of ${listNames(fresh)} start anew, ${known}`;
 }
 
 function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
+  if (config.trainOn.includes('test'))
+    throw new ConfigError('trainOn: the test part is never trained on', 'leave it out');
   if (config.norms === 'frozen' && config.from === undefined)
-    throw new ConfigError('norms=frozen without from: they would stay as they are made', 'name the run to start from');
+    throw new ConfigError(
+      'norms=frozen without from: they would keep their initial values',
+      'name the run to start from',
+    );
   if (splits.val.length === 0)
     throw new DataError(`${name} has no validation samples`, 'add a val split: training is judged on it');
 }

@@ -30,9 +30,15 @@ export function writeGraph(folder: RunFolder, graph: NetworkGraph, size: readonl
   writeAtomically(join(folder.path, 'graph.json'), formatGraph(describeGraph(graph, size)));
 }
 
+/** Where tables and samples of a scored split go. */
+export type ScoresFolder = Pick<
+  RunFolder,
+  'perClassCsv' | 'perCaseCsv' | 'confusionCsv' | 'confusionPicture' | 'samples'
+>;
+
 /** per_class.csv, confusion_matrix.csv and confusion_matrix.png; of volumes also per_case.csv. */
 export async function writeScores(
-  folder: RunFolder,
+  folder: ScoresFolder,
   classes: readonly SegmentationClass[],
   scores: Scores,
 ): Promise<void> {
@@ -44,24 +50,27 @@ export async function writeScores(
   writeAtomically(folder.confusionPicture, await rasteriseDrawing(drawConfusion(names, scores.confusion)));
 }
 
-/** samples/<id>.png: image, label, prediction, error. Returns the path. */
-export function writeSample(folder: RunFolder, classes: readonly SegmentationClass[], picture: ScoredPicture): string {
-  const path = join(folder.samples, `${fileName(picture.id)}.png`);
+/** samples/<name>.png: image, label, prediction, error. Returns the path. */
+export function writeSample(
+  { samples }: Pick<ScoresFolder, 'samples'>,
+  name: string,
+  classes: readonly SegmentationClass[],
+  picture: ScoredPicture,
+): string {
+  const path = join(samples, `${name}.png`);
   writeAtomically(path, samplePicture({ ...picture, image: toBytes(picture.image), classes }));
   return path;
 }
 
-/** samples/<id>.png: three slices of a volume; samples/<id>.nii.gz: all of it, for the viewer of the dashboard. */
+/** samples/<name>.png: three slices of a volume; samples/<name>.nii.gz: all of it, for the viewer of the dashboard. */
 export function writeVolumeSample(
-  folder: RunFolder,
+  { samples: folder }: Pick<ScoresFolder, 'samples'>,
+  name: string,
   classes: readonly SegmentationClass[],
   volume: ScoredVolume,
 ): void {
-  const stem = join(folder.samples, fileName(volume.id));
+  const stem = join(folder, name);
   writeAtomically(`${stem}.png`, planesPicture({ ...volume, classes }));
   const { samples, ...grid } = framesOf(toSampleVolume(volume));
   writeAtomically(`${stem}.nii.gz`, encodeNifti(createNiftiHeader(grid), samples));
 }
-
-/** An id as the name of one file. */
-export const fileName = (id: string): string => id.replace(/[^\p{L}\p{N}_.-]+/gu, '_');

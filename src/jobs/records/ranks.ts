@@ -41,7 +41,7 @@ export function logRanks(log: EventLog, epoch: number, ranks: readonly RankSecon
     type: 'ranks',
     epoch,
     computedSeconds: ranks.map(({ computed }) => computed),
-    exchangedSeconds: ranks.map(({ exchanged }) => exchanged),
+    exchangedSeconds: ranks.map(({ communicated }) => communicated),
     hiddenSeconds: ranks.map(({ hidden }) => hidden),
   });
 }

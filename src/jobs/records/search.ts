@@ -35,9 +35,9 @@ export function createSearchRecorder(run: ActiveRun, config: SearchConfig, { pro
       writeAtomically(folder.architecture, `${JSON.stringify(event.snapshot)}\n`);
       const main = scores && mainScore(scores);
       const score = main ? `  ${main.name} ${main.value.toFixed(3)}` : '';
-      const entropies = Object.values(entropiesOf(event)).map((nats) => nats.toFixed(3));
+      const entropies = Object.entries(entropiesOf(event)).map(([of, nats]) => `${of} ${nats.toFixed(3)}`);
       watcher.line(
-        `epoch ${epoch + 1}/${epochs}  loss ${formatLoss(weightLoss)}${score}  entropy ${entropies.join('/')}  ${architecture}`,
+        `epoch ${epoch + 1}/${epochs}  loss ${formatLoss(weightLoss)}${score}  entropy of ${entropies.join(', ')}  ${architecture}`,
       );
       const empty = emptyBatchesNote(progress.drawn);
       if (empty) note(empty);

@@ -27,7 +27,7 @@ const PAPER = {
   learningRate: 0.05, // section 4.2: "initial learning rate of 0.05"
   power: 0.9, // section 4.2: polynomial schedule; its power is that of DeepLab
   decay: 4e-5, // the authors' code
-  clip: 0, // nothing is said of clipping
+  clip: 0, // the paper mentions no clipping
   norm: AUTHORS_NORM,
   dropPathKeep: 0.8, // table 2: scheduled drop path, which NASNet ends at 0.8
   augmentation: { scale: [0.5, 2], step: 0.25, flip: true }, // the authors' code
@@ -115,7 +115,7 @@ export const settings = {
         augmentation: { scale: [0.5, 1] },
         evaluateSamples: 16,
       },
-      // A few hundred pictures, some 40 minutes on one core: half resolution, a shorter trellis, and an architecture that learns faster
+      // A few hundred images, some 40 minutes on one core: half resolution, a shorter trellis, and an architecture that learns faster
       // because it has only some hundred steps.
       small: {
         scale: 2,
@@ -199,7 +199,7 @@ export const settings = {
         augmentation: { scale: [0.75, 1.5] },
         evaluateEvery: 4,
       },
-      // A few hundred pictures, an hour on one core: a narrow network, averaged weights, rare classes weighted up; AdamW needs no
+      // A few hundred images, an hour on one core: a narrow network, averaged weights, rare classes weighted up; AdamW needs no
       // tuning of the learning rate.
       small: {
         steps: 2600,
@@ -235,12 +235,12 @@ export const settings = {
         evaluateEvery: 10,
       },
       // The published training on each data set; the architecture is auto-deeplab-s, -m or -l. Batches of 16 are computed in parts, which fit
-      // into 24 GiB; norms then see the pictures of a part.
+      // into 24 GiB; norms then see the images of a part.
       'paper-cityscapes': { ...PAPER, steps: 1_500_000, crop: 769 }, // section 4.2.1: 1.5M iterations, 769 x 769
       'paper-voc': { ...PAPER, steps: 1_500_000, crop: 513 }, // section 4.2.2: 1.5M iterations, 513 x 513
       // The published training of DiNTS; the architecture is dints-cvpr2021.
       'paper-spleen': SPLEEN_TRAINING,
-      // Section 4.2.3: 4M iterations at 513 x 513, of pictures whose longer side is 513.
+      // Section 4.2.3: 4M iterations at 513 x 513, of images whose longer side is 513.
       'paper-ade20k': { ...PAPER, steps: 4_000_000, crop: 513, longSide: 513 },
     },
   },

@@ -49,7 +49,7 @@ const machine = {
   threads: whole(0, 0, 'threads of the processor; 0 takes all'),
 };
 const ranks = {
-  syncNorms: switched(false, 'batch norms take their statistics over the parts of a batch in all processes'),
+  syncNorms: switched(false, 'synchronised batch norm: statistics over the whole batch, across processes'),
 };
 const run = {
   preset: optionalText('a named set of settings to start from'),
@@ -69,7 +69,7 @@ const split = {
   folds: whole(2, 5, 'of data without a split: number of folds'),
 };
 const loading = {
-  workers: whole(0, 1, 'threads that decode and augment pictures'),
+  workers: whole(0, 1, 'threads that decode and augment samples'),
   checkpointMinutes: positive(5, 'minutes between checkpoints; one is also written after every epoch'),
 };
 const augmentation = group({
@@ -84,7 +84,7 @@ const augmentation = group({
   step: notNegative(0.25, 'grid of the random resize; 0 draws any scale'),
   flip: switched(true, 'random horizontal flip; volumes are mirrored along every axis'),
   colour: share(0, 'strength of random brightness, contrast and saturation'),
-  rotation: notNegative(0.3, 'of volumes: largest turn about each axis, in radians'),
+  rotation: notNegative(0.3, 'of volumes: largest rotation about each axis, in radians'),
   zoom: setting(
     z
       .tuple([z.number().positive(), z.number().positive()])
@@ -98,24 +98,20 @@ const augmentation = group({
 const precision = choice(
   ['float32', 'bfloat16'],
   'float32',
-  'what training passes compute in: bfloat16 is everything on a GPU, and on a processor with AMX the large products; weights, losses and scores stay float32',
+  'compute precision of training passes: bfloat16 applies to everything on a GPU, and to the large products on a processor with AMX; weights, losses and scores stay float32',
 );
 const normEpsilon = positive(1e-5, 'what norms add to a variance');
-const classWeights = choice(
-  ['none', 'sqrt', 'median'],
-  'none',
-  'weights of the classes in the loss, from their shares',
-);
+const classWeights = choice(['none', 'sqrt', 'median'], 'none', 'class weights in the loss, from class frequencies');
 const scale = setting(
   z.number().min(1).default(1),
   'a number from 1',
-  'reduction of the pictures: 2 halves height and width',
+  'downscaling of the images: 2 halves height and width',
 );
 
 const overlap = setting(
   z.number().min(0).lt(1).default(0.5),
   'a number from 0 below 1',
-  'share of a window that its neighbour sees too',
+  'overlap of neighbouring windows, as a share of a window',
 );
 
 const atMost = (description: string) =>
@@ -188,13 +184,16 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   layers: whole(2, 12, 'layers of the trellis (L)'),
   secondOrder: switched(
     false,
-    'the architecture descends the loss after the next step of the weights: DARTS of second order, with four passes instead of one',
+    'second-order DARTS: architecture gradient after one virtual weight step (four passes instead of one)',
   ),
-  maximumSkipShare: share(1, 'ends the search when more of the decoded operators than this are skips; 1 never does'),
+  maximumSkipShare: share(
+    1,
+    'stop the search when the share of skips among the decoded operators exceeds this; 1 never stops it',
+  ),
   memory: choice(
     ['auto', 'fast', 'balanced', 'small'],
     'auto',
-    'what a step keeps for its backward pass: everything, less, or as little as it can; auto takes the most that fits the machine',
+    'activations a step keeps for its backward pass: all, fewer, or as few as possible; auto takes the most that fits the machine',
   ),
   precision,
   classWeights,
@@ -204,11 +203,11 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   trials: whole(
     1,
     1,
-    'searches with seeds from `seed` on; of several, a short training of what each finds chooses one, and the same command goes on',
+    'number of searches, with seeds from `seed` on; a short training of what each finds chooses one of several, and the same command resumes them',
   ),
   selection: group({
     steps: whole(1, 300, 'of trials: steps of the training that chooses among them'),
-    batch: optionalWhole('of trials: pictures a step of that training; its preset decides by default'),
+    batch: optionalWhole('of trials: samples a step of that training; its preset decides by default'),
     preset: optionalText('of trials: preset of that training; by default the one of the search where training has it'),
   }),
   evaluateSamples: whole(0, 100, 'validation samples scored after an epoch; 0 scores none'),
@@ -238,7 +237,7 @@ const scheduleKeys = (defaults: { schedule: (typeof SCHEDULES)[number]; last: nu
     'of schedule=steps: what the rate is multiplied by',
   ),
 });
-const weightDescent = (decay: number) => ({
+const weightOptimiser = (decay: number) => ({
   momentum: share(0.9, 'momentum of the weights'),
   decay: notNegative(decay, 'weight decay of the weights'),
   clip: notNegative(5, 'largest norm of the gradient of the weights; 0 does not clip'),
@@ -266,19 +265,19 @@ export const autoDeepLabSearchSchema = z.strictObject({
   temperature: setting(
     z.tuple([z.number().positive(), z.number().positive()]).default([10, 0.1]),
     'two numbers [first, last] above 0',
-    'of sampling: how soft its gradient is at the start and at the end of the search',
+    'of sampling: temperature of the Gumbel softmax at the start and at the end of the search',
   ),
   partialChannels: whole(
     1,
     1,
-    'parts of the channels, of which one passes the operators and the others go round (PC-DARTS: 4); filters are a multiple of it',
+    'PC-DARTS K: 1/K of the channels go through the operators, the rest bypass them; K must divide filters',
   ),
   norm: group({ epsilon: normEpsilon }),
   affineNorms: switched(false, 'norms after convolutions learn scale and shift during the search; slower'),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
     ...scheduleKeys({ schedule: 'cosine', last: 0.001, milestones: [0.4, 0.8] }),
-    ...weightDescent(3e-4),
+    ...weightOptimiser(3e-4),
   }),
   architecture: group({
     learningRate: positive(0.003, 'learning rate of the architecture (Adam)'),
@@ -297,13 +296,13 @@ export const dintsSearchSchema = z.strictObject({
     memory: setting(
       z.number().positive().default(1),
       'a share up to 1, or bytes above 1',
-      'memory wanted for the edges: a share of that of the largest architecture, or bytes at batch and crop',
+      'target memory of the edges: a share of that of the largest architecture, or bytes at batch and crop',
     ),
   }),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
     ...scheduleKeys({ schedule: 'steps', last: 0, milestones: [0.4, 0.8] }),
-    ...weightDescent(4e-5),
+    ...weightOptimiser(4e-5),
   }),
   architecture: group({ learningRate: positive(0.001, 'learning rate of the architecture (Adam)') }),
 });
@@ -320,25 +319,29 @@ export const trainSchema = z.strictObject({
     'a list of splits',
     'splits to train on; Cityscapes with gtCoarse/ has also coarse',
   ),
-  epochs: optionalWhole('budget: passes over the pictures'),
-  steps: optionalWhole('budget: steps of the optimiser'),
+  epochs: optionalWhole('budget: passes over the samples'),
+  steps: optionalWhole('budget: optimizer steps'),
   minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
-  batch: whole(1, 16, 'pictures a step'),
-  accumulate: whole(1, 1, 'parts in which a step computes its batch, one after the other, where memory is short'),
+  batch: whole(1, 16, 'samples a step'),
+  accumulate: whole(1, 1, 'gradient accumulation: a step computes its batch in this many parts, to save memory'),
   precision,
   crop: setting(
     sides.optional(),
     'a whole number, [height, width] or [depth, height, width]',
-    'crop or patch; one number is a square or a cube; by default 513 for pictures and 96 for volumes',
+    'crop or patch; one number is a square or a cube; by default 513 for images and 96 for volumes',
   ),
   scale,
-  longSide: optionalWhole('pixels of the longer side that every picture is brought to before anything else'),
+  longSide: optionalWhole('resize every image first, so that its longer side has this many pixels'),
   filters: optionalWhole(
     'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
   ),
   ...networkBudget,
-  from: optionalText('run whose weights to start from; the head is replaced where it tells other classes apart'),
-  norms: choice(['trained', 'frozen'], 'trained', 'norms learn, or keep scale, shift and statistics of `from`'),
+  from: optionalText('run whose weights to start from; the head is re-initialised if its classes differ'),
+  norms: choice(
+    ['trained', 'frozen'],
+    'trained',
+    'trained: norms learn; frozen: they keep scale, shift and statistics of `from`',
+  ),
   norm: group({
     epsilon: normEpsilon,
     momentum: share(0.1, 'of batch norms: weight of a new batch in the running statistics'),
@@ -361,12 +364,19 @@ export const trainSchema = z.strictObject({
   loss: choice(
     ['auto', 'cross-entropy', 'dice-cross-entropy'],
     'auto',
-    'loss; auto takes cross-entropy for pictures and Dice + cross-entropy for volumes',
+    'loss; auto takes cross-entropy for images and Dice + cross-entropy for volumes',
   ),
-  deepSupervision: switched(false, 'a loss also on logits at coarser levels, of networks that have them (unet)'),
+  deepSupervision: switched(
+    false,
+    'also apply the loss to logits at coarser levels, of networks that have them (unet)',
+  ),
   classWeights,
-  ohem: share(0, 'share of the hardest pixels that count; 0 counts all'),
-  ema: setting(z.number().min(0).lt(1).default(0), 'a number from 0 below 1', 'decay of averaged weights; 0 is off'),
+  ohem: share(0, 'online hard example mining: share of the hardest pixels that count; 0 counts all'),
+  ema: setting(
+    z.number().min(0).lt(1).default(0),
+    'a number from 0 below 1',
+    'decay of the exponential moving average of the weights; 0 is off',
+  ),
   clip: notNegative(5, 'largest joint norm of the gradients; 0 is no limit'),
   stem: setting(
     z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)]).default([64, 64, 128]),
@@ -433,11 +443,7 @@ export const compareSchema = z.strictObject({
     false,
     'also measures the memory of a training step of each architecture, in a process of its own',
   ),
-  name: setting(
-    z.string().min(1).default('comparison'),
-    'a text',
-    'name of the comparison; the same name goes on with it',
-  ),
+  name: setting(z.string().min(1).default('comparison'), 'a text', 'name of the comparison; the same name resumes it'),
   runs: run.runs,
 });
 
@@ -458,7 +464,7 @@ const checkpoint = choice(['best', 'last'], 'best', 'which weights of the run');
 const window = setting(
   sides.optional(),
   'a whole number or a list, one for each axis',
-  'sides of the sliding window; by default pictures are read as a whole and volumes by the crop of the training',
+  'sides of the sliding window; by default images are read as a whole and volumes by the crop of the training',
 );
 
 /** Settings of `espalier evaluate`. */
@@ -466,9 +472,10 @@ export const evaluateSchema = z.strictObject({
   run: text('run to evaluate'),
   data: optionalText('folder or YAML file of the data set; the one of the run by default'),
   split: setting(z.string().min(1).default('val'), 'a text', 'part of the data set'),
+  name: optionalText('name of the evaluation, a folder below evaluations/ of the run; data and split by default'),
   checkpoint,
   ...machine,
-  batch: whole(1, 1, 'pictures a step'),
+  batch: whole(1, 1, 'images a step'),
   tta: testTimeAugmentation,
   window,
   overlap,
@@ -476,20 +483,17 @@ export const evaluateSchema = z.strictObject({
   workers: loading.workers,
 });
 
-/** Settings of `espalier predict`; the pictures are positional arguments. */
+/** Settings of `espalier predict`; the images are positional arguments. */
 export const predictSchema = z.strictObject({
   run: text('run to predict with'),
   checkpoint,
-  output: optionalText('folder for the pictures; predictions/ in the run, or beside the model, by default'),
+  output: optionalText('folder for the predictions; predictions/ in the run, or beside the model, by default'),
   ...machine,
   tta: testTimeAugmentation,
   window,
   overlap,
-  overlay: share(0.5, 'opacity of the classes over the picture'),
-  submission: switched(
-    false,
-    'write ids as the benchmark of the data set wants them, not as the network counts its classes',
-  ),
+  overlay: share(0.5, 'opacity of the classes over the image'),
+  submission: switched(false, 'write the ids that the benchmark of the data set expects, instead of class indices'),
 });
 
 /** Settings of `espalier export`. */
@@ -510,16 +514,19 @@ export const exportSchema = z.strictObject({
   batch: setting(
     z.union([z.literal('dynamic'), z.int().min(1)]).default('dynamic'),
     'dynamic or a whole number from 1',
-    'pictures at a time; dynamic takes any number',
+    'images at a time; dynamic takes any number',
   ),
   precision: choice(['float32', 'float16'], 'float32', 'precision of the weights and the computation'),
-  normalise: switched(false, 'bytes [batch, height, width, 3] go in, instead of [batch, 3, height, width] in [-1, 1]'),
-  result: choice(['logits', 'softmax', 'argmax'], 'logits', 'what comes out: scores, probabilities or class ids'),
+  normalise: switched(
+    false,
+    'the model takes bytes [batch, height, width, 3] instead of [batch, 3, height, width] in [-1, 1]',
+  ),
+  result: choice(['logits', 'softmax', 'argmax'], 'logits', 'output: scores, probabilities or class ids'),
   license: setting(z.string().min(1).default('unknown'), 'a text', 'license of the weights, for the model card'),
   threads: machine.threads,
 });
 
-/** Trusted settings, defaults filled in; `method` tells searches apart. */
+/** Trusted settings, defaults filled in; `method` distinguishes searches. */
 export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
 export type CompareConfig = z.output<typeof compareSchema>;

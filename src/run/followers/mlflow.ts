@@ -45,7 +45,7 @@ export interface MlflowBatch {
 
 /**
  * Everything that events say, in batches within the limits, in order.
- * @param stepsBefore steps that earlier events told of: single losses are numbered through the run.
+ * @param stepsBefore steps in earlier events: single losses are numbered through the run.
  */
 export function mlflowBatches(events: readonly RunEvent[], stepsBefore = 0): MlflowBatch[] {
   const metrics: MlflowMetric[] = [];
@@ -54,19 +54,19 @@ export function mlflowBatches(events: readonly RunEvent[], stepsBefore = 0): Mlf
   let steps = stepsBefore;
   for (const event of events) {
     const timestamp = Date.parse(event.time);
-    const tell = (step: number, values: Iterable<readonly [string, number | null]>) => {
+    const add = (step: number, values: Iterable<readonly [string, number | null]>) => {
       for (const [name, value] of values)
         if (value !== null) metrics.push({ key: mlflowKey(name), value, timestamp, step });
     };
     const scalars = scalarsOf(event);
-    if (scalars) tell(scalars.step, scalars.values);
+    if (scalars) add(scalars.step, scalars.values);
     if (event.type === 'step')
-      tell(++steps, [
+      add(++steps, [
         [`${event.phase}/stepLoss`, event.loss],
         [`${event.phase}/stepLearningRate`, event.learningRate],
       ]);
     if (event.type === 'start') {
-      // A run that goes on may have other threads: the settings of its first start are the ones that cannot be changed.
+      // A resumed run may have other threads: the settings of its first start are the ones that cannot be changed.
       if (event.resumedEpoch === undefined) for (const [key, value] of flattened(event.config)) params.set(key, value);
       tags.set('espalier.command', event.command);
       for (const [name, version] of Object.entries(event.versions)) tags.set(`espalier.version.${name}`, version);

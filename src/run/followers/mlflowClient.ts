@@ -1,5 +1,5 @@
 /**
- * @file Sends a run to an MLflow server, and goes on where it stopped: the run folder remembers under which id it is known and up to which event it
+ * @file Sends a run to an MLflow server, and resumes where it stopped: the run folder remembers under which id it is known and up to which event it
  * was sent. Reads the log as anybody would; the run knows nothing of it.
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -74,7 +74,7 @@ function readMemory(file: string, { server, experiment }: MlflowTarget) {
   try {
     memory = memorySchema.parse(parseJson(readFileSync(file, 'utf8')));
   } catch {
-    throw new DataError(`${file}: says not what was sent`, 'remove it: the run is then sent anew');
+    throw new DataError(`${file}: does not say what was sent`, 'remove it: the run is then sent anew');
   }
   return memory.server === server && memory.experiment === experiment ? memory : undefined;
 }
@@ -147,7 +147,7 @@ async function createRun(
     tags: [{ key: 'mlflow.source.name', value: 'espalier' }],
   });
   const runId = textAt(made, 'run', 'info', 'run_id');
-  if (runId === undefined) throw new DataError('the server made a run without an id', 'is it an MLflow server?');
+  if (runId === undefined) throw new DataError('the server returned a run without an id', 'is it an MLflow server?');
   return runId;
 }
 

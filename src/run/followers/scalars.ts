@@ -1,5 +1,5 @@
 /**
- * @file The numbers of an event by name, as other programs that follow runs take them: what TensorBoard and MLflow are told.
+ * @file The numbers of an event by name, as other programs that follow runs take them: what TensorBoard and MLflow get.
  */
 import type { RunEvent } from '../events.ts';
 

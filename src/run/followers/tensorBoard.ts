@@ -55,7 +55,7 @@ export function withTensorBoard(log: EventLog, folder: RunFolder): EventLog {
   };
 }
 
-/** What TensorBoard is told of an event; steps are epochs from 1. */
+/** What TensorBoard gets of an event; steps are epochs from 1. */
 function recordsOf(event: RunEvent, folder: RunFolder): TensorBoardRecord[] {
   const seconds = Date.parse(event.time) / 1000;
   if (event.type === 'start')

@@ -1,10 +1,11 @@
 /**
- * @file What a report tells, read from a run folder in whatever state it is: going, done, diverged, copied without its checkpoints.
+ * @file What a report shows, read from a run folder in whatever state it is: going, done, diverged, copied without its checkpoints.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatConfig } from '../config/config.ts';
 import { parseCsv } from '../csv.ts';
+import { listEvaluations, type NamedEvaluation } from '../evaluations.ts';
 import { readEvents } from '../eventLog.ts';
 import type { RunEvent, RunStatus } from '../events.ts';
 import type { RunFolder } from '../folder.ts';
@@ -39,6 +40,8 @@ export interface ReportData {
   readonly lastTime: string | undefined;
   readonly config: string | undefined;
   readonly genotypeDrawing: ReportPicture | undefined;
+  /** What was measured after the training. */
+  readonly evaluations: readonly NamedEvaluation[];
   /** Header and rows. */
   readonly perClass: readonly (readonly string[])[] | undefined;
   readonly confusion:
@@ -59,7 +62,6 @@ export function loadReportData(folder: RunFolder): ReportData {
   const starts = log.filter((event) => event.type === 'start');
   const sinceStart = log.slice(log.findLastIndex(({ type }) => type === 'start') + 1);
   const end = sinceStart.findLast((event) => event.type === 'end');
-  const names = existsSync(folder.samples) ? readdirSync(folder.samples).filter(isPicture).sort(byNumber) : [];
   return {
     command: folder.command,
     name: folder.name,
@@ -71,10 +73,27 @@ export function loadReportData(folder: RunFolder): ReportData {
     lastTime: log.at(-1)?.time,
     config: readText(folder.config) ?? (starts.length > 0 ? formatConfig(starts[starts.length - 1].config) : undefined),
     genotypeDrawing: readPicture(folder.genotypeDrawing, 'genotype.svg'),
-    perClass: readTable(folder.perClassCsv),
-    confusion: readConfusion(folder.confusionCsv),
-    confusionPicture: readPicture(folder.confusionPicture, 'confusion_matrix.png'),
-    samples: names.slice(0, MOST_SAMPLES).flatMap((name) => readPicture(join(folder.samples, name), name) ?? []),
+    evaluations: listEvaluations(folder),
+    ...loadScores(folder),
+  };
+}
+
+/** The scores of the training of a run, or of an evaluation, and the samples that were kept of them. */
+export function loadScores({
+  perClassCsv,
+  confusionCsv,
+  confusionPicture,
+  samples,
+}: Pick<RunFolder, 'perClassCsv' | 'confusionCsv' | 'confusionPicture' | 'samples'>): Pick<
+  ReportData,
+  'perClass' | 'confusion' | 'confusionPicture' | 'samples' | 'moreSamples'
+> {
+  const names = existsSync(samples) ? readdirSync(samples).filter(isPicture).sort(byNumber) : [];
+  return {
+    perClass: readTable(perClassCsv),
+    confusion: readConfusion(confusionCsv),
+    confusionPicture: readPicture(confusionPicture, 'confusion_matrix.png'),
+    samples: names.slice(0, MOST_SAMPLES).flatMap((name) => readPicture(join(samples, name), name) ?? []),
     moreSamples: Math.max(0, names.length - MOST_SAMPLES),
   };
 }

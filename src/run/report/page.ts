@@ -1,5 +1,5 @@
 /**
- * @file The page around a report: one file, its own style, no script, nothing from the network (the browser is told to refuse both).
+ * @file The page around a report: one file, its own style, no script, nothing from the network (its policy makes the browser refuse both).
  */
 import { html, type Markup, trusted } from './html.ts';
 

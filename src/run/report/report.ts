@@ -1,12 +1,13 @@
 /**
  * @file `report.html`: what a run was, how it went and what came out, as one file to keep, print or send. It reads the run folder only, so
- * that a run that is going, one that diverged and a copy of an old one are told alike.
+ * that a run that is going, one that diverged and a copy of an old one are shown alike.
  */
 import { formatDuration } from '../../base/text.ts';
 import { writeAtomically } from '../files.ts';
 import type { RunFolder } from '../folder.ts';
 import { curvesSection, scoredEpochs, words } from './curves.ts';
 import { type EventOf, loadReportData, type ReportData } from './data.ts';
+import { evaluationsSection, samplesSection } from './evaluation.ts';
 import { dataUri, html, type Markup } from './html.ts';
 import { page } from './page.ts';
 import { confusionSection, perClassSection } from './scores.ts';
@@ -31,6 +32,7 @@ export const formatReport = (data: ReportData): string =>
     perClassSection(data),
     confusionSection(data),
     samplesSection(data),
+    evaluationsSection(data),
     configSection(data),
     referencesSection(data),
   ]);
@@ -38,10 +40,10 @@ export const formatReport = (data: ReportData): string =>
 function headerSection({ command, name, status, message, starts, seconds, lastTime }: ReportData): Markup {
   const first = starts[0];
   const last = starts.at(-1);
-  const told = status === 'unfinished' ? 'it is going on, or was killed' : message;
+  const outcome = status === 'unfinished' ? 'running, or killed' : message;
   const resumed = starts.length > 1 ? `, resumed ${starts.length - 1} ${starts.length === 2 ? 'time' : 'times'}` : '';
   return html`<header><h1>${command} ${name}</h1>
-<p><span class="status ${status}">${status}</span> ${told}</p>
+<p><span class="status ${status}">${status}</span> ${outcome}</p>
 <p class="quiet">${first ? `started ${moment(first.time)}${resumed}` : 'not started'}${lastTime ? `, last event ${moment(lastTime)}, ${formatDuration(seconds)} in all` : ''}</p>
 ${last && html`<pre class="wrap"><code>${last.command}</code></pre>`}</header>`;
 }
@@ -69,9 +71,9 @@ function summarySection(data: ReportData): Markup | undefined {
   }
   if (lastEpoch) {
     tiles.push(['epochs done', `${lastEpoch.epoch + 1}${typeof planned === 'number' ? ` of ${planned}` : ''}`]);
-    const told = new Set(evaluation ? ['miou', 'dice', 'pixelAccuracy', 'meanAccuracy'] : ['miou', 'dice']);
+    const shown = new Set(evaluation ? ['miou', 'dice', 'pixelAccuracy', 'meanAccuracy'] : ['miou', 'dice']);
     for (const [key, value] of Object.entries(lastEpoch.metrics))
-      if (!told.has(key) && value !== null) tiles.push([words(key), short(value), `epoch ${lastEpoch.epoch + 1}`]);
+      if (!shown.has(key) && value !== null) tiles.push([words(key), short(value), `epoch ${lastEpoch.epoch + 1}`]);
   }
   const versions = Object.entries(data.starts.at(-1)?.versions ?? {});
   if (tiles.length === 0 && versions.length === 0) return undefined;
@@ -81,7 +83,7 @@ function summarySection(data: ReportData): Markup | undefined {
   )}</dl>${versions.length > 0 ? html`<p class="quiet">${versions.map(([name, version]) => `${name} ${version}`).join(' · ')}</p>` : undefined}</section>`;
 }
 
-/** Warnings and notes; many of one kind are told once. */
+/** Warnings and notes; many of one kind are shown once. */
 function messagesSection({ events }: ReportData): Markup | undefined {
   const counts = new Map<string, { type: string; message: string; count: number }>();
   for (const event of events) {
@@ -117,17 +119,6 @@ function pathHistory(states: readonly EventOf<'architecture'>[]): Markup | undef
 <thead><tr><th scope="col">epoch</th><th scope="col">strides by layer</th></tr></thead><tbody>${shown.map(
     ({ epoch, path }) => html`<tr><th>${epoch + 1}</th><td>${strides(path)}</td></tr>`,
   )}</tbody></table></div>${changes.length > shown.length ? html`<p class="quiet">The last ${shown.length} of ${changes.length} are shown.</p>` : undefined}`;
-}
-
-function samplesSection({ samples, moreSamples }: ReportData): Markup | undefined {
-  if (samples.length === 0) return undefined;
-  const more = moreSamples === 0 ? '' : ` ${moreSamples} more are in samples/.`;
-  return html`<section class="samples"><h2>Samples</h2>
-<p class="quiet">From left: picture, label, prediction, and the error: blue is right, orange is wrong, grey does not count.${more}</p>
-${samples.map(
-  ({ name, type, content }) =>
-    html`<figure><div class="scroll"><img src="${dataUri(type, content)}" alt="${name}"></div><figcaption>${name}</figcaption></figure>`,
-)}</section>`;
 }
 
 const configSection = ({ config }: ReportData): Markup | undefined =>

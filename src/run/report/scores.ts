@@ -22,7 +22,7 @@ const COLUMNS: Readonly<Record<string, { head: string; show: (value: string, bod
 const COUNTS = ['support', 'cases'];
 
 /** Scores by class with a bar for the first of them, the means last; those of the last evaluation where there is no table. */
-export function perClassSection(data: ReportData): Markup | undefined {
+export function perClassSection(data: Pick<ReportData, 'perClass' | 'events'>): Markup | undefined {
   const [header, ...rows] = data.perClass ?? [['class', 'iou'], ...(rowsOfEvaluation(data) ?? [])];
   if (rows.length === 0) return undefined;
   const keys = header.slice(1).filter((key) => Object.hasOwn(COLUMNS, key));
@@ -55,7 +55,10 @@ const shareOf = (value: string, all: readonly string[]): string => {
 };
 
 /** The matrix by rows in per cent, and the confusions that cost most pixels. */
-export function confusionSection({ confusion, confusionPicture }: ReportData): Markup | undefined {
+export function confusionSection({
+  confusion,
+  confusionPicture,
+}: Pick<ReportData, 'confusion' | 'confusionPicture'>): Markup | undefined {
   if (confusion === undefined && confusionPicture === undefined) return undefined;
   const drawn =
     confusion !== undefined && confusion.names.length <= MOST_CLASSES
@@ -103,7 +106,7 @@ function largestConfusions({ names, counts }: Confusion): Markup | undefined {
   )}</tbody></table></div>`;
 }
 
-function rowsOfEvaluation({ events }: ReportData): string[][] | undefined {
+function rowsOfEvaluation({ events }: Pick<ReportData, 'events'>): string[][] | undefined {
   const last = events.findLast((event) => event.type === 'evaluation');
   if (last === undefined || last.iou.length === 0) return undefined;
   return last.iou.map((iou, c) => [last.classNames?.[c] ?? `class ${c}`, iou === null ? '' : String(iou)]);

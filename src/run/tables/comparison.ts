@@ -1,5 +1,5 @@
 /**
- * @file Trainings side by side: what each run came to, the table by architecture with the spread over seeds, as Markdown and CSV. Reads run folders and
+ * @file Trainings side by side: what each run reached, the table by architecture with the spread over seeds, as Markdown and CSV. Reads run folders and
  * knows no network.
  */
 import { type CsvValue, formatCsvRow } from '../csv.ts';
@@ -13,12 +13,12 @@ export interface ComparedRun {
   readonly seed: number;
   readonly run: string;
   readonly status: RunStatus | 'unfinished';
-  /** The best on the validation split, in [0, 1]: mIoU of pictures, mean Dice of volumes; null where a run came to none. */
+  /** The best on the validation split, in [0, 1]: mIoU of images, mean Dice of volumes; null where a run has none. */
   readonly score: number | null;
   /** Pixel accuracy of the same evaluation. */
   readonly pixelAccuracy: number | null;
   readonly parameters: number;
-  /** Of one picture of the comparison's size. */
+  /** Of one image of the comparison's size. */
   readonly multiplyAdds: number;
   /** Peak bytes of a training step: estimated, and measured where that was asked for. */
   readonly trainingBytes: number;

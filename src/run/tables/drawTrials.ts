@@ -37,8 +37,8 @@ export function drawTrials(trials: readonly Trial[]): string {
   const legend = trials.map((trial, i) => {
     const [at, line] = [left + (i % 2) * 250, FRAME.height + 16 + LEGEND_LINE * Math.floor(i / 2)];
     const score = trial.retrained === null ? 'not retrained' : `${(100 * trial.retrained).toFixed(1)} % retrained`;
-    const told = `seed ${trial.seed}, ${score}${trial === best ? ', chosen' : ''}`;
-    return `${dot(at, line - 4, 5, colourOf(i))}${text(at + 12, line, told, 'start')}`;
+    const label = `seed ${trial.seed}, ${score}${trial === best ? ', chosen' : ''}`;
+    return `${dot(at, line - 4, 5, colourOf(i))}${text(at + 12, line, label, 'start')}`;
   });
   const height = FRAME.height + 14 + LEGEND_LINE * Math.ceil(trials.length / 2);
   return svgFile(width, height, 'mIoU of the supernet over epochs, by seed', [

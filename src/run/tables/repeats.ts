@@ -1,13 +1,13 @@
 /**
- * @file What counts in a log of a run that was resumed: a resumed run does again what came after its checkpoint, and the first tries do not
+ * @file What counts in a log of a run that was resumed: a resumed run repeats what followed its checkpoint, and the first tries do not
  * count. Pure, so that the dashboard can apply the same rule in a browser.
  */
 import type { RunEvent } from '../events.ts';
 
-/** A start that goes on from a checkpoint, or any other event. */
+/** A start that resumes from a checkpoint, or any other event. */
 type Start = Extract<RunEvent, { type: 'start' }>;
 
-/** Whether an event that came before a start still counts after it. */
+/** Whether an event before a start still counts after it. */
 export function isKept(event: RunEvent, { resumedEpoch, resumedStep = 0 }: Start): boolean {
   if (resumedEpoch === undefined || !('epoch' in event) || (event.epoch ?? -1) < resumedEpoch) return true;
   return event.type === 'step' && event.epoch === resumedEpoch && event.step <= resumedStep;

@@ -57,7 +57,7 @@ export function slowWarning({ first }: Health, epoch: number, loss: number): str
   return `the loss does not fall: ${loss.toPrecision(3)} in this epoch, ${first.toPrecision(3)} in the first step; ${ADVICE}`;
 }
 
-/** Puts the entries of running statistics that a skipped step made not finite back to where they began: mean 0, variance 1. */
+/** Resets entries of running statistics that a skipped step made non-finite: mean 0, variance 1. */
 export function resetStatistics(parameters: ParameterSet): void {
   const trained = new Set(parameters.parameters().map(({ name }) => name));
   noGrad(() =>

@@ -83,7 +83,7 @@ describe('checkDataSet', () => {
     writeFileSync(join(root, 'data.yaml'), 'classes: [background, object]\n');
     const named = (await checkDataSet(await openDataSet(root))).problems;
     expect(named.map(({ severity, message, others }) => [severity, message, others?.length])).toEqual([
-      ['error', 'expected at least two classes in the train masks, got one class (background)', undefined],
+      ['error', 'is one of train masks that hold one class (background), at least two are expected', undefined],
       ['warning', 'holds only 0 and 255, and 255 is ignored', 1],
       ['warning', 'class 1 (object) occurs in none of the 1 train samples that were read', undefined],
     ]);

@@ -83,8 +83,8 @@ describe('checkDataSet on volumes', () => {
     const wanted = [
       /^error labelsTr\/b.nii.gz has 4x5x5 voxels/,
       /^error labelsTr\/c.nii.gz lies elsewhere in space/,
-      /^error labelsTr\/d.nii.gz holds values that are no whole numbers, such as 0.5/,
-      /^error labelsTr\/e.nii.gz label values 9 belong to none of the 3 classes/,
+      /^error labelsTr\/d.nii.gz label values 0.5 are no whole numbers/,
+      /^error labelsTr\/e.nii.gz label values 9 belong to no class/,
       /^error imagesTr\/f.nii.gz 2 channels where 1 is meant \(CT\)/,
       /^error imagesTr\/h.nii.gz its gzip data ends early: the file is truncated/,
       /^error imagesTr\/i.nii.gz the spacing along z is 0/,
@@ -99,6 +99,31 @@ describe('checkDataSet on volumes', () => {
       ).toHaveLength(1);
     expect(lines).toHaveLength(wanted.length);
     for (const problem of report.problems) expect(problem.fix).not.toBe('');
+  });
+
+  it('says which share of a volume was not measured, and counts it nowhere', async () => {
+    const folder = join(root, 'nan');
+    for (const name of ['imagesTr', 'labelsTr']) mkdirSync(join(folder, name), { recursive: true });
+    const write = (path: string, content: Uint8Array | string) => writeFileSync(join(folder, path), content);
+    const ones = encodeNifti(createNiftiHeader({ shape: [4, 5, 6], affine: LAS }), new Uint8Array(120).fill(1));
+    const nan = Float32Array.from({ length: 120 }, (_, i) =>
+      i < 30 ? [Number.NaN, Number.POSITIVE_INFINITY][i % 2] : i,
+    );
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      write(
+        `imagesTr/${name}.nii.gz`,
+        encodeNifti(createNiftiHeader({ shape: [4, 5, 6], affine: LAS, type: 'float32' }), nan),
+      );
+      write(`labelsTr/${name}.nii.gz`, ones);
+    }
+    write('dataset.json', JSON.stringify({ modality: { 0: 'CT' }, labels: { 0: 'background', 1: 'liver' } }));
+    const report = await checkDataSet(await openDataSet(folder));
+    if (report.rank !== 3) throw new Error('expected volumes');
+    const missing = report.problems.filter(({ message }) => message.includes('NaN'));
+    expect(missing).toHaveLength(5);
+    expect(missing[0]).toMatchObject({ severity: 'warning', message: '25.0 % of its values are NaN or infinite' });
+    expect(missing[0].fix).toMatch(/they count as air/);
+    expect(report.fingerprint?.intensities[0].low).toBeGreaterThanOrEqual(30);
   });
 
   it('measures phantoms', async () => {

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadPicture, toRgb } from '../../../src/data/images/image.ts';
+import { decodePicture, loadPicture, toRgb } from '../../../src/data/images/image.ts';
 import { loadLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
+import { encodeTiff } from '../../helpers/tiff.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -69,6 +70,49 @@ describe('loadPicture', () => {
     await expect(loadPicture(write('text.jpg', Buffer.from('hello')))).rejects.toThrow(
       /text\.jpg: is no PNG, JPEG, WebP or TIFF/,
     );
+  });
+});
+
+describe('samples of more than 8 bits', () => {
+  const size = { width: 4, height: 1 };
+  const read = async (bytes: Uint8Array) => [...(await decodePicture(bytes, 'x.tif')).data];
+  const tripled = (values: number[]) => values.flatMap((value) => [value, value, value]);
+
+  it('are 65535 = 255, as TIFF and as PNG', async () => {
+    const values = Uint16Array.of(0, 257 * 4, 257 * 128 + 100, 65535);
+    const png = await sharp(values, { raw: { ...size, channels: 1 } })
+      .toColourspace('grey16')
+      .png()
+      .toBuffer();
+    for (const bytes of [encodeTiff({ ...size, pages: [values] }), png])
+      expect(await read(bytes)).toEqual(tripled([0, 4, 128, 255]));
+    const colours = Uint16Array.from({ length: 12 }, (_, i) => 257 * 20 * i);
+    expect(await read(encodeTiff({ ...size, channels: 3, pages: [colours] }))).toEqual(
+      Array.from({ length: 12 }, (_, i) => 20 * i),
+    );
+  });
+
+  it('are 0 to 1 in floating point', async () => {
+    const values = [0, 0.2, 0.5, 1];
+    expect(await read(encodeTiff({ ...size, pages: [Float32Array.from(values)] }))).toEqual(tripled([0, 51, 128, 255]));
+    const colours = Float32Array.from({ length: 12 }, (_, i) => i / 255);
+    expect(await read(encodeTiff({ ...size, channels: 3, pages: [colours] }))).toEqual(
+      Array.from({ length: 12 }, (_, i) => i),
+    );
+  });
+
+  it('are refused beyond, and as other numbers', async () => {
+    const refused: [Parameters<typeof encodeTiff>[0]['pages'][number], RegExp][] = [
+      [
+        Float32Array.of(0, 1, 2, 255),
+        /x\.tif: expected floating-point samples from 0 \(black\) to 1 \(white\), got 0 to 255; scale/,
+      ],
+      [Float32Array.of(-0.5, 0, 0, 1), /got -0\.5 to 1/],
+      [Float32Array.of(Number.NaN, 0, 0, 1), /got values that are not finite/],
+      [Uint32Array.of(0, 1, 2, 3), /expected samples of 8 or 16 bits, .* got uint/],
+    ];
+    for (const [page, message] of refused)
+      await expect(read(encodeTiff({ ...size, pages: [page] }))).rejects.toThrow(message);
   });
 });
 

@@ -189,6 +189,62 @@ describe('layouts as others write them', () => {
     await expect(openDataSet(join(root, 'twice.yaml'))).rejects.toThrow(/both `names` and `classes`/);
   });
 
+  it.each([
+    ['images/train', 'masks/train', 'images/val', 'masks/val', 'images/test', 'masks/test'],
+    ['train/images', 'train/masks', 'valid/images', 'valid/masks', 'test/images', 'test/masks'],
+    ['train', 'trainannot', 'val', 'valannot', 'test', 'testannot'],
+    [
+      'images/training',
+      'annotations/training',
+      'images/validation',
+      'annotations/validation',
+      'images/testing',
+      'annotations/testing',
+    ],
+  ])('reads the labelled test part beside %s, and no val from it', async (...folders) => {
+    const [trainImages, trainMasks, valImages, valMasks, testImages, testMasks] = folders;
+    write(`${trainImages}/1.png`, picture);
+    write(`${trainMasks}/1.png`, mask(1, 2));
+    write(`${valImages}/2.png`, picture);
+    write(`${valMasks}/2.png`, mask(1, 2));
+    write(`${testImages}/3.png`, picture);
+    write(`${testImages}/4.png`, picture);
+    // A benchmark that keeps its labels.
+    expect(splitNames(await openDataSet(root))).toEqual(['train', 'val']);
+    write(`${testMasks}/3.png`, mask(1, 2));
+    const dataset = await openDataSet(root);
+    expect(splitNames(dataset)).toEqual(['train', 'val', 'test']);
+    expect(countsOf(dataset)).toEqual([1, 1]);
+    expect(dataset.unpaired).toEqual([]);
+    const [sample, ...others] = samplesOf(dataset, 'test');
+    expect([sample.id, others]).toEqual(['test/3', []]);
+    expect((await loadSample(dataset, sample)).label).toHaveLength(2);
+  });
+
+  it('reads a test part that a list or a data.yaml names', async () => {
+    for (const id of ['one', 'two', 'three']) write(`JPEGImages/${id}.jpg`, picture);
+    write('SegmentationClass/one.png', mask(0, 20));
+    write('SegmentationClass/two.png', mask(0, 20));
+    for (const [list, id] of [
+      ['train', 'one'],
+      ['val', 'two'],
+      ['test', 'three'],
+    ])
+      write(`ImageSets/Segmentation/${list}.txt`, `${id}\n`);
+    expect(splitNames(await openDataSet(root))).toEqual(['train', 'val']);
+    write('SegmentationClass/three.png', mask(0, 20));
+    expect(samplesOf(await openDataSet(root), 'test').map(({ id }) => id)).toEqual(['three']);
+
+    for (const part of ['a', 'b', 'c']) {
+      write(`own/${part}/images/x.png`, picture);
+      write(`own/${part}/masks/x.png`, mask(0, 1));
+    }
+    write('own/data.yaml', 'train: a/images\nval: b/images\ntest: c/images\n');
+    expect(splitNames(await openDataSet(join(root, 'own')))).toEqual(['train', 'val', 'test']);
+    write('own/data.yaml', 'train: a/images\nval: b/images\ntest: d/images\n');
+    expect(splitNames(await openDataSet(join(root, 'own')))).toEqual(['train', 'val']);
+  });
+
   it('cityscapes: the coarse set is a split of its own, and ids go back to those of the benchmark', async () => {
     const add = (kind: string, split: string, city: string, ...values: number[]) => {
       write(`leftImg8bit/${split}/${city}/${city}_0_leftImg8bit.png`, picture);

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDataSet } from '../../../src/data/detect.ts';
 import { splitFold } from '../../../src/data/folds.ts';
+import { samplesOf, splitNames } from '../../../src/data/splits.ts';
 import type { DataSet, Sample, VolumeSet } from '../../../src/data/types.ts';
 import { hasRealData, realData } from '../realData.ts';
 
@@ -38,6 +39,21 @@ describe('the Decathlon', () => {
   beforeEach(() =>
     touch(...NUMBERS.flatMap((n) => [`imagesTr/a_${n}.nii.gz`, `labelsTr/a_${n}.nii.gz`, `imagesTr/._a_${n}.nii.gz`])),
   );
+
+  it('has a test part where its labels are there', async () => {
+    describeAs({ modality: { 0: 'CT' }, labels: LABELS });
+    touch('imagesTs/b_1.nii.gz', 'imagesTs/b_2.nii.gz');
+    expect(splitNames(await open())).toEqual(['train', 'val']);
+    touch('labelsTs/b_2.nii.gz');
+    const dataset = await open();
+    expect(samplesOf(dataset, 'test').map(({ id }) => id)).toEqual(['b_2']);
+    expect(all(dataset)).toHaveLength(6);
+    describeAs({ channel_names: { 0: 'CT' }, labels: { background: 0, liver: 1 }, file_ending: '.nii.gz' });
+    for (const part of ['Tr', 'Ts']) rmSync(join(root, `images${part}`), { recursive: true });
+    rmSync(join(root, 'labelsTs'), { recursive: true });
+    touch(...NUMBERS.map((n) => `imagesTr/a_${n}_0000.nii.gz`), 'imagesTs/c_0000.nii.gz', 'labelsTs/c.nii.gz');
+    expect(samplesOf(await open(), 'test').map(({ id }) => id)).toEqual(['c']);
+  });
 
   it.each<[string, unknown]>([
     ['with ./', NUMBERS.map((n) => ({ image: `./imagesTr/a_${n}.nii.gz`, label: `./labelsTr/a_${n}.nii.gz` }))],
@@ -123,9 +139,15 @@ describe('the Decathlon', () => {
     ]);
     const refused: [unknown, RegExp][] = [
       [{ labels: { 1: 'x' } }, /dataset.json: no label has the value 0/],
-      [{ labels: { background: 0, whole: [1, 2] } }, /label "whole" is \[1,2\]; regions/],
+      [{ labels: { background: 0, whole: [1, 2] } }, /label "whole" is \[1,2\]; regions of several labels/],
+      [{ labels: { background: 0, a: 1.5 } }, /label "a" is 1.5; label values are whole numbers from 0 to 65533/],
+      [{ labels: { background: 0, a: -1 } }, /label "a" is -1; .* what does not count is called "ignore"/],
+      [{ labels: { background: 0, a: [] } }, /label "a" is \[\]/],
+      [{ labels: { background: 0, ignore: 'void' } }, /label "ignore" is "void"; give whole numbers/],
+      [{ labels: LABELS, modality: { 0: 'FLAIR', 2: 'T1' } }, /channels are called 0, 2, and there is no 1/],
+      [{ labels: LABELS, modality: { FLAIR: '0', T1: '1' } }, /channels are called FLAIR, T1, and there is no 0/],
       [{ labels: { background: 0, a: 1, b: 1 } }, /two labels have the value 1/],
-      [{ labels: { 0: 'background', 300: 'x' } }, /label "300"/],
+      [{ labels: { 0: 'background', 65534: 'x' } }, /label "x" is "65534"/],
       [{}, /dataset.json: labels/],
     ];
     for (const [value, message] of refused) {
@@ -134,6 +156,49 @@ describe('the Decathlon', () => {
     }
     writeFileSync(join(root, 'dataset.json'), '{');
     await expect(open()).rejects.toThrow(/dataset.json: no valid JSON/);
+  });
+
+  it('says which files there are where none can be read', async () => {
+    describeAs({ labels: LABELS });
+    for (const name of ['imagesTr', 'labelsTr']) rmSync(join(root, name), { recursive: true });
+    touch('imagesTr/a.mha', 'imagesTr/b.mha', 'imagesTr/c.nrrd', 'labelsTr/a.mha');
+    await expect(open()).rejects.toThrow(
+      /holds no labelled volumes; they belong into .* as .nii.gz.*imagesTr\/ holds 2 .mha, 1 .nrrd and labelsTr\/ holds 1 .mha, which cannot be read/,
+    );
+    touch('labelsTr/b.nii.gz', 'labelsTr/c.nii.gz');
+    await expect(open()).rejects.toThrow(/files without a partner: .*imagesTr\/ holds 2 .mha/);
+  });
+});
+
+describe('labels', () => {
+  beforeEach(() => touch(...NUMBERS.flatMap((n) => [`imagesTr/a_${n}.nii.gz`, `labelsTr/a_${n}.nii.gz`])));
+
+  it.each<[string, Record<string, unknown>, Record<number, number>, number[] | undefined]>([
+    [
+      'of FreeSurfer',
+      { background: 0, left: 1002, right: 2035 },
+      { 0: 0, 1002: 1, 2035: 2, 1003: -1, 255: 255 },
+      undefined,
+    ],
+    ['in regions of one', { background: 0, ball: [1], box: [2] }, { 0: 0, 1: 1, 2: 2 }, undefined],
+    ['with one to ignore', { background: 0, ball: 1, ignore: 2 }, { 0: 0, 1: 1, 2: 255 }, undefined],
+    [
+      'with several to ignore',
+      { background: 0, ball: 1, ignore: [7, -1, 'NaN', 3000] },
+      { 7: 255, 3000: 255 },
+      [-1, Number.NaN],
+    ],
+    [
+      'from value to name',
+      { 0: 'background', 1002: 'ball', '-1': 'ignore', nan: 'ignore' },
+      { 1002: 1 },
+      [-1, Number.NaN],
+    ],
+  ])('%s', async (_, labels, map, outside) => {
+    describeAs({ labels });
+    const { labelMap, ignoredLabels } = await open();
+    for (const [value, id] of Object.entries(map)) expect(labelMap[Number(value)], value).toBe(id);
+    expect(ignoredLabels).toEqual(outside);
   });
 });
 

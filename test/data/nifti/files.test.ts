@@ -9,8 +9,9 @@ import { DataError } from '../../../src/base/errors.ts';
 import { niftiAffine } from '../../../src/data/nifti/affine.ts';
 import { createNiftiHeader, encodeNifti, labelHeader } from '../../../src/data/nifti/encode.ts';
 import { withFields } from '../../../src/data/nifti/header.ts';
+import { niftiRawLabels, toLabelVolume } from '../../../src/data/nifti/labels.ts';
 import { readNifti, readNiftiHeader } from '../../../src/data/nifti/read.ts';
-import { niftiGrid, niftiRawLabels, niftiVolume, toLabelVolume } from '../../../src/data/nifti/volume.ts';
+import { niftiGrid, niftiVolume } from '../../../src/data/nifti/volume.ts';
 import { createLabelMap } from '../../../src/data/types.ts';
 import type { Affine } from '../../../src/data/volume.ts';
 import { hasRealData, realData } from '../realData.ts';
@@ -73,7 +74,7 @@ describe('writing and reading', () => {
       intercept: [-1],
     });
     const file = write('scaled.nii.gz', encodeNifti(header, Float32Array.of(1, Number.NaN, 3)));
-    expect([...niftiVolume(await readNifti(file), file).data]).toEqual([1, 0, 5]);
+    expect([...niftiVolume(await readNifti(file), file).data]).toEqual([1, Number.NaN, 5]);
   });
 
   it('reads a pair by either name, also when one half is compressed', async () => {
@@ -180,12 +181,12 @@ describe('class maps', () => {
 });
 
 describe('labels', () => {
-  const read = async (samples: Float32Array) => {
+  const read = async (samples: Float32Array, ignored?: number[]) => {
     const file = write(
       'label.nii.gz',
       encodeNifti(createNiftiHeader({ shape: [samples.length, 1, 1], affine: AFFINE, type: 'float32' }), samples),
     );
-    return toLabelVolume(niftiRawLabels(await readNifti(file), file), createLabelMap(3), file);
+    return toLabelVolume(niftiRawLabels(await readNifti(file), file, ignored), createLabelMap(3), file);
   };
 
   it('become class ids, 255 ignored', async () => {
@@ -195,7 +196,20 @@ describe('labels', () => {
   it('are refused when they are fractions, negative or no classes', async () => {
     await expect(read(Float32Array.of(0, 1.5))).rejects.toThrow(/label.nii.gz: label values 1.5 are no whole numbers/);
     await expect(read(Float32Array.of(0, 3, 7))).rejects.toThrow(/label values 3, 7 belong to no class/);
-    await expect(read(Float32Array.of(-1))).rejects.toThrow(/below 0 or above 65534/);
+    await expect(read(Float32Array.of(-1))).rejects.toThrow(
+      /label values -1 belong to no class; add "ignore": -1 under/,
+    );
+    await expect(read(Float32Array.of(Number.NaN))).rejects.toThrow(/label values NaN .*; add "ignore": "NaN" under/);
+    await expect(read(Float32Array.of(-1, Number.NaN))).rejects.toThrow(/add "ignore": \[-1, "NaN"\] under/);
+    await expect(read(Float32Array.of(-1, 70000))).rejects.toThrow(/70000 .*; values up to 65533 are read: map them/);
+    await expect(read(Float32Array.of(65534))).rejects.toThrow(/values up to 65533 are read/);
+    await expect(read(Float32Array.of(1002))).rejects.toThrow(/label values 1002 .*; name them under `labels`/);
+  });
+
+  it('that are ignored on demand are', async () => {
+    const { data } = await read(Float32Array.of(-1, 0, Number.NaN, 2), [-1, Number.NaN]);
+    expect([...data]).toEqual([255, 0, 255, 2]);
+    await expect(read(Float32Array.of(-1, -2), [-1])).rejects.toThrow(/label values -2 belong to no class/);
   });
 });
 

@@ -206,6 +206,29 @@ describe('prepareVolume and restoreToInput', () => {
     expect([...image]).toEqual([0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
   });
 
+  it.each<[string, Preparation['normalisation'][number], number]>([
+    ['the lower end of a window', { kind: 'window', window: [-175, 250], mean: 37.5, deviation: 212.5 }, -1],
+    ['the smallest value otherwise', { kind: 'none' }, -900],
+  ])('takes what was not measured for air: %s; it is no foreground', (_, normalisation, air) => {
+    const data = new Float32Array(4 * 5 * 6).fill(Number.NaN);
+    for (const [at, value] of [-900, 40, 60].entries()) data[1 * 30 + 2 * 6 + 1 + at] = value;
+    const affine: Affine = [
+      [1, 0, 0, 0],
+      [0, 1, 0, 0],
+      [0, 0, 1, 0],
+      [0, 0, 0, 1],
+    ];
+    const volume = { channels: 1, shape: [4, 5, 6] as const, data, affine };
+    const preparation = { ...PLAIN, normalisation: [normalisation], cropForeground: false };
+    const { image } = prepareVolume(volume, undefined, preparation);
+    expect(image.filter((value) => value === air)).toHaveLength(118);
+    const { grid } = prepareVolume(volume, undefined, { ...preparation, cropForeground: true });
+    expect(grid.box.shape).toEqual([1, 1, 2]);
+    const nothing = { ...volume, data: new Float32Array(120).fill(Number.NaN) };
+    for (const value of prepareVolume(nothing, undefined, preparation).image) expect(value).toBe(air === -1 ? -1 : 0);
+    expect(data.filter(Number.isNaN)).toHaveLength(117);
+  });
+
   it('at another spacing keep the extent, and bring a phantom back nearly whole', () => {
     const { image, label } = paintPhantom(3, [40, 44, 36]);
     const { grid, label: prepared } = prepareVolume(image, label, { ...PLAIN, spacingMm: [1.6, 0.8, 1.25] });

@@ -1,5 +1,5 @@
 /**
- * @file The estimate of memory against what processes take. Two small networks always; eight of different shapes, some of which take a minute, with
+ * @file The estimate of memory against what processes take. Two small networks always; seven of different shapes, some of which take a minute, with
  * `npm run test:memory`.
  */
 import { expect, it } from 'vitest';
@@ -17,7 +17,6 @@ const LARGE: Case[] = [
   ['auto-deeplab-s', { inputs: 3, classes: 19 }, [193, 193], 2],
   ['deeplabv3plus', { inputs: 3, classes: 19 }, [193, 193], 2],
   ['dints-cvpr2021', { inputs: 1, classes: 3, filters: 16 }, [64, 64, 64], 1],
-  ['dints-unet', { inputs: 1, classes: 3, rank: 3 }, [64, 64, 64], 2],
   ['resunet:levels=4', { inputs: 3, classes: 19, filters: 24 }, [193, 193], 2],
   ['unet:levels=4:start=2:startDepth=1', { inputs: 1, classes: 3, rank: 3, filters: 16 }, [32, 96, 96], 1],
 ];

@@ -100,7 +100,9 @@ describe('a comparison', () => {
     await expect(compareJob(configOf({ archs, seeds: 1 }), [TINY, { learningRate: 0.1 }])).rejects.toThrow(
       /was made with another learningRate: 0.004, wanted 0.1; give the comparison another name/,
     );
-    await expect(compareJob(configOf({ archs }), [TINY, { seed: 3 }])).rejects.toThrow(/seed: is not for a comparison/);
+    await expect(compareJob(configOf({ archs }), [TINY, { seed: 3 }])).rejects.toThrow(
+      /seed: not allowed here, a comparison sets it/,
+    );
     await expect(compareJob(configOf({ archs, name: 'd' }), [TINY, { batchs: 3 }])).rejects.toThrow(
       /did you mean "batch"/,
     );

@@ -6,20 +6,22 @@ import { Card, Choice, Empty, Failed, Loading } from '../parts/states.tsx';
 import { type Column, SortedTable } from '../parts/table.tsx';
 import { useLoaded } from '../parts/useLoaded.ts';
 import { addressOf, fetchScores, type LoadedRun } from '../state.ts';
+import { Evaluations } from './evaluations.tsx';
 
 /** Larger matrices are shown as a picture: no page has room for their cells. */
 const MOST_CLASSES = 40;
 
 export function ConfusionView({ detail }: LoadedRun) {
-  const { summary, pictures } = detail;
+  const { summary, pictures, evaluations } = detail;
   const scores = useLoaded(() => fetchScores(summary.id), `${pictures.join()} ${summary.epochs}`);
   if (scores.state === 'loading') return <Loading what="scores" />;
   if (scores.state === 'failed') return <Failed message={scores.message} />;
   const { perClass, confusion } = scores.state === 'ready' ? scores.value : {};
+  if (!perClass && !confusion && evaluations.length > 0) return <Evaluations evaluations={evaluations} />;
   if (!perClass && !confusion)
     return (
       <Empty title="No scores by class yet">
-        <p>They are written when the network is scored, at the end of a training, or by: espalier evaluate</p>
+        <p>They are written when the network is scored, at the end of a training.</p>
       </Empty>
     );
   return (
@@ -36,6 +38,7 @@ export function ConfusionView({ detail }: LoadedRun) {
         )
       )}
       {perClass && <Classes rows={perClass} />}
+      <Evaluations evaluations={evaluations} />
     </div>
   );
 }

@@ -70,7 +70,7 @@ function isEmpty(view: ViewName, { detail, events }: LoadedRun): boolean {
   if (view === 'trellis' || view === 'cell') return !events.some(({ type }) => type === 'architecture');
   if (view === 'network') return !detail.documents.includes('graph');
   if (view === 'samples') return detail.samples.length === 0;
-  if (view === 'confusion') return !detail.pictures.includes('confusion');
+  if (view === 'confusion') return !detail.pictures.includes('confusion') && detail.evaluations.length === 0;
   if (view === 'data') return !detail.documents.includes('data');
   return false;
 }

@@ -1,0 +1,172 @@
+/**
+ * @file What holds for every layout, by a loop over them: a file is never its own partner, own classes in a `data.yaml` are used, the folder and
+ * its file mean the same, and every kind of image is read by training, check and predictions alike. A new layout is one more row.
+ */
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { findPictures } from '../../../src/cli/inputs.ts';
+import { checkDataSet } from '../../../src/data/check/check.ts';
+import { describeDataSet } from '../../../src/data/describe.ts';
+import { LAYOUTS, openDataSet } from '../../../src/data/detect.ts';
+import { IMAGE_ENDINGS } from '../../../src/data/images/endings.ts';
+import { createNiftiHeader, encodeNifti } from '../../../src/data/nifti/encode.ts';
+import { loadSample } from '../../../src/data/sample.ts';
+import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
+
+type Files = Record<string, string | Uint8Array>;
+
+const volume = encodeNifti(
+  createNiftiHeader({
+    shape: [2, 2, 2],
+    affine: [
+      [1, 0, 0, 0],
+      [0, 1, 0, 0],
+      [0, 0, 1, 0],
+      [0, 0, 0, 1],
+    ],
+    type: 'uint8',
+  }),
+  Uint8Array.of(0, 1, 0, 1, 0, 1, 0, 1),
+);
+const cases = ['a', 'b', 'c', 'd', 'e'];
+const volumes = (ending: string): Files =>
+  Object.fromEntries(
+    cases.flatMap((name) => [
+      [`imagesTr/${name}${ending}.nii.gz`, volume],
+      [`labelsTr/${name}.nii.gz`, volume],
+    ]),
+  );
+
+/** For each layout the files of two samples or more; `ending` is that of the images, where the layout leaves it open. */
+const SETS: Record<string, (ending: string, image: Uint8Array) => Files> = {
+  cityscapes: (ending, image) =>
+    Object.fromEntries(
+      ['train', 'val'].flatMap((split) => [
+        [`leftImg8bit/${split}/bonn/bonn_000000_000001_leftImg8bit${ending}`, image],
+        [`gtFine/${split}/bonn/bonn_000000_000001_gtFine_labelIds.png`, mask(0, 1)],
+      ]),
+    ),
+  voc: (ending, image) => ({
+    [`JPEGImages/2007_000001${ending}`]: image,
+    [`JPEGImages/2007_000002${ending}`]: image,
+    'SegmentationClass/2007_000001.png': mask(0, 1),
+    'SegmentationClass/2007_000002.png': mask(0, 1),
+    'ImageSets/Segmentation/train.txt': '2007_000001\n',
+    'ImageSets/Segmentation/val.txt': '2007_000002\n',
+  }),
+  ade20k: (ending, image) => ({
+    [`images/training/ADE_train_1${ending}`]: image,
+    [`images/validation/ADE_val_1${ending}`]: image,
+    'annotations/training/ADE_train_1.png': mask(0, 1),
+    'annotations/validation/ADE_val_1.png': mask(0, 1),
+  }),
+  camvid: (ending, image) => ({
+    [`train/0001TP_1${ending}`]: image,
+    [`val/0001TP_2${ending}`]: image,
+    'trainannot/0001TP_1.png': mask(0, 1),
+    'valannot/0001TP_2.png': mask(0, 1),
+  }),
+  folder: (ending, image) => ({
+    [`images/a${ending}`]: image,
+    [`images/b${ending}`]: image,
+    'masks/a.png': mask(0, 1),
+    'masks/b_mask.png': mask(0, 1),
+  }),
+  nnunet: () => ({
+    ...volumes('_0000'),
+    'dataset.json': JSON.stringify({
+      channel_names: { 0: 'CT' },
+      labels: { background: 0, liver: 1 },
+      numTraining: cases.length,
+      file_ending: '.nii.gz',
+    }),
+  }),
+  decathlon: () => ({
+    ...volumes(''),
+    'dataset.json': JSON.stringify({ modality: { 0: 'CT' }, labels: { 0: 'background', 1: 'liver' } }),
+  }),
+};
+const OF_IMAGES = ['cityscapes', 'voc', 'ade20k', 'camvid', 'folder'];
+
+it('has a row for every layout', () => {
+  expect(Object.keys(SETS).sort()).toEqual(LAYOUTS.map(({ name }) => name).sort());
+});
+
+describe.each(LAYOUTS.map(({ name }) => name))('%s', (name) => {
+  it('is recognised, names itself and its classes, and pairs no file with itself', async () => {
+    const root = temporaryFolder();
+    writeFiles(root, SETS[name]('.png', IMAGE));
+    const dataset = await openDataSet(root);
+    expect(dataset.layout).toBe(name);
+    expect(describeDataSet(dataset)).toMatch(`layout ${name}: ${dataset.classes.length} classes from `);
+    const files = Object.values(dataset.splits)
+      .flat()
+      .flatMap(({ source }) =>
+        source.kind === 'files'
+          ? [source.image, source.label]
+          : source.kind === 'volume'
+            ? [...source.images, source.label]
+            : [],
+      );
+    expect(files.length).toBeGreaterThan(3);
+    expect(new Set(files).size).toBe(files.length);
+    expect(dataset.notes).toBeUndefined();
+  });
+
+  it.runIf(OF_IMAGES.includes(name))('has the classes of a data.yaml beside it, by folder and by file', async () => {
+    const root = temporaryFolder();
+    writeFiles(root, { ...SETS[name]('.png', IMAGE), 'data.yaml': 'classes: [ground, disc]\n' });
+    const dataset = await openDataSet(root);
+    expect(dataset.classes.map((entry) => entry.name)).toEqual(['ground', 'disc']);
+    expect(dataset.classesFrom).toBe('data.yaml');
+    expect(await openDataSet(join(root, 'data.yaml'))).toEqual(dataset);
+    for (const sample of [...dataset.splits.train, ...dataset.splits.val])
+      expect([...(await loadSample(dataset, sample)).label]).toEqual([0, 1]);
+    const { problems } = await checkDataSet(dataset);
+    expect(problems).toEqual([]);
+  });
+
+  it.runIf(!OF_IMAGES.includes(name))('mentions a data.yaml, which describes images', async () => {
+    const root = temporaryFolder();
+    writeFiles(root, { ...SETS[name]('.png', IMAGE), 'data.yaml': 'classes: [ground, disc]\n' });
+    expect((await openDataSet(root)).notes).toEqual([expect.stringMatching(/data.yaml is not read/)]);
+  });
+
+  it.runIf(OF_IMAGES.includes(name))('takes every kind of image', async () => {
+    for (const ending of IMAGE_ENDINGS) {
+      const root = temporaryFolder();
+      writeFiles(root, { ...SETS[name](ending, await encode(ending)), 'data.yaml': 'classes: [ground, disc]\n' });
+      const dataset = await openDataSet(root);
+      for (const sample of [...dataset.splits.train, ...dataset.splits.val])
+        expect((await loadSample(dataset, sample)).width, ending).toBe(2);
+      expect((await checkDataSet(dataset)).problems, ending).toEqual([]);
+    }
+  });
+});
+
+/** An image of 2 x 1 pixels in the format that an ending stands for. */
+async function encode(ending: string): Promise<Uint8Array> {
+  const image = sharp(Uint8Array.of(200, 100, 0, 0, 100, 200), { raw: { width: 2, height: 1, channels: 3 } });
+  const formats: Record<string, () => Promise<Uint8Array>> = {
+    '.png': () => image.png().toBuffer(),
+    '.jpg': () => image.jpeg().toBuffer(),
+    '.jpeg': () => image.jpeg().toBuffer(),
+    '.webp': () => image.webp().toBuffer(),
+    '.tif': () => image.tiff().toBuffer(),
+    '.tiff': () => image.tiff().toBuffer(),
+  };
+  return formats[ending]();
+}
+
+it('predictions take the images that training takes', async () => {
+  const root = temporaryFolder();
+  const names = [...IMAGE_ENDINGS, ...IMAGE_ENDINGS.map((ending) => ending.toUpperCase())].map(
+    (ending, i) => `${i}${ending}`,
+  );
+  writeFiles(root, Object.fromEntries(names.map((name) => [name, IMAGE])));
+  writeFiles(root, { 'notes.txt': '', '._0.png': '' });
+  expect(findPictures([root]).length).toBe(names.length);
+  expect(findPictures([join(root, '*.tif')])).toEqual([join(root, '4.tif')]);
+});
