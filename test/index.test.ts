@@ -1,26 +1,24 @@
 /** @file The library as a program sees it, and its examples as a reader runs them. Needs dist/, which the set-up makes. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { decodePng, encodePng } from '../src/data/images/png.ts';
 import { paintScene } from '../src/data/scenes/scenes.ts';
 import { openNetwork, segment } from '../src/index.ts';
+import { sharedFolder } from './helpers/temporaryFolder.ts';
 
 const examples = resolve(import.meta.dirname, '..', 'examples');
-let folder = '';
+const folder = sharedFolder();
 let settings: { search: object; train: object };
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-library-'));
   const tiny = { runs: folder, preset: 'demo', batch: 2, crop: 33, filters: 2, workers: 0 };
   settings = {
     search: { ...tiny, epochs: 2, layers: 2, blocks: 1, evaluateSamples: 1, splitFraction: 0.99 },
     train: { ...tiny, steps: 3, stem: [4, 4, 8], 'aspp.filters': 8, decoder: { filters: 8, lowLevel: 4 } },
   };
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('the loop of the example ends with a network that segments a picture', async () => {
   const { loop } = (await import(join(examples, 'loop.mjs'))) as {

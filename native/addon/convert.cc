@@ -1,4 +1,5 @@
-/// @file Conversions between JavaScript values and IValues, led by the operator's own schema. Knows no operator by name.
+/// @file Conversions between JavaScript values and IValues, led by the operator's own schema. Knows no operator by
+/// name.
 #include "convert.h"
 
 #include <cmath>
@@ -105,9 +106,9 @@ struct Named {
   at::ScalarType type;
 };
 constexpr Named kScalarTypes[] = {
-    {"float32", at::kFloat},   {"float64", at::kDouble}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf},
-    {"int64", at::kLong},      {"int32", at::kInt},      {"int16", at::kShort},       {"int8", at::kChar},
-    {"uint8", at::kByte},      {"bool", at::kBool},
+    {"float32", at::kFloat}, {"float64", at::kDouble}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf},
+    {"int64", at::kLong},    {"int32", at::kInt},      {"int16", at::kShort},       {"int8", at::kChar},
+    {"uint8", at::kByte},    {"bool", at::kBool},
 };
 
 /// Enumerations arrive as strings where the schema says int: dtype, memory format, layout.
@@ -119,7 +120,8 @@ int64_t enumerationValue(const std::string& text, const What& what) {
   if (text == "channelsLast") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
   if (text == "channelsLast3d") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast3d);
   if (text == "strided") return static_cast<int64_t>(at::kStrided);
-  refuse(what.text() + ": unknown name \"" + text + "\"; expected a dtype (float32, float64, bfloat16, float16, int64, int32, int16, int8, uint8, bool) or a "
+  refuse(what.text() + ": unknown name \"" + text +
+         "\"; expected a dtype (float32, float64, bfloat16, float16, int64, int32, int16, int8, uint8, bool) or a "
          "memory format (contiguous, preserve, channelsLast, channelsLast3d)");
 }
 
@@ -149,7 +151,9 @@ uint32_t arrayLength(napi_env env, napi_value value, const What& what) {
   uint32_t length = 0;
   if (napi_get_array_length(env, value, &length) != napi_ok) wrongKind(env, value, what, "a list");
   // An array without elements can have any length: nothing is allocated on its word.
-  if (length > kMostElements) refuse(what.text() + ": a list of " + std::to_string(length) + " elements, at most " + std::to_string(kMostElements) + " are taken");
+  if (length > kMostElements)
+    refuse(what.text() + ": a list of " + std::to_string(length) + " elements, at most " +
+           std::to_string(kMostElements) + " are taken");
   return length;
 }
 
@@ -157,7 +161,8 @@ int64_t toInteger(napi_env env, napi_value value, const What& what) {
   double number;
   // Numbers come first and are not asked for their type: lists of them are a large part of what a call costs.
   if (napi_get_value_double(env, value, &number) == napi_ok) {
-    if (number != std::floor(number) || std::abs(number) > 9007199254740992.0) refuse(what.text() + ": expected a whole number, got " + std::to_string(number));
+    if (number != std::floor(number) || std::abs(number) > 9007199254740992.0)
+      refuse(what.text() + ": expected a whole number, got " + std::to_string(number));
     return static_cast<int64_t>(number);
   }
   switch (typeOf(env, value)) {
@@ -184,8 +189,11 @@ c10::IValue toScalar(napi_env env, napi_value value, const What& what) {
     case napi_bigint: return toInteger(env, value, what);
     case napi_number: {
       const double number = toNumber(env, value, what);
-      // A whole number stays an integer, so that integer tensors keep their dtype, as in Python; -0 and everything else is a double.
-      if (number == std::floor(number) && std::abs(number) < 9007199254740992.0 && !(number == 0 && std::signbit(number))) return static_cast<int64_t>(number);
+      // A whole number stays an integer, so that integer tensors keep their dtype, as in Python; -0 and everything else
+      // is a double.
+      if (number == std::floor(number) && std::abs(number) < 9007199254740992.0 &&
+          !(number == 0 && std::signbit(number)))
+        return static_cast<int64_t>(number);
       return number;
     }
     default: wrongKind(env, value, what, "a number");
@@ -197,7 +205,8 @@ at::Tensor toTensor(napi_env env, State& state, napi_value value, const What& wh
   return state.get(toNumber(env, value, what));
 }
 
-c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Type& type, std::optional<int32_t> repeat, const What& what) {
+c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Type& type, std::optional<int32_t> repeat,
+                    const What& what) {
   switch (type.kind()) {
     case c10::TypeKind::OptionalType:
       if (isNothing(env, value)) return c10::IValue();
@@ -223,7 +232,8 @@ c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Typ
       napi_is_array(env, value, &isArray);
       // `int[2] stride=1` in a schema: one number stands for all.
       if (!isArray && repeat && typeOf(env, value) == napi_number && inner.kind() != c10::TypeKind::TensorType) {
-        if (inner.kind() == c10::TypeKind::FloatType) return c10::List<double>(std::vector<double>(*repeat, toNumber(env, value, what)));
+        if (inner.kind() == c10::TypeKind::FloatType)
+          return c10::List<double>(std::vector<double>(*repeat, toNumber(env, value, what)));
         return c10::List<int64_t>(std::vector<int64_t>(*repeat, toInteger(env, value, what)));
       }
       const uint32_t length = arrayLength(env, value, what);
@@ -238,8 +248,10 @@ c10::IValue convert(napi_env env, State& state, napi_value value, const c10::Typ
           c10::List<c10::optional<at::Tensor>> list;
           for (uint32_t i = 0; i < length; i++) {
             napi_value item = element(env, value, i);
-            if (isNothing(env, item)) list.push_back(c10::optional<at::Tensor>());
-            else list.push_back(toTensor(env, state, item, what));
+            if (isNothing(env, item))
+              list.push_back(c10::optional<at::Tensor>());
+            else
+              list.push_back(toTensor(env, state, item, what));
           }
           return list;
         }
@@ -303,7 +315,8 @@ napi_value element(napi_env env, napi_value array, uint32_t index) {
 at::ScalarType scalarTypeOf(const std::string& name) {
   for (const auto& entry : kScalarTypes)
     if (name == entry.name) return entry.type;
-  refuse("unknown dtype \"" + name + "\"; expected float32, float64, bfloat16, float16, int64, int32, int16, int8, uint8 or bool");
+  refuse("unknown dtype \"" + name +
+         "\"; expected float32, float64, bfloat16, float16, int64, int32, int16, int8, uint8 or bool");
 }
 
 const char* nameOf(at::ScalarType type) {
@@ -312,15 +325,17 @@ const char* nameOf(at::ScalarType type) {
   return c10::toString(type);
 }
 
-/// Refuses a number that stands for no member of an enumeration, of which libtorch makes table places without looking. `real` is the type that the
-/// schema names, where `int` is what is passed.
+/// Refuses a number that stands for no member of an enumeration, of which libtorch makes table places without looking.
+/// `real` is the type that the schema names, where `int` is what is passed.
 void requireMember(const c10::IValue& value, const c10::Type& real, const What& what) {
   if (!value.isInt()) return;
   const c10::Type& named = real.kind() == c10::TypeKind::OptionalType ? *real.containedType(0) : real;
   const auto among = [&](int64_t end) { return value.toInt() >= 0 && value.toInt() < end; };
   switch (named.kind()) {
     case c10::TypeKind::ScalarTypeType:
-      if (among(static_cast<int64_t>(at::ScalarType::NumOptions)) && value.toInt() != static_cast<int64_t>(at::ScalarType::Undefined)) return;
+      if (among(static_cast<int64_t>(at::ScalarType::NumOptions)) &&
+          value.toInt() != static_cast<int64_t>(at::ScalarType::Undefined))
+        return;
       break;
     case c10::TypeKind::LayoutType:
       if (among(static_cast<int64_t>(at::Layout::NumOptions))) return;
@@ -345,8 +360,10 @@ napi_value fromIValue(napi_env env, State& state, const c10::IValue& value) {
   napi_value result = nullptr;
   if (value.isTensor()) {
     const at::Tensor& tensor = value.toTensor();
-    if (!tensor.defined()) napi_get_null(env, &result);
-    else napi_create_double(env, state.put(tensor), &result);
+    if (!tensor.defined())
+      napi_get_null(env, &result);
+    else
+      napi_create_double(env, state.put(tensor), &result);
   } else if (value.isInt()) {
     napi_create_double(env, static_cast<double>(value.toInt()), &result);
   } else if (value.isDouble()) {

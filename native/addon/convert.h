@@ -1,5 +1,6 @@
-/// @file What the door and the conversions share: the table of live tensors of one JavaScript environment, and the way between JS values and IValues.
-/// A tensor is known to JavaScript as a number: slot index plus generation, so that a handle used after it was freed is recognised.
+/// @file What the door and the conversions share: the table of live tensors of one JavaScript environment, and the way
+/// between JS values and IValues. A tensor is known to JavaScript as a number: slot index plus generation, so that a
+/// handle used after it was freed is recognised.
 #pragma once
 #include <node_api.h>
 
@@ -30,7 +31,8 @@ struct PendingReferences {
   std::atomic<bool> any{false};
 };
 
-/// All that one environment (main thread or worker) owns. What it gives out is given by value: JavaScript may change the tables at any getter.
+/// All that one environment (main thread or worker) owns. What it gives out is given by value: JavaScript may change
+/// the tables at any getter.
 class State {
  public:
   double put(at::Tensor tensor);
@@ -45,7 +47,8 @@ class State {
   std::vector<at::Generator> generators;
 
   std::shared_ptr<PendingReferences> pending = std::make_shared<PendingReferences>();
-  /// The getters `ArrayBuffer.prototype.resizable` and `SharedArrayBuffer.prototype.growable`; null where this Node has none.
+  /// The getters `ArrayBuffer.prototype.resizable` and `SharedArrayBuffer.prototype.growable`; null where this Node has
+  /// none.
   napi_ref isResizable = nullptr, isGrowable = nullptr;
   /// Makes the error that JavaScript sees from a message.
   napi_ref errorFactory = nullptr;
@@ -57,8 +60,9 @@ class State {
     bool used = false;
     int64_t reported = 0;
   };
-  static constexpr uint32_t kFirstGeneration = 4096;  // handles start far above any plain number that could be passed by mistake
-  static constexpr int kSlotBits = 22;                // generation << kSlotBits | index stays below 2^53
+  static constexpr uint32_t kFirstGeneration =
+      4096;                             // handles start far above any plain number that could be passed by mistake
+  static constexpr int kSlotBits = 22;  // generation << kSlotBits | index stays below 2^53
   static constexpr uint64_t kSlots = uint64_t{1} << kSlotBits;
   static constexpr double kFirstHandle = static_cast<double>(kFirstGeneration * kSlots);
   const Slot* find(double handle) const;

@@ -1,6 +1,6 @@
-/// @file The door to libtorch: finds any operator of the dispatcher by name and calls it with a boxed stack. Autograd records as usual.
-/// Everything else here is what operators cannot say: bytes in and out, gradients, generators, threads. One file although it is long: it is the
-/// whole list of what the addon exports.
+/// @file The door to libtorch: finds any operator of the dispatcher by name and calls it with a boxed stack. Autograd
+/// records as usual. Everything else here is what operators cannot say: bytes in and out, gradients, generators,
+/// threads. One file although it is long: it is the whole list of what the addon exports.
 #include "convert.h"
 
 #include <ATen/Parallel.h>
@@ -115,8 +115,8 @@ napi_value findOperator(napi_env env, State& state, const Arguments& arguments) 
   return number(env, static_cast<double>(state.operators.size() - 1));
 }
 
-/// By value, as everything that comes out of the state: JavaScript may run while a call reads its arguments (getters), and whatever it does there with the
-/// tables of the state must not touch what the call holds.
+/// By value, as everything that comes out of the state: JavaScript may run while a call reads its arguments (getters),
+/// and whatever it does there with the tables of the state must not touch what the call holds.
 c10::OperatorHandle operatorOf(napi_env env, State& state, napi_value id) {
   const double index = toNumber(env, id, "operator");
   if (!(index >= 0 && index < state.operators.size())) refuse("unknown operator id");
@@ -136,7 +136,8 @@ std::string describeCall(const c10::FunctionSchema& schema, const torch::jit::St
   for (size_t i = 0; i < stack.size(); i++) {
     if (i) message += ", ";
     const auto& value = stack[i];
-    if (value.isTensor()) message += describe(value.toTensor());
+    if (value.isTensor())
+      message += describe(value.toTensor());
     else if (value.isTensorList()) {
       message += "[";
       for (const at::Tensor& tensor : value.toTensorVector()) message += describe(tensor) + "; ";
@@ -188,12 +189,14 @@ torch::jit::Stack stackOf(napi_env env, State& state, const c10::FunctionSchema&
 napi_value call(napi_env env, State& state, const Arguments& arguments) {
   const c10::OperatorHandle handle = operatorOf(env, state, arguments[0]);
   const c10::FunctionSchema& schema = handle.schema();
-  if (arguments.count < kFirstPositional || arguments.count > kMostArguments) refuse("call: too few or too many arguments");
+  if (arguments.count < kFirstPositional || arguments.count > kMostArguments)
+    refuse("call: too few or too many arguments");
   torch::jit::Stack stack;
   try {
     stack = stackOf(env, state, schema, arguments);
   } catch (const Refusal& refusal) {
-    refuse(schema.name() + (schema.overload_name().empty() ? "" : "." + schema.overload_name()) + ": " + refusal.message);
+    refuse(schema.name() + (schema.overload_name().empty() ? "" : "." + schema.overload_name()) + ": " +
+           refusal.message);
   }
   // The operator consumes its stack: a message of its failure reads the arguments again.
   const auto described = [&] { return describeCall(schema, stackOf(env, state, schema, arguments)) + ": "; };
@@ -269,12 +272,15 @@ void requireFixed(napi_env env, State& state, napi_value buffer) {
   napi_is_arraybuffer(env, buffer, &isPlain);
   napi_value getter, result;
   napi_ref reference = isPlain ? state.isResizable : state.isGrowable;
-  if (!reference || napi_get_reference_value(env, reference, &getter) != napi_ok) return;  // this Node has no such buffers
-  if (napi_call_function(env, buffer, getter, 0, nullptr, &result) != napi_ok || napi_get_value_bool(env, result, &flag) != napi_ok || flag)
+  if (!reference || napi_get_reference_value(env, reference, &getter) != napi_ok)
+    return;  // this Node has no such buffers
+  if (napi_call_function(env, buffer, getter, 0, nullptr, &result) != napi_ok ||
+      napi_get_value_bool(env, result, &flag) != napi_ok || flag)
     refuse("a buffer that can be resized cannot be shared with a tensor: copy it, or pass an array of fixed length");
 }
 
-/// The getter of a property of a class of JavaScript, out of reach of what a program defines on its own objects; null where there is none.
+/// The getter of a property of a class of JavaScript, out of reach of what a program defines on its own objects; null
+/// where there is none.
 napi_ref getterOf(napi_env env, const char* className, const char* property) {
   napi_value global, object, describe, constructor, prototype, descriptor, getter, name;
   napi_valuetype type;
@@ -289,11 +295,13 @@ napi_ref getterOf(napi_env env, const char* className, const char* property) {
   if (napi_call_function(env, object, describe, 2, arguments, &descriptor) != napi_ok) return nullptr;
   if (napi_typeof(env, descriptor, &type) != napi_ok || type != napi_object) return nullptr;
   napi_get_named_property(env, descriptor, "get", &getter);
-  if (napi_typeof(env, getter, &type) == napi_ok && type == napi_function) napi_create_reference(env, getter, 1, &reference);
+  if (napi_typeof(env, getter, &type) == napi_ok && type == napi_function)
+    napi_create_reference(env, getter, 1, &reference);
   return reference;
 }
 
-/// fromBytes(view, shape, dtype, share) -> handle. With `share` the tensor lives on the array's own memory, without a copy.
+/// fromBytes(view, shape, dtype, share) -> handle. With `share` the tensor lives on the array's own memory, without a
+/// copy.
 napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
   const auto shape = toIntegers(env, arguments[1], "shape");
   const at::ScalarType type = scalarTypeOf(toString(env, arguments[2], "dtype"));
@@ -308,7 +316,8 @@ napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
   }
   const size_t width = c10::elementSize(type);
   if (static_cast<size_t>(count) > SIZE_MAX / width || count * width != bytes.length) {
-    refuse("the shape needs " + std::to_string(count) + " x " + std::to_string(width) + " bytes, the array has " + std::to_string(bytes.length));
+    refuse("the shape needs " + std::to_string(count) + " x " + std::to_string(width) + " bytes, the array has " +
+           std::to_string(bytes.length));
   }
   const auto options = at::TensorOptions().dtype(type);
   if (!share) {
@@ -318,7 +327,8 @@ napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
   }
   napi_ref reference;
   napi_create_reference(env, arguments[0], 1, &reference);
-  // Tensors may outlive the environment, in a graph of autograd or a collective of another thread: they hold the list, not its owner.
+  // Tensors may outlive the environment, in a graph of autograd or a collective of another thread: they hold the list,
+  // not its owner.
   at::Tensor tensor = at::from_blob(
       bytes.data, shape,
       [pending = state.pending, reference](void*) {
@@ -330,7 +340,8 @@ napi_value fromBytes(napi_env env, State& state, const Arguments& arguments) {
   return number(env, state.put(tensor));
 }
 
-/// copyOut(handle, view): the tensor's elements, row-major, into the array. One copy where the tensor is a contiguous CPU tensor.
+/// copyOut(handle, view): the tensor's elements, row-major, into the array. One copy where the tensor is a contiguous
+/// CPU tensor.
 napi_value copyOut(napi_env env, State& state, const Arguments& arguments) {
   at::Tensor tensor = state.get(toNumber(env, arguments[0], "tensor")).detach();
   const Bytes bytes = bytesOf(env, arguments[1]);
@@ -355,22 +366,26 @@ napi_value info(napi_env env, State& state, const Arguments& arguments) {
   napi_set_element(env, result, 1, text(env, tensor.device().str()));
   napi_set_element(env, result, 2, flag);
   napi_set_element(env, result, 3, number(env, static_cast<double>(tensor.element_size())));
-  for (int64_t i = 0; i < tensor.dim(); i++) napi_set_element(env, result, 4 + i, number(env, static_cast<double>(tensor.size(i))));
+  for (int64_t i = 0; i < tensor.dim(); i++)
+    napi_set_element(env, result, 4 + i, number(env, static_cast<double>(tensor.size(i))));
   return result;
 }
 
 /// backward(outputs[], gradients[] (entries may be null), keepGraph)
 napi_value backward(napi_env env, State& state, const Arguments& arguments) {
-  torch::autograd::backward(tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "gradients", true),
+  torch::autograd::backward(tensors(env, state, arguments[0], "outputs"),
+                            tensors(env, state, arguments[1], "gradients", true),
                             toBool(env, arguments[2], "keepGraph"));
   return undefined(env);
 }
 
-/// gradients(outputs[], inputs[], gradientsOfOutputs[], keepGraph, createGraph) -> handles, null where an input was not used
+/// gradients(outputs[], inputs[], gradientsOfOutputs[], keepGraph, createGraph) -> handles, null where an input was not
+/// used
 napi_value gradients(napi_env env, State& state, const Arguments& arguments) {
-  const auto results = torch::autograd::grad(tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "inputs"),
-                                             tensors(env, state, arguments[2], "gradients", true), toBool(env, arguments[3], "keepGraph"),
-                                             toBool(env, arguments[4], "createGraph"), /*allow_unused=*/true);
+  const auto results = torch::autograd::grad(
+      tensors(env, state, arguments[0], "outputs"), tensors(env, state, arguments[1], "inputs"),
+      tensors(env, state, arguments[2], "gradients", true), toBool(env, arguments[3], "keepGraph"),
+      toBool(env, arguments[4], "createGraph"), /*allow_unused=*/true);
   napi_value list;
   napi_create_array_with_length(env, results.size(), &list);
   for (size_t i = 0; i < results.size(); i++) napi_set_element(env, list, i, fromIValue(env, state, results[i]));
@@ -385,7 +400,8 @@ napi_value gradientOf(napi_env env, State& state, const Arguments& arguments) {
 /// setGradient(handle, handle | null)
 napi_value setGradient(napi_env env, State& state, const Arguments& arguments) {
   at::Tensor tensor = state.get(toNumber(env, arguments[0], "tensor"));
-  tensor.mutable_grad() = isNothing(env, arguments[1]) ? at::Tensor() : state.get(toNumber(env, arguments[1], "gradient"));
+  tensor.mutable_grad() =
+      isNothing(env, arguments[1]) ? at::Tensor() : state.get(toNumber(env, arguments[1], "gradient"));
   return undefined(env);
 }
 
@@ -471,9 +487,9 @@ void define(napi_env env, napi_value exports, const char* name) {
   napi_set_named_property(env, exports, name, value);
 }
 
-/// Node tells glibc to give freed memory back at once; every tensor above 128 KiB then costs a page fault per 4 KiB (measured: two thirds of a
-/// small step). Here freed memory stays with the process, to be used by the next tensor. Whoever measures what is needed sets
-/// ESPALIER_RETURN_MEMORY, and every tensor is given back at once.
+/// Node tells glibc to give freed memory back at once; every tensor above 128 KiB then costs a page fault per 4 KiB
+/// (measured: two thirds of a small step). Here freed memory stays with the process, to be used by the next tensor.
+/// Whoever measures what is needed sets ESPALIER_RETURN_MEMORY, and every tensor is given back at once.
 void keepFreedMemory() {
 #if defined(__GLIBC__)
   if (std::getenv("ESPALIER_RETURN_MEMORY") != nullptr) {
@@ -494,7 +510,8 @@ NAPI_MODULE_INIT() {
   State* const state = new State;
   state->isResizable = getterOf(env, "ArrayBuffer", "resizable");
   state->isGrowable = getterOf(env, "SharedArrayBuffer", "growable");
-  napi_set_instance_data(env, state, [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
+  napi_set_instance_data(
+      env, state, [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
   define<findOperator>(env, exports, "findOperator");
   define<schema>(env, exports, "schema");
   define<call>(env, exports, "call");

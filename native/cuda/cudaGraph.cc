@@ -1,5 +1,5 @@
-/// @file Work for a CUDA device recorded as a graph, and replayed as a whole; what the device's memory has held. Built where libtorch has CUDA; where
-/// not, espalier::graph_* and espalier::cuda_* do not exist.
+/// @file Work for a CUDA device recorded as a graph, and replayed as a whole; what the device's memory has held. Built
+/// where libtorch has CUDA; where not, espalier::graph_* and espalier::cuda_* do not exist.
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -27,8 +27,9 @@ struct Recording {
 };
 std::optional<Recording> recording;
 
-/// The memory of all graphs: they are replayed one after the other, so that what one holds only while it runs serves the next as well. It ends with
-/// the last of them, and is of no use after a recording that failed: then there is a new one.
+/// The memory of all graphs: they are replayed one after the other, so that what one holds only while it runs serves
+/// the next as well. It ends with the last of them, and is of no use after a recording that failed: then there is a new
+/// one.
 at::cuda::MempoolId_t pool;
 bool poolIsUsed = false;
 

@@ -1,9 +1,11 @@
-/// @file `espalier::group_*`: the processes of one run, on libtorch's own process groups (Gloo over TCP), as operators behind the door.
+/// @file `espalier::group_*`: the processes of one run, on libtorch's own process groups (Gloo over TCP), as operators
+/// behind the door.
 ///
-/// Processes find each other through a TCPStore that rank 0 serves. Beside what libtorch has, every process keeps a watcher: a thread with a
-/// connection of its own that tells the store once an interval that its process lives. Rank 0 judges who fell silent and writes a verdict that
-/// all read, so that every rank ends soon, and knows why, when one of them is gone. A broken group is never taken down: its threads may hang.
-/// One file although it is long: it is built, or left out, as one, where libtorch has process groups or has none.
+/// Processes find each other through a TCPStore that rank 0 serves. Beside what libtorch has, every process keeps a
+/// watcher: a thread with a connection of its own that tells the store once an interval that its process lives. Rank 0
+/// judges who fell silent and writes a verdict that all read, so that every rank ends soon, and knows why, when one of
+/// them is gone. A broken group is never taken down: its threads may hang. One file although it is long: it is built,
+/// or left out, as one, where libtorch has process groups or has none.
 #include "group.h"
 
 #include <netdb.h>
@@ -57,7 +59,8 @@ struct Meeting {
 
 /// The group is of no use any more: why, and who is missing.
 struct Broken : std::runtime_error {
-  explicit Broken(const std::string& message, std::vector<int> missing = {}) : std::runtime_error(message), missing(std::move(missing)) {}
+  explicit Broken(const std::string& message, std::vector<int> missing = {})
+      : std::runtime_error(message), missing(std::move(missing)) {}
   std::vector<int> missing;
 };
 
@@ -147,7 +150,8 @@ struct Group {
   }
 };
 
-/// The one group of this process, its ranks that were missing when it broke, and the rank and size for the watcher's words.
+/// The one group of this process, its ranks that were missing when it broke, and the rank and size for the watcher's
+/// words.
 Group* current = nullptr;
 std::vector<int> lastMissing;
 
@@ -170,14 +174,17 @@ c10::intrusive_ptr<c10d::Store> openStore(const Meeting& meeting, bool serves) {
   options.timeout = meeting.patience;
   serveWithoutLibuv(options, 0);
   try {
-    return c10::make_intrusive<c10d::PrefixStore>(meeting.prefix, c10::make_intrusive<c10d::TCPStore>(meeting.host, options));
+    return c10::make_intrusive<c10d::PrefixStore>(meeting.prefix,
+                                                  c10::make_intrusive<c10d::TCPStore>(meeting.host, options));
   } catch (const std::exception& error) {
     const std::string text = firstLine(error);
     if (serves && (text.find("in use") != std::string::npos || text.find("EADDRINUSE") != std::string::npos)) {
       throw Broken("port " + std::to_string(meeting.port) + " is taken by another process of this machine");
     }
     if (serves) throw Broken("rank 0 cannot serve " + meeting.address() + ": " + text);
-    throw Broken("nobody answered at " + meeting.address() + " within " + seconds(meeting.patience) + ": rank 0 is missing", {0});
+    throw Broken(
+        "nobody answered at " + meeting.address() + " within " + seconds(meeting.patience) + ": rank 0 is missing",
+        {0});
   }
 }
 
@@ -194,8 +201,10 @@ std::string ownAddress(const Meeting& meeting) {
     socklen_t length = sizeof own;
     char text[NI_MAXHOST];
     // Connecting a datagram socket sends nothing: it only chooses the way.
-    const bool known = connect(channel, each->ai_addr, each->ai_addrlen) == 0 && getsockname(channel, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
-                       getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0;
+    const bool known =
+        connect(channel, each->ai_addr, each->ai_addrlen) == 0 &&
+        getsockname(channel, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
+        getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0;
     close(channel);
     if (!known) continue;
     address = text;
@@ -218,8 +227,8 @@ Broken readVerdict(c10d::Store& store) {
   return Broken(text.substr(end + 1), ranksOf(text.substr(0, end)));
 }
 
-/// Rank 0 asks for the first beat of each, the others for its word. Asking again and again: a wait of this store that was broken off leaves an
-/// answer on its way, which the next question would take for its own.
+/// Rank 0 asks for the first beat of each, the others for its word. Asking again and again: a wait of this store that
+/// was broken off leaves an answer on its way, which the next question would take for its own.
 void awaitAll(c10d::Store& store, const Meeting& meeting) {
   const milliseconds pause(50), grace(2000);
   auto end = Clock::now() + meeting.patience;
@@ -227,7 +236,8 @@ void awaitAll(c10d::Store& store, const Meeting& meeting) {
     std::vector<int> absent;
     for (int rank = 1; rank < meeting.size; rank++) absent.push_back(rank);
     for (;; std::this_thread::sleep_for(pause)) {
-      absent.erase(std::remove_if(absent.begin(), absent.end(), [&](int rank) { return has(store, beatKey(rank)); }), absent.end());
+      absent.erase(std::remove_if(absent.begin(), absent.end(), [&](int rank) { return has(store, beatKey(rank)); }),
+                   absent.end());
       if (absent.empty()) return store.set("ready", bytesOf("yes"));
       if (Clock::now() < end) continue;
       const Broken broken(named(absent, meeting.size) + " did not come within " + seconds(meeting.patience), absent);
@@ -239,7 +249,8 @@ void awaitAll(c10d::Store& store, const Meeting& meeting) {
   }
   for (end += grace; !has(store, "ready"); std::this_thread::sleep_for(pause)) {
     if (has(store, "verdict")) throw readVerdict(store);
-    if (Clock::now() > end) throw Broken("rank 0 did not call the others together within " + seconds(meeting.patience), {0});
+    if (Clock::now() > end)
+      throw Broken("rank 0 did not call the others together within " + seconds(meeting.patience), {0});
   }
 }
 
@@ -253,7 +264,8 @@ Group* meet(const Meeting& meeting) {
   if (meeting.rank == 0) store.set("size", bytesOf(std::to_string(meeting.size)));
   const std::string size = textOf(store.get("size"));
   if (size != std::to_string(meeting.size)) {
-    throw Broken("rank " + std::to_string(meeting.rank) + " was told of " + std::to_string(meeting.size) + " ranks, rank 0 of " + size);
+    throw Broken("rank " + std::to_string(meeting.rank) + " was told of " + std::to_string(meeting.size) +
+                 " ranks, rank 0 of " + size);
   }
   if (store.add("taken/" + std::to_string(meeting.rank), 1) > 1) {
     throw Broken("two processes call themselves rank " + std::to_string(meeting.rank) + " at " + meeting.address());
@@ -276,7 +288,8 @@ Group* meet(const Meeting& meeting) {
 // --- watching
 
 /// Rank 0: who has not changed its beat for too long.
-std::vector<int> silentRanks(c10d::Store& store, const Meeting& meeting, std::map<int, std::pair<std::string, Clock::time_point>>& heard) {
+std::vector<int> silentRanks(c10d::Store& store, const Meeting& meeting,
+                             std::map<int, std::pair<std::string, Clock::time_point>>& heard) {
   std::vector<int> ranks;
   const auto now = Clock::now();
   for (int rank = 1; rank < meeting.size; rank++) {
@@ -300,7 +313,8 @@ void watch(Group& group, c10::intrusive_ptr<c10d::Store> store) {
       store->set(beatKey(meeting.rank), bytesOf(std::to_string(count) + " " + std::to_string(group.begun)));
       if (meeting.rank == 0) {
         const std::vector<int> silent = silentRanks(*store, meeting, heard);
-        if (!silent.empty()) writeVerdict(*store, named(silent, meeting.size) + " fell silent for " + seconds(meeting.silence), silent);
+        if (!silent.empty())
+          writeVerdict(*store, named(silent, meeting.size) + " fell silent for " + seconds(meeting.silence), silent);
       }
       if (has(*store, "verdict")) {
         const Broken broken = readVerdict(*store);
@@ -316,10 +330,12 @@ void watch(Group& group, c10::intrusive_ptr<c10d::Store> store) {
   }
 }
 
-/// What a connection that broke means: the verdict says more than the socket, and takes as long as silence takes to be noticed.
+/// What a connection that broke means: the verdict says more than the socket, and takes as long as silence takes to be
+/// noticed.
 [[noreturn]] void explain(Group& group, const std::string& error) {
   std::unique_lock<std::mutex> lock(group.mutex);
-  group.changed.wait_for(lock, group.meeting.silence + 4 * group.meeting.interval(), [&] { return !group.verdict.empty(); });
+  group.changed.wait_for(lock, group.meeting.silence + 4 * group.meeting.interval(),
+                         [&] { return !group.verdict.empty(); });
   if (!group.verdict.empty()) throw Broken(group.verdict, group.missing);
   throw Broken("a connection between ranks broke: " + error.substr(0, error.find('\n')));
 }
@@ -345,12 +361,14 @@ Group& joined() {
   return *current;
 }
 
-std::shared_ptr<Exchange> start(Group& group, c10d::ProcessGroupGloo& gloo, const std::string& kind, const std::vector<Tensor>& tensors, int64_t root) {
+std::shared_ptr<Exchange> start(Group& group, c10d::ProcessGroupGloo& gloo, const std::string& kind,
+                                const std::vector<Tensor>& tensors, int64_t root) {
   group.check();
   auto exchange = std::make_shared<Exchange>();
   exchange->inputs = tensors;
   for (const Tensor& tensor : tensors) {
-    TORCH_CHECK(tensor.device().is_cpu() && tensor.is_contiguous(), "group: expected contiguous tensors on the CPU, got ", tensor.toString());
+    TORCH_CHECK(tensor.device().is_cpu() && tensor.is_contiguous(),
+                "group: expected contiguous tensors on the CPU, got ", tensor.toString());
   }
   c10::intrusive_ptr<c10d::Work> work;
   if (kind == "sum" || kind == "max") {
@@ -411,14 +429,14 @@ Tensor summed(const Tensor& x) {
   return result.to(x.device());
 }
 
-
 class Sum : public torch::autograd::Function<Sum> {
  public:
   static Tensor forward(torch::autograd::AutogradContext*, const Tensor& x) {
     at::AutoDispatchBelowADInplaceOrView below;
     return summed(x);
   }
-  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext*, torch::autograd::tensor_list gradients) {
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext*,
+                                               torch::autograd::tensor_list gradients) {
     return {summed(gradients[0])};
   }
 };
@@ -444,10 +462,17 @@ Tensor sumWithGradient(const Tensor& x) {
   return told([&] { return Sum::apply(x); });
 }
 
-void groupJoin(c10::string_view host, int64_t port, int64_t rank, int64_t size, bool serves, c10::string_view prefix, double patience, double silence) {
+void groupJoin(c10::string_view host, int64_t port, int64_t rank, int64_t size, bool serves, c10::string_view prefix,
+               double patience, double silence) {
   const auto ms = [](double value) { return milliseconds(static_cast<int64_t>(1000 * value)); };
-  const Meeting meeting{std::string(host), static_cast<int>(port), static_cast<int>(rank), static_cast<int>(size),
-                        serves,            std::string(prefix),    ms(patience),           ms(silence)};
+  const Meeting meeting{std::string(host),
+                        static_cast<int>(port),
+                        static_cast<int>(rank),
+                        static_cast<int>(size),
+                        serves,
+                        std::string(prefix),
+                        ms(patience),
+                        ms(silence)};
   told([&] {
     if (current) throw Broken("this process is in a group already");
     // In a thread of its own: connections to what is no store, or through a network that swallows, would hang.
@@ -493,8 +518,10 @@ bool groupDone(int64_t id) {
     group.check();
     const auto exchange = exchangeOf(group, id);
     const bool done = waitFor(group, *exchange, milliseconds(0));
-    if (done) group.exchanges.erase(id);
-    else if (Clock::now() - exchange->began > group.meeting.patience) tooLate(group);
+    if (done)
+      group.exchanges.erase(id);
+    else if (Clock::now() - exchange->began > group.meeting.patience)
+      tooLate(group);
     return done;
   });
 }
@@ -518,7 +545,8 @@ void leaveWell(Group& group) {
   group.store->set(beatKey(meeting.rank), bytesOf(kLeft));
   const auto end = Clock::now() + meeting.silence;
   for (int rank = 1; meeting.rank == 0 && rank < meeting.size; rank++) {
-    while (textOf(group.store->get(beatKey(rank))) != kLeft && Clock::now() < end) std::this_thread::sleep_for(milliseconds(5));
+    while (textOf(group.store->get(beatKey(rank))) != kLeft && Clock::now() < end)
+      std::this_thread::sleep_for(milliseconds(5));
   }
 }
 
@@ -529,7 +557,9 @@ void leaveBroken(Group& group, const std::string& reason) {
   std::thread([said, &group, reason] {
     try {
       const int rank = group.meeting.rank;
-      writeVerdict(*group.store, "rank " + std::to_string(rank) + " of " + std::to_string(group.meeting.size) + " ended: " + reason, {rank});
+      writeVerdict(*group.store,
+                   "rank " + std::to_string(rank) + " of " + std::to_string(group.meeting.size) + " ended: " + reason,
+                   {rank});
     } catch (const std::exception&) {
       // Then the others notice by themselves.
     }
@@ -547,8 +577,10 @@ void groupLeave(c10::string_view reason) {
   std::unique_ptr<Group> group(current);
   current = nullptr;
   try {
-    if (!reason.empty()) leaveBroken(*group, std::string(reason));
-    else leaveWell(*group);
+    if (!reason.empty())
+      leaveBroken(*group, std::string(reason));
+    else
+      leaveWell(*group);
   } catch (const std::exception&) {
     group.release();
     return;
@@ -573,7 +605,10 @@ std::function<Interval()> beginSum(const Tensor& tensor) {
 int groupSize() { return joined().meeting.size; }
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
-  library.def("group_join(str host, int port, int rank, int size, bool serves, str prefix, float patience, float silence) -> ()", groupJoin);
+  library.def(
+      "group_join(str host, int port, int rank, int size, bool serves, str prefix, float patience, float silence) -> "
+      "()",
+      groupJoin);
   library.def("group_begin(str kind, Tensor[] tensors, int root) -> int", groupBegin);
   library.def("group_done(int exchange) -> bool", groupDone);
   library.def("group_wait(int exchange) -> ()", groupWait);

@@ -16,8 +16,8 @@ struct Interval {
   Clock::time_point ended;
 };
 
-/// Begins to add a contiguous tensor on the CPU up over all ranks, in place; the function waits for the end. These sums have connections of their own:
-/// they need an order among themselves alone, the same on every rank.
+/// Begins to add a contiguous tensor on the CPU up over all ranks, in place; the function waits for the end. These sums
+/// have connections of their own: they need an order among themselves alone, the same on every rank.
 std::function<Interval()> beginSum(const at::Tensor& tensor);
 
 /// Number of ranks.

@@ -1,8 +1,10 @@
-/// @file `espalier::group_gradients`: the gradients of a loss as means over all ranks, exchanged while the backward pass goes on.
+/// @file `espalier::group_gradients`: the gradients of a loss as means over all ranks, exchanged while the backward
+/// pass goes on.
 ///
-/// As in the data-parallel training of PyTorch [Li et al., PyTorch Distributed, VLDB 2020, section 3.2]: a hook at every leaf tells when its gradient
-/// is there, and a bucket is on its way as soon as it is full. Buckets leave in one order on every rank, whatever order their gradients come in. Which
-/// tensors share a bucket is the caller's choice. On a GPU, where a copy to the processor would hold the backward pass up, all leave behind it.
+/// As in the data-parallel training of PyTorch [Li et al., PyTorch Distributed, VLDB 2020, section 3.2]: a hook at
+/// every leaf tells when its gradient is there, and a bucket is on its way as soon as it is full. Buckets leave in one
+/// order on every rank, whatever order their gradients come in. Which tensors share a bucket is the caller's choice. On
+/// a GPU, where a copy to the processor would hold the backward pass up, all leave behind it.
 #include "group.h"
 
 #include <torch/csrc/autograd/autograd.h>
@@ -23,14 +25,17 @@ namespace {
 using at::Tensor;
 using torch::autograd::Node;
 
-/// Seconds of all passes so far: in which this process packed, waited and unpacked; in which sums were under way; in which it computed meanwhile.
+/// Seconds of all passes so far: in which this process packed, waited and unpacked; in which sums were under way; in
+/// which it computed meanwhile.
 struct Figures {
   double spent = 0;
   double underWay = 0;
   double hidden = 0;
 } figures;
 
-double secondsBetween(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
+double secondsBetween(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
 
 /// All nodes that a backward pass from `root` may come to.
 std::unordered_set<Node*> reachable(Node* root) {
@@ -48,7 +53,8 @@ std::unordered_set<Node*> reachable(Node* root) {
   return found;
 }
 
-/// The gradients of one backward pass, in the leaves where autograd puts them; what it leaves there is taken away in the end.
+/// The gradients of one backward pass, in the leaves where autograd puts them; what it leaves there is taken away in
+/// the end.
 class Pass {
  public:
   Pass(const Tensor& loss, at::TensorList inputs, c10::List<c10::optional<Tensor>> before, at::IntArrayRef sizes)
@@ -59,16 +65,19 @@ class Pass {
     for (Bucket& bucket : buckets) {
       bucket.first = first;
       for (size_t i = first; i < first + bucket.count; i++) {
-        TORCH_CHECK(i < this->inputs.size(), "group_gradients: the buckets hold more than ", this->inputs.size(), " tensors");
+        TORCH_CHECK(i < this->inputs.size(), "group_gradients: the buckets hold more than ", this->inputs.size(),
+                    " tensors");
         accumulators.push_back(torch::autograd::impl::grad_accumulator(this->inputs[i]));
         if (!used.count(accumulators[i].get())) continue;
         bucket.absent++;
-        hooks.emplace_back(accumulators[i].get(), accumulators[i]->add_post_hook(std::make_unique<Arrival>(*this, bucket)));
+        hooks.emplace_back(accumulators[i].get(),
+                           accumulators[i]->add_post_hook(std::make_unique<Arrival>(*this, bucket)));
         onProcessor = onProcessor && this->inputs[i].is_cpu();
       }
       first += bucket.count;
     }
-    TORCH_CHECK(first == this->inputs.size(), "group_gradients: the buckets hold ", first, " of ", this->inputs.size(), " tensors");
+    TORCH_CHECK(first == this->inputs.size(), "group_gradients: the buckets hold ", first, " of ", this->inputs.size(),
+                " tensors");
   }
 
   ~Pass() {
@@ -148,8 +157,10 @@ class Pass {
       const c10::optional<Tensor> sum = before.get(i);
       if (!sum) continue;
       Tensor& gradient = inputs[i].mutable_grad();
-      if (gradient.defined()) gradient.add_(*sum);
-      else gradient = *sum;
+      if (gradient.defined())
+        gradient.add_(*sum);
+      else
+        gradient = *sum;
     }
     std::vector<Tensor> parts;
     for (const Tensor& gradient : gradientsOf(bucket)) parts.push_back(gradient.reshape(-1));
@@ -170,8 +181,10 @@ class Pass {
   bool onProcessor = true;
 };
 
-std::vector<Tensor> groupGradients(const Tensor& loss, at::TensorList inputs, const c10::List<c10::optional<Tensor>>& before, at::IntArrayRef buckets) {
-  TORCH_CHECK(before.size() == inputs.size(), "group_gradients: expected something or none for each of ", inputs.size(), " tensors, got ", before.size());
+std::vector<Tensor> groupGradients(const Tensor& loss, at::TensorList inputs,
+                                   const c10::List<c10::optional<Tensor>>& before, at::IntArrayRef buckets) {
+  TORCH_CHECK(before.size() == inputs.size(), "group_gradients: expected something or none for each of ", inputs.size(),
+              " tensors, got ", before.size());
   Pass pass(loss, inputs, before, buckets);
   torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, inputs.vec());
   at::NoGradGuard noGrad;
@@ -184,7 +197,8 @@ Tensor groupFigures() { return at::tensor({figures.spent, figures.underWay, figu
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
-  library.def("group_gradients(Tensor loss, Tensor[] inputs, Tensor?[] before, int[] buckets) -> Tensor[]", groupGradients);
+  library.def("group_gradients(Tensor loss, Tensor[] inputs, Tensor?[] before, int[] buckets) -> Tensor[]",
+              groupGradients);
   library.def("group_figures() -> Tensor", groupFigures);
 }
 

@@ -1,5 +1,5 @@
-/// @file `espalier::batch_norm`: batch norm by the statistics of the batch, with the ReLU behind it, as one operator with gradients. Its input alone is
-/// kept; what the ReLU let through is computed again.
+/// @file `espalier::batch_norm`: batch norm by the statistics of the batch, with the ReLU behind it, as one operator
+/// with gradients. Its input alone is kept; what the ReLU let through is computed again.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -18,7 +18,8 @@ using OptionalTensor = c10::optional<Tensor>;
 /// Elements that one thread takes at a time, about.
 constexpr int64_t kPieceElements = 1 << 15;
 
-/// Rows of channels in memory, and how they are shared out: by their number alone, so that sums do not depend on the threads.
+/// Rows of channels in memory, and how they are shared out: by their number alone, so that sums do not depend on the
+/// threads.
 struct Rows {
   int64_t count, channels;
 
@@ -39,7 +40,8 @@ struct Rows {
     });
   }
 
-  /// Sums by channel of two values of every element; `add(first, count, sums, scratch)` adds those of a piece by place in the period.
+  /// Sums by channel of two values of every element; `add(first, count, sums, scratch)` adds those of a piece by place
+  /// in the period.
   template <class T, class Add>
   std::vector<double> sums(const Add& add) const {
     const int64_t lanes = 2 * period();
@@ -66,7 +68,6 @@ struct Rows {
 
 Rows rowsOf(const Tensor& last) { return {last.numel() / last.size(-1), last.size(-1)}; }
 
-/// `[batch, ...spatial, channels]` without gaps.
 /// The values of a tensor of channels in float64, or `fallback` where there is none.
 std::vector<double> valuesOf(const Tensor& tensor, int64_t channels, double fallback) {
   if (!tensor.defined()) return std::vector<double>(channels, fallback);
@@ -110,20 +111,30 @@ struct Inputs {
   bool rectify;
 };
 
-Inputs inputsOf(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, const OptionalTensor& runningMean,
-                const OptionalTensor& runningVariance, double momentum, double epsilon, bool rectify) {
+Inputs inputsOf(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
+                const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum,
+                double epsilon, bool rectify) {
   TORCH_CHECK(x.dim() >= 3, "a batch norm reads [batch, channels, ...spatial], got ", x.sizes());
   TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble, "the kernels take float32 and float64");
   TORCH_CHECK(x.numel() > 0, "the input of a batch norm is empty");
   const auto checked = [&](const OptionalTensor& tensor, const char* what) {
     if (!tensor.has_value() || !tensor->defined()) return Tensor();
-    TORCH_CHECK(tensor->dim() == 1 && tensor->size(0) == x.size(1), what, ": expected [", x.size(1), "], got ", tensor->sizes());
-    TORCH_CHECK(tensor->device().is_cpu() && at::isFloatingType(tensor->scalar_type()), what, " must hold floating-point numbers on the CPU");
+    TORCH_CHECK(tensor->dim() == 1 && tensor->size(0) == x.size(1), what, ": expected [", x.size(1), "], got ",
+                tensor->sizes());
+    TORCH_CHECK(tensor->device().is_cpu() && at::isFloatingType(tensor->scalar_type()), what,
+                " must hold floating-point numbers on the CPU");
     return *tensor;
   };
-  Inputs given{x, checked(weight, "weight"), checked(bias, "bias"), checked(runningMean, "running mean"), checked(runningVariance, "running variance"),
-               momentum, epsilon, rectify};
-  TORCH_CHECK(given.runningMean.defined() == given.runningVariance.defined(), "running mean and running variance come together");
+  Inputs given{x,
+               checked(weight, "weight"),
+               checked(bias, "bias"),
+               checked(runningMean, "running mean"),
+               checked(runningVariance, "running variance"),
+               momentum,
+               epsilon,
+               rectify};
+  TORCH_CHECK(given.runningMean.defined() == given.runningVariance.defined(),
+              "running mean and running variance come together");
   return given;
 }
 
@@ -148,7 +159,8 @@ Forward forwardOf(const Inputs& given) {
     const std::vector<T> mean = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
     T* to = result.data_ptr<T>();
     rows.forPieces([&](int64_t first, int64_t count, int64_t) {
-      kernels<T>().norm.apply(from + first, to + first, count, rows.period(), scale.data(), shift.data(), mean.data(), given.rectify);
+      kernels<T>().norm.apply(from + first, to + first, count, rows.period(), scale.data(), shift.data(), mean.data(),
+                              given.rectify);
     });
     if (!given.runningMean.defined()) return;
     if (rows.count > 1)
@@ -165,63 +177,70 @@ Forward forwardOf(const Inputs& given) {
 
 class BatchNorm : public torch::autograd::Function<BatchNorm> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
-                        const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum, double epsilon, bool rectify) {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const OptionalTensor& weight,
+                        const OptionalTensor& bias, const OptionalTensor& runningMean,
+                        const OptionalTensor& runningVariance, double momentum, double epsilon, bool rectify) {
     at::AutoDispatchBelowADInplaceOrView below;
     const Inputs given = inputsOf(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify);
     const Forward made = forwardOf(given);
-    context->save_for_backward({x.is_alias_of(made.last) ? x : made.last.movedim(-1, 1), given.weight, given.bias, made.mean, made.inverse});
+    context->save_for_backward(
+        {x.is_alias_of(made.last) ? x : made.last.movedim(-1, 1), given.weight, given.bias, made.mean, made.inverse});
     context->saved_data["rectify"] = rectify;
     return made.result;
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list slopes) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradOutputs) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::batch_norm cannot be differentiated twice");
     const auto saved = context->get_saved_variables();
     const bool rectify = context->saved_data["rectify"].toBool();
     const Tensor &weight = saved[1], &bias = saved[2];
     const Tensor last = channelsLast(saved[0]);
     const Rows rows = rowsOf(last);
-    const Tensor slope = channelsLast(slopes[0]);
-    Tensor inputSlope = at::empty_like(last), weightSlope, biasSlope;
+    const Tensor grad = channelsLast(gradOutputs[0]);
+    Tensor gradInput = at::empty_like(last), gradWeight, gradBias;
     withType(last, [&](auto zero) {
       using T = decltype(zero);
-      const Channels channels{valuesOf(saved[3], rows.channels, 0), valuesOf(saved[4], rows.channels, 0), valuesOf(weight, rows.channels, 1),
-                              valuesOf(bias, rows.channels, 0)};
-      const T *from = last.data_ptr<T>(), *given = slope.data_ptr<T>();
+      const Channels channels{valuesOf(saved[3], rows.channels, 0), valuesOf(saved[4], rows.channels, 0),
+                              valuesOf(weight, rows.channels, 1), valuesOf(bias, rows.channels, 0)};
+      const T *from = last.data_ptr<T>(), *given = grad.data_ptr<T>();
       const std::vector<T> scale = rows.repeated<T>([&](int64_t c) { return channels.scale(c); });
       const std::vector<T> shift = rows.repeated<T>([&](int64_t c) { return channels.bias[c]; });
       const std::vector<T> mean = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
       const std::vector<double> sums = rows.sums<T>([&](int64_t first, int64_t count, double* into, T* scratch) {
-        kernels<T>().norm.slopes(from + first, given + first, count, rows.period(), scale.data(), shift.data(), mean.data(), rectify, into, scratch);
+        kernels<T>().norm.gradSums(from + first, given + first, count, rows.period(), scale.data(), shift.data(),
+                                   mean.data(), rectify, into, scratch);
       });
       const auto product = [&](int64_t c) { return sums[rows.channels + c] * channels.inverse[c]; };
-      const std::vector<T> constant = rows.repeated<T>([&](int64_t c) { return channels.scale(c) * sums[c] / rows.count; });
-      const std::vector<T> linear =
-          rows.repeated<T>([&](int64_t c) { return channels.scale(c) * channels.inverse[c] * product(c) / rows.count; });
-      T* to = inputSlope.data_ptr<T>();
+      const std::vector<T> constant =
+          rows.repeated<T>([&](int64_t c) { return channels.scale(c) * sums[c] / rows.count; });
+      const std::vector<T> linear = rows.repeated<T>(
+          [&](int64_t c) { return channels.scale(c) * channels.inverse[c] * product(c) / rows.count; });
+      T* to = gradInput.data_ptr<T>();
       rows.forPieces([&](int64_t first, int64_t count, int64_t) {
-        kernels<T>().norm.inputSlope(from + first, given + first, to + first, count, rows.period(), scale.data(), shift.data(), mean.data(),
-                                     constant.data(), linear.data(), rectify);
+        kernels<T>().norm.gradInput(from + first, given + first, to + first, count, rows.period(), scale.data(),
+                                    shift.data(), mean.data(), constant.data(), linear.data(), rectify);
       });
       if (weight.defined()) {
         std::vector<double> values(rows.channels);
         for (int64_t c = 0; c < rows.channels; c++) values[c] = product(c);
-        weightSlope = tensorOf(values, weight.options());
+        gradWeight = tensorOf(values, weight.options());
       }
-      if (bias.defined()) biasSlope = tensorOf({sums.begin(), sums.begin() + rows.channels}, bias.options());
+      if (bias.defined()) gradBias = tensorOf({sums.begin(), sums.begin() + rows.channels}, bias.options());
     });
-    return {inputSlope.movedim(-1, 1), weightSlope, biasSlope, Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+    return {gradInput.movedim(-1, 1), gradWeight, gradBias, Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
-Tensor batchNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, const OptionalTensor& runningMean,
-                 const OptionalTensor& runningVariance, double momentum, double epsilon, bool rectify) {
+Tensor batchNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
+                 const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum,
+                 double epsilon, bool rectify) {
   return forwardOf(inputsOf(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify)).result;
 }
 
-Tensor batchNormWithGradients(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, const OptionalTensor& runningMean,
-                              const OptionalTensor& runningVariance, double momentum, double epsilon, bool rectify) {
+Tensor batchNormWithGradients(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
+                              const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum,
+                              double epsilon, bool rectify) {
   if (!at::GradMode::is_enabled()) {
     at::AutoDispatchBelowADInplaceOrView below;
     return batchNorm(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify);
@@ -233,7 +252,8 @@ Tensor batchNormWithGradients(const Tensor& x, const OptionalTensor& weight, con
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def(
-      "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, Tensor(b!)? running_variance, float momentum, float epsilon, "
+      "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, Tensor(b!)? running_variance, "
+      "float momentum, float epsilon, "
       "bool rectify) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("batch_norm", batchNorm); }

@@ -1,6 +1,7 @@
-/// @file `espalier::dilated_convolution`: a 3x3 convolution whose dilation is near the size of the picture or above it, so that most taps see little or
-/// nothing of it. Each tap is a pointwise convolution of the part that it sees; libtorch computes all taps everywhere, zeros included. By libtorch's own
-/// pointwise convolutions: here only the parts are chosen.
+/// @file `espalier::dilated_convolution`: a 3x3 convolution whose dilation is near the size of the image or above it,
+/// so that most taps see little or nothing of it. Each tap is a pointwise convolution of the part that it sees;
+/// libtorch computes all taps everywhere, zeros included. By libtorch's own pointwise convolutions: here only the parts
+/// are chosen.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -13,7 +14,7 @@ namespace {
 
 using at::Tensor;
 
-/// A tap and the part of the picture that it sees: what it reads lies `offset` further than what it gives.
+/// A tap and the part of the image that it sees: what it reads lies `offset` further than what it gives.
 struct Part {
   int64_t ky, kx, y, x, height, width, offsetY, offsetX;
 
@@ -29,7 +30,9 @@ std::vector<Part> partsOf(const Tensor& x, int64_t dilation) {
   for (const int64_t tap : {4, 0, 1, 2, 3, 5, 6, 7, 8}) {
     const int64_t ky = tap / 3, kx = tap % 3, offsetY = (ky - 1) * dilation, offsetX = (kx - 1) * dilation;
     const int64_t tall = height - std::abs(offsetY), wide = width - std::abs(offsetX);
-    if (tall > 0 && wide > 0) parts.push_back({ky, kx, std::max<int64_t>(0, -offsetY), std::max<int64_t>(0, -offsetX), tall, wide, offsetY, offsetX});
+    if (tall > 0 && wide > 0)
+      parts.push_back(
+          {ky, kx, std::max<int64_t>(0, -offsetY), std::max<int64_t>(0, -offsetX), tall, wide, offsetY, offsetX});
   }
   return parts;
 }
@@ -42,7 +45,8 @@ Tensor pointwise(const Tensor& x, const Tensor& weight) {
 
 void check(const Tensor& x, const Tensor& weight, int64_t dilation) {
   TORCH_CHECK(x.dim() == 4 && x.numel() > 0, "a convolution reads [batch, channels, height, width], got ", x.sizes());
-  TORCH_CHECK(weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 3 && weight.size(3) == 3 && weight.scalar_type() == x.scalar_type(),
+  TORCH_CHECK(weight.dim() == 4 && weight.size(1) == x.size(1) && weight.size(2) == 3 && weight.size(3) == 3 &&
+                  weight.scalar_type() == x.scalar_type(),
               "weight: expected [outputs, ", x.size(1), ", 3, 3] of the input's type, got ", weight.sizes());
   TORCH_CHECK(dilation > 0, "a dilation is positive, got ", dilation);
 }
@@ -52,36 +56,43 @@ Tensor dilated(const Tensor& x, const Tensor& weight, int64_t dilation) {
   Tensor sum;
   for (const Part& part : partsOf(x, dilation)) {
     const Tensor own = pointwise(part.read(x), part.weight(weight));
-    if (sum.defined()) part.given(sum).add_(own);
-    else sum = own;
+    if (sum.defined())
+      part.given(sum).add_(own);
+    else
+      sum = own;
   }
   return sum;
 }
 
 class Dilated : public torch::autograd::Function<Dilated> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight, int64_t dilation) {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight,
+                        int64_t dilation) {
     at::AutoDispatchBelowADInplaceOrView below;
     context->save_for_backward({x, weight});
     context->saved_data["dilation"] = dilation;
     return dilated(x, weight, dilation);
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list slopes) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradOutputs) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::dilated_convolution cannot be differentiated twice");
     const auto saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &weight = saved[1], slope = channelsLast(slopes[0]);
+    const Tensor &x = saved[0], &weight = saved[1], grad = channelsLast(gradOutputs[0]);
     const bool wantsInput = context->needs_input_grad(0), wantsWeight = context->needs_input_grad(1);
-    Tensor inputSlope, weightSlope = wantsWeight ? at::zeros_like(weight) : Tensor();
+    Tensor gradInput, gradWeight = wantsWeight ? at::zeros_like(weight) : Tensor();
     for (const Part& part : partsOf(x, context->saved_data["dilation"].toInt())) {
-      const auto own = at::convolution_backward(channelsLast(part.given(slope)), channelsLast(part.read(x)), part.weight(weight).contiguous(), at::OptionalIntArrayRef(),
-                                                {1, 1}, {0, 0}, {1, 1}, false, {0, 0}, 1, {wantsInput, wantsWeight, false});
-      if (wantsWeight) part.weight(weightSlope).copy_(std::get<1>(own));
+      const auto own = at::convolution_backward(channelsLast(part.given(grad)), channelsLast(part.read(x)),
+                                                part.weight(weight).contiguous(), at::OptionalIntArrayRef(), {1, 1},
+                                                {0, 0}, {1, 1}, false, {0, 0}, 1, {wantsInput, wantsWeight, false});
+      if (wantsWeight) part.weight(gradWeight).copy_(std::get<1>(own));
       if (!wantsInput) continue;
-      if (inputSlope.defined()) part.read(inputSlope).add_(std::get<0>(own));
-      else inputSlope = std::get<0>(own);
+      if (gradInput.defined())
+        part.read(gradInput).add_(std::get<0>(own));
+      else
+        gradInput = std::get<0>(own);
     }
-    return {inputSlope, weightSlope, Tensor()};
+    return {gradInput, gradWeight, Tensor()};
   }
 };
 
@@ -95,7 +106,9 @@ Tensor dilatedWithGradients(const Tensor& x, const Tensor& weight, int64_t dilat
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(espalier, library) { library.def("dilated_convolution(Tensor x, Tensor weight, int dilation) -> Tensor"); }
+TORCH_LIBRARY_FRAGMENT(espalier, library) {
+  library.def("dilated_convolution(Tensor x, Tensor weight, int dilation) -> Tensor");
+}
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("dilated_convolution", dilated); }
 TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("dilated_convolution", dilatedWithGradients); }
 

@@ -1,6 +1,7 @@
-/// @file `espalier::relaxed_cell`: a cell of the supernet of Auto-DeepLab as one operator with gradients. @paper auto-deeplab eq. 1, 2 and 5
-/// Here live the order of states and edges, the packing of weights, and what is kept for the backward pass; the arithmetic is in `stateKernels.h`.
-/// One file although it is long: forward and backward walk the same tables, and read side by side.
+/// @file `espalier::relaxed_cell`: a cell of the supernet of Auto-DeepLab as one operator with gradients. @paper
+/// auto-deeplab eq. 1, 2 and 5 Here live the order of states and edges, the packing of weights, and what is kept for
+/// the backward pass; the arithmetic is in `cellKernels.h`. One file although it is long: forward and backward walk the
+/// same tables, and read side by side.
 #include "tensors.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -16,15 +17,13 @@ using at::Tensor;
 
 // --- shapes
 
-constexpr int kWindows[kConvolutions] = {3, 3, 5, 5, 3, 5};
-
 /// State s is read by the blocks from s - 1 on, the two inputs by all.
 int64_t firstReader(int64_t state) { return std::max<int64_t>(0, state - 1); }
 int64_t edge(int64_t block, int64_t state) { return block * (block + 3) / 2 + state; }
 
 struct Cell {
-  Geometry geometry;      // with the padded channels
-  int64_t channels;       // without
+  Geometry geometry;       // with the padded channels
+  int64_t channels;        // without
   int64_t blocks, states;  // states that are read: the inputs and all blocks but the last
   bool dense;
   int64_t weightsOfState;
@@ -32,6 +31,7 @@ struct Cell {
   int64_t moves;  // into the node that the cell serves: as many inputs of the last layer, one of the layer before
 
   int64_t readers(int64_t state) const { return blocks - firstReader(state); }
+  int64_t padding() const { return geometry.channels - channels; }
   int64_t outChannels() const { return blocks * geometry.channels; }
 };
 
@@ -64,19 +64,21 @@ Cell cellOf(const Inputs& given) {
   const Tensor& before = given.beforeLast;
   const int64_t blocks = given.blocks;
   TORCH_CHECK(before.dim() == 4, "the inputs of a cell must be [batch, channels, height, width]");
-  TORCH_CHECK(before.scalar_type() == at::kFloat || before.scalar_type() == at::kDouble, "the kernels take float32 and float64");
+  TORCH_CHECK(before.scalar_type() == at::kFloat || before.scalar_type() == at::kDouble,
+              "the kernels take float32 and float64");
   TORCH_CHECK(before.size(0) * before.size(2) * before.size(3) > 1, "a norm needs more than one value per channel");
   Cell cell;
   cell.channels = before.size(1);
-  cell.geometry = {before.size(0), before.size(2), before.size(3), (cell.channels + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple};
+  cell.geometry = {before.size(0), before.size(2), before.size(3), paddedChannels(cell.channels)};
   cell.blocks = blocks;
   cell.states = blocks + 1;
   cell.dense = given.dense;
   cell.tiles = given.bfloat16 && given.dense && before.scalar_type() == at::kFloat ? tileKernels() : nullptr;
   cell.weightsOfState = given.dense ? 10 : 12;
   cell.moves = static_cast<int64_t>(given.last.size());
-  TORCH_CHECK(blocks > 0 && static_cast<int64_t>(given.weights.size()) == cell.states * cell.weightsOfState, "a cell of ", blocks, " blocks has ",
-              cell.states * cell.weightsOfState, " weights, got ", given.weights.size());
+  TORCH_CHECK(blocks > 0 && static_cast<int64_t>(given.weights.size()) == cell.states * cell.weightsOfState,
+              "a cell of ", blocks, " blocks has ", cell.states * cell.weightsOfState, " weights, got ",
+              given.weights.size());
   const auto check = [&](const Tensor& tensor, at::IntArrayRef sizes, const char* what) {
     TORCH_CHECK(tensor.scalar_type() == before.scalar_type(), "all tensors of a cell must have one type");
     TORCH_CHECK(tensor.sizes() == sizes, what, ": expected ", sizes, ", got ", tensor.sizes());
@@ -89,72 +91,63 @@ Cell cellOf(const Inputs& given) {
     const int64_t lanes = cell.readers(state) * cell.channels;
     for (int i = 0; i < kConvolutions; i++) {
       const WeightPlace place = placeOf(cell, state, i);
-      const int64_t window = kWindows[i];
-      if (place.pair) check(given.weights[place.first], {lanes, 1, window, window}, "depthwise weight");
-      const int64_t inner = place.pair ? 1 : window;
-      check(given.weights[place.first + place.pair], {lanes, cell.channels, inner, inner}, place.pair ? "pointwise weight" : "dense weight");
+      const int64_t kernelSize = kKernelSize[i];
+      if (place.pair) check(given.weights[place.first], {lanes, 1, kernelSize, kernelSize}, "depthwise weight");
+      const int64_t inner = place.pair ? 1 : kernelSize;
+      check(given.weights[place.first + place.pair], {lanes, cell.channels, inner, inner},
+            place.pair ? "pointwise weight" : "dense weight");
     }
   }
   return cell;
 }
 
-/// `[batch, height, width, padded channels]`, contiguous: the input itself where it is channels-last and needs no padding.
-Tensor lanesLast(const Tensor& x, const Cell& cell) {
-  const Tensor last = x.permute({0, 2, 3, 1});
-  const int64_t padding = cell.geometry.channels - cell.channels;
-  return (padding ? at::constant_pad_nd(last, {0, padding}) : last).contiguous();
-}
-
 /// Back to `[batch, groups * channels, height, width]`, channels last.
-Tensor fromLanes(const Tensor& x, const Cell& cell) {
+Tensor fromChannelsLast(const Tensor& x, const Cell& cell) {
   const int64_t groups = x.size(3) / cell.geometry.channels;
   Tensor result = x;
   if (cell.geometry.channels != cell.channels) {
-    result = x.view({x.size(0), x.size(1), x.size(2), groups, cell.geometry.channels}).slice(4, 0, cell.channels).reshape({x.size(0), x.size(1), x.size(2), -1});
+    result = x.view({x.size(0), x.size(1), x.size(2), groups, cell.geometry.channels})
+                 .slice(4, 0, cell.channels)
+                 .reshape({x.size(0), x.size(1), x.size(2), -1});
   }
   return result.permute({0, 3, 1, 2});
 }
 
 // --- weights
 
-/// `[outputs, inputs, ...window]` of all readers with zeros for the padded channels.
+/// `[outputs, inputs, ...kernel]` of all readers with zeros for the padded channels.
 Tensor padded(const Tensor& weight, const Cell& cell, int64_t readers, bool padInputs) {
-  const int64_t padding = cell.geometry.channels - cell.channels;
+  const int64_t padding = cell.padding();
   if (padding == 0) return weight;
   const int64_t inputs = padInputs ? padding : 0;
-  return at::constant_pad_nd(weight.reshape({readers, cell.channels, weight.size(1), -1}), {0, 0, 0, inputs, 0, padding})
+  return at::constant_pad_nd(weight.reshape({readers, cell.channels, weight.size(1), -1}),
+                             {0, 0, 0, inputs, 0, padding})
       .reshape({readers * cell.geometry.channels, weight.size(1) + inputs, weight.size(2), weight.size(3)});
 }
-
-/// `[..., lanes]`: a weight `[outputs, inputs, ...window]` with its outputs last, which is no copy where it already lies so.
-Tensor outputsLast(const Tensor& weight) { return weight.permute({2, 3, 1, 0}).contiguous(); }
 
 /// The weights of a state as the kernels read them; holds what it had to copy.
 template <class T>
 struct PackedWeights {
-  std::vector<Tensor> held;
+  Held held;
   ConvolutionWeights<T> of[kConvolutions];
-
-  const T* hold(Tensor tensor) {
-    held.push_back(std::move(tensor));
-    return held.back().template data_ptr<T>();
-  }
 
   PackedWeights(const Cell& cell, at::TensorList weights, int64_t state, bool forBackward) {
     const int64_t readers = cell.readers(state), channels = cell.geometry.channels, lanes = readers * channels;
     for (int i = 0; i < kConvolutions; i++) {
       const WeightPlace place = placeOf(cell, state, i);
-      if (place.pair) of[i].depthwise = hold(outputsLast(padded(weights[place.first], cell, readers, false)));
+      if (place.pair)
+        of[i].depthwise = held.template keep<T>(outputsLast(padded(weights[place.first], cell, readers, false)));
       const Tensor pointwise = outputsLast(padded(weights[place.first + place.pair], cell, readers, true));
-      of[i].pointwise = hold(pointwise);
+      of[i].pointwise = held.template keep<T>(pointwise);
       if (!forBackward) continue;
-      const int64_t matrices = place.pair ? 1 : kWindows[i] * kWindows[i];
-      of[i].pointwiseTransposed = hold(transposed<T>(pointwise, matrices, channels, lanes));
+      const int64_t matrices = place.pair ? 1 : kKernelSize[i] * kKernelSize[i];
+      of[i].pointwiseTransposed = held.template keep<T>(transposed<T>(pointwise, matrices, channels, lanes));
     }
   }
 };
 
-/// Room for the gradients of a state's weights, in the layout of the kernels, and the way back.
+/// Room for the gradients of a state's weights, in the layout of the kernels, and their copies in the layout of the
+/// weights.
 template <class T>
 struct WeightGradients {
   Tensor depthwise[kConvolutions], pointwise[kConvolutions];
@@ -164,16 +157,16 @@ struct WeightGradients {
     for (int i = 0; i < kConvolutions; i++) {
       const WeightPlace place = placeOf(cell, state, i);
       if (!wanted[place.first] && !wanted[place.first + place.pair]) continue;
-      const int64_t window = kWindows[i];
-      if (place.pair) depthwise[i] = at::empty({window, window, 1, lanes}, options);
-      pointwise[i] = at::empty({place.pair ? 1 : window, place.pair ? 1 : window, channels, lanes}, options);
+      const int64_t kernelSize = kKernelSize[i];
+      if (place.pair) depthwise[i] = at::empty({kernelSize, kernelSize, 1, lanes}, options);
+      pointwise[i] = at::empty({place.pair ? 1 : kernelSize, place.pair ? 1 : kernelSize, channels, lanes}, options);
     }
   }
 
   void describe(ConvolutionWeights<T>* weights) const {
     for (int i = 0; i < kConvolutions; i++) {
-      if (depthwise[i].defined()) weights[i].depthwiseGradient = depthwise[i].template data_ptr<T>();
-      if (pointwise[i].defined()) weights[i].pointwiseGradient = pointwise[i].template data_ptr<T>();
+      if (depthwise[i].defined()) weights[i].gradDepthwise = depthwise[i].template data_ptr<T>();
+      if (pointwise[i].defined()) weights[i].gradPointwise = pointwise[i].template data_ptr<T>();
     }
   }
 
@@ -183,7 +176,10 @@ struct WeightGradients {
       const auto sizes = weights[index].sizes();
       Tensor result = gradient;
       if (channels != own) {
-        result = result.view({sizes[2], sizes[3], -1, readers, channels}).slice(2, 0, sizes[1]).slice(4, 0, own).reshape({sizes[2], sizes[3], sizes[1], sizes[0]});
+        result = result.view({sizes[2], sizes[3], -1, readers, channels})
+                     .slice(2, 0, sizes[1])
+                     .slice(4, 0, own)
+                     .reshape({sizes[2], sizes[3], sizes[1], sizes[0]});
       }
       gradients[index] = result.permute({3, 2, 0, 1});
     };
@@ -227,7 +223,8 @@ template <class T>
 Tensor createArena(const Cell& cell, int threads, bool backward) {
   size_t bytes = 0;
   for (int64_t state = 0; state < cell.states; state++)
-    bytes = std::max(bytes, kernels<T>().state.arenaBytes(cell.geometry, cell.readers(state), threads, backward, cell.tiles));
+    bytes = std::max(bytes,
+                     kernels<T>().state.arenaBytes(cell.geometry, cell.readers(state), threads, backward, cell.tiles));
   return at::empty({static_cast<int64_t>(bytes) + 64}, at::kByte);
 }
 
@@ -246,9 +243,9 @@ std::vector<T> probabilitiesOf(const Cell& cell, const Tensor& probabilities, in
 constexpr int64_t kBeforeLast = 1;  // the state that all moves share
 
 struct Forward {
-  std::vector<Tensor> last;     // by move, lanes last
-  Tensor beforeLast;            // lanes last
-  std::vector<Tensor> outputs;  // by move, lanes last
+  std::vector<Tensor> last;     // by move, channels last
+  Tensor beforeLast;            // channels last
+  std::vector<Tensor> outputs;  // by move, channels last
   std::vector<Tensor> records;  // by state and move, see `recordIndex`; empty when nothing is kept
 };
 
@@ -260,8 +257,9 @@ size_t recordIndex(const Cell& cell, int64_t state, int64_t move) {
 
 /// What forward and backward have in common for a state: where it lies, its weights, its scratch memory.
 template <class T>
-StateJob<T> jobOf(const Cell& cell, int64_t state, int64_t move, const Forward& tensors, const PackedWeights<T>& weights, const std::vector<T>& probabilities,
-                  const Tensor& arena, int threads, double epsilon) {
+StateJob<T> jobOf(const Cell& cell, int64_t state, int64_t move, const Forward& tensors,
+                  const PackedWeights<T>& weights, const std::vector<T>& probabilities, const Tensor& arena,
+                  int threads, double epsilon) {
   StateJob<T> job;
   job.geometry = cell.geometry;
   job.readers = cell.readers(state);
@@ -294,9 +292,9 @@ Forward forwardCell(const Cell& cell, const Inputs& given, bool keep) {
   const Geometry& g = cell.geometry;
   const auto options = given.beforeLast.options();
   Forward result;
-  result.beforeLast = lanesLast(given.beforeLast, cell);
+  result.beforeLast = channelsLast(given.beforeLast, cell.padding());
   for (const Tensor& last : given.last) {
-    result.last.push_back(lanesLast(last, cell));
+    result.last.push_back(channelsLast(last, cell.padding()));
     result.outputs.push_back(at::empty({g.batch, g.height, g.width, cell.outChannels()}, options));
   }
   const int threads = at::get_num_threads();
@@ -308,8 +306,10 @@ Forward forwardCell(const Cell& cell, const Inputs& given, bool keep) {
     const std::vector<T> rows = probabilitiesOf<T>(cell, table, state);
     for (int64_t move = 0; move < timesOf(cell, state); move++) {
       StateJob<T> job = jobOf<T>(cell, state, move, result, weights, rows, arena, threads, given.epsilon);
-      if (keep) result.records[recordIndex(cell, state, move)] = createRecord(job.record, cell, state, options);
-      else layRecord(job.record, g, job.readers, scratch.template data_ptr<T>());
+      if (keep)
+        result.records[recordIndex(cell, state, move)] = createRecord(job.record, cell, state, options);
+      else
+        layRecord(job.record, g, job.readers, scratch.template data_ptr<T>());
       job.out = result.outputs[move].template data_ptr<T>() + firstReader(state) * g.channels;
       job.outPixel = cell.outChannels();
       job.add = state != kBeforeLast;
@@ -326,16 +326,18 @@ Forward forwardCell(const Cell& cell, const Inputs& given, bool keep) {
 /// The outputs of all moves, weighted. @paper auto-deeplab eq. 6
 Tensor weightedSum(const Forward& result, const Tensor& moves) {
   Tensor sum = result.outputs[0] * moves[0];
-  for (size_t move = 1; move < result.outputs.size(); move++) sum.addcmul_(result.outputs[move], moves[static_cast<int64_t>(move)]);
+  for (size_t move = 1; move < result.outputs.size(); move++)
+    sum.addcmul_(result.outputs[move], moves[static_cast<int64_t>(move)]);
   return sum;
 }
 
-/// A slope `[batch, blocks * channels, height, width]` with lanes last and zeros for the padded channels.
-Tensor slopeLanes(const Tensor& slope, const Cell& cell) {
+/// A gradient `[batch, blocks * channels, height, width]` with channels last and zeros for the padded channels.
+Tensor gradChannelsLast(const Tensor& gradOutput, const Cell& cell) {
   const Geometry& g = cell.geometry;
-  const Tensor last = slope.permute({0, 2, 3, 1});
+  const Tensor last = gradOutput.permute({0, 2, 3, 1});
   if (g.channels == cell.channels) return last.contiguous();
-  return at::constant_pad_nd(last.reshape({g.batch, g.height, g.width, cell.blocks, cell.channels}), {0, g.channels - cell.channels})
+  return at::constant_pad_nd(last.reshape({g.batch, g.height, g.width, cell.blocks, cell.channels}),
+                             {0, g.channels - cell.channels})
       .view({g.batch, g.height, g.width, cell.outChannels()});
 }
 
@@ -347,58 +349,62 @@ Tensor totalOf(Tensor x) {
 
 /// The gradients in the order of the inputs: last by move, before last, moves, probabilities, weights.
 template <class T>
-std::vector<Tensor> backwardCell(const Cell& cell, const Inputs& given, const Forward& saved, const Tensor& slope, const std::vector<bool>& weightWanted) {
+std::vector<Tensor> backwardCell(const Cell& cell, const Inputs& given, const Forward& saved, const Tensor& gradOutput,
+                                 const std::vector<bool>& weightWanted) {
   const Geometry& g = cell.geometry;
   const auto options = saved.beforeLast.options();
   const int threads = at::get_num_threads();
   const Tensor arena = createArena<T>(cell, threads, true), table = given.probabilities.contiguous();
   const bool recompute = saved.records.empty();
   const Tensor scratch = recompute ? createScratchRecord<T>(cell, options) : Tensor();
-  const Tensor nodeSlope = slopeLanes(slope, cell);
-  Tensor moveSlopes = at::empty({cell.moves}, options), tableSlope = at::zeros_like(table);
-  // The slopes of the blocks, by move: those of the output, plus what later blocks send back.
-  std::vector<Tensor> slopes, inputSlopes;
+  const Tensor gradNode = gradChannelsLast(gradOutput, cell);
+  Tensor gradMoves = at::empty({cell.moves}, options), gradTable = at::zeros_like(table);
+  // The gradients of the blocks, by move: those of the output, plus what later blocks send back.
+  std::vector<Tensor> gradBlocks, gradInputs;
   for (int64_t move = 0; move < cell.moves; move++) {
-    slopes.push_back(nodeSlope * given.moves[move]);
-    inputSlopes.push_back(at::empty_like(saved.last[move]));
-    moveSlopes[move] = totalOf(nodeSlope * saved.outputs[move]);
+    gradBlocks.push_back(gradNode * given.moves[move]);
+    gradInputs.push_back(at::empty_like(saved.last[move]));
+    gradMoves[move] = totalOf(gradNode * saved.outputs[move]);
   }
-  Tensor beforeSlope = at::empty_like(saved.beforeLast);
-  std::vector<Tensor> weightSlopes(given.weights.size());
+  Tensor gradBefore = at::empty_like(saved.beforeLast);
+  std::vector<Tensor> gradWeights(given.weights.size());
   const auto runState = [&](int64_t state) {
     const PackedWeights<T> weights(cell, given.weights, state, true);
     const WeightGradients<T> gradients(cell, state, weightWanted, options);
     const std::vector<T> rows = probabilitiesOf<T>(cell, table, state);
-    std::vector<T> rowSlopes(rows.size());
+    std::vector<T> gradRows(rows.size());
     for (int64_t move = 0; move < timesOf(cell, state); move++) {
       StateJob<T> job = jobOf<T>(cell, state, move, saved, weights, rows, arena, threads, given.epsilon);
       gradients.describe(job.weights);
-      job.weightGradientAdd = move > 0;
-      job.probabilityGradient = rowSlopes.data();
+      job.gradWeightAdd = move > 0;
+      job.gradProbabilities = gradRows.data();
       job.recompute = recompute;
-      layRecord(job.record, g, job.readers, (recompute ? scratch : saved.records[recordIndex(cell, state, move)]).template data_ptr<T>());
-      job.slope = slopes[move].template data_ptr<T>() + firstReader(state) * g.channels;
-      job.slopePixel = cell.outChannels();
-      job.xGradientAdd = state >= 2;
-      job.xGradientPixel = state < 2 ? g.channels : cell.outChannels();
-      if (state >= 2) job.xGradient = slopes[move].template data_ptr<T>() + (state - 2) * g.channels;
-      else job.xGradient = (state == kBeforeLast ? beforeSlope : inputSlopes[move]).template data_ptr<T>();
+      layRecord(job.record, g, job.readers,
+                (recompute ? scratch : saved.records[recordIndex(cell, state, move)]).template data_ptr<T>());
+      job.gradOutput = gradBlocks[move].template data_ptr<T>() + firstReader(state) * g.channels;
+      job.gradPixel = cell.outChannels();
+      job.gradInputAdd = state >= 2;
+      job.gradInputPixel = state < 2 ? g.channels : cell.outChannels();
+      if (state >= 2)
+        job.gradInput = gradBlocks[move].template data_ptr<T>() + (state - 2) * g.channels;
+      else
+        job.gradInput = (state == kBeforeLast ? gradBefore : gradInputs[move]).template data_ptr<T>();
       kernels<T>().state.backward(job);
       for (int64_t reader = 0; reader < job.readers; reader++) {
-        T* to = tableSlope.template data_ptr<T>() + edge(firstReader(state) + reader, state) * kColumns;
-        for (int column = 0; column < kColumns; column++) to[column] += rowSlopes[reader * kColumns + column];
+        T* to = gradTable.template data_ptr<T>() + edge(firstReader(state) + reader, state) * kColumns;
+        for (int column = 0; column < kColumns; column++) to[column] += gradRows[reader * kColumns + column];
       }
     }
-    gradients.giveBack(cell, state, given.weights, weightSlopes.data());
+    gradients.giveBack(cell, state, given.weights, gradWeights.data());
   };
   for (int64_t state = cell.states - 1; state >= 2; state--) runState(state);
   runState(0);
-  for (int64_t move = 1; move < cell.moves; move++) slopes[0].add_(slopes[move]);
+  for (int64_t move = 1; move < cell.moves; move++) gradBlocks[0].add_(gradBlocks[move]);
   runState(kBeforeLast);
   std::vector<Tensor> result;
-  for (const Tensor& inputSlope : inputSlopes) result.push_back(fromLanes(inputSlope, cell));
-  result.insert(result.end(), {fromLanes(beforeSlope, cell), moveSlopes, tableSlope});
-  result.insert(result.end(), weightSlopes.begin(), weightSlopes.end());
+  for (const Tensor& gradInput : gradInputs) result.push_back(fromChannelsLast(gradInput, cell));
+  result.insert(result.end(), {fromChannelsLast(gradBefore, cell), gradMoves, gradTable});
+  result.insert(result.end(), gradWeights.begin(), gradWeights.end());
   return result;
 }
 
@@ -410,8 +416,9 @@ Forward run(const Cell& cell, const Inputs& given, bool keep) {
 
 class RelaxedCell : public torch::autograd::Function<RelaxedCell> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList last, const Tensor& beforeLast, const Tensor& moves,
-                        const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool keep, bool bfloat16) {
+  static Tensor forward(torch::autograd::AutogradContext* context, at::TensorList last, const Tensor& beforeLast,
+                        const Tensor& moves, const Tensor& probabilities, at::TensorList weights, int64_t blocks,
+                        bool dense, double epsilon, bool keep, bool bfloat16) {
     at::AutoDispatchBelowADInplaceOrView below;
     const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, bfloat16};
     const Cell cell = cellOf(given);
@@ -424,12 +431,14 @@ class RelaxedCell : public torch::autograd::Function<RelaxedCell> {
     save(weights);
     save(result.records);
     context->save_for_backward(std::move(saved));
-    context->saved_data["settings"] = c10::List<int64_t>({cell.moves, blocks, dense, static_cast<int64_t>(weights.size()), cell.channels, bfloat16});
+    context->saved_data["settings"] =
+        c10::List<int64_t>({cell.moves, blocks, dense, static_cast<int64_t>(weights.size()), cell.channels, bfloat16});
     context->saved_data["epsilon"] = epsilon;
-    return fromLanes(weightedSum(result, moves), cell);
+    return fromChannelsLast(weightedSum(result, moves), cell);
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list slopes) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradOutputs) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::relaxed_cell cannot be differentiated twice");
     const torch::autograd::variable_list saved = context->get_saved_variables();
     const auto settings = context->saved_data["settings"].toIntVector();
@@ -450,35 +459,48 @@ class RelaxedCell : public torch::autograd::Function<RelaxedCell> {
     const auto asGiven = [&](const Tensor& lanes) { return lanes.permute({0, 3, 1, 2}).slice(1, 0, channels); };
     for (const Tensor& lanes : forward.last) last.push_back(asGiven(lanes));
     const Tensor beforeLast = asGiven(forward.beforeLast);
-    const Inputs given{last, beforeLast, single[1], single[2], weights, settings[1], settings[2] != 0, context->saved_data["epsilon"].toDouble(), settings[5] != 0};
+    const Inputs given{last,
+                       beforeLast,
+                       single[1],
+                       single[2],
+                       weights,
+                       settings[1],
+                       settings[2] != 0,
+                       context->saved_data["epsilon"].toDouble(),
+                       settings[5] != 0};
     const int64_t firstWeight = moves + 3;
     std::vector<bool> wanted;
     for (int64_t i = 0; i < weightCount; i++) wanted.push_back(context->needs_input_grad(firstWeight + i));
     const Cell cell = cellOf(given);
-    auto gradients = withType(beforeLast, [&](auto one) { return backwardCell<decltype(one)>(cell, given, forward, slopes[0], wanted); });
+    auto gradients = withType(beforeLast, [&](auto one) {
+      return backwardCell<decltype(one)>(cell, given, forward, gradOutputs[0], wanted);
+    });
     constexpr int64_t kPlainInputs = 5;  // blocks, dense, epsilon, keep, bfloat16
     gradients.resize(gradients.size() + kPlainInputs);
     return gradients;
   }
 };
 
-Tensor relaxedCell(at::TensorList last, const Tensor& beforeLast, const Tensor& moves, const Tensor& probabilities, at::TensorList weights, int64_t blocks,
-                   bool dense, double epsilon, bool, bool bfloat16) {
+Tensor relaxedCell(at::TensorList last, const Tensor& beforeLast, const Tensor& moves, const Tensor& probabilities,
+                   at::TensorList weights, int64_t blocks, bool dense, double epsilon, bool, bool bfloat16) {
   const Inputs given{last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, bfloat16};
   const Cell cell = cellOf(given);
-  return fromLanes(weightedSum(run(cell, given, false), moves), cell);
+  return fromChannelsLast(weightedSum(run(cell, given, false), moves), cell);
 }
 
-Tensor relaxedCellWithGradients(at::TensorList last, const Tensor& beforeLast, const Tensor& moves, const Tensor& probabilities, at::TensorList weights,
-                                int64_t blocks, bool dense, double epsilon, bool keep, bool bfloat16) {
-  return RelaxedCell::apply(last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon, keep && at::GradMode::is_enabled(), bfloat16);
+Tensor relaxedCellWithGradients(at::TensorList last, const Tensor& beforeLast, const Tensor& moves,
+                                const Tensor& probabilities, at::TensorList weights, int64_t blocks, bool dense,
+                                double epsilon, bool keep, bool bfloat16) {
+  return RelaxedCell::apply(last, beforeLast, moves, probabilities, weights, blocks, dense, epsilon,
+                            keep && at::GradMode::is_enabled(), bfloat16);
 }
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def(
-      "relaxed_cell(Tensor[] last, Tensor before_last, Tensor moves, Tensor probabilities, Tensor[] weights, int blocks, bool dense, float epsilon, "
+      "relaxed_cell(Tensor[] last, Tensor before_last, Tensor moves, Tensor probabilities, Tensor[] weights, int "
+      "blocks, bool dense, float epsilon, "
       "bool keep, bool bfloat16) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("relaxed_cell", relaxedCell); }

@@ -1,5 +1,6 @@
-/// @file `espalier::relaxed_edge`: an edge of the supernet of DiNTS as one operator with gradients. @paper dints sections 2 and 3
-/// Here live the packing of weights and what is kept for the backward pass; the arithmetic is in `edgeKernels.h`.
+/// @file `espalier::relaxed_edge`: an edge of the supernet of DiNTS as one operator with gradients. @paper dints
+/// sections 2 and 3 Here live the packing of weights and what is kept for the backward pass; the arithmetic is in
+/// `edgeKernels.h`.
 #include "tensors.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -27,9 +28,10 @@ struct Edge {
   Volume volume;     // with the padded channels
   int64_t channels;  // without
   std::vector<int64_t> lengths;
-  std::vector<Window> windows;  // of the weights
-  const TileKernels* tiles;     // null: products in the type of the tensors
+  std::vector<KernelSize> kernelSizes;  // of the weights
+  const TileKernels* tiles;             // null: products in the type of the tensors
 
+  int64_t padding() const { return volume.channels - channels; }
   int branches() const { return static_cast<int>(lengths.size()); }
   /// Calls `body(weight, branch, convolution)` for all weights.
   template <class Body>
@@ -42,7 +44,8 @@ struct Edge {
 
 Edge edgeOf(const Inputs& given) {
   const Tensor& x = given.x;
-  TORCH_CHECK(x.dim() == 4 || x.dim() == 5, "the input of an edge must be [batch, channels, ...spatial] of a picture or a volume");
+  TORCH_CHECK(x.dim() == 4 || x.dim() == 5,
+              "the input of an edge must be [batch, channels, ...spatial] of an image or a volume");
   TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble, "the kernels take float32 and float64");
   const bool flat = x.dim() == 4;
   Edge edge;
@@ -52,7 +55,8 @@ Edge edgeOf(const Inputs& given) {
   edge.tiles = given.bfloat16 && x.scalar_type() == at::kFloat ? tileKernels() : nullptr;
   const int64_t branches = edge.branches();
   TORCH_CHECK(x.numel() > 0, "the input of an edge is empty");
-  TORCH_CHECK(branches <= kMostBranches && static_cast<int64_t>(given.scales.size()) == branches && static_cast<int64_t>(given.shifts.size()) == branches,
+  TORCH_CHECK(branches <= kMostBranches && static_cast<int64_t>(given.scales.size()) == branches &&
+                  static_cast<int64_t>(given.shifts.size()) == branches,
               "an edge has up to ", kMostBranches, " operators with weights, each with a scale and a shift");
   const auto check = [&](const Tensor& tensor, at::IntArrayRef sizes, const char* what) {
     TORCH_CHECK(tensor.scalar_type() == x.scalar_type(), "all tensors of an edge must have one type");
@@ -61,53 +65,43 @@ Edge edgeOf(const Inputs& given) {
   check(given.mixture, {1 + branches}, "mixture");
   int64_t weights = 0;
   for (int64_t b = 0; b < branches; b++) {
-    TORCH_CHECK(edge.lengths[b] >= 1 && edge.lengths[b] <= kMostConvolutions, "an operator has one or two convolutions");
+    TORCH_CHECK(edge.lengths[b] >= 1 && edge.lengths[b] <= kMostConvolutions,
+                "an operator has one or two convolutions");
     weights += edge.lengths[b];
     check(given.scales[b], {edge.channels}, "scale");
     check(given.shifts[b], {edge.channels}, "shift");
   }
-  TORCH_CHECK(static_cast<int64_t>(given.weights.size()) == weights, "expected ", weights, " weights, got ", given.weights.size());
+  TORCH_CHECK(static_cast<int64_t>(given.weights.size()) == weights, "expected ", weights, " weights, got ",
+              given.weights.size());
   for (const Tensor& weight : given.weights) {
-    TORCH_CHECK(weight.dim() == x.dim(), "a weight must be [channels, channels, ...window]");
-    const Window window{flat ? 1 : weight.size(2), weight.size(-2), weight.size(-1)};
-    for (const int64_t side : {window.depth, window.height, window.width})
-      TORCH_CHECK(side == 1 || side == 3, "a window has sides of one or three, got ", weight.sizes());
-    check(weight.flatten(2), {edge.channels, edge.channels, window.taps()}, "weight");
-    edge.windows.push_back(window);
+    TORCH_CHECK(weight.dim() == x.dim(), "a weight must be [channels, channels, ...kernel]");
+    const KernelSize kernelSize{flat ? 1 : weight.size(2), weight.size(-2), weight.size(-1)};
+    for (const int64_t side : {kernelSize.depth, kernelSize.height, kernelSize.width})
+      TORCH_CHECK(side == 1 || side == 3, "a kernel has sides of one or three, got ", weight.sizes());
+    check(weight.flatten(2), {edge.channels, edge.channels, kernelSize.taps()}, "weight");
+    edge.kernelSizes.push_back(kernelSize);
   }
   return edge;
-}
-
-/// `[batch, ...spatial, padded channels]`, contiguous: the input itself where it is channels-last and needs no padding.
-Tensor channelsLast(const Tensor& x, const Edge& edge) {
-  const Tensor last = x.movedim(1, -1);
-  const int64_t padding = edge.volume.channels - edge.channels;
-  return (padding ? at::constant_pad_nd(last, {0, padding}) : last).contiguous();
 }
 
 /// Back to `[batch, channels, ...spatial]`, channels last in memory.
 Tensor fromChannelsLast(const Tensor& x, const Edge& edge) { return x.narrow(-1, 0, edge.channels).movedim(-1, 1); }
 
-/// A weight `[out, in, ...window]` as `[taps, in, out]`, which is no copy where it already lies so.
-Tensor outputsLast(const Tensor& weight, const Edge& edge) {
-  const int64_t padding = edge.volume.channels - edge.channels;
-  const Tensor turned = weight.flatten(2).permute({2, 1, 0});
-  return (padding ? at::constant_pad_nd(turned, {0, padding, 0, padding}) : turned).contiguous();
-}
-
 /// `[branches, padded channels]`.
 Tensor stacked(at::TensorList vectors, const Edge& edge) {
-  return at::constant_pad_nd(at::stack(vectors), {0, edge.volume.channels - edge.channels}).contiguous();
+  return at::constant_pad_nd(at::stack(vectors), {0, edge.padding()}).contiguous();
 }
 
-/// What a forward pass leaves: `raw` and `statistics` (mean, inverse) by branch, `middle` by branch with two convolutions; undefined where not kept.
+/// What a forward pass leaves: `raw` and `statistics` (mean, inverse) by branch, `middle` by branch with two
+/// convolutions; undefined where not kept.
 struct Record {
   std::vector<Tensor> raw, middle;
   Tensor statistics;  // [branches, 2, batch, channels]
 
   static Tensor createMiddle(const Edge& edge, const at::TensorOptions& options) {
     const int64_t numbers = edge.volume.paddedVoxels() * edge.volume.channels;
-    return edge.tiles ? at::empty({numbers + kBehindOperand}, options.dtype(at::kBFloat16)) : at::empty({numbers}, options);
+    return edge.tiles ? at::empty({numbers + kBehindOperand}, options.dtype(at::kBFloat16))
+                      : at::empty({numbers}, options);
   }
 
   Record() = default;
@@ -125,14 +119,9 @@ struct Record {
 /// The weights of an edge as the kernels read them; holds what it had to copy.
 template <class T>
 struct PackedEdge {
-  std::vector<Tensor> held;
+  Held held;
   Tensor scales, shifts, mixture;
   EdgeJob<T> job;
-
-  const T* hold(Tensor tensor) {
-    held.push_back(std::move(tensor));
-    return held.back().template data_ptr<T>();
-  }
 
   PackedEdge(const Edge& edge, const Inputs& given, const Record& record, const Tensor& x, bool isBackward)
       : scales(stacked(given.scales, edge)), shifts(stacked(given.shifts, edge)), mixture(given.mixture.contiguous()) {
@@ -144,9 +133,7 @@ struct PackedEdge {
     job.epsilon = given.epsilon;
     job.tiles = edge.tiles;
     job.threads = at::get_num_threads();
-    const size_t bytes = kernels<T>().edge.arenaBytes(edge.volume, isBackward, job.threads, edge.tiles);
-    held.push_back(at::empty({static_cast<int64_t>(bytes) + 64}, at::kByte));
-    job.arena = aligned(held.back());
+    job.arena = held.arena(kernels<T>().edge.arenaBytes(edge.volume, isBackward, job.threads, edge.tiles));
     for (int b = 0; b < job.branches; b++) {
       EdgeBranch<T>& branch = job.branch[b];
       branch.convolutions = static_cast<int>(edge.lengths[b]);
@@ -154,18 +141,22 @@ struct PackedEdge {
       branch.shift = shifts.data_ptr<T>() + b * channels;
       branch.raw = record.raw[b].data_ptr<T>();
       if (record.middle[b].defined()) {
-        if (edge.tiles) branch.middle.half = static_cast<Half*>(record.middle[b].data_ptr());
-        else branch.middle.exact = record.middle[b].data_ptr<T>();
+        if (edge.tiles)
+          branch.middle.half = static_cast<Half*>(record.middle[b].data_ptr());
+        else
+          branch.middle.exact = record.middle[b].data_ptr<T>();
       }
       branch.mean = record.statistics.data_ptr<T>() + 2 * b * statistics;
       branch.inverse = branch.mean + statistics;
     }
     edge.forWeights([&](int64_t i, int b, int k) {
       EdgeConvolution<T>& convolution = job.branch[b].convolution[k];
-      const Tensor packed = outputsLast(given.weights[i], edge);
-      convolution.window = edge.windows[i];
-      convolution.weight = hold(packed);
-      if (isBackward) convolution.transposed = hold(transposed<T>(packed, edge.windows[i].taps(), channels, channels));
+      const Tensor packed = outputsLast(given.weights[i], edge.padding());
+      convolution.kernelSize = edge.kernelSizes[i];
+      convolution.weight = held.template keep<T>(packed);
+      if (isBackward)
+        convolution.transposed =
+            held.template keep<T>(transposed<T>(packed, edge.kernelSizes[i].taps(), channels, channels));
     });
   }
 };
@@ -182,32 +173,33 @@ Tensor forwardEdge(const Edge& edge, const Inputs& given, const Record& record, 
 
 /// The gradients in the order of the inputs: x, mixture, weights, scales, shifts.
 template <class T>
-std::vector<Tensor> backwardEdge(const Edge& edge, const Inputs& given, const Record& record, bool recompute, const Tensor& x, const Tensor& slope,
-                                 const std::vector<bool>& weightWanted) {
+std::vector<Tensor> backwardEdge(const Edge& edge, const Inputs& given, const Record& record, bool recompute,
+                                 const Tensor& x, const Tensor& gradOutput, const std::vector<bool>& weightWanted) {
   const int64_t channels = edge.volume.channels;
   const auto options = x.options();
   PackedEdge<T> packed(edge, given, record, x, true);
-  const Tensor lastSlope = channelsLast(slope, edge), xGradient = at::empty_like(x), mixtureGradient = at::empty_like(packed.mixture);
-  const Tensor scaleGradients = at::empty_like(packed.scales), shiftGradients = at::empty_like(packed.shifts);
+  const Tensor gradLast = channelsLast(gradOutput, edge.padding()), gradInput = at::empty_like(x),
+               gradMixture = at::empty_like(packed.mixture);
+  const Tensor gradScales = at::empty_like(packed.scales), gradShifts = at::empty_like(packed.shifts);
   EdgeJob<T>& job = packed.job;
-  job.slope = lastSlope.data_ptr<T>();
-  job.xGradient = xGradient.data_ptr<T>();
-  job.mixtureGradient = mixtureGradient.data_ptr<T>();
+  job.gradOutput = gradLast.data_ptr<T>();
+  job.gradInput = gradInput.data_ptr<T>();
+  job.gradMixture = gradMixture.data_ptr<T>();
   job.recompute = recompute;
   for (int b = 0; b < job.branches; b++) {
-    job.branch[b].scaleGradient = scaleGradients.data_ptr<T>() + b * channels;
-    job.branch[b].shiftGradient = shiftGradients.data_ptr<T>() + b * channels;
+    job.branch[b].gradScale = gradScales.data_ptr<T>() + b * channels;
+    job.branch[b].gradShift = gradShifts.data_ptr<T>() + b * channels;
   }
-  std::vector<Tensor> weightGradients(given.weights.size());
+  std::vector<Tensor> gradWeights(given.weights.size());
   edge.forWeights([&](int64_t i, int b, int k) {
     if (!weightWanted[i]) return;
-    weightGradients[i] = at::empty({edge.windows[i].taps(), channels, channels}, options);
-    job.branch[b].convolution[k].gradient = weightGradients[i].data_ptr<T>();
+    gradWeights[i] = at::empty({edge.kernelSizes[i].taps(), channels, channels}, options);
+    job.branch[b].convolution[k].gradient = gradWeights[i].data_ptr<T>();
   });
   kernels<T>().edge.backward(job);
-  std::vector<Tensor> result = {fromChannelsLast(xGradient, edge), mixtureGradient};
-  for (size_t i = 0; i < weightGradients.size(); i++) {
-    const Tensor& own = weightGradients[i];
+  std::vector<Tensor> result = {fromChannelsLast(gradInput, edge), gradMixture};
+  for (size_t i = 0; i < gradWeights.size(); i++) {
+    const Tensor& own = gradWeights[i];
     if (!own.defined()) {
       result.push_back(own);
       continue;
@@ -216,22 +208,24 @@ std::vector<Tensor> backwardEdge(const Edge& edge, const Inputs& given, const Re
     std::vector<int64_t> sizes = given.weights[i].sizes().slice(2).vec();
     sizes.insert(sizes.end(), {channels, channels});
     const int64_t rank = given.weights[i].dim();
-    result.push_back(own.view(sizes).movedim({rank - 1, rank - 2}, {0, 1}).narrow(0, 0, edge.channels).narrow(1, 0, edge.channels));
+    result.push_back(
+        own.view(sizes).movedim({rank - 1, rank - 2}, {0, 1}).narrow(0, 0, edge.channels).narrow(1, 0, edge.channels));
   }
-  for (const Tensor& gradients : {scaleGradients, shiftGradients})
+  for (const Tensor& gradients : {gradScales, gradShifts})
     for (int b = 0; b < job.branches; b++) result.push_back(gradients[b].narrow(0, 0, edge.channels));
   return result;
 }
 
 class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales,
-                        at::TensorList shifts, at::IntArrayRef lengths, double epsilon, int64_t kept, bool bfloat16) {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& mixture,
+                        at::TensorList weights, at::TensorList scales, at::TensorList shifts, at::IntArrayRef lengths,
+                        double epsilon, int64_t kept, bool bfloat16) {
     at::AutoDispatchBelowADInplaceOrView below;
     const Inputs given{x, mixture, weights, scales, shifts, lengths, epsilon, bfloat16};
     const Edge edge = edgeOf(given);
     const Record record(edge, static_cast<Kept>(kept), x.options());
-    const Tensor last = channelsLast(x, edge);
+    const Tensor last = channelsLast(x, edge.padding());
     const Tensor out = withType(x, [&](auto one) { return forwardEdge<decltype(one)>(edge, given, record, last); });
     torch::autograd::variable_list saved{x, last.is_alias_of(x) ? Tensor() : last, mixture, record.statistics};
     for (const at::TensorList list : {weights, scales, shifts}) saved.insert(saved.end(), list.begin(), list.end());
@@ -245,7 +239,8 @@ class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
     return fromChannelsLast(out, edge);
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list slopes) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradOutputs) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::relaxed_edge cannot be differentiated twice");
     const torch::autograd::variable_list saved = context->get_saved_variables();
     const std::vector<int64_t> lengths = context->saved_data["lengths"].toIntVector();
@@ -258,7 +253,14 @@ class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
       return std::vector<Tensor>(at - count, at);
     };
     const std::vector<Tensor> weights = take(weightCount), scales = take(branches), shifts = take(branches);
-    const Inputs given{saved[0], saved[2], weights, scales, shifts, lengths, context->saved_data["epsilon"].toDouble(), context->saved_data["bfloat16"].toBool()};
+    const Inputs given{saved[0],
+                       saved[2],
+                       weights,
+                       scales,
+                       shifts,
+                       lengths,
+                       context->saved_data["epsilon"].toDouble(),
+                       context->saved_data["bfloat16"].toBool()};
     const Edge edge = edgeOf(given);
     Record record = kept == kInputs ? Record(edge, kInputs, saved[0].options()) : Record();
     if (kept != kInputs) record.raw = take(branches);
@@ -266,25 +268,29 @@ class RelaxedEdge : public torch::autograd::Function<RelaxedEdge> {
     record.statistics = saved[3];
     std::vector<bool> wanted;
     for (int64_t i = 0; i < weightCount; i++) wanted.push_back(context->needs_input_grad(2 + i));
-    const Tensor last = saved[1].defined() ? saved[1] : channelsLast(saved[0], edge);
-    auto gradients = withType(last, [&](auto one) { return backwardEdge<decltype(one)>(edge, given, record, kept == kInputs, last, slopes[0], wanted); });
+    const Tensor last = saved[1].defined() ? saved[1] : channelsLast(saved[0], edge.padding());
+    auto gradients = withType(last, [&](auto one) {
+      return backwardEdge<decltype(one)>(edge, given, record, kept == kInputs, last, gradOutputs[0], wanted);
+    });
     constexpr int64_t kPlainInputs = 4;  // lengths, epsilon, kept, bfloat16
     gradients.resize(gradients.size() + kPlainInputs);
     return gradients;
   }
 };
 
-Tensor relaxedEdge(const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales, at::TensorList shifts, at::IntArrayRef lengths,
-                   double epsilon, int64_t, bool bfloat16) {
+Tensor relaxedEdge(const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales,
+                   at::TensorList shifts, at::IntArrayRef lengths, double epsilon, int64_t, bool bfloat16) {
   const Inputs given{x, mixture, weights, scales, shifts, lengths, epsilon, bfloat16};
   const Edge edge = edgeOf(given);
   const Record record(edge, kInputs, x.options());
-  const Tensor last = channelsLast(x, edge);
-  return fromChannelsLast(withType(x, [&](auto one) { return forwardEdge<decltype(one)>(edge, given, record, last); }), edge);
+  const Tensor last = channelsLast(x, edge.padding());
+  return fromChannelsLast(withType(x, [&](auto one) { return forwardEdge<decltype(one)>(edge, given, record, last); }),
+                          edge);
 }
 
-Tensor relaxedEdgeWithGradients(const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales, at::TensorList shifts,
-                                at::IntArrayRef lengths, double epsilon, int64_t kept, bool bfloat16) {
+Tensor relaxedEdgeWithGradients(const Tensor& x, const Tensor& mixture, at::TensorList weights, at::TensorList scales,
+                                at::TensorList shifts, at::IntArrayRef lengths, double epsilon, int64_t kept,
+                                bool bfloat16) {
   if (!at::GradMode::is_enabled()) {
     at::AutoDispatchBelowADInplaceOrView below;
     return relaxedEdge(x, mixture, weights, scales, shifts, lengths, epsilon, kept, bfloat16);
@@ -296,7 +302,8 @@ Tensor relaxedEdgeWithGradients(const Tensor& x, const Tensor& mixture, at::Tens
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def(
-      "relaxed_edge(Tensor x, Tensor mixture, Tensor[] weights, Tensor[] scales, Tensor[] shifts, int[] lengths, float epsilon, int kept, bool bfloat16) -> Tensor");
+      "relaxed_edge(Tensor x, Tensor mixture, Tensor[] weights, Tensor[] scales, Tensor[] shifts, int[] lengths, float "
+      "epsilon, int kept, bool bfloat16) -> Tensor");
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("relaxed_edge", relaxedEdge); }
 TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("relaxed_edge", relaxedEdgeWithGradients); }

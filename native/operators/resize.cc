@@ -1,4 +1,5 @@
-/// @file `espalier::resize`: bilinear resampling of pictures with aligned corners as an operator with gradients. The arithmetic is in `resizeKernels.h`.
+/// @file `espalier::resize`: bilinear resampling of images with aligned corners as an operator with gradients. The
+/// arithmetic is in `resizeKernels.h`.
 #include "tensors.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -33,9 +34,19 @@ Tensor resample(const Tensor& from, at::IntArrayRef old, at::IntArrayRef now, bo
   withType(last, [&](auto zero) {
     using T = decltype(zero);
     const Places<T> rows(old[0], now[0]), columns(old[1], now[1]);
-    const Tensor buffers = at::empty({at::get_num_threads() * (isBackward ? now[1] : old[1]) * last.size(3)}, last.options());
-    const ResizeJob<T> job{last.size(0),  last.size(3),        old[0],                old[1],           now[0], now[1], rows.view(),
-                           columns.view(), last.data_ptr<T>(), result.data_ptr<T>(), buffers.data_ptr<T>()};
+    const Tensor buffers =
+        at::empty({at::get_num_threads() * (isBackward ? now[1] : old[1]) * last.size(3)}, last.options());
+    const ResizeJob<T> job{last.size(0),
+                           last.size(3),
+                           old[0],
+                           old[1],
+                           now[0],
+                           now[1],
+                           rows.view(),
+                           columns.view(),
+                           last.data_ptr<T>(),
+                           result.data_ptr<T>(),
+                           buffers.data_ptr<T>()};
     isBackward ? kernels<T>().resize.backward(job) : kernels<T>().resize.forward(job);
   });
   return result.permute({0, 3, 1, 2});
@@ -56,10 +67,11 @@ class Resize : public torch::autograd::Function<Resize> {
     return resized(x, size);
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list slopes) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradOutputs) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::resize cannot be differentiated twice");
     const std::vector<int64_t> old = context->saved_data["old"].toIntVector();
-    return {resample(slopes[0], old, slopes[0].sizes().slice(2), true), Tensor()};
+    return {resample(gradOutputs[0], old, gradOutputs[0].sizes().slice(2), true), Tensor()};
   }
 };
 

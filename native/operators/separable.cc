@@ -1,5 +1,5 @@
-/// @file `espalier::separable_convolution`: a depthwise convolution and the pointwise one behind it as one operator with gradients. Here lives the packing
-/// of weights; the arithmetic is in `separableKernels.h`.
+/// @file `espalier::separable_convolution`: a depthwise convolution and the pointwise one behind it as one operator
+/// with gradients. Here lives the packing of weights; the arithmetic is in `separableKernels.h`.
 #include "tensors.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -11,51 +11,50 @@ namespace {
 /// What the operator is given.
 struct Inputs {
   const Tensor& x;          // [batch, inputs, height, width]
-  const Tensor& depthwise;  // [inputs, 1, window, window]
+  const Tensor& depthwise;  // [inputs, 1, side, side]
   const Tensor& pointwise;  // [outputs, inputs, 1, 1]
   int64_t dilation;
 };
 
 void check(const Inputs& given) {
   const Tensor &x = given.x, &depthwise = given.depthwise, &pointwise = given.pointwise;
-  TORCH_CHECK(x.dim() == 4 && x.numel() > 0, "a separable convolution reads [batch, channels, height, width], got ", x.sizes());
+  TORCH_CHECK(x.dim() == 4 && x.numel() > 0, "a separable convolution reads [batch, channels, height, width], got ",
+              x.sizes());
   TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble, "the kernels take float32 and float64");
-  TORCH_CHECK(depthwise.scalar_type() == x.scalar_type() && pointwise.scalar_type() == x.scalar_type(), "input and weights must have one type");
-  const int64_t window = depthwise.dim() == 4 ? depthwise.size(2) : 0;
-  TORCH_CHECK(window == 3 || window == 5, "a depthwise weight is [channels, 1, side, side] with sides of three or five, got ", depthwise.sizes());
-  TORCH_CHECK(depthwise.sizes() == at::IntArrayRef({x.size(1), 1, window, window}), "depthwise weight: got ", depthwise.sizes(), " for ", x.size(1),
-              " channels");
-  TORCH_CHECK(pointwise.dim() == 4 && pointwise.size(0) > 0 && pointwise.sizes().slice(1) == at::IntArrayRef({x.size(1), 1, 1}),
-              "pointwise weight: expected [outputs, ", x.size(1), ", 1, 1], got ", pointwise.sizes());
+  TORCH_CHECK(depthwise.scalar_type() == x.scalar_type() && pointwise.scalar_type() == x.scalar_type(),
+              "input and weights must have one type");
+  const int64_t kernelSize = depthwise.dim() == 4 ? depthwise.size(2) : 0;
+  TORCH_CHECK(kernelSize == 3 || kernelSize == 5,
+              "a depthwise weight is [channels, 1, side, side] with sides of three or five, got ", depthwise.sizes());
+  TORCH_CHECK(depthwise.sizes() == at::IntArrayRef({x.size(1), 1, kernelSize, kernelSize}), "depthwise weight: got ",
+              depthwise.sizes(), " for ", x.size(1), " channels");
+  TORCH_CHECK(
+      pointwise.dim() == 4 && pointwise.size(0) > 0 && pointwise.sizes().slice(1) == at::IntArrayRef({x.size(1), 1, 1}),
+      "pointwise weight: expected [outputs, ", x.size(1), ", 1, 1], got ", pointwise.sizes());
   TORCH_CHECK(given.dilation > 0, "a dilation is positive, got ", given.dilation);
 }
 
 /// A job with what it holds.
 template <class T>
 struct Job {
-  std::vector<Tensor> held;
+  Held held;
   SeparableJob<T> job;
-
-  T* hold(Tensor tensor) {
-    held.push_back(std::move(tensor));
-    return held.back().template data_ptr<T>();
-  }
 
   Job(const Inputs& given, const Tensor& last, bool backward) {
     const int64_t inputs = last.size(3), outputs = given.pointwise.size(0);
     job.batch = last.size(0), job.height = last.size(1), job.width = last.size(2);
     job.inputs = inputs, job.inputLanes = paddedChannels(inputs);
     job.outputs = outputs, job.outputLanes = paddedChannels(outputs);
-    job.window = given.depthwise.size(2), job.dilation = given.dilation;
+    job.kernelSize = given.depthwise.size(2), job.dilation = given.dilation;
     job.x = last.data_ptr<T>();
     const int64_t more = job.inputLanes - inputs, moreOut = job.outputLanes - outputs;
-    job.depthwise = hold(at::constant_pad_nd(given.depthwise.reshape({inputs, -1}).t(), {0, more}).contiguous());
+    job.depthwise =
+        held.template keep<T>(at::constant_pad_nd(given.depthwise.reshape({inputs, -1}).t(), {0, more}).contiguous());
     const Tensor pointwise = at::constant_pad_nd(given.pointwise.reshape({outputs, inputs}), {0, more, 0, moreOut});
-    job.pointwise = hold(pointwise.t().contiguous());
-    if (backward) job.pointwiseTransposed = hold(pointwise.contiguous());
+    job.pointwise = held.template keep<T>(pointwise.t().contiguous());
+    if (backward) job.pointwiseTransposed = held.template keep<T>(pointwise.contiguous());
     job.threads = at::get_num_threads();
-    held.push_back(at::empty({static_cast<int64_t>(kernels<T>().separable.arenaBytes(job, backward)) + 64}, at::kByte));
-    job.arena = aligned(held.back());
+    job.arena = held.arena(kernels<T>().separable.arenaBytes(job, backward));
   }
 };
 
@@ -73,7 +72,8 @@ Tensor forwardOf(const Inputs& given, const Tensor& last) {
 
 class Separable : public torch::autograd::Function<Separable> {
  public:
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& depthwise, const Tensor& pointwise, int64_t dilation) {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& depthwise,
+                        const Tensor& pointwise, int64_t dilation) {
     at::AutoDispatchBelowADInplaceOrView below;
     const Inputs given{x, depthwise, pointwise, dilation};
     check(given);
@@ -83,31 +83,32 @@ class Separable : public torch::autograd::Function<Separable> {
     return forwardOf(given, last).permute({0, 3, 1, 2});
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list slopes) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradOutputs) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::separable_convolution cannot be differentiated twice");
     const auto saved = context->get_saved_variables();
     const Inputs given{saved[0], saved[1], saved[2], context->saved_data["dilation"].toInt()};
-    const Tensor last = channelsLast(given.x), slope = channelsLast(slopes[0]), inputSlope = at::empty_like(last);
+    const Tensor last = channelsLast(given.x), grad = channelsLast(gradOutputs[0]), gradInput = at::empty_like(last);
     const bool wanted = context->needs_input_grad(1) || context->needs_input_grad(2);
     Tensor depthwise, pointwise;
     withType(last, [&](auto zero) {
       using T = decltype(zero);
       Job<T> own(given, last, true);
       SeparableJob<T>& job = own.job;
-      job.slope = slope.data_ptr<T>();
-      job.inputSlope = inputSlope.data_ptr<T>();
+      job.gradOutput = grad.data_ptr<T>();
+      job.gradInput = gradInput.data_ptr<T>();
       if (wanted) {
-        depthwise = at::empty({job.window * job.window, job.inputLanes}, last.options());
+        depthwise = at::empty({job.kernelSize * job.kernelSize, job.inputLanes}, last.options());
         pointwise = at::empty({job.inputLanes, job.outputLanes}, last.options());
-        job.depthwiseGradient = depthwise.data_ptr<T>();
-        job.pointwiseGradient = pointwise.data_ptr<T>();
+        job.gradDepthwise = depthwise.data_ptr<T>();
+        job.gradPointwise = pointwise.data_ptr<T>();
       }
       kernels<T>().separable.backward(job);
       if (!wanted) return;
       depthwise = depthwise.narrow(1, 0, job.inputs).t().reshape(given.depthwise.sizes());
       pointwise = pointwise.narrow(0, 0, job.inputs).narrow(1, 0, job.outputs).t().reshape(given.pointwise.sizes());
     });
-    return {inputSlope.permute({0, 3, 1, 2}), depthwise, pointwise, Tensor()};
+    return {gradInput.permute({0, 3, 1, 2}), depthwise, pointwise, Tensor()};
   }
 };
 

@@ -1,9 +1,13 @@
-/// @file What the fused operators share on the side of libtorch: padding to whole vectors, transposition, scratch memory, the choice of the type.
+/// @file What the fused operators share on the side of libtorch: padding to whole vectors, memory orders, what a job
+/// holds, the choice of the type.
 #pragma once
 #include "../kernels/instructionSet/instructionSet.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+
+#include <utility>
+#include <vector>
 
 namespace espalier::kernels {
 namespace {
@@ -13,7 +17,9 @@ using at::Tensor;
 /// The kernels take channels in multiples of this.
 constexpr int64_t kLaneMultiple = 8;
 
-inline int64_t paddedChannels(int64_t channels) { return (channels + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple; }
+inline int64_t paddedChannels(int64_t channels) {
+  return (channels + kLaneMultiple - 1) / kLaneMultiple * kLaneMultiple;
+}
 
 /// `count` matrices `[rows, columns]`, transposed.
 template <class T>
@@ -35,14 +41,44 @@ Tensor transposed(const Tensor& from, int64_t count, int64_t rows, int64_t colum
   return result;
 }
 
-/// `[batch, channels, ...spatial]` as `[batch, ...spatial, channels]`, contiguous: no copy where it lies so.
-inline Tensor channelsLast(const Tensor& x) { return x.movedim(1, -1).contiguous(); }
+/// `[batch, channels, ...spatial]` as `[batch, ...spatial, channels + padding]`, contiguous, with zeros in the padding:
+/// no copy where it lies so already.
+inline Tensor channelsLast(const Tensor& x, int64_t padding = 0) {
+  const Tensor last = x.movedim(1, -1);
+  return (padding ? at::constant_pad_nd(last, {0, padding}) : last).contiguous();
+}
+
+/// A weight `[out, in, ...kernel]` as `[taps, in + padding, out + padding]`, contiguous: no copy where it lies so
+/// already.
+inline Tensor outputsLast(const Tensor& weight, int64_t padding = 0) {
+  const Tensor turned = weight.flatten(2).permute({2, 1, 0});
+  return (padding ? at::constant_pad_nd(turned, {0, padding, 0, padding}) : turned).contiguous();
+}
 
 /// The first address in scratch memory that a cache line begins at; 64 bytes more than needed are to be had.
 inline char* aligned(const Tensor& memory) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(memory.data_ptr());
   return reinterpret_cast<char*>((address + 63) / 64 * 64);
 }
+
+/// Keeps the tensors that a job points into.
+class Held {
+ public:
+  template <class T>
+  T* keep(Tensor tensor) {
+    tensors_.push_back(std::move(tensor));
+    return tensors_.back().template data_ptr<T>();
+  }
+
+  /// Scratch memory.
+  char* arena(size_t bytes) {
+    tensors_.push_back(at::empty({static_cast<int64_t>(bytes) + 64}, at::kByte));
+    return aligned(tensors_.back());
+  }
+
+ private:
+  std::vector<Tensor> tensors_;
+};
 
 /// Calls `body` with a zero of the type that the tensor has.
 template <class Body>

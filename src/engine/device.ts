@@ -39,7 +39,7 @@ export function engineFacts(): { version: string; cuda: boolean; liveTensors: nu
   return { version, cuda, liveTensors: live };
 }
 
-/** Resident bytes of this process: now, and the largest so far where the system tells (Linux). */
+/** Resident bytes of this process: now, and the largest so far where the system reports it (Linux). */
 export function memory(): { residentBytes: number; peakBytes: number } {
   const residentBytes = process.memoryUsage.rss();
   try {

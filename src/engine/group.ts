@@ -1,6 +1,6 @@
 /**
- * @file The processes of one run as a group that exchanges tensors: libtorch's own process groups, through the door. Every process calls the same
- * exchanges in the same order; what they mean for a training is not known here.
+ * @file The processes of one run as a group with collectives on tensors: libtorch's own process groups. Every process calls the same
+ * collectives in the same order; what they mean for a training is not known here.
  */
 import { setTimeout } from 'node:timers/promises';
 import { ConfigError, EngineError, GroupError } from '../base/errors.ts';
@@ -27,25 +27,25 @@ export interface GroupPlace {
 
 /** How long the processes of a group wait for each other. */
 export interface GroupPatience {
-  /** Seconds until all must have come, and the most that one exchange may take; default 1800. */
+  /** Seconds until all must have joined, and the most that one collective may take; default 1800. */
   readonly patienceSeconds?: number;
   /** Seconds without a sign of life after which a process counts as lost; default 15. */
   readonly silenceSeconds?: number;
 }
 
-/** An exchange under way: it goes on while this process computes. */
-export interface Exchange {
+/** A collective that has begun: it continues while this process computes. */
+export interface Collective {
   /** Blocks until it is done. @throws GroupError that names the ranks that are missing. */
   wait(): void;
   /** The same for those who have other things to do. */
   done(): Promise<void>;
 }
 
-/** Seconds of the exchange of gradients. */
+/** Seconds of the all-reduce of gradients. */
 export interface GradientCost {
   /** In which this process did nothing else. */
   readonly spent: number;
-  /** In which some exchange was under way. */
+  /** In which some collective was under way. */
   readonly underWay: number;
   /** Of these, those before the backward pass had ended. */
   readonly hidden: number;
@@ -55,20 +55,20 @@ export interface GradientCost {
 export interface Group {
   readonly place: GroupPlace;
   /** Adds the tensors of all ranks up, in place. */
-  sum(tensor: Tensor): Exchange;
+  sum(tensor: Tensor): Collective;
   /** The largest over all ranks of each element, in place. */
-  maximum(tensor: Tensor): Exchange;
+  maximum(tensor: Tensor): Collective;
   /** Makes the tensor that of rank `root`, in place. */
-  broadcast(tensor: Tensor, root?: number): Exchange;
-  /** The tensors of all ranks, which are of one shape; filled when the exchange is done. */
-  gather(tensor: Tensor): { readonly parts: readonly Tensor[]; readonly exchange: Exchange };
-  /** Done when every rank has come here. */
-  barrier(): Exchange;
+  broadcast(tensor: Tensor, root?: number): Collective;
+  /** The tensors of all ranks, which are of one shape; filled when the collective is done. */
+  gather(tensor: Tensor): { readonly parts: readonly Tensor[]; readonly collective: Collective };
+  /** Done when every rank has called it. */
+  barrier(): Collective;
   /** The sum over all ranks as a new tensor of any layout; differentiable, and blocking in both directions. */
   summed(tensor: Tensor): Tensor;
   /**
    * The gradients of `loss` with respect to `inputs`, added to what `before` has of them, as means over all ranks; null where the loss does not depend on
-   * an input. Inputs are exchanged in packs of so many, in their order, each as soon as it is there: those that are reached first should come first.
+   * an input. Inputs are all-reduced in buckets of so many, in their order, each as soon as it is there: those that are reached first should come first.
    * The same inputs are null on every rank.
    */
   meanGradients(
@@ -131,11 +131,11 @@ export function joinGroup(
 ): Group {
   const { rank, size, host, port, served, attempt } = place;
   const join = groupOperator('join');
-  told(() =>
+  withGroupErrors(() =>
     join(host, port, rank, size, rank === 0 && !served, `espalier/${attempt}`, patienceSeconds, silenceSeconds),
   );
-  const begin = (kind: string, tensors: readonly Tensor[], root = 0): Exchange =>
-    exchangeOf(told(() => groupOperator('begin')(kind, tensors, root)) as number);
+  const begin = (kind: string, tensors: readonly Tensor[], root = 0): Collective =>
+    collectiveOf(withGroupErrors(() => groupOperator('begin')(kind, tensors, root)) as number);
   return {
     place,
     sum: (tensor) => begin('sum', [tensor]),
@@ -143,12 +143,12 @@ export function joinGroup(
     broadcast: (tensor, root) => begin('broadcast', [tensor], root),
     gather(tensor) {
       const parts = Array.from({ length: size }, () => operator('aten::zeros_like').one(tensor));
-      return { parts, exchange: begin('gather', [tensor, ...parts]) };
+      return { parts, collective: begin('gather', [tensor, ...parts]) };
     },
     barrier: () => begin('barrier', []),
-    summed: (tensor) => told(() => operator('espalier::group_sum').one(tensor)),
+    summed: (tensor) => withGroupErrors(() => operator('espalier::group_sum').one(tensor)),
     meanGradients: (loss, inputs, before, packs) =>
-      told(() => operator('espalier::group_gradients').many(loss, inputs, before, packs)),
+      withGroupErrors(() => operator('espalier::group_gradients').many(loss, inputs, before, packs)),
     gradientCost() {
       const [spent, underWay, hidden] = operator('espalier::group_figures').one().numbers();
       return { spent, underWay, hidden };
@@ -160,21 +160,21 @@ export function joinGroup(
 /** Bytes of each rank, which may differ in number, in the order of ranks. */
 export async function gatherBytes(group: Group, bytes: Uint8Array): Promise<Uint8Array[]> {
   const sizes = group.gather(keepForever(fromArray(Float64Array.of(bytes.length), [1])));
-  await sizes.exchange.done();
+  await sizes.collective.done();
   const lengths = sizes.parts.map((part) => part.item());
   const padded = new Uint8Array(Math.max(1, ...lengths));
   padded.set(bytes);
-  const { parts, exchange } = group.gather(keepForever(fromArray(padded, [padded.length])));
-  await exchange.done();
+  const { parts, collective } = group.gather(keepForever(fromArray(padded, [padded.length])));
+  await collective.done();
   return parts.map((part, rank) => (part.data() as Uint8Array).subarray(0, lengths[rank]));
 }
 
-function exchangeOf(id: number): Exchange {
+function collectiveOf(id: number): Collective {
   return {
-    wait: () => void told(() => groupOperator('wait')(id)),
+    wait: () => void withGroupErrors(() => groupOperator('wait')(id)),
     async done() {
-      // Asking now and then leaves the few threads of Node to files and pictures.
-      while (!told(() => groupOperator('done')(id))) await setTimeout(1);
+      // Asking now and then leaves the few threads of Node to files and images.
+      while (!withGroupErrors(() => groupOperator('done')(id))) await setTimeout(1);
     },
   };
 }
@@ -209,7 +209,7 @@ function groupOperator(name: string): ReturnType<typeof operator>['plain'] {
 }
 
 /** Refusals of a group that broke are errors of the group, with the ranks that are missing. */
-function told<T>(work: () => T): T {
+function withGroupErrors<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {

@@ -102,10 +102,10 @@ export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').on
 
 /**
  * Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`; weight and bias are used in the precision of `x`.
- * Three choices of libtorch on the CPU are talked round, none of which changes a value beyond rounding. Two of them it does not make in bfloat16: axes
- * along which the window has one element are called dilated where the last two are such, since on one thread such windows take a path several times
+ * Three slow paths of libtorch on the CPU are avoided, none of which changes a value beyond rounding; two of them do not exist in bfloat16. Axes along
+ * which the kernel has one element are passed with dilation 2 where the last two are such, since on one thread such kernels take a path several times
  * slower otherwise; a single small volume is computed as a batch of two, since alone it takes one a hundred times slower. And taps that are so far apart
- * that most of what they see lies outside of the picture are computed for the rest of it alone.
+ * that most of what they see lies outside of the image are computed for the rest of it alone.
  */
 export const convolution = (
   x: Tensor,
@@ -142,8 +142,8 @@ export const convolution = (
 
 /**
  * A depthwise convolution of stride 1 that keeps the size, and the pointwise one behind it: `[batch, outputs, height, width]`. On the CPU one operator of
- * the kernels, for pictures in float32 and float64 and sides of three and five.
- * @param depthwise `[channels, 1, ...window]`
+ * the kernels, for images in float32 and float64 and sides of three and five.
+ * @param depthwise `[channels, 1, ...kernel]`
  * @param pointwise `[outputs, channels, 1, ...]`
  */
 export const separableConvolution = (x: Tensor, depthwise: Tensor, pointwise: Tensor, dilation: number): Tensor => {
@@ -159,7 +159,7 @@ export const separableConvolution = (x: Tensor, depthwise: Tensor, pointwise: Te
   });
 };
 
-/** Whether a 3x3 window that keeps the size sees less of a picture than half of what its taps would see in an endless one, on the CPU. */
+/** Whether a 3x3 kernel that keeps the size sees less of an image than half of what its taps would see in an endless one, on the CPU. */
 function seesLittle(
   x: Tensor,
   weight: Tensor,
@@ -169,8 +169,8 @@ function seesLittle(
 ): boolean {
   const [rate] = dilation;
   const isCentred = [...dilation, ...padding].every((length) => length === rate);
-  const isWindow = weight.shape.length === 4 && weight.shape[2] === 3 && weight.shape[3] === 3;
-  if (rate === 1 || !isCentred || !isWindow || groups > 1 || x.device !== 'cpu') return false;
+  const is3x3 = weight.shape.length === 4 && weight.shape[2] === 3 && weight.shape[3] === 3;
+  if (rate === 1 || !isCentred || !is3x3 || groups > 1 || x.device !== 'cpu') return false;
   const seen = x.shape.slice(2).map((side) => 1 + 2 * Math.max(0, 1 - rate / side));
   return seen[0] * seen[1] < 9 / 2;
 }
@@ -179,7 +179,7 @@ function seesLittle(
 const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>
   batch === 1 && channels * depth * height <= 20_480 && device === 'cpu';
 
-/** Whether the window is one element wide along the last two axes, by which libtorch takes it for a 1x1. */
+/** Whether the kernel is one element wide along the last two axes, by which libtorch takes it for a 1x1. */
 const endsInPoint = ({ shape }: Tensor): boolean => shape.slice(-2).every((length) => length === 1);
 
 /**
@@ -227,10 +227,10 @@ export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | nu
     return reshape(normal, x.shape);
   });
 
-/** Average of a window; padding does not count. */
+/** Average over a kernel size; padding does not count. */
 export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor => {
   const pool = operator(x.shape.length === 5 ? 'aten::avg_pool3d' : 'aten::avg_pool2d');
-  // Volumes smaller than the window are refused, whatever the padding: there the sums are divided by hand.
+  // Volumes smaller than the kernel are refused, whatever the padding: there the sums are divided by hand.
   if (x.shape.length < 5 || x.shape.slice(2).every((length) => length >= kernel))
     return pool.one(x, kernel, stride, padding, false, false, null);
   const padded = (y: Tensor) => pad(y, Array<number>(2 * (x.shape.length - 2)).fill(padding));
@@ -248,7 +248,7 @@ export const globalAveragePool = (x: Tensor): Tensor =>
   );
 
 /**
- * Bilinear or trilinear resampling to `size`; `alignCorners` as in the paper's code. Returns `x` itself when it has that size already. Of pictures on the CPU,
+ * Bilinear or trilinear resampling to `size`; `alignCorners` as in the paper's code. Returns `x` itself when it has that size already. Of images on the CPU,
  * with aligned corners, by a kernel of its own for float32 and float64.
  */
 export const resize = (x: Tensor, size: readonly number[], alignCorners = true): Tensor => {
@@ -273,10 +273,10 @@ export const crossEntropy = (
 ): Tensor =>
   operator('aten::cross_entropy_loss').one(logits, labels, weight, { none: 0, mean: 1, sum: 2 }[reduction], ignore, 0);
 
-/** Copies the values of `source` into `target`. */
 /** Changes every element that is not finite, in place. */
 export const replaceNotFinite = (target: Tensor, value: number): Tensor =>
   operator('aten::nan_to_num_').one(target, value, value, value);
+/** Copies the values of `source` into `target`. */
 export const copyInto = (target: Tensor, source: Tensor): Tensor => operator('aten::copy_').one(target, source, false);
 /** Adds the values of `source` to those of `target`. */
 export const addInto = (target: Tensor, source: Tensor): Tensor => operator('aten::add_.Tensor').one(target, source);

@@ -222,7 +222,7 @@ function keep(value: unknown, made: Scope): void {
   }
 }
 
-/** Leaves a tensor to the garbage collector, which is told its size. */
+/** Leaves a tensor to the garbage collector, to which its size is reported. */
 function handOver(tensor: Tensor): void {
   forgotten.register(tensor, tensor.handle, tensor);
   native().handOver(tensor.handle);

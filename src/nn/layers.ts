@@ -37,7 +37,7 @@ export interface ConvolutionOptions {
   rank: Rank;
   inputs: number;
   outputs: number;
-  /** Side of the window; one number an axis where they differ. Odd. */
+  /** Kernel size; one number an axis where they differ. Odd. */
   kernel: number | readonly number[];
   /** One number an axis where they differ. */
   stride?: number | readonly number[];
@@ -47,7 +47,7 @@ export interface ConvolutionOptions {
   initialise?: Initialiser;
 }
 
-/** The weight of a convolution, `[outputs, inputs / groups, ...window]`. */
+/** The weight of a convolution, `[outputs, inputs / groups, ...kernel]`. */
 export function convolutionWeight(parameters: ParameterSet, options: ConvolutionOptions): Tensor {
   const { inputs, outputs, groups = 1, initialise = fanInUniform(2) } = options;
   return parameters.weight('weight', [outputs, inputs / groups, ...sidesOf(options)], initialise, {
@@ -55,7 +55,7 @@ export function convolutionWeight(parameters: ParameterSet, options: Convolution
   });
 }
 
-/** The window, axis by axis. */
+/** The kernel size, axis by axis. */
 const sidesOf = ({ rank, kernel }: ConvolutionOptions): readonly number[] =>
   typeof kernel === 'number' ? Array<number>(rank).fill(kernel) : kernel;
 

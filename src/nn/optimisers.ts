@@ -33,15 +33,7 @@ export function sgd(parameters: readonly Parameter[], options: { momentum: numbe
           const decay = decays ? options.decay : 0;
           const moving = group.indices.map((i) => velocity[i]);
           if (isFused(weights)) {
-            operator('espalier::descend_sgd').plain(
-              weights,
-              grads,
-              moving,
-              options.momentum,
-              decay,
-              learningRate,
-              scale,
-            );
+            operator('espalier::sgd_step').plain(weights, grads, moving, options.momentum, decay, learningRate, scale);
             continue;
           }
           const scaled = scale === 1 ? grads : foreach('mul.Scalar', grads, scale);
@@ -79,16 +71,16 @@ export function adam(
           const v = indices.map((i) => second[i]);
           if (isFused(weights)) {
             const numbers = [beta1, beta2, epsilon, added, shrink, rate, correction, scale];
-            operator('espalier::descend_adam').plain(weights, grads, m, v, ...numbers);
+            operator('espalier::adam_step').plain(weights, grads, m, v, ...numbers);
             continue;
           }
           if (shrink > 0) foreachInPlace('mul_.Scalar', weights, 1 - shrink);
           const scaled = scale === 1 ? grads : foreach('mul.Scalar', grads, scale);
-          const slopes = added > 0 ? foreach('add.List', scaled, weights, added) : scaled;
+          const decayed = added > 0 ? foreach('add.List', scaled, weights, added) : scaled;
           foreachInPlace('mul_.Scalar', m, beta1);
-          foreachInPlace('add_.List', m, slopes, 1 - beta1);
+          foreachInPlace('add_.List', m, decayed, 1 - beta1);
           foreachInPlace('mul_.Scalar', v, beta2);
-          foreachInPlace('addcmul_.Scalar', v, slopes, slopes, 1 - beta2);
+          foreachInPlace('addcmul_.Scalar', v, decayed, decayed, 1 - beta2);
           const denominator = foreach('sqrt', v);
           foreachInPlace('div_.Scalar', denominator, correction);
           foreachInPlace('add_.Scalar', denominator, epsilon);

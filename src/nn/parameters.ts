@@ -23,7 +23,7 @@ export type SumOverRanks = (x: Tensor) => Tensor;
 export interface Origin {
   readonly generator: number;
   readonly device: string;
-  /** Of all tensors; default float32, in which initial values are drawn. */
+  /** Of all tensors; default: that of their initial values, float32. */
   readonly dtype?: DType;
   /** Present where batch norms take their statistics from the parts of all processes. */
   readonly sumOverRanks?: SumOverRanks;
@@ -100,8 +100,8 @@ export class ParameterSet {
   }
 
   #place(value: Tensor): Tensor {
-    const { device, dtype = 'float32' } = this.origin;
-    return toDevice(toDType(value, dtype), device);
+    const { device, dtype } = this.origin;
+    return toDevice(dtype === undefined ? value : toDType(value, dtype), device);
   }
 
   #claim(name: string): string {
@@ -113,19 +113,19 @@ export class ParameterSet {
 }
 
 /**
- * How a weight `[outputs, inputs, ...window]` lies in memory: as it is written; with its inputs innermost, as libtorch reads it for channels-last inputs
+ * How a weight `[outputs, inputs, ...kernel]` lies in memory: as it is written; with its inputs innermost, as libtorch reads it for channels-last inputs
  * (other orders are copied in every pass); or with its outputs innermost, as kernels that compute many outputs at once read it.
  */
 export type MemoryOrder = 'plain' | 'channelsLast' | 'outputsLast';
 
-/** `[outputs, inputs, ...window]` in the memory order `[...window, inputs, outputs]`. */
+/** `[outputs, inputs, ...kernel]` in the memory order `[...kernel, inputs, outputs]`. */
 function outputsLast(weight: Tensor): Tensor {
-  const window = weight.shape.slice(2).map((_, axis) => axis);
+  const kernelAxes = weight.shape.slice(2).map((_, axis) => axis);
   const axes = weight.shape.length;
-  return permute(contiguous(permute(weight, [...window.map((axis) => axis + 2), 1, 0])), [
+  return permute(contiguous(permute(weight, [...kernelAxes.map((axis) => axis + 2), 1, 0])), [
     axes - 1,
     axes - 2,
-    ...window,
+    ...kernelAxes,
   ]);
 }
 

@@ -20,7 +20,7 @@ export interface SynchronisedNorm {
 
 /**
  * Normalises `[batch, channels, ...spatial]` with the mean and variance per channel over all parts, which may differ in size.
- * One exchange forward and one backward: each part brings its own mean and what is left around it, in float64, in which what the parts have in common
+ * One all-reduce forward and one backward: each part brings its own mean and what is left around it, in float64, in which what the parts have in common
  * cancels without harm; so the variance is as exact as in one process.
  */
 export function synchronisedNorm(x: Tensor, norm: SynchronisedNorm): Tensor {

@@ -7,7 +7,7 @@ import { StoppedError } from '../base/errors.ts';
 import type { Part } from '../data/loader/plan.ts';
 import { type GradientsOf, noGrad } from '../engine/autograd.ts';
 import { operator } from '../engine/call.ts';
-import { type Exchange, type Group, gatherBytes, joinGroup, placeInGroup } from '../engine/group.ts';
+import { type Collective, type Group, gatherBytes, joinGroup, placeInGroup } from '../engine/group.ts';
 import * as op from '../engine/operators.ts';
 import { fromArray, scope, type Tensor } from '../engine/tensor.ts';
 import type { Origin, ParameterSet, SumOverRanks } from '../nn/parameters.ts';
@@ -138,7 +138,7 @@ export function createParallel(group: Group): Parallel {
       seconds += (performance.now() - started) / 1000;
     }
   };
-  const begin = (kind: 'sum' | 'maximum' | 'broadcast', tensor: Tensor): Exchange => {
+  const begin = (kind: 'sum' | 'maximum' | 'broadcast', tensor: Tensor): Collective => {
     bytes += tensor.bytes;
     return group[kind](tensor);
   };

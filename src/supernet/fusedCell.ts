@@ -1,6 +1,6 @@
 /**
  * @file A relaxed cell as one operator: `native/kernels` computes what `cell.ts` composes, with one pass over the data per stage and nothing kept that is
- * cheap to compute again. For pictures on the CPU; volumes and other devices take the composition.
+ * cheap to compute again. For images on the CPU; volumes and other devices take the composition.
  */
 import { operator } from '../engine/call.ts';
 import type { Tensor } from '../engine/tensor.ts';

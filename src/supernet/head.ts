@@ -32,7 +32,7 @@ export function createSearchHead(
       );
     const pointwise = branch('pointwise', 1, 1);
     const atrous = branch('atrous', 3, rate);
-    // No norm over a single value per channel and picture: pooling goes through convolution and ReLU alone.
+    // No norm over a single value per channel and image: pooling goes through convolution and ReLU alone.
     const pooling = sequence(convolution(own.child('pooling'), { ...same, kernel: 1 }), relu);
     const classifier = convolution(own.child('classifier'), {
       rank,

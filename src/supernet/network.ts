@@ -165,7 +165,7 @@ function createNode(
       });
       const early = states[layer - 1].get(earlier);
       const before = early ? beforeLast(early, pass) : op.zerosLike(present[0].last);
-      // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, and the state of before tells which.
+      // Going up doubles d to 2 d - 1; where the finer level has an even size it is one more, which the size of the state before decides.
       const lasts = present.map(({ last }) => op.resize(last, before.shape.slice(2)));
       const moves = present.map(
         ({ edge }) => move(edge.layer, edge.from, edge.move) ?? op.ones([], before.dtype, before.device),

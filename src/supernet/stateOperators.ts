@@ -186,25 +186,25 @@ function mixShared(x: Tensor, pools: Tensor, probabilities: Tensor, channels: nu
 function createPools(set: Pick<ParameterSet, 'origin'>, rank: Rank, channels: number): (x: Tensor) => Tensor {
   const { device } = set.origin;
   const normalise = createSearchNorm(set);
-  // libtorch pools few channels ten times slower than it filters them: the sum of a window is a depthwise convolution with ones.
-  const window = keepForever(op.ones([channels, 1, ...Array<number>(rank).fill(3)], 'float32', device));
+  // libtorch pools few channels ten times slower than it filters them: the sum over 3x3 is a depthwise convolution with ones.
+  const ones3 = keepForever(op.ones([channels, 1, ...Array<number>(rank).fill(3)], 'float32', device));
   const counts = new Map<string, Tensor>();
   return (x) => {
     const size = x.shape.slice(2);
     const key = `${size.join()} ${x.dtype}`;
     let share = counts.get(key);
     if (!share) {
-      const exact = op.toDevice(fromArray(windowShares(size), [1, 1, ...size], 'float64'), device);
+      const exact = op.toDevice(fromArray(neighbourShares(size), [1, 1, ...size], 'float64'), device);
       share = keepForever(op.toDType(exact, x.dtype));
       counts.set(key, share);
     }
-    const average = op.multiply(convolve(x, window, 3, 1, channels), share);
+    const average = op.multiply(convolve(x, ones3, 3, 1, channels), share);
     return normalise(op.concat([average, op.maxPool(x, 3, 1, samePadding(3, 1))], 1));
   };
 }
 
-/** One over the number of pixels in the 3-wide window around each pixel. */
-function windowShares(size: readonly number[]): number[] {
+/** One over the number of pixels in the 3-wide neighbourhood of each pixel. */
+function neighbourShares(size: readonly number[]): number[] {
   return size.reduce<number[]>(
     (outer, length) =>
       outer.flatMap((share) => Array.from({ length }, (_, i) => share / (1 + Number(i > 0) + Number(i < length - 1)))),

@@ -1,38 +1,24 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/data/images/png.ts';
 import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
+import { MAIN, runCommand } from '../helpers/cli.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 
-const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
-let folder = '';
+const folder = sharedFolder();
 
 /** Runs the command line as a user does; returns what it printed and its exit code. */
-function espalier(...words: string[]): { out: string; error: string; code: number } {
-  try {
-    const out = execFileSync(process.execPath, [main, ...words], {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    return { out, error: '', code: 0 };
-  } catch (thrown) {
-    const { stdout, stderr, status } = thrown as { stdout: string; stderr: string; status: number };
-    return { out: stdout, error: stderr, code: status };
-  }
-}
+const espalier = (...words: string[]) => runCommand(folder, words);
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
   writeSceneFolder(join(folder, 'own'));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the loop on a folder of one's own", () => {
   it('checks, searches, decodes, trains, evaluates, predicts, informs', () => {
@@ -123,7 +109,7 @@ describe("the loop on a folder of one's own", () => {
     const words = ['search', 'data=own', ...TINY_SEARCH, 'epochs=4'];
     espalier(...words, 'name=whole');
     const run = (name: string, file: string) => join(folder, 'runs', 'search', name, file);
-    const child = spawn(process.execPath, [main, ...words, 'name=killed'], { cwd: folder, stdio: 'ignore' });
+    const child = spawn(process.execPath, [MAIN, ...words, 'name=killed'], { cwd: folder, stdio: 'ignore' });
     const ended = once(child, 'exit');
     while (child.exitCode === null && !existsSync(run('killed', 'checkpoints/last/state.json'))) await setTimeout(5);
     child.kill('SIGKILL');

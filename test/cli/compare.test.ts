@@ -1,13 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { decodePng, encodePng } from '../../src/data/images/png.ts';
 import { paintScene } from '../../src/data/scenes/scenes.ts';
 import { writeAtomically } from '../../src/run/files.ts';
+import { runCommand } from '../helpers/cli.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
-const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 const TINY = [
   'data=own',
   'preset=demo',
@@ -21,9 +20,8 @@ const TINY = [
 ];
 
 describe('ordinary networks on the command line', () => {
-  let folder = '';
+  const folder = sharedFolder();
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'espalier-compare-cli-'));
     const { width, height, image, label } = paintScene(5, 48, 33);
     const values = Uint8Array.from(label, (id) => (id === 255 ? 255 : 10 * (id + 1)));
     for (const split of ['train', 'val']) {
@@ -42,13 +40,11 @@ describe('ordinary networks on the command line', () => {
     const classes = Array.from({ length: 12 }, (_, id) => `${10 * (id + 1)}: class ${id}`);
     writeFileSync(join(folder, 'own', 'data.yaml'), `classes: {${classes.join(', ')}}\n`);
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const espalier = (...words: string[]) =>
-    execFileSync(process.execPath, [main, ...words], {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  const espalier = (...words: string[]) => {
+    const { out, error, code } = runCommand(folder, words);
+    expect(code, error).toBe(0);
+    return out;
+  };
 
   it('are compared, and their runs evaluate, predict, count and pass their weights on', () => {
     const { architectures } = JSON.parse(

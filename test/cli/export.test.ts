@@ -1,32 +1,29 @@
 /** @file `espalier export` and what takes its files: the commands as a user runs them. Needs dist/, which the set-up makes. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { encodePng } from '../../src/data/images/png.ts';
 import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
 import { paintScene } from '../../src/data/scenes/scenes.ts';
 import { train } from '../../src/index.ts';
 import { readSafetensors, writeSafetensors } from '../../src/run/safetensors.ts';
+import { runCommand } from '../helpers/cli.ts';
 import { checkModels, python } from '../helpers/onnx.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_NETWORK } from '../helpers/tinyRuns.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
-let folder = '';
+const folder = sharedFolder();
 
 /** Runs the command line of `installed`; returns what it printed and its exit code. */
-function espalier(installed: string, ...words: string[]): { out: string; error: string; code: number | null } {
-  const main = join(installed, 'dist', 'cli', 'main.js');
-  const { stdout, stderr, status } = spawnSync(process.execPath, [main, ...words], { cwd: folder, encoding: 'utf8' });
-  return { out: stdout, error: stderr, code: status };
-}
+const espalier = (installed: string, ...words: string[]) =>
+  runCommand(folder, words, { main: join(installed, 'dist', 'cli', 'main.js') });
 const file = (...path: string[]) => join(folder, ...path);
 const bytes = (path: string) => readFileSync(file(path));
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-export-'));
   await train({
     data: 'scenes:64x48',
     arch: 'random:1:3x2',
@@ -40,7 +37,6 @@ beforeAll(async () => {
   const { width, height, image } = paintScene(3, 70, 51);
   writeFileSync(file('scene.png'), encodePng({ width, height, channels: 3, data: image }));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('espalier export', () => {
   it('writes ONNX that the engine agrees with, on the data of the run and on random input', () => {

@@ -1,13 +1,12 @@
 /** @file What the words of a prediction name: images and volumes, none twice, every channel by its number. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { filesRead, findPictures, findVolumes } from '../../src/cli/inputs.ts';
 import { createNiftiHeader, encodeNifti } from '../../src/data/nifti/encode.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'espalier-inputs-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedFolder();
 const file = (...path: string[]) => join(folder, ...path);
 mkdirSync(file('series'));
 for (const name of ['b.nii.gz', 'a.nii', '._a.nii', 'note.txt', 'p.png', 'q.JPG']) writeFileSync(file(name), '');

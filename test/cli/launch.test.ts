@@ -1,21 +1,20 @@
 /** @file One command in several processes: what it says, what it leaves, and how it ends when one of them does. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readWhole, run, start } from '../durability/program.ts';
+import { MAIN } from '../helpers/cli.ts';
 import { freePort, hasGroups, startRank } from '../helpers/ranks.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 
-let folder = '';
+const folder = sharedFolder();
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-launch-'));
   writeSceneFolder(join(folder, 'own'));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const events = (command: string, name: string) => readWhole(join(folder, 'runs'), command, name);
 const SEARCH = ['search', 'data=own', ...TINY_SEARCH, 'threads=1'];
@@ -138,10 +137,9 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
   });
 
   it('says on every rank where the commands or the data differ, and leaves nothing behind', async () => {
-    const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
     const both = async (words: (rank: number) => string[]) => {
       const place = { size: 2, port: await freePort(), cwd: folder };
-      return Promise.all([0, 1].map((rank) => startRank(rank, place, [main, ...words(rank)]).ended));
+      return Promise.all([0, 1].map((rank) => startRank(rank, place, [MAIN, ...words(rank)]).ended));
     };
     for (const end of await both((rank) => [...SEARCH, 'name=other', `seed=${rank}`])) {
       expect(end.code).toBe(2);
@@ -157,7 +155,7 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
         const words = SEARCH.map((word) => (word === 'data=own' ? 'data=.' : word));
         const runs = `runs=${join(folder, 'runs')}`;
         return startRank(rank, { ...place, cwd: join(folder, 'copies', String(rank)) }, [
-          main,
+          MAIN,
           ...words,
           'name=other',
           runs,

@@ -1,11 +1,12 @@
 /** @file Launchers that are not ours: a search that `torchrun` and `mpirun` start as two ranks, with nothing changed in its command. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readWhole } from '../durability/program.ts';
+import { MAIN } from '../helpers/cli.ts';
 import { freePort, hasGroups } from '../helpers/ranks.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH } from '../helpers/tinyRuns.ts';
 
 /** Debian's Python, which holds torch where `python3` is another one. */
@@ -16,15 +17,12 @@ const hasMpirun = hasGroups && answers('mpirun', '--version');
 if (hasGroups && !python) console.log('skipped: no Python with torch.distributed.run (apt-get install python3-torch)');
 if (hasGroups && !hasMpirun) console.log('skipped: no mpirun (apt-get install openmpi-bin)');
 
-let folder = '';
+const folder = sharedFolder();
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-launchers-'));
-  const main = join(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
   const program = join(folder, 'espalier');
-  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
   chmodSync(program, 0o755);
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a search behind the words of a launcher, which find `espalier` as users would, and returns what it left. */
 function searchBehind(launcher: readonly string[], name: string, environment: Record<string, string> = {}) {

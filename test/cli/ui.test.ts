@@ -1,17 +1,16 @@
 /** @file `espalier ui` as a user starts it, also where there is no libtorch. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { recordTraining } from '../server/recordedRuns.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
-let folder = '';
+const folder = sharedFolder();
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-ui-'));
   await recordTraining(join(folder, 'runs'), { name: 'orchard', epochs: 2, steps: 2 });
   // An installation without its addon: nothing but the compiled files.
   mkdirSync(join(folder, 'package'));
@@ -19,7 +18,6 @@ beforeAll(async () => {
   cpSync(join(root, 'package.json'), join(folder, 'package', 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'package', 'node_modules'));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const start = (...words: string[]) =>
   spawn(process.execPath, [join(folder, 'package', 'dist', 'cli', 'main.js'), 'ui', ...words], { cwd: folder });

@@ -46,6 +46,16 @@ describe('the decoded cell', () => {
     for (const inputs of decodeCell(alpha, 2)) for (const { operator } of inputs) expect(operator).not.toBe('zero');
   });
 
+  it('never holds zero, however large its logit', () => {
+    fc.assert(
+      fc.property(alphas, (alpha) => {
+        for (const row of alpha) row[column('zero')] += 10;
+        const operators = decodeCell(alpha, 4).flatMap((inputs) => inputs.map(({ operator }) => operator));
+        expect(operators).not.toContain('zero');
+      }),
+    );
+  });
+
   it('still ranks predecessors when zero has nearly all probability', () => {
     const alpha = flat(2);
     for (const row of alpha) row[column('zero')] = 5000;

@@ -3,14 +3,14 @@
  *
  * Half of the kills come at a random time on a slow disk, half in the middle of a random operation on it. `npm run test:kill` kills 60 times.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 import { readWhole, run, start } from './program.ts';
 
@@ -19,14 +19,12 @@ const SEED = Number(process.env.ESPALIER_KILL_SEED ?? 1);
 // A checkpoint after every step.
 const OFTEN = 'checkpointMinutes=0.00001';
 
-let folder = '';
+const folder = sharedFolder();
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-kill-'));
   writeSceneFolder(join(folder, 'own'));
   const genotype = randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2));
   writeFileSync(join(folder, 'small.json'), formatGenotype(genotype));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What must come out the same to the byte. */
 const RESULTS = {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodePng } from '../../src/data/images/png.ts';
 import { hasCheckpoint, loadCheckpoint } from '../../src/run/checkpoint.ts';
@@ -12,8 +12,8 @@ import { listRunFolders, openRunFolder } from '../../src/run/folder.ts';
 import { loadReportData } from '../../src/run/report/data.ts';
 import { readResults } from '../../src/run/results.ts';
 import { parseGenotype } from '../../src/space/genotype.ts';
+import { MAIN } from '../helpers/cli.ts';
 
-const main = resolve(import.meta.dirname, '..', '..', 'dist', 'cli', 'main.js');
 const faults = pathToFileURL(join(import.meta.dirname, 'faults.mjs')).href;
 
 /** How a child came to its end. */
@@ -28,7 +28,7 @@ export interface Ended {
 export function start(cwd: string, words: readonly string[], options: { fault?: string; count?: string } = {}) {
   const { fault = '', count } = options;
   const env = { ...process.env, ESPALIER_FAULT: fault, ...(count ? { ESPALIER_FAULT_COUNT: count } : {}) };
-  const child = spawn(process.execPath, ['--import', faults, main, ...words], { cwd, env });
+  const child = spawn(process.execPath, ['--import', faults, MAIN, ...words], { cwd, env });
   let out = '';
   let error = '';
   child.stdout.on('data', (part) => {

@@ -1,34 +1,22 @@
 /** @file Signals, a second process, a full disk, a read-only folder, damaged checkpoints: what the command line says and what is left. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
 import { type Ended, readWhole, run, start } from './program.ts';
 
-let folder = '';
+const folder = sharedFolder();
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-faults-'));
   writeSceneFolder(join(folder, 'own'));
   const genotype = randomGenotype({ layers: 3, blocks: 2, filters: 2 }, createRandom(2));
   writeFileSync(join(folder, 'small.json'), formatGenotype(genotype));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const LONG = {
   search: ['search', 'data=own', ...TINY_SEARCH, 'epochs=100000'],

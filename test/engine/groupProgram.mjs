@@ -16,8 +16,8 @@ const programs = {
     group.sum(summed).wait();
     await group.maximum(largest).done();
     group.broadcast(shared, size - 1).wait();
-    const { parts, exchange } = group.gather(own(rank, rank * rank));
-    exchange.wait();
+    const { parts, collective } = group.gather(own(rank, rank * rank));
+    collective.wait();
     group.barrier().wait();
     // Begun together, waited for in the other order.
     const many = Array.from({ length: 5 }, (_, i) => own(rank + i));
@@ -61,7 +61,7 @@ const programs = {
   },
   async failing(group) {
     if (rank === 1) throw new Error('the reason');
-    // Not in an exchange when it happens.
+    // Not in a collective when it happens.
     await new Promise((resolve) => setTimeout(resolve, 1000));
     group.sum(own(1)).wait();
   },

@@ -1,8 +1,7 @@
 /** @file DiNTS through the whole loop on small scenes: search, what it leaves, decoding it again, training what it found. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { ConfigError } from '../../src/base/errors.ts';
 import { decodeArchitecture, parseArchitectureParameters } from '../../src/decode/parameters.ts';
 import { search, train } from '../../src/jobs/library.ts';
@@ -10,10 +9,10 @@ import { readArchitecture } from '../../src/jobs/readArchitecture.ts';
 import { readEvents } from '../../src/run/eventLog.ts';
 import { readResults } from '../../src/run/results.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
-const runs = mkdtempSync(join(tmpdir(), 'espalier-dints-'));
+const runs = sharedFolder();
 writeSceneFolder(join(runs, 'own'));
-afterAll(() => rmSync(runs, { recursive: true, force: true }));
 
 const tiny = { data: join(runs, 'own'), runs, threads: 1, workers: 0, batch: 2, seed: 3 };
 const space = { method: 'dints', layers: 2, levels: 2, width: 0.0625, crop: 32, evaluateSamples: 2 };

@@ -3,15 +3,15 @@
  * Needs the npm registry for the dependencies, and skips without it.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH } from '../helpers/tinyRuns.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 const isBuilt = existsSync(join(root, 'dist', 'cli', 'main.js'));
-let folder = '';
+const folder = sharedFolder();
 let packed: { filename: string; files: { path: string }[] };
 let installed = false;
 
@@ -26,7 +26,6 @@ const espalier = (words: readonly string[], more: Record<string, string> = {}) =
 
 beforeAll(() => {
   if (!isBuilt) return;
-  folder = mkdtempSync(join(tmpdir(), 'espalier-package-'));
   execFileSync(process.execPath, [join(root, 'scripts', 'prebuild.mjs')], { stdio: 'ignore' });
   const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
   const { stdout } = spawnSync('npm', words, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 });
@@ -37,7 +36,6 @@ beforeAll(() => {
     npm('install', join(folder, packed.filename), '--omit=optional', '--prefer-offline', '--no-audit', '--no-fund')
       .status === 0;
 }, 300_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.skipIf(!isBuilt)('the package', () => {
   it('holds what is needed and nothing else', () => {

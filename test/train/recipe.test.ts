@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import type { LoadedBatch } from '../../src/data/loader/batch.ts';
 import { createLoader } from '../../src/data/loader/loader.ts';
@@ -23,6 +20,7 @@ import { randomGenotype } from '../../src/space/genotype.ts';
 import { startOfTraining, type Training, trainingLosses, trainingPlan } from '../../src/train/retrain.ts';
 import { takeStep } from '../../src/train/step/optimiserStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
 const dataset = smallScenes(6, 1);
 const describeNetwork = (classes: number): NetworkDescription => ({
@@ -171,8 +169,7 @@ describe('frozen norms', () => {
 });
 
 describe('weights of another run', () => {
-  const root = mkdtempSync(join(tmpdir(), 'espalier-from-'));
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  const root = sharedFolder();
   const { folder, ...run } = openRun('train', { config: { runs: root, name: 'first' }, folder: null });
   const first = start(5);
   saveDescription(folder, describeNetwork(dataset.classes.length));

@@ -1,8 +1,7 @@
 /** @file Volumes through the whole loop on embedded phantoms: train, score, choose a post-processing, predict a NIfTI on the grid of its file. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/data/images/png.ts';
 import { createNiftiHeader, encodeNifti, labelHeader } from '../../src/data/nifti/encode.ts';
 import { readNifti } from '../../src/data/nifti/read.ts';
@@ -20,9 +19,9 @@ import { loadNetwork } from '../../src/jobs/network.ts';
 import { openRunData } from '../../src/jobs/openData.ts';
 import { diceOf, scoreCase } from '../../src/metrics/cases.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'espalier-volumes-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedFolder();
 
 const TINY = {
   data: 'phantoms:16x20x16',

@@ -1,23 +1,26 @@
 /// @file Sizes and scratch memory of an edge of DiNTS, and its tensors by rows.
 #pragma once
 #include "edge.h"
-#include "../simd/scratch.h"
+#include "../simd/rowSums.h"
 #include "../simd/tileConvolution.h"
 
 namespace espalier::kernels {
 namespace {
 
-constexpr int kSlopeSums = kMostBranches + 2;  // of a slope: alone, against every branch, against x
+/// Sums of a gradient: alone, and its products with the centred branches and with x.
+enum EdgeGradSum { kEdgeSumAlone, kEdgeSumBranch, kEdgeSumX = kEdgeSumBranch + kMostBranches, kEdgeSums };
+/// Of the weighted sum of all branches: a scale for each, and one shift for all.
+enum EdgeMixCoefficient { kEdgeScaleBranch, kEdgeShift = kMostBranches };
 
 /// What products of tiles need beside operands in bfloat16.
 struct EdgeTiles {
-  int64_t rowsOfGroup;      // that a thread computes at once
-  int64_t inputRow;         // of a transposed operand, in which samples have planes of zeros around them
-  int64_t margin;           // before and behind the positions in it, zero
-  int64_t stepsOfSample;    // over the positions of a slope
-  Half *weights, *weightTiles, *slopeTiles;
+  int64_t rowsOfGroup;    // that a thread computes at once
+  int64_t inputRow;       // of a transposed operand, in which samples have planes of zeros around them
+  int64_t margin;         // before and behind the positions in it, zero
+  int64_t stepsOfSample;  // over the positions of a gradient
+  Half *weights, *weightTiles, *gradTiles;
   Half *inputTransposed, *middleTransposed;  // [channels, inputRow]
-  int64_t* slopeStepAt;     // where a step begins in a row of a transposed operand
+  int64_t* gradStepAt;                       // where a step begins in a row of a transposed operand
   TileSteps steps;
 };
 
@@ -27,40 +30,46 @@ struct EdgePlan {
   Volume volume;
   const TileKernels* tiles;
   int64_t channels, line, paddedLine;  // elements of a row without and with its rim
-  Operand<T> input;   // ReLU of x
-  Operand<T> middle;  // between two convolutions where it is not kept
-  T* rowSums;     // [rows, kSlopeSums, channels]
-  double* sums;   // [batch, kSlopeSums, channels]
-  T* coefficients;  // [batch, kSlopeSums, channels]
-  T* lines;         // of each thread: rows before they are narrowed
+  Operand<T> input;                    // ReLU of x
+  Operand<T> middle;                   // between two convolutions where it is not kept
+  T* rowSums;                          // [rows, kEdgeSums, channels]
+  double* sums;                        // [batch, kEdgeSums, channels]
+  T* coefficients;                     // [batch, kEdgeSums, channels]
+  T* lines;                            // of each thread: rows before they are narrowed
   int64_t lineBuffer;
   // Backward alone.
-  Operand<T> slope;        // before a norm
-  Operand<T> middleSlope;
-  T* inputSlope;   // of the ReLU: [voxels, channels]
+  Operand<T> gradRaw;  // before a norm
+  Operand<T> gradMiddle;
+  T* gradInput;  // of the ReLU: [voxels, channels]
   EdgeTiles ofTiles;
 
   EdgePlan(const Volume& v, bool backward, int threads, const TileKernels* tiles, Arena& arena)
-      : volume(v), tiles(tiles), channels(v.channels), line(v.width * v.channels), paddedLine((v.width + 2) * v.channels) {
+      : volume(v),
+        tiles(tiles),
+        channels(v.channels),
+        line(v.width * v.channels),
+        paddedLine((v.width + 2) * v.channels) {
     input = takeOperand(arena);
     middle = takeOperand(arena);
-    rowSums = arena.take<T>(v.rows() * kSlopeSums * channels);
-    sums = arena.take<double>(v.batch * kSlopeSums * channels);
-    coefficients = arena.take<T>(v.batch * kSlopeSums * channels);
+    rowSums = arena.take<T>(v.rows() * kEdgeSums * channels);
+    sums = arena.take<double>(v.batch * kEdgeSums * channels);
+    coefficients = arena.take<T>(v.batch * kEdgeSums * channels);
     if (tiles) takeTiles(backward, threads, arena);
     if (!backward) return;
-    slope = takeOperand(arena);
-    middleSlope = takeOperand(arena);
-    inputSlope = arena.take<T>(v.voxels() * channels);
+    gradRaw = takeOperand(arena);
+    gradMiddle = takeOperand(arena);
+    gradInput = arena.take<T>(v.voxels() * channels);
   }
 
   Operand<T> takeOperand(Arena& arena) const {
     const int64_t padded = volume.paddedVoxels() * channels;
-    return tiles ? Operand<T>{nullptr, arena.take<Half>(padded + kBehindOperand)} : Operand<T>{arena.take<T>(padded), nullptr};
+    return tiles ? Operand<T>{nullptr, arena.take<Half>(padded + kBehindOperand)}
+                 : Operand<T>{arena.take<T>(padded), nullptr};
   }
 
   void takeTiles(bool backward, int threads, Arena& arena) {
-    const int64_t steps = TileSteps::most(kMostTaps, channels), panels = tilePanels(channels), plane = (volume.height + 2) * (volume.width + 2);
+    const int64_t steps = TileSteps::most(kMostTaps, channels), panels = tilePanels(channels),
+                  plane = (volume.height + 2) * (volume.width + 2);
     ofTiles.rowsOfGroup = larger(1, smaller(volume.height, kPixelsInCache / volume.width));
     lineBuffer = ofTiles.rowsOfGroup * line;
     lines = arena.take<T>(threads * lineBuffer);
@@ -71,8 +80,8 @@ struct EdgePlan {
     ofTiles.margin = volume.width + 3 + 2 * kTileDepth;
     ofTiles.inputRow = volume.batch * (volume.depth + 2 * volume.depthReach) * plane + 2 * ofTiles.margin;
     ofTiles.stepsOfSample = (volume.depth * plane + kTileDepth - 1) / kTileDepth;
-    ofTiles.slopeTiles = arena.take<Half>(panels * volume.batch * ofTiles.stepsOfSample * kTileSize);
-    ofTiles.slopeStepAt = arena.take<int64_t>(volume.batch * ofTiles.stepsOfSample);
+    ofTiles.gradTiles = arena.take<Half>(panels * volume.batch * ofTiles.stepsOfSample * kTileSize);
+    ofTiles.gradStepAt = arena.take<int64_t>(volume.batch * ofTiles.stepsOfSample);
     ofTiles.inputTransposed = arena.take<Half>(channels * ofTiles.inputRow);
     ofTiles.middleTransposed = arena.take<Half>(channels * ofTiles.inputRow);
   }

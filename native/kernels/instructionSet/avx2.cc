@@ -7,5 +7,9 @@
 #include "../cell/cellKernels.h"
 
 namespace espalier::kernels {
-const InstructionSet kAvx2 = {"avx2", {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>, kResizeKernels<float>}, {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>, kResizeKernels<double>}};
+const InstructionSet kAvx2 = {
+    "avx2",
+    {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>, kResizeKernels<float>},
+    {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>,
+     kResizeKernels<double>}};
 }

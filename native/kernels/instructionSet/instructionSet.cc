@@ -19,8 +19,8 @@ namespace {
 bool runsHere(const InstructionSet& set) {
 #if defined(__x86_64__)
   if (&set == &kAvx512) {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
   }
   if (&set == &kAvx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return true;
@@ -44,7 +44,8 @@ const InstructionSet*& current() {
 
 const TileKernels* findTiles() {
 #if defined(__x86_64__)
-  if (!runsHere(kAvx512) || !__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("amx-bf16")) return nullptr;
+  if (!runsHere(kAvx512) || !__builtin_cpu_supports("avx512bf16") || !__builtin_cpu_supports("amx-bf16"))
+    return nullptr;
   return grantedTiles();
 #else
   return nullptr;
@@ -60,18 +61,21 @@ std::string instructionSet(c10::string_view wanted) {
     TORCH_CHECK(runsHere(*set), "this machine has no ", name);
     current() = set;
   }
-  TORCH_CHECK(name.empty() || name == "best" || name == current()->name, "expected avx512, avx2, portable or best, got ", name);
+  TORCH_CHECK(name.empty() || name == "best" || name == current()->name,
+              "expected avx512, avx2, portable or best, got ", name);
   return current()->name;
 }
 
 /// Whether cells and edges compute products in bfloat16 where they are asked to.
 bool hasTiles() { return tileKernels() != nullptr; }
 
-/// How many threads take part when as many pieces as there may be threads are shared out: one, where this was built without OpenMP.
+/// How many threads take part when as many pieces as there may be threads are shared out: one, where this was built
+/// without OpenMP.
 int64_t kernelThreads() {
   std::vector<char> seen(at::get_num_threads(), 0);
   runParallel(
-      static_cast<int64_t>(seen.size()), [](void* context, int64_t, int64_t, int thread) { static_cast<char*>(context)[thread] = 1; }, seen.data());
+      static_cast<int64_t>(seen.size()),
+      [](void* context, int64_t, int64_t, int thread) { static_cast<char*>(context)[thread] = 1; }, seen.data());
   return std::count(seen.begin(), seen.end(), 1);
 }
 

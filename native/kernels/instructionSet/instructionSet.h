@@ -32,8 +32,12 @@ const InstructionSet& currentSet();
 template <class T>
 const Kernels<T>& kernels();
 template <>
-inline const Kernels<float>& kernels<float>() { return currentSet().single; }
+inline const Kernels<float>& kernels<float>() {
+  return currentSet().single;
+}
 template <>
-inline const Kernels<double>& kernels<double>() { return currentSet().precise; }
+inline const Kernels<double>& kernels<double>() {
+  return currentSet().precise;
+}
 
 }  // namespace espalier::kernels

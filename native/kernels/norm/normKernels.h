@@ -1,4 +1,5 @@
-/// @file The arithmetic of a batch norm with its ReLU, one pass over memory for each stage. Included once per instruction set: see `lanes.h`.
+/// @file The arithmetic of a batch norm with its ReLU, one pass over memory for each stage. Included once per
+/// instruction set: see `lanes.h`.
 #pragma once
 #include "norm.h"
 #include "../simd/scratch.h"
@@ -15,10 +16,11 @@ struct Two {
   T first, second;
 };
 
-/// Calls `body(element, lane)` for all elements of a piece, period by period; what is left of the last one too. `between` is called after so many periods
-/// as sums can take.
+/// Calls `body(element, lane)` for all elements of a piece, period by period; what is left of the last one too.
+/// `between` is called after so many periods as sums can take.
 template <class Body, class Between>
-inline __attribute__((always_inline)) void forPeriods(int64_t count, int64_t period, const Body& body, const Between& between) {
+inline __attribute__((always_inline)) void forPeriods(int64_t count, int64_t period, const Body& body,
+                                                      const Between& between) {
   int64_t start = 0, periods = 0;
   for (; start + period <= count; start += period) {
     for (int64_t lane = 0; lane < period; lane++) body(start + lane, lane);
@@ -30,7 +32,8 @@ inline __attribute__((always_inline)) void forPeriods(int64_t count, int64_t per
 
 /// Adds the two values that `values(element, lane)` gives of every element to `sums`, by their place in the period.
 template <class T, class Values>
-inline __attribute__((always_inline)) void addUp(int64_t count, int64_t period, double* __restrict sums, T* __restrict scratch, const Values& values) {
+inline __attribute__((always_inline)) void addUp(int64_t count, int64_t period, double* __restrict sums,
+                                                 T* __restrict scratch, const Values& values) {
   clear(scratch, 2 * period);
   T* __restrict first = scratch;
   T* __restrict second = scratch + period;
@@ -50,7 +53,8 @@ inline __attribute__((always_inline)) void addUp(int64_t count, int64_t period, 
 }
 
 template <class T>
-void moments(const T* __restrict x, int64_t count, int64_t period, const T* __restrict about, double* __restrict sums, T* __restrict scratch) {
+void moments(const T* __restrict x, int64_t count, int64_t period, const T* __restrict about, double* __restrict sums,
+             T* __restrict scratch) {
   addUp(count, period, sums, scratch, [&](int64_t i, int64_t lane) {
     const T distance = x[i] - about[lane];
     return Two<T>{distance, distance * distance};
@@ -58,8 +62,8 @@ void moments(const T* __restrict x, int64_t count, int64_t period, const T* __re
 }
 
 template <bool rectify, class T>
-void applyNorm(const T* __restrict x, T* __restrict y, int64_t count, int64_t period, const T* __restrict scale, const T* __restrict shift,
-               const T* __restrict mean) {
+void applyNorm(const T* __restrict x, T* __restrict y, int64_t count, int64_t period, const T* __restrict scale,
+               const T* __restrict shift, const T* __restrict mean) {
   forPeriods(
       count, period,
       [&](int64_t i, int64_t lane) {
@@ -70,22 +74,24 @@ void applyNorm(const T* __restrict x, T* __restrict y, int64_t count, int64_t pe
 }
 
 template <bool rectify, class T>
-void slopesOf(const T* __restrict x, const T* __restrict slope, int64_t count, int64_t period, const T* __restrict scale, const T* __restrict shift,
-              const T* __restrict mean, double* __restrict sums, T* __restrict scratch) {
+void gradSumsOf(const T* __restrict x, const T* __restrict gradOutput, int64_t count, int64_t period,
+                const T* __restrict scale, const T* __restrict shift, const T* __restrict mean, double* __restrict sums,
+                T* __restrict scratch) {
   addUp(count, period, sums, scratch, [&](int64_t i, int64_t lane) {
     const T distance = x[i] - mean[lane];
-    const T passed = rectify && distance * scale[lane] + shift[lane] <= 0 ? T{} : slope[i];
+    const T passed = rectify && distance * scale[lane] + shift[lane] <= 0 ? T{} : gradOutput[i];
     return Two<T>{passed, passed * distance};
   });
 }
 
 template <bool rectify, class T>
-void inputSlopeOf(const T* __restrict x, const T* __restrict slope, T* __restrict result, int64_t count, int64_t period, const T* __restrict scale,
-                  const T* __restrict shift, const T* __restrict mean, const T* __restrict constant, const T* __restrict linear) {
+void gradInputOf(const T* __restrict x, const T* __restrict gradOutput, T* __restrict result, int64_t count,
+                 int64_t period, const T* __restrict scale, const T* __restrict shift, const T* __restrict mean,
+                 const T* __restrict constant, const T* __restrict linear) {
   forPeriods(
       count, period,
       [&](int64_t i, int64_t lane) {
-        const T passed = rectify && (x[i] - mean[lane]) * scale[lane] + shift[lane] <= 0 ? T{} : slope[i];
+        const T passed = rectify && (x[i] - mean[lane]) * scale[lane] + shift[lane] <= 0 ? T{} : gradOutput[i];
         result[i] = scale[lane] * passed - constant[lane] - linear[lane] * (x[i] - mean[lane]);
       },
       [] {});
@@ -97,12 +103,15 @@ constexpr NormKernels<T> kNormKernels = {
     [](const T* x, T* y, int64_t count, int64_t period, const T* scale, const T* shift, const T* mean, bool rectify) {
       (rectify ? applyNorm<true, T> : applyNorm<false, T>)(x, y, count, period, scale, shift, mean);
     },
-    [](const T* x, const T* slope, int64_t count, int64_t period, const T* scale, const T* shift, const T* mean, bool rectify, double* sums, T* scratch) {
-      (rectify ? slopesOf<true, T> : slopesOf<false, T>)(x, slope, count, period, scale, shift, mean, sums, scratch);
+    [](const T* x, const T* gradOutput, int64_t count, int64_t period, const T* scale, const T* shift, const T* mean,
+       bool rectify, double* sums, T* scratch) {
+      (rectify ? gradSumsOf<true, T> : gradSumsOf<false, T>)(x, gradOutput, count, period, scale, shift, mean, sums,
+                                                             scratch);
     },
-    [](const T* x, const T* slope, T* result, int64_t count, int64_t period, const T* scale, const T* shift, const T* mean, const T* constant,
-       const T* linear, bool rectify) {
-      (rectify ? inputSlopeOf<true, T> : inputSlopeOf<false, T>)(x, slope, result, count, period, scale, shift, mean, constant, linear);
+    [](const T* x, const T* gradOutput, T* result, int64_t count, int64_t period, const T* scale, const T* shift,
+       const T* mean, const T* constant, const T* linear, bool rectify) {
+      (rectify ? gradInputOf<true, T> : gradInputOf<false, T>)(x, gradOutput, result, count, period, scale, shift, mean,
+                                                               constant, linear);
     },
 };
 

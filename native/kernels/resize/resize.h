@@ -1,11 +1,12 @@
-/// @file What the kernels of bilinear resampling with aligned corners are given: plain pointers, so that a file compiled for one instruction set shares no
-/// code with the others. Pictures are channels-last.
+/// @file What the kernels of bilinear resampling with aligned corners are given: plain pointers, so that a file
+/// compiled for one instruction set shares no code with the others. Images are channels-last.
 #pragma once
 #include <cstdint>
 
 namespace espalier::kernels {
 
-/// Where a number along an axis is read: between `first[i]` and the one behind it, which there is where `share[i]` is not zero.
+/// Where a number along an axis is read: between `first[i]` and the one behind it, which there is where `share[i]` is
+/// not zero.
 template <class T>
 struct Between {
   const int64_t* first;
@@ -15,17 +16,17 @@ struct Between {
 template <class T>
 struct ResizeJob {
   int64_t batch, channels, height, width, newHeight, newWidth;
-  Between<T> rows, columns;  // of the new picture
+  Between<T> rows, columns;  // of the new image
   const T* from;
   T* to;
-  T* buffers;  // of each thread: a row, of the old picture on the way there, of the new one on the way back
+  T* buffers;  // of each thread: a row, in the forward pass of the old image, in the backward pass of the new one
 };
 
 template <class T>
 struct ResizeKernels {
-  /// From the old picture to the new one.
+  /// From the old image to the new one.
   void (*forward)(const ResizeJob<T>& job);
-  /// From the slope of the new picture to that of the old one.
+  /// From the gradient of the new image to that of the old one.
   void (*backward)(const ResizeJob<T>& job);
 };
 

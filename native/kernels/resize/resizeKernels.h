@@ -1,5 +1,6 @@
-/// @file Bilinear resampling row by row: along the columns first, over whole rows at once, then along the row. On the way back each row of the old picture
-/// gathers what the new ones took of it, so that nothing is added to by two threads.
+/// @file Bilinear resampling row by row: along the columns first, over whole rows at once, then along the row. In the
+/// backward pass each row of the old image gathers what the new ones took of it, so that nothing is added to by two
+/// threads.
 #pragma once
 #include "resize.h"
 #include "../simd/scratch.h"
@@ -45,17 +46,19 @@ void resizeBackward(const ResizeJob<T>& job) {
     for (int64_t row = begin; row < end; row++) {
       const int64_t y = row % job.height;
       clear(gathered, newLine);
-      const T* const slopes = job.from + row / job.height * job.newHeight * newLine;
+      const T* const gradOutput = job.from + row / job.height * job.newHeight * newLine;
       // Places rise: those between the row before and this one, then those between this one and the next.
       int64_t low = 0, high = job.newHeight;
       while (low < high) {
         const int64_t middle = (low + high) / 2;
-        if (job.rows.first[middle] < y - 1) low = middle + 1;
-        else high = middle;
+        if (job.rows.first[middle] < y - 1)
+          low = middle + 1;
+        else
+          high = middle;
       }
       for (int64_t from = low; from < job.newHeight && job.rows.first[from] <= y; from++) {
         const T weight = job.rows.first[from] == y ? 1 - job.rows.share[from] : job.rows.share[from];
-        if (weight != 0) addTo(gathered, newLine, weight, slopes + from * newLine);
+        if (weight != 0) addTo(gathered, newLine, weight, gradOutput + from * newLine);
       }
       T* const to = job.to + row * job.width * channels;
       clear(to, job.width * channels);

@@ -1,4 +1,5 @@
-/// @file Depthwise convolution of one row, and its two gradients. Lanes are the channels of all readers; the input may hold fewer and is then read periodically.
+/// @file Depthwise convolution of one row, and its two gradients. Lanes are the channels of all readers; the input may
+/// hold fewer and is then read periodically.
 #pragma once
 #include "../simd/lanes.h"
 
@@ -11,8 +12,8 @@ constexpr int kPixels = 8;
 template <class T>
 struct InputRows {
   const T* at[5];
-  int64_t pixel;     // elements from one pixel to the next
-  int64_t period;    // lane l reads channel l mod period
+  int64_t pixel;   // elements from one pixel to the next
+  int64_t period;  // lane l reads channel l mod period
   int64_t dilation;
 };
 
@@ -41,10 +42,10 @@ void depthwiseRow(const InputRows<T>& in, const T* weight, int64_t lanes, int64_
   });
 }
 
-/// `gradient[tap, l] += sum over x of in[ky][x + kx * dilation, l mod period] * slope[x, l]`.
+/// `gradient[tap, l] += sum over x of in[ky][x + kx * dilation, l mod period] * gradOutput[x, l]`.
 template <int K, class T>
-void depthwiseWeightGradient(const InputRows<T>& in, const T* slope, int64_t lanes, int64_t width, T* gradient) {
-  // All taps at once where the registers hold their sums, else a row of the window at a time.
+void depthwiseWeightGradient(const InputRows<T>& in, const T* gradOutput, int64_t lanes, int64_t width, T* gradient) {
+  // All taps at once where the registers hold their sums, else a row of the kernel at a time.
   constexpr int kRows = K * K < kRegisters - 1 ? K : 1;
   const int64_t pixel = in.pixel, tap = in.dilation * in.pixel;
   forLanes<T>(lanes, [&](int64_t lane, auto vector) {
@@ -53,7 +54,7 @@ void depthwiseWeightGradient(const InputRows<T>& in, const T* slope, int64_t lan
     for (int first = 0; first < K; first += kRows) {
       V sum[kRows][K] = {};
       for (int64_t x = 0; x < width; x++) {
-        const V s = load<V>(slope + x * lanes + lane);
+        const V s = load<V>(gradOutput + x * lanes + lane);
 #pragma GCC unroll 5
         for (int ky = 0; ky < kRows; ky++) {
           const T* row = in.at[first + ky] + x * pixel + channel;
@@ -72,10 +73,12 @@ void depthwiseWeightGradient(const InputRows<T>& in, const T* slope, int64_t lan
   });
 }
 
-/// The gradient for the input: `out[x, o] (+)= sum over taps and lanes l = o mod outLanes of slope[ky][x + kx * dilation, l] * weight[last tap - tap, l]`.
+/// The gradient for the input: `out[x, o] (+)= sum over taps and lanes l = o mod outLanes of gradOutput[ky][x + kx *
+/// dilation, l] * weight[last tap - tap, l]`.
 template <int K, class T>
-void depthwiseInputGradient(const InputRows<T>& slope, const T* weight, int64_t lanes, int64_t width, T* out, int64_t outLanes, int64_t outPixel, bool add) {
-  const int64_t pixel = slope.pixel, tap = slope.dilation * slope.pixel;
+void depthwiseInputGradient(const InputRows<T>& gradOutput, const T* weight, int64_t lanes, int64_t width, T* out,
+                            int64_t outLanes, int64_t outPixel, bool add) {
+  const int64_t pixel = gradOutput.pixel, tap = gradOutput.dilation * gradOutput.pixel;
   const auto pass = [&](int64_t from, int64_t to, int64_t count, bool addHere) {
     forLanes<T>(count, [&](int64_t o, auto vector) {
       using V = decltype(vector);
@@ -86,7 +89,7 @@ void depthwiseInputGradient(const InputRows<T>& slope, const T* weight, int64_t 
         for (int i = 0; i < kSize; i++) sum[i] = addHere ? load<V>(out + (x + i) * outPixel + o) : V{};
         for (int64_t lane = from + o; lane < to; lane += outLanes) {
           for (int ky = 0; ky < K; ky++) {
-            const T* row = slope.at[ky] + x * pixel + lane;
+            const T* row = gradOutput.at[ky] + x * pixel + lane;
 #pragma GCC unroll 5
             for (int kx = 0; kx < K; kx++) {
               const V w = load<V>(weight + (K * K - 1 - ky * K - kx) * lanes + lane);

@@ -1,5 +1,6 @@
-/// @file Vectors of the instruction set that a file is compiled for, and loops over lanes. Included once per instruction set, inside its own unnamed
-/// namespace: nothing here may be shared between files, or the linker could hand AVX-512 code to a machine without it.
+/// @file Vectors of the instruction set that a file is compiled for, and loops over lanes. Included once per
+/// instruction set, inside its own unnamed namespace: nothing here may be shared between files, or the linker could
+/// hand AVX-512 code to a machine without it.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -18,17 +19,29 @@ constexpr int kMainBytes = 16, kTailBytes = 16, kRegisters = 16;
 template <class T, int bytes>
 struct VectorOf;
 template <>
-struct VectorOf<float, 64> { typedef float type __attribute__((vector_size(64))); };
+struct VectorOf<float, 64> {
+  typedef float type __attribute__((vector_size(64)));
+};
 template <>
-struct VectorOf<float, 32> { typedef float type __attribute__((vector_size(32))); };
+struct VectorOf<float, 32> {
+  typedef float type __attribute__((vector_size(32)));
+};
 template <>
-struct VectorOf<float, 16> { typedef float type __attribute__((vector_size(16))); };
+struct VectorOf<float, 16> {
+  typedef float type __attribute__((vector_size(16)));
+};
 template <>
-struct VectorOf<double, 64> { typedef double type __attribute__((vector_size(64))); };
+struct VectorOf<double, 64> {
+  typedef double type __attribute__((vector_size(64)));
+};
 template <>
-struct VectorOf<double, 32> { typedef double type __attribute__((vector_size(32))); };
+struct VectorOf<double, 32> {
+  typedef double type __attribute__((vector_size(32)));
+};
 template <>
-struct VectorOf<double, 16> { typedef double type __attribute__((vector_size(16))); };
+struct VectorOf<double, 16> {
+  typedef double type __attribute__((vector_size(16)));
+};
 
 template <class T>
 using Main = typename VectorOf<T, kMainBytes>::type;
@@ -64,7 +77,8 @@ inline __attribute__((always_inline)) void forLanes(int64_t lanes, const Body& b
   for (; lane < lanes; lane += lanesIn<T, Tail<T>>) body(lane, Tail<T>{});
 }
 
-/// Calls `body(start, std::integral_constant<int, size>)` for blocks of nearly equal size, at most `most`, that cover `count`.
+/// Calls `body(start, std::integral_constant<int, size>)` for blocks of nearly equal size, at most `most`, that cover
+/// `count`.
 template <int most, class Body>
 inline __attribute__((always_inline)) void forBlocks(int64_t count, const Body& body) {
   const int64_t blocks = (count + most - 1) / most;
@@ -72,12 +86,13 @@ inline __attribute__((always_inline)) void forBlocks(int64_t count, const Body& 
   for (int64_t block = 0; block < blocks; block++) {
     const int64_t end = count * (block + 1) / blocks;
     switch (end - start) {
-#define ESPALIER_BLOCK(size) \
-  case size:                 \
+#define ESPALIER_BLOCK(size)                                                      \
+  case size:                                                                      \
     if constexpr (size <= most) body(start, std::integral_constant<int, size>{}); \
     break;
-      ESPALIER_BLOCK(1) ESPALIER_BLOCK(2) ESPALIER_BLOCK(3) ESPALIER_BLOCK(4) ESPALIER_BLOCK(5) ESPALIER_BLOCK(6)
-      ESPALIER_BLOCK(7) ESPALIER_BLOCK(8) ESPALIER_BLOCK(9) ESPALIER_BLOCK(10) ESPALIER_BLOCK(11) ESPALIER_BLOCK(12)
+      ESPALIER_BLOCK(1)
+      ESPALIER_BLOCK(2) ESPALIER_BLOCK(3) ESPALIER_BLOCK(4) ESPALIER_BLOCK(5) ESPALIER_BLOCK(6) ESPALIER_BLOCK(7)
+          ESPALIER_BLOCK(8) ESPALIER_BLOCK(9) ESPALIER_BLOCK(10) ESPALIER_BLOCK(11) ESPALIER_BLOCK(12)
 #undef ESPALIER_BLOCK
     }
     start = end;

@@ -1,4 +1,4 @@
-/// @file What the kernels share: threads, scratch memory, sums of rows and of chunks.
+/// @file What the kernels share: threads, scratch memory, sums of chunks.
 #pragma once
 #include <cstddef>
 
@@ -17,7 +17,10 @@ inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 template <class Body>
 void parallel(int64_t count, const Body& body) {
   runParallel(
-      count, [](void* context, int64_t begin, int64_t end, int thread) { (*static_cast<const Body*>(context))(begin, end, thread); },
+      count,
+      [](void* context, int64_t begin, int64_t end, int thread) {
+        (*static_cast<const Body*>(context))(begin, end, thread);
+      },
       const_cast<void*>(static_cast<const void*>(&body)));
 }
 
@@ -44,15 +47,18 @@ struct Arena {
 };
 
 template <class T>
-void clear(T* to, int64_t count) { __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(T)); }
+void clear(T* to, int64_t count) {
+  __builtin_memset(to, 0, static_cast<size_t>(count) * sizeof(T));
+}
 
-/// Zeroes the rims of pictures: the first and last `rimLines` of `tall` lines, and of the others the first and last `rim` elements.
+/// Zeroes the rims of images: the first and last `rimLines` of `tall` lines, and of the others the first and last `rim`
+/// elements.
 template <class T>
-void clearRims(T* pictures, int64_t count, int64_t tall, int64_t line, int64_t rimLines, int64_t rim) {
+void clearRims(T* images, int64_t count, int64_t tall, int64_t line, int64_t rimLines, int64_t rim) {
   parallel(count * tall, [&](int64_t begin, int64_t end, int) {
     for (int64_t at = begin; at < end; at++) {
       const int64_t y = at % tall;
-      T* const first = pictures + at * line;
+      T* const first = images + at * line;
       if (y < rimLines || y >= tall - rimLines) {
         clear(first, line);
       } else {
@@ -60,23 +66,6 @@ void clearRims(T* pictures, int64_t count, int64_t tall, int64_t line, int64_t r
         clear(first + line - rim, rim);
       }
     }
-  });
-}
-
-/// Sums of a row against its own first pixel, which keeps them exact where the mean is large: into `[2, lanes]`.
-template <class T>
-void sumRow(const T* row, int64_t pixel, int64_t width, int64_t lanes, T* sums, int64_t second) {
-  forLanes<T>(lanes, [&](int64_t lane, auto vector) {
-    using V = decltype(vector);
-    const V shift = load<V>(row + lane);
-    V sum{}, squares{};
-    for (int64_t x = 1; x < width; x++) {
-      const V value = load<V>(row + x * pixel + lane) - shift;
-      sum += value;
-      squares += value * value;
-    }
-    store(sums + lane, sum);
-    store(sums + second + lane, squares);
   });
 }
 

@@ -10,7 +10,9 @@ namespace espalier::kernels {
 namespace {
 
 /// 16 numbers, rounded. Lanes outside of the mask are zero.
-inline __m256i rounded(const float* from, __mmask16 mask) { return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from)); }
+inline __m256i rounded(const float* from, __mmask16 mask) {
+  return (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from));
+}
 
 inline __mmask16 firstLanes(int64_t count) { return count >= 16 ? 0xffff : static_cast<__mmask16>((1u << count) - 1); }
 
@@ -28,7 +30,8 @@ void transpose(const Half* from, int64_t fromRow, int64_t rows, int64_t count, H
   for (int64_t row = 0; row < rows; row += 16) {
     const __mmask16 mask = firstLanes(rows - row);
     for (int64_t i = 0; i < count; i += 2) {
-      const __m512i pairs = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), mask, places, from + row * fromRow + i, 2);
+      const __m512i pairs =
+          _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), mask, places, from + row * fromRow + i, 2);
       Half* const first = to + i * toRow + row;
       _mm512_mask_cvtepi32_storeu_epi16(first, mask, pairs);
       _mm512_mask_cvtepi32_storeu_epi16(first + toRow, mask, _mm512_srli_epi32(pairs, 16));
@@ -40,7 +43,8 @@ void packTiles(const Half* const* rows, int64_t steps, int64_t columns, Half* ti
   for (int64_t panel = 0; panel < tilePanels(columns); panel++) {
     const __mmask16 mask = firstLanes(columns - panel * kTileColumns);
     const auto row = [&](const Half* at) {
-      return at ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at + panel * kTileColumns)) : _mm512_setzero_si512();
+      return at ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at + panel * kTileColumns))
+                : _mm512_setzero_si512();
     };
     Half* to = tiles + panel * tilesOfPanel * kTileSize;
     for (int64_t pair = 0; pair < steps * kTileDepth / 2; pair++, to += 2 * kTileColumns)
@@ -112,15 +116,19 @@ inline void blockOfTiles(const TileProduct& p, const TileBlock* blocks, int64_t 
 void multiply(const TileProduct& p) {
   Shapes shapes;
   const int64_t panels = tilePanels(p.columns);
-  const auto width = [&](int64_t panel) { return p.columns - panel * kTileColumns < kTileColumns ? p.columns - panel * kTileColumns : kTileColumns; };
+  const auto width = [&](int64_t panel) {
+    return p.columns - panel * kTileColumns < kTileColumns ? p.columns - panel * kTileColumns : kTileColumns;
+  };
   for (int64_t panel = 0; panel < panels; panel += 2) {
     const bool two = panel + 1 < panels;
     for (int64_t block = 0; block < p.count; block += 2) {
       const bool pair = block + 1 < p.count;
       const TileBlock* const blocks = p.blocks + block;
       shapes.set(blocks[0].rows, pair ? blocks[1].rows : 0, width(panel), two ? width(panel + 1) : 0);
-      if (pair) two ? blockOfTiles<2, 2>(p, blocks, panel) : blockOfTiles<2, 1>(p, blocks, panel);
-      else two ? blockOfTiles<1, 2>(p, blocks, panel) : blockOfTiles<1, 1>(p, blocks, panel);
+      if (pair)
+        two ? blockOfTiles<2, 2>(p, blocks, panel) : blockOfTiles<2, 1>(p, blocks, panel);
+      else
+        two ? blockOfTiles<1, 2>(p, blocks, panel) : blockOfTiles<1, 1>(p, blocks, panel);
     }
   }
   _tile_release();
@@ -139,5 +147,5 @@ const TileKernels* grantedTiles() {
 #else
 namespace espalier::kernels {
 const TileKernels* grantedTiles() { return nullptr; }
-}
+}  // namespace espalier::kernels
 #endif

@@ -1,7 +1,9 @@
-/// @file Products of bfloat16 matrices, summed in float32, on the tile registers of the processor (AMX): what convolutions are made of where a search asks
-/// for bfloat16. Operands are rounded to nearest even; what is stored and added is float32.
+/// @file Products of bfloat16 matrices, summed in float32, on the tile registers of the processor (AMX): what
+/// convolutions are made of where a search asks for bfloat16. Operands are rounded to nearest even; what is stored and
+/// added is float32.
 ///
-/// A tile of the right operand is 32 rows of 16 columns, 512 numbers, in which two rows lie side by side: `[16 pairs, 16 columns, 2]`. Tiles are ordered
+/// A tile of the right operand is 32 rows of 16 columns, 512 numbers, in which two rows lie side by side: `[16 pairs,
+/// 16 columns, 2]`. Tiles are ordered
 /// `[panels of 16 columns, steps of 32 rows]`. The left operand is read where it lies, 32 numbers of a row at a time.
 #pragma once
 #include <cstdint>
@@ -25,16 +27,17 @@ struct TileBlock {
   int64_t rows;
 };
 
-/// `c[row, column] (+)= sum over steps of a[row, aAt[step] + 0..31] * tile(step)`, for blocks of rows that need not lie beside each other.
+/// `c[row, column] (+)= sum over steps of a[row, aAt[step] + 0..31] * tile(step)`, for blocks of rows that need not lie
+/// beside each other.
 struct TileProduct {
   const TileBlock* blocks;
   int64_t count;
-  int64_t aRow;                   // of all blocks, from one row to the next
-  const int64_t* aAt;             // null: 32 further with each step
+  int64_t aRow;        // of all blocks, from one row to the next
+  const int64_t* aAt;  // null: 32 further with each step
   int64_t steps;
-  const Half* tiles;              // of the first step in the first panel
+  const Half* tiles;  // of the first step in the first panel
   int64_t tilesOfPanel;
-  int64_t columns;                // a multiple of eight
+  int64_t columns;  // a multiple of eight
   int64_t cRow;
   bool add;
 };
@@ -49,7 +52,8 @@ struct TileKernels {
   void (*multiply)(const TileProduct& product);
 };
 
-/// Null where the processor, the operating system or the compiler has none, and where another instruction set than the best was chosen.
+/// Null where the processor, the operating system or the compiler has none, and where another instruction set than the
+/// best was chosen.
 const TileKernels* tileKernels();
 /// Asks the operating system for the registers; null where it refuses. Only to be called on a processor that has them.
 const TileKernels* grantedTiles();

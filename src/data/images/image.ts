@@ -133,7 +133,7 @@ async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFi
     return describeRaster({ ...size, bitDepth: 8, data: samples }, file, orientation, pages);
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be decoded (${(error as Error).message})`, CONVERT);
+    throw new DataError(`${file}: cannot be decoded (${firstLine(error)})`, CONVERT);
   }
 }
 
@@ -163,6 +163,9 @@ function quantise(samples: Float32Array, file: string): Uint8Array {
     'scale all images of the data set by the same factor, or write them with 8 or 16 bits a sample',
   );
 }
+
+/** What a decoder says, cut to fit a message: libvips lists a line for every tag that it does not know. */
+export const firstLine = (error: unknown): string => (error as Error).message.split('\n')[0].slice(0, 200);
 
 /** The bytes of a file. @throws DataError that names it. */
 export async function readBytes(file: string): Promise<Uint8Array> {

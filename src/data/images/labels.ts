@@ -4,7 +4,7 @@
  */
 import { DataError } from '../../base/errors.ts';
 import type { Raster } from '../types.ts';
-import { readBytes } from './image.ts';
+import { firstLine, readBytes } from './image.ts';
 import { decodePng, isPng, MAX_PIXELS } from './png.ts';
 import { isLossless, isTiff, PHOTOMETRIC, readTiffTags } from './tiff.ts';
 
@@ -88,6 +88,6 @@ async function decodeTiff(bytes: Uint8Array, file: string): Promise<Raster> {
     return { width, height, channels: info.channels, bitDepth: bitsPerSample, data: samples };
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be decoded (${(error as Error).message})`, WRITE_PNG);
+    throw new DataError(`${file}: cannot be decoded (${firstLine(error)})`, WRITE_PNG);
   }
 }

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { showShort } from '../../base/text.ts';
 import { createLabelMap, type DataSet, IGNORE, type Sample, type SegmentationClass, type SplitName } from '../types.ts';
 import { noteForeign } from './classes.ts';
 import { isFile, isFolder, type Layout } from './layout.ts';
@@ -71,7 +72,7 @@ async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairi
     const [, image, label] = /^(.+?\.[a-z]+)\s+(\S.*)$/i.exec(line)?.map((path) => locate(root, path)) ?? [];
     if (label === undefined) {
       throw new DataError(
-        `${list}:${n + 1}: expected an image and a label, got ${JSON.stringify(line)}`,
+        `${list}:${n + 1}: expected an image and a label, got ${showShort(line)}`,
         'a line is such as train/a.png trainannot/a.png',
       );
     }

@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { showShort } from '../../base/text.ts';
 import type { Colour } from '../types.ts';
 import { isFile } from './layout.ts';
 
@@ -35,7 +36,7 @@ export function parseLabelMap(text: string, file: string): NamedClass[] {
     const colour = numbers.map(Number) as Colour;
     if (name === undefined || colour.some((part) => part > 255)) {
       throw new DataError(
-        `${file}:${n + 1}: expected name:red,green,blue:parts:actions, got ${JSON.stringify(line)}`,
+        `${file}:${n + 1}: expected name:red,green,blue:parts:actions, got ${showShort(line)}`,
         'export the masks again, or write a data.yaml',
       );
     }
@@ -62,7 +63,7 @@ export function parseClassTable(text: string, file: string): NamedClass[] {
     const [, value, name] = /^\s*(\d{1,3})\s*,\s*(.+?)\s*$/.exec(line) ?? [];
     if (value === undefined || Number(value) > 255) {
       throw new DataError(
-        `${file}:${n + 1}: expected a value from 0 to 255 and a name, got ${JSON.stringify(line)}`,
+        `${file}:${n + 1}: expected a value from 0 to 255 and a name, got ${showShort(line)}`,
         'export the masks again, or write a data.yaml',
       );
     }
@@ -80,7 +81,8 @@ function requireDistinct(classes: readonly NamedClass[], file: string): void {
     for (const entry of classes) {
       if (entry[key] === undefined) continue;
       const text = String(entry[key]);
-      if (seen.has(text)) throw new DataError(`${file}: two classes have the ${key} ${text}`, 'they must differ');
+      if (seen.has(text))
+        throw new DataError(`${file}: two classes have the ${key} ${text.slice(0, 60)}`, 'they must differ');
       seen.add(text);
     }
   }

@@ -186,7 +186,7 @@ function byName(
 export function requireEachOnce(names: readonly string[], list: string): void {
   const seen = new Set<string>();
   for (const name of names) {
-    if (seen.has(name)) throw new DataError(`${list}: names ${name} twice`, 'remove one of the lines');
+    if (seen.has(name)) throw new DataError(`${list}: names ${name.slice(0, 100)} twice`, 'remove one of the lines');
     seen.add(name);
   }
 }

@@ -149,7 +149,7 @@ async function pairList(
     const label = masks.get(id);
     if (image === undefined)
       throw new DataError(
-        `${list}: names ${id}, but there is no such image in ${imageFolder}`,
+        `${list}: names ${id.slice(0, 100)}, but there is no such image in ${imageFolder}`,
         `its mask would lie in ${maskFolder}`,
       );
     if (label === undefined) alone.push(image);

@@ -1,6 +1,6 @@
 /**
- * @file A relaxed edge of DiNTS as one operator: `native/kernels` computes what `dintsEdge.ts` composes, with direct convolutions, norms taken while their
- * input is written, and one pass for the weighted sum. For pictures and volumes on the CPU; other devices take the composition.
+ * @file A relaxed edge of DiNTS as one operator: `native/kernels` computes what `edge.ts` composes, with direct convolutions, norms taken while their
+ * input is written, and one pass for the weighted sum. For images and volumes on the CPU; other devices take the composition.
  */
 import { operator } from '../../engine/call.ts';
 import type { Tensor } from '../../engine/tensor.ts';

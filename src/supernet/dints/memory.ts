@@ -39,7 +39,7 @@ export function dintsElementsKept(
     elements += (2 * half + half) * voxels(level + 1) + half * voxels(level);
   }
   const half = filters / 2;
-  // Where the way back begins, everything is still there, and libtorch's convolutions of whole volumes work on copies in blocks of channels: of what they
+  // Where the backward pass begins, everything is still there, and libtorch's convolutions of whole volumes work on copies in blocks of channels: of what they
   // read, of its gradient and of that of what they gave, beside two of these as they are. The first edges on the way double their values.
   const onTheWay = (3 * Math.max(CHANNEL_BLOCK, half) + 2 * half) * voxels(0) + channels(0) * voxels(1) * all;
   // The last convolution, with its ReLU; logits, log-probabilities, their gradient; and labels of twice the width.

@@ -107,7 +107,7 @@ interface Shape {
   readonly channels: (level: number) => number;
 }
 
-/** The picture shrunk to twice the size of a level, two convolutions of which the second strides. */
+/** The image shrunk to twice the size of a level, two convolutions of which the second strides. */
 function createStemIn(set: ParameterSet, { rank, channels }: Shape, inputs: number, level: number): Layer {
   const [middle, outputs] = [channels(level) / 2, channels(level)];
   const shrink: Layer = (images) =>
@@ -126,7 +126,7 @@ function createStemIn(set: ParameterSet, { rank, channels }: Shape, inputs: numb
   );
 }
 
-/** From the coarsest level that has a value to the size of the picture, taking in every finer one on the way. */
+/** From the coarsest level that has a value to the size of the image, adding every finer one. */
 function createStemOut(
   set: ParameterSet,
   { rank, channels }: Shape,

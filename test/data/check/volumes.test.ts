@@ -1,8 +1,6 @@
-/** @file The check of volumes names everything that is wrong in a broken folder; the fingerprint and the plan that follow from a sound one. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -14,6 +12,7 @@ import type { Affine } from '../../../src/data/volume.ts';
 import type { Fingerprint, Spread } from '../../../src/data/volumes/fingerprint.ts';
 import { createPhantomSet } from '../../../src/data/volumes/phantomSet.ts';
 import { formatPlan, patchFor, planVolumes } from '../../../src/data/volumes/plan.ts';
+import { MAIN, runCommand } from '../../helpers/cli.ts';
 
 let root = '';
 beforeAll(() => {
@@ -200,14 +199,9 @@ describe('the plan', () => {
     expect(text).toContain('crop: [32, 64, 32]');
   });
 
-  const main = resolve(import.meta.dirname, '..', '..', '..', 'dist', 'cli', 'main.js');
-  it.skipIf(!existsSync(main))('is written by the command (needs dist/)', () => {
+  it.skipIf(!existsSync(MAIN))('is written by the command (needs dist/)', () => {
     const file = join(root, 'plan.yaml');
-    const out = execFileSync(
-      process.execPath,
-      [main, 'data', 'check', 'phantoms:16x16x16', 'limit=3', `plan=${file}`],
-      { encoding: 'utf8', stdio: 'pipe' },
-    );
+    const { out } = runCommand(root, ['data', 'check', 'phantoms:16x16x16', 'limit=3', `plan=${file}`]);
     expect(out).toContain('train: 40 volumes, 3 read');
     expect(out).toMatch(/plan: spacing 1 x 1 x 1 mm, patch 32x32x32, batch 8, memory budget 0.5 -> .*plan.yaml/);
     expect(parse(readFileSync(file, 'utf8')).crop).toEqual([32, 32, 32]);

@@ -94,7 +94,7 @@ const step =
 const [MOMENTUM, DECAY, RATE, SCALE] = [0.9, 0.01, 0.1, 0.5];
 const sgd = step(
   ['normal'],
-  ([w, g, v]) => void operator('espalier::descend_sgd').plain([w], [g], [v], MOMENTUM, DECAY, RATE, SCALE),
+  ([w, g, v]) => void operator('espalier::sgd_step').plain([w], [g], [v], MOMENTUM, DECAY, RATE, SCALE),
   ([w, g, v]) => {
     op.copyInto(v, op.add(op.scale(v, MOMENTUM), op.add(op.scale(g, SCALE), op.scale(w, DECAY))));
     op.addInto(w, op.scale(v, -RATE));
@@ -105,7 +105,7 @@ const [BETA1, BETA2, EPSILON, SHRINK, CORRECTION] = [0.9, 0.99, 1e-3, 0.02, 0.7]
 const adam = step(
   ['normal', 'positive'],
   ([w, g, m, v]) =>
-    void operator('espalier::descend_adam').plain(
+    void operator('espalier::adam_step').plain(
       ...[[w], [g], [m], [v], BETA1, BETA2, EPSILON, DECAY, SHRINK, RATE, CORRECTION, SCALE],
     ),
   ([w, g, m, v]) => {
@@ -126,8 +126,8 @@ export const FUSED_ROWS: Readonly<Record<string, Row>> = {
   separable_convolution: ROWS.separableConvolution,
   batch_norm: ROWS.batchNorm,
   resize: ROWS.resize,
-  descend_sgd: sgd,
-  descend_adam: adam,
+  sgd_step: sgd,
+  adam_step: adam,
   joint_norm: (shape) => [
     {
       inputs: [{ shape: fullShape(shape) }, { shape: fullShape(shape) }],

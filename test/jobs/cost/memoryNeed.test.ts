@@ -3,24 +3,17 @@
  * `npm run test:memory`.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { DryRun } from '../../../src/jobs/cost/dryRun.ts';
 import { type MemoryNeed, reportMemoryNeed } from '../../../src/jobs/cost/memoryNeed.ts';
 import { createReporter } from '../../../src/jobs/watcher.ts';
 import type { EventLog } from '../../../src/run/eventLog.ts';
 import type { RunEventBody } from '../../../src/run/events.ts';
+import { MAIN } from '../../helpers/cli.ts';
+import { sharedFolder } from '../../helpers/temporaryFolder.ts';
 
-const main = resolve(import.meta.dirname, '..', '..', '..', 'dist', 'cli', 'main.js');
-
-let folder = '';
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'espalier-need-'));
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = sharedFolder();
 
 // Large enough for activations to count beside the program itself, small enough for a few seconds.
 const SCENES = 'data=scenes:96x96 preset=demo crop=97 filters=12 batch=8';
@@ -53,7 +46,7 @@ describe('a dry run', () => {
     '%s predicts its peak within a fifth',
     { timeout: 600_000 },
     async (words) => {
-      const command = [main, ...words.split(' '), 'threads=1', 'workers=0', '--dry-run', '--json'];
+      const command = [MAIN, ...words.split(' '), 'threads=1', 'workers=0', '--dry-run', '--json'];
       const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: folder });
       const { need, peakBytes } = JSON.parse(stdout) as DryRun & { need: MemoryNeed };
       const ratio = need.neededBytes / peakBytes;

@@ -1,7 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { compareJob } from '../../../src/jobs/many/compare.ts';
 import { parseConfig } from '../../../src/run/config/config.ts';
 import { settings } from '../../../src/run/config/presets.ts';
@@ -14,16 +13,13 @@ import {
   groupRuns,
 } from '../../../src/run/tables/comparison.ts';
 import { drawComparison } from '../../../src/run/tables/drawComparison.ts';
+import { sharedFolder } from '../../helpers/temporaryFolder.ts';
 import { TINY_NETWORK } from '../../helpers/tinyRuns.ts';
 
 const TINY = { ...TINY_NETWORK, data: 'scenes:48x33', preset: 'demo', threads: 1 };
 
 describe('a comparison', () => {
-  let root = '';
-  beforeAll(() => {
-    root = mkdtempSync(join(tmpdir(), 'espalier-compare-'));
-  });
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  const root = sharedFolder();
   const configOf = (values: Record<string, unknown>) =>
     parseConfig(settings.compare, [{ runs: root, name: 'c', budget: '2steps', ...values }]);
 

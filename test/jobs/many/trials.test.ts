@@ -1,7 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { StoppedError } from '../../../src/base/errors.ts';
 import { search } from '../../../src/jobs/library.ts';
 import { trialsJob } from '../../../src/jobs/many/trials.ts';
@@ -10,6 +9,7 @@ import { drawTrials } from '../../../src/run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, type Trial } from '../../../src/run/tables/trials.ts';
 import { parseGenotype } from '../../../src/space/genotype.ts';
 import { writeSceneFolder } from '../../helpers/scenes.ts';
+import { sharedFolder } from '../../helpers/temporaryFolder.ts';
 
 const TINY = {
   preset: 'demo',
@@ -29,11 +29,7 @@ const TINY = {
 };
 
 describe('trials', () => {
-  let root = '';
-  beforeAll(() => {
-    root = mkdtempSync(join(tmpdir(), 'espalier-trials-'));
-  });
-  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  const root = sharedFolder();
 
   it('search with every seed, choose by a short training, and go on trial by trial', async () => {
     const data = join(root, 'own');

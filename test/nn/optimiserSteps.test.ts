@@ -91,7 +91,7 @@ describe.each(['float32', 'float64'] as const)('steps as one operator, in %s', (
 });
 
 it('refuses what does not belong together', () => {
-  const step = (...lists: Tensor[][]) => operator('espalier::descend_sgd').plain(...lists, 0.9, 0, 0.1, 1);
+  const step = (...lists: Tensor[][]) => operator('espalier::sgd_step').plain(...lists, 0.9, 0, 0.1, 1);
   const [two, three] = [fromArray([1, 2], [2]), fromArray([1, 2, 3], [3])];
   expect(() => step([two], [three], [two])).toThrow(/weight 0 has shape \[2\], its gradient \[3\]/);
   expect(() => step([two], [], [two])).toThrow(/1 weights, but 0 gradients/);

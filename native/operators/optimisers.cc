@@ -1,5 +1,6 @@
-/// @file `espalier::descend_sgd`, `espalier::descend_adam` and `espalier::joint_norm`: the steps of the optimisers and the norm of their gradients, each
-/// in one pass over all tensors instead of one for every term of the formula. They are bound by memory, and were up to a tenth of a search step.
+/// @file `espalier::sgd_step`, `espalier::adam_step` and `espalier::joint_norm`: the steps of the optimisers and the
+/// norm of their gradients, each in one pass over all tensors instead of one for every term of the formula. They are
+/// bound by memory, and were up to a tenth of a search step.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
@@ -40,74 +41,85 @@ template <class T>
 std::vector<T*> addresses(TensorList tensors) {
   std::vector<T*> result;
   for (const Tensor& tensor : tensors) {
-    TORCH_CHECK(tensor.device().is_cpu() && tensor.scalar_type() == c10::CppTypeToScalarType<T>(), "all tensors must be on the CPU and of one type");
+    TORCH_CHECK(tensor.device().is_cpu() && tensor.scalar_type() == c10::CppTypeToScalarType<T>(),
+                "all tensors must be on the CPU and of one type");
     TORCH_CHECK(tensor.is_non_overlapping_and_dense(), "a tensor has gaps between its elements");
     result.push_back(tensor.data_ptr<T>());
   }
   return result;
 }
 
-/// The tensors in the memory order and the type of the weights that they belong to: as they are, where they are so already.
+/// The tensors in the memory order and the type of the weights that they belong to: as they are, where they are so
+/// already.
 std::vector<Tensor> laidOutLike(TensorList weights, TensorList tensors) {
-  TORCH_CHECK(weights.size() == tensors.size(), "there are ", weights.size(), " weights, but ", tensors.size(), " gradients");
+  TORCH_CHECK(weights.size() == tensors.size(), "there are ", weights.size(), " weights, but ", tensors.size(),
+              " gradients");
   std::vector<Tensor> result;
   for (size_t i = 0; i < weights.size(); i++) {
-    TORCH_CHECK(tensors[i].sizes() == weights[i].sizes(), "weight ", i, " has shape ", weights[i].sizes(), ", its gradient ", tensors[i].sizes());
-    const bool alike = tensors[i].strides() == weights[i].strides() && tensors[i].scalar_type() == weights[i].scalar_type();
+    TORCH_CHECK(tensors[i].sizes() == weights[i].sizes(), "weight ", i, " has shape ", weights[i].sizes(),
+                ", its gradient ", tensors[i].sizes());
+    const bool alike =
+        tensors[i].strides() == weights[i].strides() && tensors[i].scalar_type() == weights[i].scalar_type();
     result.push_back(alike ? tensors[i] : at::empty_like(weights[i]).copy_(tensors[i]));
   }
   return result;
 }
 
 void checkState(TensorList weights, TensorList state) {
-  TORCH_CHECK(weights.size() == state.size(), "there are ", weights.size(), " weights, but the state of ", state.size());
+  TORCH_CHECK(weights.size() == state.size(), "there are ", weights.size(), " weights, but the state of ",
+              state.size());
   for (size_t i = 0; i < weights.size(); i++)
-    TORCH_CHECK(state[i].sizes() == weights[i].sizes() && state[i].strides() == weights[i].strides(), "the state of weight ", i, " is not like it");
+    TORCH_CHECK(state[i].sizes() == weights[i].sizes() && state[i].strides() == weights[i].strides(),
+                "the state of weight ", i, " is not like it");
 }
 
 /// `v = momentum v + scale g + decay w; w -= rate v`.
-void descendSgd(TensorList weights, TensorList gradients, TensorList velocities, double momentum, double decay, double rate, double scale) {
+void sgdStep(TensorList weights, TensorList gradients, TensorList velocities, double momentum, double decay,
+             double rate, double scale) {
   if (weights.empty()) return;
   checkState(weights, velocities);
-  const std::vector<Tensor> slopes = laidOutLike(weights, gradients);
-  AT_DISPATCH_FLOATING_TYPES(weights[0].scalar_type(), "descend_sgd", [&] {
+  const std::vector<Tensor> laidOut = laidOutLike(weights, gradients);
+  AT_DISPATCH_FLOATING_TYPES(weights[0].scalar_type(), "sgd_step", [&] {
     using T = scalar_t;
-    const auto w = addresses<T>(weights), g = addresses<T>(slopes), v = addresses<T>(velocities);
+    const auto w = addresses<T>(weights), g = addresses<T>(laidOut), v = addresses<T>(velocities);
     const T keep = momentum, pull = decay, pace = rate, factor = scale;
     forPieces(weights, [&](size_t tensor, int64_t begin, int64_t end, int64_t) {
       T* __restrict weight = w[tensor];
       T* __restrict velocity = v[tensor];
-      const T* __restrict slope = g[tensor];
+      const T* __restrict gradient = g[tensor];
       for (int64_t i = begin; i < end; i++) {
-        velocity[i] = keep * velocity[i] + (factor * slope[i] + pull * weight[i]);
+        velocity[i] = keep * velocity[i] + (factor * gradient[i] + pull * weight[i]);
         weight[i] -= pace * velocity[i];
       }
     });
   });
 }
 
-/// `m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) / correction + epsilon)` with g scaled. The decay is added to g,
-/// or, decoupled, taken off w by the factor `1 - shrink`. `rate` has the correction of m in it.
-void descendAdam(TensorList weights, TensorList gradients, TensorList firsts, TensorList seconds, double beta1, double beta2, double epsilon,
-                 double decay, double shrink, double rate, double correction, double scale) {
+/// `m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; w -= rate m / (sqrt(v) / correction + epsilon)` with g
+/// scaled. The decay is added to g, or, decoupled, taken off w by the factor `1 - shrink`. `rate` has the correction of
+/// m in it.
+void adamStep(TensorList weights, TensorList gradients, TensorList firsts, TensorList seconds, double beta1,
+              double beta2, double epsilon, double decay, double shrink, double rate, double correction, double scale) {
   if (weights.empty()) return;
   checkState(weights, firsts);
   checkState(weights, seconds);
-  const std::vector<Tensor> slopes = laidOutLike(weights, gradients);
-  AT_DISPATCH_FLOATING_TYPES(weights[0].scalar_type(), "descend_adam", [&] {
+  const std::vector<Tensor> laidOut = laidOutLike(weights, gradients);
+  AT_DISPATCH_FLOATING_TYPES(weights[0].scalar_type(), "adam_step", [&] {
     using T = scalar_t;
-    const auto w = addresses<T>(weights), g = addresses<T>(slopes), m = addresses<T>(firsts), v = addresses<T>(seconds);
-    const T keep1 = beta1, keep2 = beta2, take1 = 1 - beta1, take2 = 1 - beta2, least = epsilon, pull = decay, left = 1 - shrink, pace = rate;
+    const auto w = addresses<T>(weights), g = addresses<T>(laidOut), m = addresses<T>(firsts),
+               v = addresses<T>(seconds);
+    const T keep1 = beta1, keep2 = beta2, take1 = 1 - beta1, take2 = 1 - beta2, least = epsilon, pull = decay,
+            left = 1 - shrink, pace = rate;
     const T inverse = 1 / correction, factor = scale;
     forPieces(weights, [&](size_t tensor, int64_t begin, int64_t end, int64_t) {
       T* __restrict weight = w[tensor];
       T* __restrict first = m[tensor];
       T* __restrict second = v[tensor];
-      const T* __restrict slopeOf = g[tensor];
+      const T* __restrict gradient = g[tensor];
       for (int64_t i = begin; i < end; i++) {
-        const T slope = factor * slopeOf[i] + pull * weight[i];
-        first[i] = keep1 * first[i] + take1 * slope;
-        second[i] = keep2 * second[i] + take2 * slope * slope;
+        const T grad = factor * gradient[i] + pull * weight[i];
+        first[i] = keep1 * first[i] + take1 * grad;
+        second[i] = keep2 * second[i] + take2 * grad * grad;
         weight[i] = left * weight[i] - pace * first[i] / (std::sqrt(second[i]) * inverse + least);
       }
     });
@@ -129,7 +141,8 @@ double sumOfSquares(const T* x, int64_t count) {
 double jointNorm(TensorList tensors) {
   if (tensors.empty()) return 0;
   std::vector<Tensor> dense;
-  for (const Tensor& tensor : tensors) dense.push_back(tensor.is_non_overlapping_and_dense() ? tensor : tensor.contiguous());
+  for (const Tensor& tensor : tensors)
+    dense.push_back(tensor.is_non_overlapping_and_dense() ? tensor : tensor.contiguous());
   std::vector<double> sums;
   for (const Tensor& tensor : dense) sums.resize(sums.size() + tensor.numel() / kPiece + 1);
   AT_DISPATCH_FLOATING_TYPES(dense[0].scalar_type(), "joint_norm", [&] {
@@ -147,15 +160,17 @@ double jointNorm(TensorList tensors) {
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
   library.def(
-      "descend_sgd(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] velocities, float momentum, float decay, float rate, float scale) -> ()");
+      "sgd_step(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] velocities, float momentum, float decay, float "
+      "rate, float scale) -> ()");
   library.def(
-      "descend_adam(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] firsts, Tensor(c!)[] seconds, float beta1, float beta2, float epsilon, "
+      "adam_step(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] firsts, Tensor(c!)[] seconds, float beta1, "
+      "float beta2, float epsilon, "
       "float decay, float shrink, float rate, float correction, float scale) -> ()");
   library.def("joint_norm(Tensor[] tensors) -> float");
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) {
-  library.impl("descend_sgd", descendSgd);
-  library.impl("descend_adam", descendAdam);
+  library.impl("sgd_step", sgdStep);
+  library.impl("adam_step", adamStep);
   library.impl("joint_norm", jointNorm);
 }
 
