@@ -35,7 +35,7 @@ import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { inFolderOfRuns, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
+import { inFolderOfRuns, layerFor, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
 export interface Comparison {
@@ -92,7 +92,7 @@ export async function compareJob(
         `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`,
       );
       await runOnce(path, own, (resume) =>
-        trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+        trainJob({ layers: [layerFor(training, resume)], resume, command: 'espalier compare' }, own, signal),
       );
       const cost = costs.get(architecture) as ComparedCost;
       runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });

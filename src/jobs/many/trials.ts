@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Layer, parseConfig } from '../../run/config/config.ts';
+import { parseConfig } from '../../run/config/config.ts';
 import { settings, trainPreset } from '../../run/config/presets.ts';
 import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
@@ -18,7 +18,7 @@ import { readSplit } from '../prepare/knownSplit.ts';
 import { searchJob } from '../searchJob.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { inFolderOfRuns, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
+import { inFolderOfRuns, layerFor, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** Trials and where they are. */
 export interface SearchTrials {
@@ -51,7 +51,7 @@ export async function trialsJob(
   requireFreeFolder('trials', { runs, name, resolved, tables: TABLES, inputs: [config.data, ...given] });
   const plans = planTrials(config, name);
   const request = (part: SearchConfig | TrainConfig, resume: boolean): RunRequest => ({
-    layers: [part as unknown as Layer],
+    layers: [layerFor(part, resume)],
     resume,
     command,
   });
