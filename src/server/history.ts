@@ -8,7 +8,7 @@ import type { RunHistory } from './api.ts';
 import { readPiece } from './logReader.ts';
 import { createThinner } from './thinner.ts';
 
-/** At most so many events of a kind are told. */
+/** At most so many events of a kind are sent. */
 export interface HistoryLimits {
   /** About; of every stretch the steps of the lowest and of the highest loss stay. */
   readonly steps: number;

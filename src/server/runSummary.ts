@@ -31,7 +31,7 @@ export interface RunFacts {
   damaged: number;
 }
 
-/** Steps from which the seconds of one are told. */
+/** Steps from which the seconds of one are estimated. */
 const RECENT_STEPS = 32;
 /** Silence after which a run counts as crashed: where its process cannot be asked, and where it can. */
 const SILENT_MINUTES = 15;

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { BUDGET_KEYS } from '../../models/width.ts';
 import { parseConfig } from '../../run/config/config.ts';
 import { settings, trainPreset } from '../../run/config/presets.ts';
 import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
@@ -104,6 +105,8 @@ function planTrials(config: SearchConfig, name: string): Plan[] {
       preset,
       steps: selection.steps,
       batch: selection.batch,
+      budget: Object.fromEntries(BUDGET_KEYS.map((key) => [key, config.budget[key]])),
+      size: config.size,
     };
     const training = parseConfig(settings.train, [{ ...shared, arch: paths.search, name: own }]);
     requireSameSettings(settings.search, paths.search, search, 'trials');

@@ -101,7 +101,11 @@ const precision = choice(
   'compute precision of training passes: bfloat16 applies to everything on a GPU, and to the large products on a processor with AMX; weights, losses and scores stay float32',
 );
 const normEpsilon = positive(1e-5, 'what norms add to a variance');
-const classWeights = choice(['none', 'sqrt', 'median'], 'none', 'class weights in the loss, from class frequencies');
+const classWeights = setting(
+  z.union([z.enum(['none', 'sqrt', 'median']), z.array(z.number().positive()).min(2)]).default('none'),
+  'none or sqrt or median, or a list of numbers above 0',
+  'class weights in the loss, from class frequencies; a list states them',
+);
 const scale = setting(
   z.number().min(1).default(1),
   'a number from 1',
@@ -116,15 +120,16 @@ const overlap = setting(
 
 const atMost = (description: string) =>
   setting(z.number().positive().optional(), 'a number above 0', `network: at most so many ${description}`);
+const networkLimits = {
+  multiplyAdds: atMost('multiply-adds for one input of `size`'),
+  parameters: atMost('parameters'),
+  trainingMemory: atMost('bytes for a training step of one input'),
+  inferenceMemory: atMost('bytes for an inference of one input'),
+  latencyMs: atMost('milliseconds for an inference of one input on this machine (espalier measure)'),
+};
 /** What a network may cost; the same keys for every command. */
-const networkBudget = {
-  budget: group({
-    multiplyAdds: atMost('multiply-adds for one input of `size`; widths are chosen for it'),
-    parameters: atMost('parameters'),
-    trainingMemory: atMost('bytes for a training step of one input'),
-    inferenceMemory: atMost('bytes for an inference of one input'),
-    latencyMs: atMost('milliseconds for an inference of one input on this machine (espalier measure)'),
-  }),
+export const networkBudget = {
+  budget: group(networkLimits),
   size: setting(
     z.array(z.int().min(1)).min(2).max(3).optional(),
     '[height, width] or [depth, height, width]',
@@ -215,7 +220,11 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
 });
 const searchStart = <const Name extends string>(method: Name) => ({
   data: text('folder or YAML file of the data set'),
-  method: setting(z.literal(method).default(method as never), 'auto-deeplab or dints', 'search method'),
+  method: setting(
+    z.literal(method).default(method as never),
+    'auto-deeplab or dints, or ladder for a race (espalier auto)',
+    'search method',
+  ),
   ...run,
   ...machine,
   ...ranks,
@@ -247,6 +256,7 @@ const weightOptimiser = (decay: number) => ({
 export const autoDeepLabSearchSchema = z.strictObject({
   ...searchStart('auto-deeplab'),
   ...searchKeys({ epochs: 40, crop: 321 }),
+  ...networkBudget,
   filters: whole(1, 8, 'filter multiplier (F)'),
   blocks: whole(1, 5, 'blocks of a cell (B)'),
   stemFilters: optionalWhole('channels of the stem; the method decides by default'),
@@ -290,6 +300,7 @@ export const dintsSearchSchema = z.strictObject({
   ...searchStart('dints'),
   ...searchKeys({ epochs: 40, crop: 96 }),
   levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
+  size: networkBudget.size,
   width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
   norm: group({ epsilon: normEpsilon }),
   budget: group({
@@ -298,6 +309,7 @@ export const dintsSearchSchema = z.strictObject({
       'a share up to 1, or bytes above 1',
       'target memory of the edges: a share of that of the largest architecture, or bytes at batch and crop',
     ),
+    ...networkLimits,
   }),
   weights: group({
     learningRate: positive(0.025, 'first learning rate of the weights (SGD)'),
@@ -318,6 +330,9 @@ export const trainSchema = z.strictObject({
     z.array(z.string().min(1)).min(1).default(['train']),
     'a list of splits',
     'splits to train on; Cityscapes with gtCoarse/ has also coarse',
+  ),
+  heldOut: optionalText(
+    'JSON file with the ids of training samples to validate on instead of the validation split; a search with method=ladder writes one',
   ),
   epochs: optionalWhole('budget: passes over the samples'),
   steps: optionalWhole('budget: optimizer steps'),
@@ -349,6 +364,11 @@ export const trainSchema = z.strictObject({
   optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
   learningRate: positive(0.05, 'first learning rate'),
   ...scheduleKeys({ schedule: 'poly', last: 0, milestones: [0.2, 0.4, 0.6, 0.8] }),
+  constantShare: setting(
+    z.number().min(0).lt(1).default(0),
+    'a number from 0 below 1',
+    'share of the training at the first learning rate, before the schedule begins',
+  ),
   perProcess: switched(
     false,
     'batch and learningRate are those of one process: both are multiplied by the number of processes',
@@ -406,6 +426,46 @@ export const trainSchema = z.strictObject({
   ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
   ...loading,
+});
+
+/** Settings of `espalier search method=ladder` and `espalier auto`. */
+export const ladderSchema = z.strictObject({
+  data: text('folder or YAML file of the data set'),
+  method: setting(z.literal('ladder').default('ladder'), 'ladder', 'search method'),
+  ...run,
+  seed: machine.seed,
+  device: machine.device,
+  threads: whole(1, 1, 'threads of a training'),
+  minutes: positive(60, 'time for everything: the race, the trainings of the finalists, their scores'),
+  ...networkBudget,
+  candidates: setting(
+    z.int().min(3).max(243).optional(),
+    'a whole number from 3 to 243',
+    'networks in the first rung; by default as many as the time allows, 6 to 27',
+  ),
+  steps: setting(
+    z.int().min(2).optional(),
+    'a whole number from 2',
+    'steps of the first rung; the others follow from it. By default what the time allows; with it `minutes` limits nothing',
+  ),
+  from: setting(
+    z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((names) => names.split(',').map((name) => name.trim())),
+        z.array(z.string().min(1)),
+      ])
+      .default([]),
+    'runs of search or architecture files, separated by commas',
+    'architectures that take part beside the hand-made and the random ones',
+  ),
+  training: setting(
+    z.record(z.string(), z.unknown()).default({}),
+    'settings of train',
+    'recipe of every training; what is not given here is derived from the data',
+  ),
 });
 
 /** Settings of `espalier compare`; all others are those of the trainings. */
@@ -474,13 +534,12 @@ export const evaluateSchema = z.strictObject({
   split: setting(z.string().min(1).default('val'), 'a text', 'part of the data set'),
   name: optionalText('name of the evaluation, a folder below evaluations/ of the run; data and split by default'),
   checkpoint,
-  ...machine,
-  batch: whole(1, 1, 'images a step'),
+  device: machine.device,
+  threads: machine.threads,
   tta: testTimeAugmentation,
   window,
   overlap,
   toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
-  workers: loading.workers,
 });
 
 /** Settings of `espalier predict`; the images are positional arguments. */
@@ -488,7 +547,8 @@ export const predictSchema = z.strictObject({
   run: text('run to predict with'),
   checkpoint,
   output: optionalText('folder for the predictions; predictions/ in the run, or beside the model, by default'),
-  ...machine,
+  device: machine.device,
+  threads: machine.threads,
   tta: testTimeAugmentation,
   window,
   overlap,
@@ -522,6 +582,7 @@ export const exportSchema = z.strictObject({
     'the model takes bytes [batch, height, width, 3] instead of [batch, 3, height, width] in [-1, 1]',
   ),
   result: choice(['logits', 'softmax', 'argmax'], 'logits', 'output: scores, probabilities or class ids'),
+  budget: networkBudget.budget,
   license: setting(z.string().min(1).default('unknown'), 'a text', 'license of the weights, for the model card'),
   threads: machine.threads,
 });
@@ -529,6 +590,7 @@ export const exportSchema = z.strictObject({
 /** Trusted settings, defaults filled in; `method` distinguishes searches. */
 export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type LadderConfig = z.output<typeof ladderSchema>;
 export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;
 export type PredictConfig = z.output<typeof predictSchema>;

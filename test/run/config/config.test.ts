@@ -24,6 +24,7 @@ const needed: Record<keyof typeof settings, Layer> = {
   search: { data: 'd' },
   train: { data: 'd', arch: 'a' },
   evaluate: { run: 'r' },
+  auto: { data: 'd' },
   compare: { archs: 'a,b', budget: '4steps' },
   predict: { run: 'r' },
   export: { run: 'r' },
@@ -79,7 +80,7 @@ describe('parseConfig', () => {
       ],
       [{ budget: { memory: 1 } }, /"budget\.memory" is a setting of method=dints, not of method=auto-deeplab/],
       [{ method: 'dints', architecture: { decay: 1 } }, /"architecture\.decay" is a setting of method=auto-deeplab/],
-      [{ method: 'darts' }, /method: expected auto-deeplab or dints, got "darts"/],
+      [{ method: 'darts' }, /method: expected auto-deeplab or dints, or ladder for a race .*got "darts"/],
       [{ method: 'dints', preset: 'paper' }, /expected a preset, got "paper"/],
       [{ method: 'dints', levels: 6 }, /levels: expected a whole number from 2 to 5, got 6/],
     ];
@@ -149,6 +150,7 @@ describe('parseConfig', () => {
       'name',
       'runs',
       'device',
+      'heldOut',
       'from',
       'splitOf',
     ]);
