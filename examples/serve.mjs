@@ -50,7 +50,7 @@ export async function serve(source, port = 0) {
     return response.end(encodePng({ width, height, channels: 3, data }));
   };
   const server = createServer((request, response) => {
-    // What cannot be decoded is the fault of who sent it; the server goes on.
+    // What cannot be decoded is the fault of who sent it; the server continues.
     answer(request, response).catch((error) => response.writeHead(400).end(`${error.message}\n`));
   });
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));

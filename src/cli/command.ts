@@ -62,16 +62,20 @@ export function readSettings<Of extends Settings>(
  * What the words say, not yet trusted, later layers over earlier ones.
  * @param texts keys whose values stay texts
  * @param command for files that speak to several commands
+ * @param rename keys of the file, as they stand in it
  */
 export function readLayers(
   words: readonly string[],
   texts: readonly string[],
   flags: readonly string[],
   command?: string,
+  rename: (key: string) => string = (key) => key,
 ) {
   const parsed = parseArguments(words, { flags, texts });
   const { config: file, ...layer } = parsed.settings;
-  const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, loadConfigFile(String(file))), layer];
+  const ofFile = (path: string): Layer =>
+    Object.fromEntries(Object.entries(loadConfigFile(path)).map(([key, value]) => [rename(key), value]));
+  const layers: Layer[] = file === undefined ? [layer] : [layerFor(command, ofFile(String(file))), layer];
   return {
     layers,
     flags: parsed.flags,

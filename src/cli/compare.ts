@@ -7,20 +7,31 @@ import { parseConfig, textKeys } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { type Command, printJson, readLayers, stoppable, watchRun } from './command.ts';
 
+/** Here `budget` is what a training may take, and `budget.multiplyAdds` and so on what its network may cost: the latter under a name of its own. */
+const NETWORK_BUDGET = 'networkBudget';
+
+const renamed = (word: string): string => word.replace(/^(--)?budget\.(?=\w)/, `$1${NETWORK_BUDGET}.`);
+
 export const compareCommand: Command = {
   name: 'compare',
   summary: 'train architectures under one budget and compare them',
   usage:
-    'compare data=<folder|yaml> archs=<file|run|name>,... budget=<400steps|15min> [seeds=2] [preset=small] [key=value of train ...] [--json]',
+    'compare data=<folder|yaml> archs=<file|run|name>,... budget=<400steps|15min> [budget.multiplyAdds=0.5e9] [seeds=2] [preset=small] [key=value of train ...] [--json]',
   settings: settings.compare,
   needsEngine: () => true,
   async run(words) {
     const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
-    const { layers, flags, given } = readLayers(words, texts, ['json'], 'train');
+    const { layers, flags, given } = readLayers(words.map(renamed), texts, ['json'], 'train', renamed);
     const own = Object.keys(settings.compare.schema.shape);
     /** Of every layer what is the comparison's own, or what is passed to the trainings. */
     const pick = (wanted: boolean) =>
-      layers.map((layer) => Object.fromEntries(Object.entries(layer).filter(([key]) => own.includes(key) === wanted)));
+      layers.map((layer) =>
+        Object.fromEntries(
+          Object.entries(layer)
+            .filter(([key]) => own.includes(key) === wanted)
+            .map(([key, value]) => [key === NETWORK_BUDGET ? 'budget' : key, value]),
+        ),
+      );
     const watcher = watchRun('compare');
     const config = parseConfig(settings.compare, pick(true));
     const compare = (signal: AbortSignal) => compareJob(config, pick(false), watcher, signal, given);

@@ -6,6 +6,7 @@ import { ConfigError, DataError } from '../base/errors.ts';
 import { checkDataSet, type DataReport } from '../data/check/check.ts';
 import type { PictureReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
+import { describeIgnored } from '../data/describe.ts';
 import { openDataSet } from '../data/detect.ts';
 import { filesOfDataSet } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
@@ -83,7 +84,15 @@ export const dataCommand: Command = {
     }
     if (flags.json) {
       const { name, layout, classes } = dataset;
-      printJson({ name, layout, classes, ...report, ...(proposal === undefined ? {} : { plan: proposal.plan }) });
+      const ignored = dataset.rank === 3 ? dataset.ignoredLabels?.map(String) : undefined;
+      printJson({
+        name,
+        layout,
+        classes,
+        ...(ignored ? { ignoredLabels: ignored } : {}),
+        ...report,
+        ...(proposal === undefined ? {} : { plan: proposal.plan }),
+      });
     } else {
       process.stdout.write(`${describe(dataset, report)}\n`);
       if (proposal !== undefined) process.stdout.write(`${describePlan(proposal.plan, plan)}\n`);
@@ -113,6 +122,7 @@ const MOST_PROBLEMS = 20;
 
 function describe(dataset: DataSet, report: DataReport): string {
   const { counts, classShares, ignoredShare, problems } = report;
+  const ignored = describeIgnored(dataset);
   const width = Math.max(...dataset.classes.map(({ name }) => name.length), 7);
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`.padStart(9);
   return [
@@ -124,7 +134,7 @@ function describe(dataset: DataSet, report: DataReport): string {
     ...(report.rank === 2 ? describeSizes(report) : describeFingerprint(report)),
     `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
-    `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}`,
+    `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}${ignored === '' ? '' : ` (${ignored})`}`,
     problems.length === 0 ? 'no problems found' : `${problems.length} problem${problems.length === 1 ? '' : 's'}:`,
     ...problems.slice(0, MOST_PROBLEMS).map(({ severity, file, message, fix, others = [] }) => {
       const more = others.length === 0 ? '' : ` (the same in ${others.length} more, such as ${others[0]})`;

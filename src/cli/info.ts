@@ -13,6 +13,7 @@ import { prepareMachine } from '../jobs/machine.ts';
 import { loadDescription } from '../jobs/network.ts';
 import { foundNetwork, isSearchRun } from '../jobs/prepare/found.ts';
 import { methodOf } from '../jobs/prepare/methodOf.ts';
+import { describeFit, sharesLine } from '../jobs/prepare/networkOptions.ts';
 import { readArchitecture } from '../jobs/readArchitecture.ts';
 import {
   type Architecture,
@@ -24,8 +25,10 @@ import {
 import { countNetwork, type NetworkCost } from '../models/graph.ts';
 import { estimateMemory, type MemoryEstimate } from '../models/memory.ts';
 import { comparePublished } from '../models/publishedCost.ts';
+import { BUDGET_KEYS, fitWidth, hasBudget, sharesOf } from '../models/width.ts';
 import { parseConfig } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
+import { networkBudget } from '../run/config/schemas.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { trellisFacts } from '../supernet/network.ts';
 import { createSearch } from '../train/searchState.ts';
@@ -55,6 +58,7 @@ const infoSettings = {
       .min(1)
       .optional()
       .meta({ expected: 'a whole number from 1', description: 'filters F instead of those of the architecture' }),
+    budget: networkBudget.budget,
     layers: whole(12, 'layers of the supernet'),
     blocks: whole(5, 'blocks of a cell of the supernet'),
     atrous: z
@@ -73,7 +77,7 @@ export const infoCommand: Command = {
   name: 'info',
   summary: 'parameters, multiply-adds, memory and shape of an architecture',
   usage:
-    'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [channels=3] [filters=F] [batch=2] [--measure] [--json]',
+    'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [channels=3] [filters=F] [budget.multiplyAdds=0.5e9] [batch=2] [--measure] [--json]',
   settings: infoSettings,
   needsEngine: (words) => words.includes('--measure'),
   async run(words) {
@@ -102,7 +106,7 @@ function subjectOf(name: string, config: InfoConfig, given: ReadonlySet<string>)
     const described = loadDescription(openRunFolder(name));
     const instead = isGenotype(described.architecture) ? `give ${join(name, 'genotype.json')} with them` : undefined;
     const because = `${name} has the network that it trained`;
-    refuseUnused(given, [{ keys: ['classes', 'channels', 'filters'], because, instead }]);
+    refuseUnused(given, [{ keys: ['classes', 'channels', 'filters', ...BUDGET_SETTINGS], because, instead }]);
     return described;
   }
   const architecture = readArchitecture(name);
@@ -124,17 +128,19 @@ async function networkInfo(
   flags: Record<string, boolean>,
   given: ReadonlySet<string>,
 ): Promise<void> {
-  const { filters, size: wanted } = config;
+  const { size: wanted } = config;
   refuseUnused(given, [
     { keys: ['layers', 'blocks', 'atrous', 'crop'], because: 'it is of the supernet, info auto-deeplab' },
     ...(flags.measure ? [] : [notMeasured('device', 'threads')]),
   ]);
-  const { architecture, options, note } = subjectOf(name, config, given);
+  const { architecture, options: plain, note } = subjectOf(name, config, given);
+  const size = wanted ?? DEFAULT_SIZE[plain.rank ?? 2];
+  const fitted = hasBudget(config.budget) ? fitWidth(architecture, plain, config.budget, size) : undefined;
+  const options = fitted?.options ?? plain;
   const graph = buildArchitecture(architecture, options);
-  const size = wanted ?? DEFAULT_SIZE[graph.rank];
   const cost = countNetwork(graph, size);
   // Other filters make another network.
-  const published = filters === undefined ? comparePublished(name, graph, size) : undefined;
+  const published = config.filters === undefined && !fitted ? comparePublished(name, graph, size) : undefined;
   const { batch } = config;
   const estimate = estimateMemory(graph, size, batch);
   const measured = flags.measure
@@ -149,17 +155,26 @@ async function networkInfo(
       classes: options.classes,
       channels: options.inputs,
       stages: cost.stages,
+      shares: sharesOf(graph, size),
+      ...(fitted ? { widths: widthsOf(options), multiplier: fitted.multiplier, unused: fitted.unused } : {}),
       memory: { batch, ...estimate, ...(measured ? { measured } : {}) },
       ...(published ? { published } : {}),
       architecture,
     });
     return;
   }
-  const { filters: width = isGenotype(architecture) ? architecture.filters : undefined } = options;
+  const { filters = isGenotype(architecture) ? architecture.filters : undefined } = options;
+  const width = options.widths ? undefined : filters;
   process.stdout.write(
-    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes, ${options.inputs} input channel${options.inputs === 1 ? '' : 's'}${note === undefined ? '' : `, ${note}`}\n${costTable(cost, size)}\n${memoryTable(estimate, measured, batch)}\n${published ? `${published.remark}\n` : ''}`,
+    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes, ${options.inputs} input channel${options.inputs === 1 ? '' : 's'}${note === undefined ? '' : `, ${note}`}\n${fitted ? `${describeFit(fitted)}\n` : ''}${costTable(cost, size)}\n${sharesLine(sharesOf(graph, size))}\n${memoryTable(estimate, measured, batch)}\n${published ? `${published.remark}\n` : ''}`,
   );
 }
+
+/** The settings of a budget. */
+const BUDGET_SETTINGS = BUDGET_KEYS.map((key) => `budget.${key}`);
+
+/** The channels that were solved for. */
+const widthsOf = ({ widths, stem, head }: BuildOptions) => ({ widths, stem, head });
 
 const notMeasured = (...keys: string[]): UnusedSettings => ({
   keys,
@@ -205,6 +220,7 @@ async function supernetInfo(
   given: ReadonlySet<string>,
 ): Promise<void> {
   refuseUnused(given, [
+    { keys: BUDGET_SETTINGS, because: 'the supernet is as wide as its filters' },
     { keys: ['size'], because: 'nothing is counted by the size of an image here', instead: 'set crop with --measure' },
     ...(flags.measure ? [] : [notMeasured('crop', 'batch')]),
   ]);

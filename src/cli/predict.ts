@@ -14,7 +14,7 @@ import { settings } from '../run/config/presets.ts';
 import type { PredictConfig } from '../run/config/schemas.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { recordFiles, requireFreeOutputs } from '../run/outputs.ts';
+import { recordFiles, requireFreeOutputs, withFolders } from '../run/outputs.ts';
 import { type Command, readSettings } from './command.ts';
 import { filesRead, findPictures, findVolumes, type VolumeInput } from './inputs.ts';
 import {
@@ -45,7 +45,7 @@ export const predictCommand: Command = {
     const requireFree = (outputs: readonly string[], files: readonly string[]) =>
       requireFreeOutputs({
         outputs,
-        inputs: [...files, ...recordFiles(folder), ...given],
+        inputs: [...withFolders(files), ...recordFiles(folder), ...given],
         inside: config.output === undefined ? folder.path : undefined,
       });
     const written = volumes

@@ -7,7 +7,7 @@ import { ConfigError } from '../base/errors.ts';
 import { loadPicture } from '../data/images/image.ts';
 import { openModel } from '../portable/node.ts';
 import { predictSchema } from '../run/config/schemas.ts';
-import { requireFreeOutputs } from '../run/outputs.ts';
+import { requireFreeOutputs, withFolders } from '../run/outputs.ts';
 import { readSettings } from './command.ts';
 import { findPictures } from './inputs.ts';
 import { outputsOf, planPictures, predictPictures, tellPredictions } from './predictions.ts';
@@ -27,7 +27,7 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
   const files = findPictures(positionals.filter((word) => !isModel(word)));
   const output = config.output ?? join(dirname(model), 'predictions');
   const plans = planPictures(files, output);
-  requireFreeOutputs({ outputs: outputsOf(plans), inputs: [model, ...files, ...given] });
+  requireFreeOutputs({ outputs: outputsOf(plans), inputs: [model, ...withFolders(files), ...given] });
   const { metadata, segment, release } = await openModel(model, config);
   const { classes } = metadata;
   const written = await predictPictures({

@@ -90,5 +90,8 @@ export function tellPredictions(job: {
 }): void {
   const { source, classes, what, written, output, json } = job;
   if (json) printJson({ ...source, classes: classes.map(({ name }) => name), [what]: written });
-  else process.stdout.write(`${written.length} ${what} in ${output}\n`);
+  else {
+    const noun = what === 'pictures' ? 'image' : 'volume';
+    process.stdout.write(`${written.length} ${noun}${written.length === 1 ? '' : 's'} in ${output}\n`);
+  }
 }

@@ -7,11 +7,20 @@ import type { DataSet } from './types.ts';
 const MOST_NAMED = 12;
 
 /** Such as `street, layout folder: 3 classes from data.yaml (road, tree, car), 80 train and 20 val images`. */
-export function describeDataSet({ name, layout, rank, classes, classesFrom, splits, splitRule }: DataSet): string {
+export function describeDataSet(dataset: DataSet): string {
+  const { name, layout, rank, classes, classesFrom, splits, splitRule } = dataset;
   const names = classes.slice(0, MOST_NAMED).map((entry) => entry.name);
   if (classes.length > MOST_NAMED) names.push(`${classes.length - MOST_NAMED} more`);
   const source = classesFrom ?? 'the layout';
   const count = `${classes.length} class${classes.length === 1 ? '' : 'es'}`;
   const { train, val } = splits;
-  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${splitRule === 'hash' ? ', split by hash' : ''}`;
+  const ignored = describeIgnored(dataset);
+  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${splitRule === 'hash' ? ', split by hash' : ''}${ignored === '' ? '' : `; ${ignored}`}`;
+}
+
+/** Which label values do not count, where some have no place among those of classes: negative ones and NaN. */
+export function describeIgnored(dataset: DataSet): string {
+  if (dataset.rank === 2 || dataset.ignoredLabels === undefined) return '';
+  const inMap = dataset.labelMap.flatMap((id, value) => (id === dataset.ignore ? [value] : []));
+  return `ignored label values: ${[...inMap, ...dataset.ignoredLabels].join(', ')}`;
 }

@@ -2,6 +2,7 @@
  * @file A search in a run folder: settings to a supernet, the loop, and what it found. What `espalier search` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
+import { fitWidth, hasBudget } from '../models/width.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
 import type { SearchConfig } from '../run/config/schemas.ts';
@@ -17,9 +18,11 @@ import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
 import { threadsNote } from './machine.ts';
 import { planTogether } from './prepare/agreement.ts';
 import { recordData } from './prepare/data.ts';
+import { foundNetwork } from './prepare/found.ts';
+import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedSearch, prepareSearch } from './prepare/search.ts';
 import { createSearchRecorder } from './records/search.ts';
-import { createLoss, searchSettings } from './settings.ts';
+import { createLoss, searchSettings, sidesOf } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
 
 /** What a search found, and where it is. */
@@ -61,6 +64,7 @@ export async function searchJob(
       recordData(data, run);
       await runLoop(prepared, config, createSearchRecorder(run, config, search), parallel, signal);
       const { genotype } = describe(search.network.snapshot());
+      if (hasBudget(config.budget)) reportBudget(run, genotype, config);
       return { result: genotype, found: `found ${summariseGenotype(genotype)}` };
     },
   );
@@ -93,6 +97,18 @@ const runLoop = async (
     signal,
     parallel,
   });
+
+/** How wide the network that was found is within the budget, and what it costs: what a training with the same budget builds. */
+function reportBudget({ folder, note }: ActiveRun, genotype: Genotype, config: SearchConfig): void {
+  const { options } = foundNetwork(folder.path);
+  const size = config.size ?? sidesOf(config.crop, genotype.rank);
+  try {
+    note(`within the budget: ${describeFit(fitWidth(genotype, options, config.budget, size))}`);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    note(`no width of what was found keeps the budget: ${error.message}`);
+  }
+}
 
 function reportStart(run: ActiveRun, prepared: PreparedSearch, config: SearchConfig): void {
   const { folder, resumed, watcher, note } = run;

@@ -2,7 +2,7 @@
  * @file Peak memory of a network as data: of inference and of a training step, by walking its nodes as the executor and autograd do.
  *
  * What is counted, in float32: the input and its labels; every value from the node that gives it to its last reader; in training the values that
- * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives that is no part of a norm, the places of a max pool) until the way back
+ * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives that is no part of a norm, the places of a max pool) until the backward pass
  * has passed them, the gradients that are waiting there, the loss; the copies in other layouts that a convolution works on, but of pictures at inference;
  * weights, their gradients, and the state and the working copy of SGD with momentum and decay. Not counted: the program itself, what the allocator leaves
  * unused, drop path, batches in preparation.
@@ -34,7 +34,7 @@ export function estimateMemory(graph: NetworkGraph, size: readonly number[], bat
   const step = Math.max(walk.training, 2 * weightBytes);
   return {
     inferenceBytes: weightBytes + walk.inference,
-    // Beside activations: weights, momentum, and gradients that grow on the way back; then gradients and their decayed copy.
+    // Beside activations: weights, momentum, and gradients that grow during the backward pass; then gradients and their decayed copy.
     trainingBytes: 2 * weightBytes + step,
     stepBytes: step,
     weightBytes,
@@ -82,7 +82,7 @@ interface Plan {
   readonly weights: readonly number[];
   /** Nodes that read each root. */
   readonly readers: readonly number[];
-  /** Roots that the way back needs of each node. */
+  /** Roots that the backward pass needs of each node. */
   readonly saved: readonly (readonly number[])[];
 }
 

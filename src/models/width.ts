@@ -56,6 +56,9 @@ const FILL = 1.5;
 /** A budget of which so much is used is not filled further. */
 const FULL = 0.995;
 
+/** Whether a budget limits anything. */
+export const hasBudget = (budget: Budget): boolean => BUDGET_KEYS.some((key) => budget[key] !== undefined);
+
 /** The keys of a budget, in the order in which they are reported. */
 export const BUDGET_KEYS = ['multiplyAdds', 'parameters', 'trainingMemory', 'inferenceMemory', 'latencyMs'] as const;
 
@@ -113,6 +116,26 @@ export function fitWidth(
       ? { note: `${percent(unused)} of budget.${key}=${budget[key]} is left over: the next wider network does not fit` }
       : {}),
   };
+}
+
+/**
+ * Checks a network that is as it is.
+ * @throws ConfigError naming the first budget that it does not keep
+ */
+export function requireWithin(
+  graph: NetworkGraph,
+  budget: Budget,
+  size: readonly number[],
+  latencyOf?: LatencyOf,
+): void {
+  const keys = givenKeys(budget, latencyOf);
+  const cost = costOf(graph, size, 1, keys, latencyOf);
+  for (const key of keys)
+    if (cost[key] > (budget[key] as number))
+      throw new ConfigError(
+        `budget.${key}=${budget[key]}: this network takes ${showCost(key, cost[key])} for an input of ${size.join(' x ')}`,
+        `train one that fits: espalier train budget.${key}=${budget[key]}`,
+      );
 }
 
 /** The share of the multiply-adds of each part of a network. */

@@ -25,9 +25,17 @@ const swapsTolerated = 5;
 /** Writes the checkpoint to `folder`; the one before is kept beside it. */
 export function saveCheckpoint(folder: string, checkpoint: Checkpoint): void {
   const tensors = writeSafetensors(checkpoint.tensors);
-  const { state } = checkpoint;
+  const state = inOrder(checkpoint.state);
   const header = { version: formatVersion, sha256: sha256(tensors), stateSha256: sha256OfState(state), state };
   writeFolderAtomically(folder, { [tensorsFile]: tensors, [stateFile]: `${JSON.stringify(header, null, 2)}\n` });
+}
+
+/** The state with the keys of all objects in the order of their names: the same state is the same bytes, however it was put together. */
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, inOrder(inner)]));
 }
 
 /** Whether there is a checkpoint at `folder`, also after a crash in the middle of a save. */

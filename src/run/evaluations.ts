@@ -47,7 +47,7 @@ const recordSchema = z.object({
   scores: scoresSchema,
 });
 
-/** What was measured, how, and what came out. */
+/** What was measured, how, and the scores. */
 export type EvaluationRecord = z.output<typeof recordSchema>;
 
 /** An evaluation of a run by the name of its folder. */

@@ -95,7 +95,9 @@ export function openRunFolder(path: string): RunFolder {
       'name runs/<command>/<name>',
     );
   }
-  for (const path of [...Object.values(folder), dirname(folder.last)])
+  // Folders of later commands are looked at when something is written to them.
+  const { evaluations, predictions, exports, ...own } = folder;
+  for (const path of [...Object.values(own), dirname(folder.last)])
     if (path.startsWith(folder.path)) requireInside(folder.path, path);
   return folder;
 }

@@ -1,8 +1,9 @@
 /**
  * @file The run of a command, new or found again: its folder, its trusted settings, its event log.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { type Checkpoint, hasCheckpoint, loadCheckpoint } from './checkpoint.ts';
 import {
@@ -22,7 +23,7 @@ import { describeOwner, lockRun } from './lock.ts';
 /** What is asked for: settings, later layers over earlier ones, and whether an earlier run is resumed. */
 export interface RunRequest {
   readonly layers: readonly Layer[];
-  /** Resumes the run of that `name`, or the newest; its stored settings hold. */
+  /** Resumes the run of that `name`, or the newest. Its stored settings hold; the layers may change those of `RESUME_TAKES`. */
   readonly resume?: boolean;
   /** The command line, for the log. */
   readonly command?: string;
@@ -44,7 +45,39 @@ export function planRun<Of extends Settings>(
   if (!resume) return { config: parseConfig(settings, layers), folder: null };
   const { name, runs = 'runs' } = Object.assign({}, ...layers) as { name?: string; runs?: string };
   const folder = findRun(command, runs, name);
-  return { config: parseConfig(settings, [loadConfigFile(folder.config)]), folder };
+  const stored = loadConfigFile(folder.config);
+  const config = parseConfig(settings, [stored, ...layers]);
+  refuseOthers(parseConfig(settings, [stored]), config, folder);
+  return { config, folder };
+}
+
+/** Settings of this process alone: they change nothing about what is learnt, and hold for the rest of a resumed run. */
+export const RESUME_TAKES = ['name', 'runs', 'device', 'threads', 'workers', 'checkpointMinutes', 'memory'] as const;
+
+/** @throws ConfigError for a setting that a resumed run does not take: it would be accepted and not used. */
+function refuseOthers(stored: Layer, wanted: Layer, { path }: RunFolder): void {
+  const [before, now] = [flatten(stored), flatten(wanted)];
+  const taken: readonly string[] = RESUME_TAKES;
+  const other = [...new Set([...now.keys(), ...before.keys()])].find(
+    (key) => !taken.includes(key) && !isDeepStrictEqual(now.get(key), before.get(key)),
+  );
+  if (other === undefined) return;
+  const say = (value: unknown) => (value === undefined ? 'none' : JSON.stringify(value));
+  throw new ConfigError(
+    `${other}: the run ${path} has ${say(before.get(other))}, got ${say(now.get(other))}`,
+    `--resume takes ${taken.join(', ')} and keeps every other setting; for others start a new run, such as with from=${path}`,
+  );
+}
+
+/** The values of nested settings by their dotted keys. */
+function flatten(layer: Layer, path = ''): Map<string, unknown> {
+  return new Map(
+    Object.entries(layer).flatMap(([key, value]) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? [...flatten(value as Layer, `${path}${key}.`)]
+        : [[path + key, value] as const],
+    ),
+  );
 }
 
 /** A run that only this process writes to, until it is closed. */
@@ -122,7 +155,10 @@ export function loadConfigFile(path: string): Layer {
 function findRun(command: string, root: string, name: string | undefined): RunFolder {
   const all = listRunFolders(root).filter((folder) => folder.command === command);
   if (all.length === 0) throw new DataError(`${resolve(root)}: holds no run of ${command} to resume`);
-  if (name === undefined) return openRunFolder(all[all.length - 1].path);
+  if (name === undefined) {
+    const [newest] = all.sort((a, b) => lastWritten(b) - lastWritten(a) || (a.name < b.name ? 1 : -1));
+    return openRunFolder(newest.path);
+  }
   const found = all.find((folder) => folder.name === name);
   if (found === undefined) {
     throw new ConfigError(
@@ -132,3 +168,7 @@ function findRun(command: string, root: string, name: string | undefined): RunFo
   }
   return openRunFolder(found.path);
 }
+
+/** When a run was last worked on, in milliseconds: its log grows with every step. */
+const lastWritten = ({ events, config }: RunFolder): number =>
+  Math.max(...[events, config].map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0));

@@ -24,7 +24,11 @@ export interface PlannedOutputs {
  */
 export function requireFreeOutputs({ outputs, inputs, inside }: PlannedOutputs): void {
   const given = new Map<string, string>();
-  for (const input of inputs.flatMap(filesOf)) for (const key of identities(input)) given.set(key, input);
+  // Folders first: a message names the file that was given where it can.
+  for (const folder of inputs.filter(isFolder))
+    for (const file of filesOf(folder)) for (const key of identities(file)) given.set(key, `a file of ${folder}`);
+  for (const file of inputs.filter((input) => !isFolder(input)))
+    for (const key of identities(file)) given.set(key, `the input ${file}`);
   const planned = new Map<string, string>();
   for (const output of outputs) {
     if (inside !== undefined) requireInside(inside, output);
@@ -33,7 +37,7 @@ export function requireFreeOutputs({ outputs, inputs, inside }: PlannedOutputs):
     const input = keys.map((key) => given.get(key)).find((path) => path !== undefined);
     if (input !== undefined)
       throw new ConfigError(
-        `${output}: would overwrite ${input === output ? 'a file that was given' : `${input}, which was given`}; nothing was written`,
+        `${output}: would overwrite ${input}; nothing was written`,
         'choose another place for the output',
       );
     const other = keys.map((key) => planned.get(key)).find((path) => path !== undefined);
@@ -45,6 +49,12 @@ export function requireFreeOutputs({ outputs, inputs, inside }: PlannedOutputs):
     for (const key of keys) planned.set(key, output);
   }
 }
+
+/** Files, and the folders in which they lie: what else is in those was not made by a prediction for all that is known. */
+export const withFolders = (files: readonly string[]): string[] => [
+  ...files,
+  ...new Set(files.map((file) => dirname(file))),
+];
 
 /** The record of a run, which no command may overwrite by chance: all files directly in its folder, its checkpoints, samples and evaluations. */
 export const recordFiles = ({ path, samples, last, evaluations }: RunFolder): string[] => [
@@ -59,13 +69,11 @@ function foldersBelow(folder: string): string[] {
   return [folder, ...inside.flatMap(({ name }) => foldersBelow(join(folder, name)))];
 }
 
-/** A file itself, or the files directly in a folder. */
-function filesOf(path: string): string[] {
-  if (!isFolder(path)) return [path];
-  return readdirSync(path, { withFileTypes: true })
+/** The files directly in a folder. */
+const filesOf = (folder: string): string[] =>
+  readdirSync(folder, { withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
-    .map(({ name }) => join(path, name));
-}
+    .map(({ name }) => join(folder, name));
 
 const isFolder = (path: string): boolean => found(path)?.isDirectory() ?? false;
 

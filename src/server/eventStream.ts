@@ -1,7 +1,7 @@
 /**
  * @file The stream that a page follows: changes of the table of runs and, for one run, every new event of its log (server-sent events).
  *
- * The id of a message is the byte of the log behind it, so a page that lost its connection goes on where it stood, whatever server it finds.
+ * The id of a message is the byte of the log behind it, so a page that lost its connection continues where it stood, whatever server it finds.
  * A piece is read from the log only when the reader has taken the one before: a slow reader holds one piece in memory, an idle one nothing.
  */
 import type { RunsMessage } from './api.ts';

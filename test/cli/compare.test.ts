@@ -72,6 +72,22 @@ describe('ordinary networks on the command line', () => {
     expect(events).toContain(`weights start from ${run}`);
   });
 
+  it('keep a budget of the network beside that of the training, from the file of the comparison too', () => {
+    const limit = 3e7;
+    const words = ['archs=unet:levels=2', 'name=within', 'budget=1steps', `budget.multiplyAdds=${limit}`, 'seeds=1'];
+    const { architectures } = JSON.parse(espalier('compare', ...words, ...TINY, '--json'));
+    expect(architectures[0].multiplyAdds).toBeLessThanOrEqual(limit);
+    expect(architectures[0].multiplyAdds).toBeGreaterThan(0.9 * limit);
+    const again = JSON.parse(espalier('compare', 'config=runs/compare/within/compare.yaml', '--json'));
+    expect(again.architectures).toEqual(architectures);
+    const run = architectures[0].runs[0].run;
+    const refused = (key: string) => () =>
+      espalier('export', `run=${run}`, 'size=[33, 33]', `output=${key}.onnx`, `budget.${key}=1000`);
+    expect(refused('parameters')).toThrow(/budget\.parameters=1000: this network takes \d+ for an input of 33 x 33/);
+    expect(refused('multiplyAdds')).toThrow(/budget\.multiplyAdds=1000: this network takes/);
+    expect(existsSync(join(folder, 'parameters.onnx'))).toBe(false);
+  });
+
   it('write the values of the label files for a submission', () => {
     espalier('train', 'arch=random:1:2x1', 'name=values', 'steps=1', 'trainOn=[train, val]', ...TINY);
     const idsOf = (...words: string[]) => {

@@ -81,18 +81,38 @@ describe('info', () => {
     expect(await info(trainRun())).toMatchObject({ classes: 2, channels: 3 });
   });
 
+  it('brings a network to a budget and says which part takes what', async () => {
+    const size = [32, 64, 32];
+    const limit = 3e8;
+    const fitted = await info('dints-unet', `size=[${size}]`, `budget.multiplyAdds=${limit}`, 'budget.parameters=1e6');
+    expect(fitted.multiplyAdds).toBeLessThanOrEqual(limit);
+    expect(fitted.parameters).toBeLessThanOrEqual(1e6);
+    expect(fitted.unused).toBeLessThanOrEqual(0.1);
+    const shares = Object.values(fitted.shares as Record<string, number>);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
+    expect(Object.keys(fitted.shares)).toEqual(['stem', 'cells', 'decoder']);
+    const options = { rank: 3 as const, inputs: 1, classes: 19, ...fitted.widths };
+    expect(countNetwork(buildArchitecture(fitted.architecture, options), size)).toMatchObject({
+      multiplyAdds: fitted.multiplyAdds,
+      parameters: fitted.parameters,
+    });
+  });
+
   /** A value of every setting. */
   const WORDS: Record<string, string> = {
     ...{ size: '[64, 64]', classes: '3', channels: '2', filters: '6', layers: '3', blocks: '2', atrous: 'separable' },
     ...{ crop: '33', batch: '1', device: 'cpu', threads: '1' },
+    ...{ 'budget.multiplyAdds': '5e9', 'budget.parameters': '1e6', 'budget.latencyMs': '1' },
+    ...{ 'budget.trainingMemory': '4e9', 'budget.inferenceMemory': '8e8' },
   };
+  const BUDGET = Object.keys(WORDS).filter((key) => key.startsWith('budget.'));
   const SUPERNET = ['layers', 'blocks', 'atrous', 'crop'];
   const MEASURED = ['device', 'threads'];
   it.each([
     ['an architecture', () => 'auto-deeplab-s', [...SUPERNET, ...MEASURED]],
     ['a search', () => searchRun(null), [...SUPERNET, ...MEASURED]],
-    ['a training', trainRun, [...SUPERNET, ...MEASURED, 'filters', 'classes', 'channels']],
-    ['the supernet', () => 'auto-deeplab', ['size', 'crop', 'batch']],
+    ['a training', trainRun, [...SUPERNET, ...MEASURED, ...BUDGET, 'filters', 'classes', 'channels']],
+    ['the supernet', () => 'auto-deeplab', ['size', 'crop', 'batch', ...BUDGET]],
   ])('of %s uses or refuses every setting', async (_, make, refused) => {
     const name = make();
     const base = name === 'auto-deeplab' ? ['layers=2', 'filters=2', 'blocks=1'] : [];
@@ -101,6 +121,7 @@ describe('info', () => {
     for (const [key, value] of Object.entries(WORDS)) {
       const words = [name, ...base.filter((word) => !word.startsWith(`${key}=`)), `${key}=${value}`];
       if (refused.includes(key)) await expect(info(...words), key).rejects.toThrow(`${key} has no effect`);
+      else if (key === 'budget.latencyMs') await expect(info(...words)).rejects.toThrow(/no latency table/);
       else if (!MEASURED.includes(key)) expect(JSON.stringify(await info(...words)), key).not.toBe(plain);
     }
   });

@@ -263,7 +263,8 @@ describe('predict', () => {
     cpSync(at('runs/train/t'), at('stranger/train/t'), { recursive: true });
     mkdirSync(at('victim'));
     put('victim/p0.png', 'precious');
-    symlinkSync(at('victim'), at('stranger/train/t/predictions'));
+    rmSync(at('stranger/train/t/export'), { recursive: true, force: true });
+    for (const name of ['predictions', 'export']) symlinkSync(at('victim'), at('stranger/train/t', name));
     const before = snapshot();
     await expect(run('predict', `run=${at('stranger/train/t')}`, at('own/images/val/p0.png'))).rejects.toThrow(
       /leads out of it/,

@@ -6,7 +6,7 @@ import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { scope, type Tensor } from '../../src/engine/tensor.ts';
 import { expectGradients } from '../helpers/centralDifferences.ts';
-import { difference } from '../helpers/kernels.ts';
+import { difference } from '../helpers/tensors.ts';
 
 const generator = new Generator(7);
 

@@ -10,6 +10,7 @@ import { gaussianWeights, slidingBands, slidingWindow, windowStarts } from '../.
 import { inferenceOptions } from '../../src/jobs/settings.ts';
 import { parseConfig } from '../../src/run/config/config.ts';
 import { settings as runSettings } from '../../src/run/config/presets.ts';
+import { largestDifference } from '../helpers/tensors.ts';
 
 const generator = new Generator(4);
 const random = (shape: readonly number[]) => op.randn(shape, generator.id);
@@ -17,8 +18,7 @@ const random = (shape: readonly number[]) => op.randn(shape, generator.id);
 /** The largest difference of two tensors of the same shape. */
 function distance(a: Tensor, b: Tensor): number {
   expect(a.shape).toEqual(b.shape);
-  const other = b.numbers();
-  return Math.max(...a.numbers().map((value, i) => Math.abs(value - other[i])));
+  return largestDifference(a.numbers(), b.numbers());
 }
 
 const axis = fc.record({ length: fc.integer({ min: 1, max: 12 }), window: fc.integer({ min: 1, max: 8 }) });

@@ -1,6 +1,6 @@
 /**
  * @file Run folders of earlier versions stay readable. `fbeecb3/` holds a search and a training that were stopped in their second epoch at commit fbeecb3;
- * the numbers below are what that commit came to when it resumed them, on the CPU.
+ * the numbers below are what that commit found when it resumed them, on the CPU.
  */
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -144,7 +144,8 @@ describe('the terms', () => {
     const budget = { share: 0.5, elements: costs, full: fullMemory(costs, layers) };
     const objective = searchObjective(fromArray([0], []), objectiveTerms(p, { levels, budget }), 1);
     expect(objective.item()).toSatisfy(Number.isFinite);
-    for (const slope of gradients([objective], decided)) expect(slope?.numbers().every(Number.isFinite)).toBe(true);
+    for (const gradient of gradients([objective], decided))
+      expect(gradient?.numbers().every(Number.isFinite)).toBe(true);
   });
 });
 

@@ -5,7 +5,8 @@ import { operator } from '../../src/engine/call.ts';
 import { Generator, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
-import { difference, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { difference, exact } from '../helpers/tensors.ts';
 
 const generator = new Generator(11).id;
 const EPSILON = 1e-5;

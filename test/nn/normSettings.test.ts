@@ -18,6 +18,7 @@ import { randomDints } from '../../src/space/dints/random.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { livelyNetwork } from '../helpers/networks.ts';
 import { onnxBytes } from '../helpers/onnx.ts';
+import { largestDifference, largestOf } from '../helpers/tensors.ts';
 
 const generator = new Generator(4);
 const narrow = {
@@ -59,7 +60,7 @@ describe.each(Object.entries(ARCHITECTURES))('the network of %s', (_, architectu
     ).toBe(true);
     const plain = livelyNetwork(buildArchitecture(architecture, narrow)).forward(images, { training: false }).numbers();
     const own = forward(images).numbers();
-    expect(Math.max(...own.map((value, i) => Math.abs(value - plain[i])))).toBeGreaterThan(1e-3);
+    expect(largestDifference(own, plain)).toBeGreaterThan(1e-3);
   });
 
   it('follows the statistics of its batches by the momentum', () => {
@@ -111,11 +112,10 @@ it.each(Object.entries(SUPERNETS))('the supernet of %s adds it in every norm, fu
     const pass = { training: true, random: createRandom(5), progress: 0 };
     return noGrad(() => scope(() => network.forward(images, pass))).numbers();
   };
-  const distance = (a: number[], b: number[]) => Math.max(...a.map((value, i) => Math.abs(value - b[i])));
   const [plain, composed] = [logits(true), logits(false, 0.3)];
-  expect(distance(logits(true, 0.3), composed)).toBeLessThan(1e-4);
-  expect(distance(plain, composed)).toBeGreaterThan(1e-2);
-  expect(distance(plain, logits(true, 1e-5))).toBe(0);
+  expect(largestDifference(logits(true, 0.3), composed)).toBeLessThan(1e-4);
+  expect(largestDifference(plain, composed)).toBeGreaterThan(1e-2);
+  expect(largestDifference(plain, logits(true, 1e-5))).toBe(0);
   // With an epsilon far above every variance all norms let through next to nothing: one that had another epsilon would not.
-  expect(Math.max(...logits(false, 1e12).map(Math.abs))).toBeLessThan(distance(plain, composed));
+  expect(largestOf(logits(false, 1e12))).toBeLessThan(largestDifference(plain, composed));
 });

@@ -7,7 +7,8 @@ import { Generator, threads } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { type DType, scope, type Tensor } from '../../src/engine/tensor.ts';
 import { expectGradients } from '../helpers/centralDifferences.ts';
-import { difference, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { difference, exact } from '../helpers/tensors.ts';
 
 const generator = new Generator(31);
 

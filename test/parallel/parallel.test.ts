@@ -8,6 +8,7 @@ import { bucketsOf, type CollectiveCost, inGroup, singleProcess } from '../../sr
 import { startRankClock } from '../../src/parallel/rankClock.ts';
 import { hasGroups, runRanks } from '../helpers/ranks.ts';
 import { temporaryFolder } from '../helpers/temporaryFolder.ts';
+import { largestDifference, largestOf } from '../helpers/tensors.ts';
 
 interface Outcome {
   readonly losses: number[];
@@ -25,13 +26,9 @@ async function outcomes(size: number, words: readonly string[]): Promise<Outcome
 }
 
 /** The largest difference of two lists of numbers, over the largest number in the first. */
-function distance(a: readonly number[], b: readonly number[]): number {
-  expect(b).toHaveLength(a.length);
-  const largest = (values: readonly number[]) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return largest(a.map((value, i) => value - b[i])) / largest(a);
-}
+const distance = (a: readonly number[], b: readonly number[]): number => largestDifference(a, b) / largestOf(a);
 
-/** Hundreds of exchanges, each of which waits for its turn on a machine that is busy. */
+/** Hundreds of collectives, each of which waits for its turn on a machine that is busy. */
 const TIMEOUT = 900_000;
 
 /** That every rank has the losses, weights, genotypes and scores of one process, to `rounding` of losses and of weights, and the others' to the bit. */
@@ -181,7 +178,7 @@ describe.skipIf(!hasGroups)('the training of two ranks', () => {
 });
 
 describe('the clock of ranks', () => {
-  it('tells the seconds of each epoch: those of exchanges apart, and those of telling nowhere', async () => {
+  it('reports the seconds of each epoch: those of collectives apart, and those of the report nowhere', async () => {
     let cost = { seconds: 5, bytes: 0, underWay: 0, hidden: 1 };
     const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
     const gather = async <T>(value: T) => {

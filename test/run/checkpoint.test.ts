@@ -47,6 +47,18 @@ describe('checkpoints', () => {
     expect(loadCheckpoint(folder).state).toBe(2);
   });
 
+  it('are the same bytes for the same state, in whatever order its keys were set', () => {
+    const root = temporaryFolder();
+    const bytes = (name: string, state: unknown) => {
+      saveCheckpoint(join(root, name), { tensors: tensorOf(1), state });
+      return readFileSync(join(root, name, 'state.json'), 'utf8');
+    };
+    const first = bytes('a', { epoch: 1, current: { steps: 2, loss: { total: 3, steps: 2 } }, list: [{ b: 1, a: 2 }] });
+    expect(bytes('b', { list: [{ a: 2, b: 1 }], current: { loss: { steps: 2, total: 3 }, steps: 2 }, epoch: 1 })).toBe(
+      first,
+    );
+  });
+
   it('clear away what a killed save left', () => {
     const root = temporaryFolder();
     mkdirSync(join(root, '.last.abandoned.tmp'));

@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { createRunFolder } from '../../src/run/folder.ts';
-import { recordFiles, requireFreeOutputs } from '../../src/run/outputs.ts';
+import { recordFiles, requireFreeOutputs, withFolders } from '../../src/run/outputs.ts';
 import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 /** A folder `in` with `a.png`, and ways to it. */
@@ -35,6 +35,9 @@ it.each([
 it('of a folder that is an input the files directly in it are none, below it new folders are free', () => {
   const { at } = somewhere();
   const inputs = [at('in')];
+  expect(() => requireFreeOutputs({ outputs: [at('in', 'a.png')], inputs: withFolders([at('in', 'b.png')]) })).toThrow(
+    /would overwrite a file of .*in; nothing was written/,
+  );
   expect(() => requireFreeOutputs({ outputs: [at('in', 'a.png')], inputs })).toThrow(/would overwrite/);
   for (const output of ['in/b.png', 'in/deeper/a.png', 'in/new/a.png'])
     expect(() => requireFreeOutputs({ outputs: [at(output)], inputs })).not.toThrow();

@@ -13,7 +13,8 @@ import {
   fusedCell,
   plainCell,
 } from '../helpers/cellReference.ts';
-import { difference, distance, exact, INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { INSTRUCTION_SETS, use } from '../helpers/kernels.ts';
+import { difference, distance, exact } from '../helpers/tensors.ts';
 
 const generator = new Generator(11);
 const SHAPES: readonly CellShape[] = [

@@ -17,8 +17,9 @@ import { saveCheckpoint } from '../../src/run/checkpoint.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { openRun } from '../../src/run/openRun.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { startOfTraining, type Training, trainingLosses, trainingPlan } from '../../src/train/retrain.ts';
 import { takeStep } from '../../src/train/step/optimiserStep.ts';
+import { startOfTraining, type Training } from '../../src/train/trainState.ts';
+import { trainingLosses, trainingPlan } from '../../src/train/trainStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
@@ -124,9 +125,9 @@ describe('bfloat16', () => {
         0,
       );
       const value = loss();
-      const slopes = gradients([value], tensors) as Tensor[];
-      expect(new Set(slopes.map(({ dtype }) => dtype))).toEqual(new Set(['float32']));
-      return { value: value.item(), slopes: slopes.flatMap((slope) => slope.numbers()) };
+      const derivatives = gradients([value], tensors) as Tensor[];
+      expect(new Set(derivatives.map(({ dtype }) => dtype))).toEqual(new Set(['float32']));
+      return { value: value.item(), derivatives: derivatives.flatMap((gradient) => gradient.numbers()) };
     });
     expect(rough.value).toBeCloseTo(exact.value, 1);
     // Without tiles the training computes in float32.
@@ -134,7 +135,8 @@ describe('bfloat16', () => {
     else expect(rough.value).toBe(exact.value);
     const dot = (a: number[], b: number[]) => a.reduce((total, value, i) => total + value * b[i], 0);
     const cosine =
-      dot(exact.slopes, rough.slopes) / Math.sqrt(dot(exact.slopes, exact.slopes) * dot(rough.slopes, rough.slopes));
+      dot(exact.derivatives, rough.derivatives) /
+      Math.sqrt(dot(exact.derivatives, exact.derivatives) * dot(rough.derivatives, rough.derivatives));
     expect(cosine).toBeGreaterThan(0.95);
   });
 });

@@ -12,7 +12,8 @@ import { dropPath, keepProbability } from '../../src/nn/dropPath.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { adam } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { startOfTraining, type Training, type TrainSettings, trainLoop } from '../../src/train/retrain.ts';
+import { type TrainSettings, trainLoop } from '../../src/train/retrain.ts';
+import { startOfTraining, type Training } from '../../src/train/trainState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(8, 2);
@@ -74,7 +75,7 @@ async function run(training: Training, stopAfter?: number, afterStep?: (step: nu
 }
 
 describe('training', () => {
-  it('goes on after a stored epoch exactly as if it had never stopped, drop path and average included', async () => {
+  it('resumes after a stored epoch exactly as if it had never stopped, drop path and average included', async () => {
     const whole = start();
     const uninterrupted = await run(whole);
     const first = start();
@@ -89,7 +90,7 @@ describe('training', () => {
     expect(uninterrupted.losses).toHaveLength(6);
   });
 
-  it('goes on in the middle of an epoch', async () => {
+  it('resumes in the middle of an epoch', async () => {
     const whole = start();
     let stored: ReturnType<typeof storeTraining> | undefined;
     const uninterrupted = await run(whole, undefined, (step) => {

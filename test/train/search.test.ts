@@ -113,7 +113,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(epochs[2].metrics.operatorEntropy).toBeGreaterThan(0);
   });
 
-  it('goes on after a stored epoch exactly as if it had never stopped', async () => {
+  it('resumes after a stored epoch exactly as if it had never stopped', async () => {
     const whole = start();
     const uninterrupted = await run(whole);
     const first = start();
@@ -127,7 +127,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(storeSearch(second)).toEqual(storeSearch(whole));
   });
 
-  it('goes on in the middle of an epoch, means of the epoch included', async () => {
+  it('resumes in the middle of an epoch, means of the epoch included', async () => {
     const whole = start();
     let stored: ReturnType<typeof storeSearch> | undefined;
     const uninterrupted = await run(whole, undefined, (step) => {
@@ -142,7 +142,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(storeSearch(second)).toEqual(storeSearch(whole));
   });
 
-  it('ends when more of the decoded operators than allowed are skips, and stays ended when it goes on from there', async () => {
+  it('ends when more of the decoded operators than allowed are skips, and stays ended when it resumes from there', async () => {
     const search = start();
     const collapsing = { ...own, epochs: 4, maximumSkipShare: 0.5 };
     const shares = [0.9, 0.4, 0.6, 0.1];
@@ -166,7 +166,7 @@ describe.each(METHOD_CASES)('the search with %s', (_, method, side) => {
     expect(ran.slice(3)).toEqual([0, 1, 2, 3]);
   });
 
-  it('moves the architecture elsewhere with steps of second order, and goes on with them exactly', async () => {
+  it('moves the architecture elsewhere with steps of second order, and resumes them exactly', async () => {
     const second = { ...own, secondOrder: true, evaluateSamples: 0 };
     const [first, whole] = [start(), start()];
     await run(first, undefined, undefined, { ...second, secondOrder: false });

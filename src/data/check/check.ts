@@ -1,5 +1,5 @@
 /**
- * @file Reads a data set through and says what is in it and what is wrong, with the file and the way to mend it. Never throws over data.
+ * @file Reads a data set through and says what is in it and what is wrong, with the file and how to fix it. Never throws over data.
  */
 
 import type { DataSet } from '../types.ts';
@@ -7,7 +7,7 @@ import { checkPictures } from './images.ts';
 import type { CheckOptions, PictureReport } from './parts.ts';
 import { checkVolumes, type VolumeReport } from './volumes.ts';
 
-/** What a check found; `rank` tells pictures from volumes. */
+/** What a check found; `rank` is 2 for images, 3 for volumes. */
 export type DataReport = PictureReport | VolumeReport;
 
 /** Checks a data set; open it with `allowUnpaired` to have unpaired files listed here. */

@@ -17,7 +17,7 @@ const STORED_AT: readonly ((x: number, y: number, right: number, bottom: number)
     (x, y, right) => [right - y, x],
   ];
 
-/** Whether an orientation exchanges width and height. */
+/** Whether an orientation swaps width and height. */
 export const swapsSides = (orientation: number): boolean => orientation >= 5;
 
 /**

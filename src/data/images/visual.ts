@@ -23,7 +23,7 @@ export const ERROR_COLOURS = {
 /** Share of the darkest and of the brightest samples that become black and white. */
 const CLIPPED = 0.005;
 
-/** Their values are told from about this many samples. */
+/** Their values are estimated from about this many samples. */
 const MEASURED = 2 ** 20;
 
 /** The first channel of `[..., channels]` as grey levels between its outer percentiles. */

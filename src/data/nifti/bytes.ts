@@ -12,7 +12,7 @@ import { formatBytes } from '../../base/text.ts';
 /** Deflate makes no more than this of one byte. */
 const LARGEST_RATIO = 1032;
 
-/** Most bytes after those that are wanted which are decompressed to reach the end: a bomb goes on for longer. */
+/** Most bytes after those that are wanted which are decompressed to reach the end: a bomb has more. */
 const LARGEST_REST = 64 * 2 ** 20;
 
 /** How much to read. */
@@ -68,7 +68,7 @@ export async function readBytes(file: string, request: ByteRequest): Promise<Buf
       seen += chunk.length;
       if (seen > result.length + LARGEST_REST) {
         throw new DataError(
-          `${file}: goes on for more than ${formatBytes(LARGEST_REST)} after the ${formatBytes(result.length)} that its header claims`,
+          `${file}: continues for more than ${formatBytes(LARGEST_REST)} after the ${formatBytes(result.length)} that its header claims`,
           'the header or the compressed data are damaged: fetch or copy the file again',
         );
       }

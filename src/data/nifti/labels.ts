@@ -25,7 +25,7 @@ export interface RawLabels {
   readonly affine: Affine;
   /** Values up to {@link MOST_LABEL}; larger numbers stand for what is ignored, and for what can be no class. */
   readonly data: Uint16Array;
-  /** Values that are no whole numbers, at most three of them. */
+  /** Values that are no whole numbers, at most three different ones. */
   readonly fractions: readonly number[];
   /** Values that can be those of no class: negative, NaN, above {@link MOST_LABEL}; at most eight different ones. */
   readonly strays: readonly number[];
@@ -49,13 +49,13 @@ export function niftiRawLabels(
   }
   const { slope, intercept } = header;
   const data = new Uint16Array(samples.length);
-  const fractions: number[] = [];
+  const fractions = new Set<number>();
   const strays = new Set<number>();
   for (let i = 0; i < samples.length; i++) {
     const value = samples[i] * slope + intercept;
     const whole = Math.round(value);
     if (whole >= 0 && whole <= MOST_LABEL) {
-      if (!(Math.abs(value - whole) < WHOLE) && fractions.length < 3) fractions.push(value);
+      if (!(Math.abs(value - whole) < WHOLE) && fractions.size < 3) fractions.add(value);
       data[i] = whole;
     } else if (ignored.includes(whole)) data[i] = IGNORED_CODE;
     else {
@@ -63,7 +63,7 @@ export function niftiRawLabels(
       if (strays.size < 8) strays.add(whole);
     }
   }
-  return { shape, affine, data, fractions, strays: [...strays] };
+  return { shape, affine, data, fractions: [...fractions], strays: [...strays] };
 }
 
 /** The class id of a raw value, `IGNORE` or `NOT_ALLOWED`. */

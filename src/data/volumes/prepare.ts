@@ -1,5 +1,5 @@
 /**
- * @file A volume made ready for a network, and a class map taken back to where the volume came from: turned to RAS+, cropped to its
+ * @file A volume made ready for a network, and a class map taken back to the grid of the volume: turned to RAS+, cropped to its
  * foreground, normalised, resampled. Every step is remembered in the grid, so that `restoreToInput` can undo it.
  */
 import { ShapeError } from '../../base/errors.ts';
@@ -9,7 +9,7 @@ import { type Orientation, orientationOf, turn, turnBack, turnedAffine, turnedSh
 import type { Preparation } from './preparation.ts';
 import { resample, resampleLabels } from './resample.ts';
 
-/** Where prepared voxels lie, and how they came there. Plain data. */
+/** Where prepared voxels lie, and what led there. Plain data. */
 export interface PreparedGrid {
   /** `[depth, height, width]` of the prepared volume, in RAS+. */
   readonly shape: VolumeShape;

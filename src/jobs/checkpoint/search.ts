@@ -5,6 +5,7 @@
 import type { Parallel } from '../../parallel/parallel.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
 import type { Search, SearchProgress } from '../../train/searchState.ts';
+import { requireState, SEARCH_STATE } from './state.ts';
 import { restoreTensors, storeTensors } from './tensors.ts';
 
 /** What the tensors do not say. */
@@ -38,8 +39,9 @@ export async function shareSearch(search: Search, parallel: Parallel): Promise<v
   setState(search, state);
 }
 
-/** @throws DataError when the checkpoint is of another network. */
-export function restoreSearch(search: Search, { tensors, state }: Checkpoint<StoredSearch>): void {
+/** @throws DataError when the checkpoint is of another network, or its state of another form. */
+export function restoreSearch(search: Search, { tensors, ...checkpoint }: Checkpoint<StoredSearch>): void {
+  const state = requireState(SEARCH_STATE, checkpoint.state);
   for (const [prefix, group] of Object.entries(groupsOf(search))) restoreTensors(group, tensors, prefix);
   setState(search, state);
 }

@@ -5,8 +5,9 @@ import { createRandom } from '../../base/random.ts';
 import { Generator } from '../../engine/device.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
-import type { Training, TrainProgress } from '../../train/retrain.ts';
-import { loadTensor, restoreTensors, storeTensors } from './tensors.ts';
+import type { Training, TrainProgress } from '../../train/trainState.ts';
+import { requireState, requireTensor, TRAINING_STATE } from './state.ts';
+import { restoreTensors, storeTensors } from './tensors.ts';
 
 /** What the tensors do not say. */
 export interface StoredTraining {
@@ -46,10 +47,11 @@ export async function shareTraining(training: Training, seed: number, parallel: 
   }
 }
 
-/** @throws DataError when the checkpoint is of another network. */
-export function restoreTraining(training: Training, { tensors, state }: Checkpoint<StoredTraining>): void {
+/** @throws DataError when the checkpoint is of another network, or its state of another form. */
+export function restoreTraining(training: Training, { tensors, ...checkpoint }: Checkpoint<StoredTraining>): void {
+  const state = requireState(TRAINING_STATE, checkpoint.state);
   for (const [prefix, group] of Object.entries(groupsOf(training))) restoreTensors(group, tensors, prefix);
-  training.generator.restore(loadTensor(tensors.generator));
+  training.generator.restore(requireTensor(tensors, 'generator'));
   setState(training, state);
 }
 

@@ -17,6 +17,7 @@ import { toTensors } from '../../infer/batch.ts';
 import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
+import { hasBudget, requireWithin } from '../../models/width.ts';
 import type { ModelMetadata } from '../../portable/metadata.ts';
 import { readModelMetadata } from '../../portable/modelFile.ts';
 import type { Layer } from '../../run/config/config.ts';
@@ -66,6 +67,7 @@ export async function exportOnnx(config: ExportConfig, given: readonly string[] 
   const folder = openRunFolder(config.run);
   prepareMachine({ device: 'cpu', threads: config.threads });
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
+  if (hasBudget(config.budget)) requireWithin(network.graph, config.budget, budgetSize(config, description));
   const file = config.output ?? join(folder.exports, 'model.onnx');
   const found = await findData(folder, description);
   requireFreeOutputs({
@@ -99,6 +101,13 @@ export async function exportOnnx(config: ExportConfig, given: readonly string[] 
   }
   writeAtomically(file, bytes);
   return { file, bytes: bytes.byteLength, metadata, parity, samples: [...samples.keys()] };
+}
+
+/** The input that a budget is counted for: the fixed size, or that of the windows of volumes. */
+function budgetSize({ size }: ExportConfig, { volumes }: NetworkDescription): readonly number[] {
+  if (size !== 'dynamic') return size;
+  if (volumes) return volumes.window;
+  throw new ConfigError('budget: expected the size of an image, got size=dynamic', 'add size=[height,width]');
 }
 
 /** `espalier export` for programs: settings as on the command line. */

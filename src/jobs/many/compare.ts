@@ -30,12 +30,12 @@ import { drawComparison } from '../../run/tables/drawComparison.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
 import { onKnownSides, openTrainingData } from '../openData.ts';
 import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
-import { networkOptions } from '../prepare/networkOptions.ts';
+import { describeFit, fitToBudget, networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { inFolderOfRuns, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
+import { inFolderOfRuns, layerFor, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
 export interface Comparison {
@@ -69,11 +69,15 @@ export async function compareJob(
   const dataset = await openCompared(base, folder);
   const plans = planRuns(config, [...shared, { splitOf: folder }], dataset);
   const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
+  const { budget: networkBudget, ...others } = resolved;
+  // Beside `budget` of the comparison, as its command line has them.
+  const dotted = Object.entries(networkBudget).map(([key, limit]) => [`budget.${key}`, limit]);
+  const written = { ...others, ...config, ...Object.fromEntries(dotted) };
   const inputs = [base.data, ...config.archs, ...given];
-  requireFreeFolder('compare', { ...config, resolved: { ...resolved, ...config }, tables: TABLES, inputs });
+  requireFreeFolder('compare', { ...config, resolved: written, tables: TABLES, inputs });
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
-    costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory));
+    costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory, watcher));
   const conditions: ComparisonConditions = {
     data: dataset.name,
     budget: config.budget,
@@ -81,7 +85,7 @@ export async function compareJob(
     size: sizeOf(plans[0].training, dataset),
     score: dataset.rank === 3 ? 'mean Dice' : 'mIoU',
   };
-  return inFolderOfRuns('compare', config, { ...resolved, ...config }, async (folder) => {
+  return inFolderOfRuns('compare', config, written, async (folder) => {
     if (!readSplit(folder, true)) writeAtomically(join(folder, SPLIT_FILE), formatRecord(recordOf(dataset)));
     const runs: ComparedRun[] = [];
     for (const [i, { architecture, training, path }] of plans.entries()) {
@@ -92,7 +96,7 @@ export async function compareJob(
         `${i + 1}/${plans.length} ${architecture}, seed ${training.seed}`,
       );
       await runOnce(path, own, (resume) =>
-        trainJob({ layers: [training as unknown as Layer], resume, command: 'espalier compare' }, own, signal),
+        trainJob({ layers: [layerFor(training, resume)], resume, command: 'espalier compare' }, own, signal),
       );
       const cost = costs.get(architecture) as ComparedCost;
       runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
@@ -161,10 +165,18 @@ function parseBudget(text: string): Layer {
 
 const sizeOf = (training: TrainConfig, { rank }: DataSet) => trainSettings(training, rank).crop;
 
-async function costOf(name: string, training: TrainConfig, dataset: DataSet, measured: boolean): Promise<ComparedCost> {
+async function costOf(
+  name: string,
+  training: TrainConfig,
+  dataset: DataSet,
+  measured: boolean,
+  watcher: RunWatcher,
+): Promise<ComparedCost> {
   const { batch, threads } = training;
   const architecture = readArchitecture(name);
-  const graph = buildArchitecture(architecture, networkOptions(architecture, training, dataset));
+  const fitted = fitToBudget(architecture, training, dataset);
+  if (fitted) watcher.line(`${name}: ${describeFit(fitted)}`);
+  const graph = buildArchitecture(architecture, fitted?.options ?? networkOptions(architecture, training, dataset));
   const size = sizeOf(training, dataset);
   const { parameters, multiplyAdds } = countNetwork(graph, size);
   const { trainingBytes } = estimateMemory(graph, size, batch);

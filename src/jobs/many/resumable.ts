@@ -11,7 +11,7 @@ import { ConfigError, NumericError, StoppedError } from '../../base/errors.ts';
 import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, requireRunName } from '../../run/folder.ts';
-import { loadConfigFile } from '../../run/openRun.ts';
+import { loadConfigFile, RESUME_TAKES } from '../../run/openRun.ts';
 import { requireFreeOutputs } from '../../run/outputs.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
 import type { RunWatcher } from '../watcher.ts';
@@ -97,6 +97,12 @@ export function requireSameSettings<Of extends Settings>(
         `give the ${whole} another name`,
       );
   }
+}
+
+/** The settings of a run as it is asked for: all of them, or of one that resumes those that it takes; the others have been compared. */
+export function layerFor(config: object, resume: boolean): Layer {
+  const taken: readonly string[] = RESUME_TAKES;
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !resume || taken.includes(key)));
 }
 
 /** Starts a run, resumes it if interrupted, and skips it if finished. A diverged run is a result. */

@@ -4,7 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Layer, parseConfig } from '../../run/config/config.ts';
+import { BUDGET_KEYS } from '../../models/width.ts';
+import { parseConfig } from '../../run/config/config.ts';
 import { settings, trainPreset } from '../../run/config/presets.ts';
 import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
@@ -18,7 +19,7 @@ import { readSplit } from '../prepare/knownSplit.ts';
 import { searchJob } from '../searchJob.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
-import { inFolderOfRuns, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
+import { inFolderOfRuns, layerFor, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** Trials and where they are. */
 export interface SearchTrials {
@@ -51,7 +52,7 @@ export async function trialsJob(
   requireFreeFolder('trials', { runs, name, resolved, tables: TABLES, inputs: [config.data, ...given] });
   const plans = planTrials(config, name);
   const request = (part: SearchConfig | TrainConfig, resume: boolean): RunRequest => ({
-    layers: [part as unknown as Layer],
+    layers: [layerFor(part, resume)],
     resume,
     command,
   });
@@ -104,6 +105,8 @@ function planTrials(config: SearchConfig, name: string): Plan[] {
       preset,
       steps: selection.steps,
       batch: selection.batch,
+      budget: Object.fromEntries(BUDGET_KEYS.map((key) => [key, config.budget[key]])),
+      size: config.size,
     };
     const training = parseConfig(settings.train, [{ ...shared, arch: paths.search, name: own }]);
     requireSameSettings(settings.search, paths.search, search, 'trials');

@@ -3,7 +3,7 @@
  */
 import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { Architecture, BuildOptions } from '../../models/architecture.ts';
-import { BUDGET_KEYS, type FittedWidth, fitWidth, showCost } from '../../models/width.ts';
+import { BUDGET_KEYS, type FittedWidth, fitWidth, hasBudget, showCost } from '../../models/width.ts';
 import type { TrainConfig } from '../../run/config/schemas.ts';
 import { sidesOf, trainSettings } from '../settings.ts';
 
@@ -21,7 +21,7 @@ export function fitToBudget(
   config: TrainConfig,
   dataset: DataSet,
 ): FittedWidth | undefined {
-  if (Object.values(config.budget).every((limit) => limit === undefined)) return undefined;
+  if (!hasBudget(config.budget)) return undefined;
   const { rank } = dataset;
   const size = config.size ?? trainSettings(config, rank).crop;
   return fitWidth(architecture, plainOptions(config, dataset), config.budget, sidesOf(size, rank));
@@ -53,13 +53,18 @@ export function optionsOf(
   };
 }
 
+/** The shares of the parts of a network in one line. */
+export const sharesLine = (shares: FittedWidth['shares']): string =>
+  `multiply-adds: ${Object.entries(shares)
+    .map(([part, share]) => `${part} ${Math.round(100 * share)} %`)
+    .join(', ')}`;
+
 /** A fitted network in one line: its costs, the shares of its parts, what is left over. */
 export function describeFit({ multiplier, cost, shares, note }: FittedWidth): string {
   const costs = BUDGET_KEYS.flatMap((key) => {
     const value = cost[key];
     return value === undefined ? [] : [`${key} ${showCost(key, value)}`];
   });
-  const parts = Object.entries(shares).map(([part, share]) => `${part} ${Math.round(100 * share)} %`);
   const widths = `widths times ${multiplier.toPrecision(3)}`;
-  return [`${widths}: ${costs.join(', ')}`, `multiply-adds: ${parts.join(', ')}`, ...(note ? [note] : [])].join('; ');
+  return [`${widths}: ${costs.join(', ')}`, sharesLine(shares), ...(note ? [note] : [])].join('; ');
 }

@@ -56,7 +56,7 @@ export function resnet50(
   return { finest: ends[0], features: last };
 }
 
-/** 1x1, 3x3, 1x1, added to what came in. */
+/** 1x1, 3x3, 1x1, added to its input. */
 function bottleneck(
   build: GraphBuilder,
   name: string,

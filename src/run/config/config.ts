@@ -236,7 +236,8 @@ function configErrorOf(issue: z.core.$ZodIssue, schema: z.ZodObject, values: Lay
   return new ConfigError(`${found.key}: expected ${expectedOf(found.leaf)}, got ${show(value)}`);
 }
 
-function settingsOf(schema: z.ZodObject, path: string = ''): { key: string; leaf: z.ZodType }[] {
+/** Every leaf of a schema by its dotted key. */
+export function settingsOf(schema: z.ZodObject, path: string = ''): { key: string; leaf: z.ZodType }[] {
   return Object.entries(schema.shape as Record<string, z.ZodType>).flatMap(([key, leaf]) => {
     const inner = unwrap(leaf);
     return inner instanceof z.ZodObject ? settingsOf(inner, `${path}${key}.`) : [{ key: path + key, leaf }];

@@ -1,5 +1,5 @@
 /**
- * @file `report.html`: what a run was, how it went and what came out, as one file to keep, print or send. It reads the run folder only, so
+ * @file `report.html`: what a run was, how it went and its results, as one file to keep, print or send. It reads the run folder only, so
  * that a run that is going, one that diverged and a copy of an old one are shown alike.
  */
 import { formatDuration } from '../../base/text.ts';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describeDataSet } from '../../../src/data/describe.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
 import { splitFold } from '../../../src/data/folds.ts';
 import { samplesOf, splitNames } from '../../../src/data/splits.ts';
@@ -196,9 +197,12 @@ describe('labels', () => {
     ],
   ])('%s', async (_, labels, map, outside) => {
     describeAs({ labels });
-    const { labelMap, ignoredLabels } = await open();
+    const dataset = await open();
+    const { labelMap, ignoredLabels } = dataset;
     for (const [value, id] of Object.entries(map)) expect(labelMap[Number(value)], value).toBe(id);
     expect(ignoredLabels).toEqual(outside);
+    const said = describeDataSet(dataset).includes('; ignored label values: ');
+    expect(said).toBe(outside !== undefined);
   });
 });
 

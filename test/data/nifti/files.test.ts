@@ -270,7 +270,7 @@ describe('damaged files', () => {
     const before = process.memoryUsage.rss();
     const began = process.cpuUsage();
     await expect(readNifti(file)).rejects.toThrow(
-      /bomb.nii.gz: goes on for more than 64.0 MiB after the 400 B that its header claims/,
+      /bomb.nii.gz: continues for more than 64.0 MiB after the 400 B that its header claims/,
     );
     const { user, system } = process.cpuUsage(began);
     expect((user + system) / 1e6).toBeLessThan(1);

@@ -59,7 +59,7 @@ describe('a dry run', () => {
 });
 
 describe('a need', () => {
-  it('is told at the start, with advice where there is less', () => {
+  it('is reported at the start, with advice where there is less', () => {
     const events: RunEventBody[] = [];
     const lines: string[] = [];
     const log = { append: (event: RunEventBody) => events.push(event) } as unknown as EventLog;

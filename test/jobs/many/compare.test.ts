@@ -23,7 +23,7 @@ describe('a comparison', () => {
   const configOf = (values: Record<string, unknown>) =>
     parseConfig(settings.compare, [{ runs: root, name: 'c', budget: '2steps', ...values }]);
 
-  it('is stopped like a training, between steps, and goes on where it was', { timeout: 300_000 }, async () => {
+  it('is stopped like a training, between steps, and resumes where it was', { timeout: 300_000 }, async () => {
     const config = configOf({ archs: 'random:1:2x1', seeds: 1, name: 'stopped', budget: '6steps' });
     const controller = new AbortController();
     const watcher = { progress: () => controller.abort(), line: () => undefined };
@@ -56,7 +56,7 @@ describe('a comparison', () => {
     await expect(contradicting).rejects.toThrow(/multiplyAdds=60000000 and budget.multiplyAdds=120000000 contradict/);
   });
 
-  it('trains every architecture with every seed once, goes on, and tells them apart', async () => {
+  it('trains every architecture with every seed once, resumes, and groups them by architecture', async () => {
     const lines: string[] = [];
     const watcher = { progress: () => undefined, line: (text: string) => void lines.push(text) };
     const archs = 'random:1:2x1,deeplabv3plus';

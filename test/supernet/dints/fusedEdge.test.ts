@@ -10,7 +10,8 @@ import { fusedEdge } from '../../../src/supernet/dints/fusedEdge.ts';
 import type { KeptMemory } from '../../../src/supernet/keptMemory.ts';
 import { expectGradients } from '../../helpers/centralDifferences.ts';
 import { createEdgeLeaves, type EdgeShape, edgeParts, fusedEdgeOf, plainEdge } from '../../helpers/edgeReference.ts';
-import { difference, distance, exact, INSTRUCTION_SETS, use } from '../../helpers/kernels.ts';
+import { INSTRUCTION_SETS, use } from '../../helpers/kernels.ts';
+import { difference, distance, exact } from '../../helpers/tensors.ts';
 
 const generator = new Generator(12);
 const MEMORIES: readonly KeptMemory[] = ['fast', 'balanced', 'small'];

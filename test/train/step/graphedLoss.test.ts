@@ -37,7 +37,7 @@ it('computes each step anew on the processor, with its own batch and factor', ()
   graphed.close();
 });
 
-it('leaves what the way back needs to autograd alone', () => {
+it('leaves what the backward pass needs to autograd alone', () => {
   const weight = requireGradient(fromArray([2], [], 'float32'));
   scope(() => {
     const before = engineFacts().liveTensors;

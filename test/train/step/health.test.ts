@@ -1,4 +1,4 @@
-/** @file Losses that go wrong: skipped, counted, told; and what a run that diverged leaves. */
+/** @file Losses that go wrong: skipped, counted, reported; and what a run that diverged leaves. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -96,7 +96,7 @@ it('warns after an epoch whose loss is no better than at the start', () => {
   expect(slowWarning(health, 0, 5)).toBeUndefined();
 });
 
-it('mends running statistics, and nothing else', () => {
+it('resets running statistics, and nothing else', () => {
   const genotype = randomGenotype({ layers: 2, blocks: 1, filters: 2 }, createRandom(2));
   const options = { inputs: 3, classes: 3, stem: [4, 4, 8], head: { aspp: 8, decoder: 8, lowLevel: 4 } } as const;
   const { parameters } = createDescribed({ architecture: genotype, options }, new Generator(1), 'cpu');

@@ -10,8 +10,9 @@ import { ParameterSet } from '../../../src/nn/parameters.ts';
 import { searchLoop } from '../../../src/train/search.ts';
 import { createSearch } from '../../../src/train/searchState.ts';
 import { inPrecision, lowered, precisionNote } from '../../../src/train/step/precision.ts';
-import { distance, use } from '../../helpers/kernels.ts';
+import { use } from '../../helpers/kernels.ts';
 import { smallScenes } from '../../helpers/scenes.ts';
+import { distance } from '../../helpers/tensors.ts';
 
 const generator = new Generator(3);
 const dataset = smallScenes(12, 1);
@@ -123,7 +124,7 @@ describe('what is computed in', () => {
     expect(precisionNote('bfloat16', 'cpu')).toBeUndefined();
   });
 
-  it('is float32 where nothing else is asked for, in passes that score, and on processors without tiles, which is told', () => {
+  it('is float32 where nothing else is asked for, in passes that score, and on processors without tiles, which a note says', () => {
     expect(lowered('float32', images, pass)).toEqual({ images, pass });
     expect(lowered('bfloat16', images, { training: false })).toEqual({ images, pass: { training: false } });
     use('portable');

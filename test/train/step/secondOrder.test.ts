@@ -8,6 +8,7 @@ import { adam, addScaled, jointNorm } from '../../../src/nn/optimisers.ts';
 import { type Parameter, ParameterSet } from '../../../src/nn/parameters.ts';
 import { createSupernet } from '../../../src/supernet/network.ts';
 import { takeUnrolledStep, unrolledGradients } from '../../../src/train/step/secondOrder.ts';
+import { largestDifference, largestOf } from '../../helpers/tensors.ts';
 
 const generator = new Generator(5);
 
@@ -51,15 +52,13 @@ describe('the second-order gradient', () => {
         validation: () => validation([w]),
         rate: 0.03,
       });
-      const size = Math.max(...(exact as Tensor).numbers().map(Math.abs));
+      const size = largestOf((exact as Tensor).numbers());
       unrolled[0]?.numbers().forEach((gradient, i) => {
         expect(Math.abs(gradient - (exact as Tensor).numbers()[i])).toBeLessThan(1e-9 * size);
       });
       // It is not the first-order one, which is the gradient of the last term alone.
       const direct = a.numbers().map((value) => 4 * value ** 3);
-      expect(
-        Math.max(...direct.map((value, i) => Math.abs(value - (unrolled[0] as Tensor).numbers()[i]))),
-      ).toBeGreaterThan(0.1 * size);
+      expect(largestDifference(direct, (unrolled[0] as Tensor).numbers())).toBeGreaterThan(0.1 * size);
       expect(w.numbers()).toEqual(before);
       const step = gradients([training([w])], [w])[0] as Tensor;
       expect(result).toBeCloseTo(validation([op.subtract(w, op.scale(step, 0.03))]).item(), 8);
