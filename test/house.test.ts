@@ -120,6 +120,17 @@ describe('the house', () => {
     }
   });
 
+  it('names only files that exist in its documents', () => {
+    const root = resolve(source, '..');
+    const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+    const missing = ['README.md', ...pages.map((name) => join('docs', name))].flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/`((?:src|native|test|bench|web|scripts)\/[\w./-]+)`/g)]
+        .filter(([, path]) => !existsSync(join(root, path)))
+        .map(([, path]) => `${page} names ${path}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
   it('imports in no circle, file by file', () => {
     const imports = new Map(
       files.map((name) => {

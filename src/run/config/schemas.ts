@@ -535,13 +535,12 @@ export const evaluateSchema = z.strictObject({
   split: setting(z.string().min(1).default('val'), 'a text', 'part of the data set'),
   name: optionalText('name of the evaluation, a folder below evaluations/ of the run; data and split by default'),
   checkpoint,
-  ...machine,
-  batch: whole(1, 1, 'images a step'),
+  device: machine.device,
+  threads: machine.threads,
   tta: testTimeAugmentation,
   window,
   overlap,
   toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
-  workers: loading.workers,
 });
 
 /** Settings of `espalier predict`; the images are positional arguments. */
@@ -549,7 +548,8 @@ export const predictSchema = z.strictObject({
   run: text('run to predict with'),
   checkpoint,
   output: optionalText('folder for the predictions; predictions/ in the run, or beside the model, by default'),
-  ...machine,
+  device: machine.device,
+  threads: machine.threads,
   tta: testTimeAugmentation,
   window,
   overlap,

@@ -31,11 +31,12 @@ const volume = encodeNifti(
   Uint8Array.of(0, 1, 0, 1, 0, 1, 0, 1),
 );
 const cases = ['a', 'b', 'c', 'd', 'e'];
+// Images and labels come from two file systems, which give an umlaut in two forms.
 const volumes = (ending: string): Files =>
   Object.fromEntries(
     cases.flatMap((name) => [
-      [`imagesTr/${name}${ending}.nii.gz`, volume],
-      [`labelsTr/${name}.nii.gz`, volume],
+      [`imagesTr/ü${name}${ending}.nii.gz`.normalize('NFD'), volume],
+      [`labelsTr/ü${name}.nii.gz`.normalize('NFC'), volume],
     ]),
   );
 
