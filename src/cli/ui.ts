@@ -27,7 +27,7 @@ const uiSettings = {
         description: `port; ${DEFAULT_PORT} or the next free one by default, 0 takes any`,
       }),
     token: z.string().min(8).optional().meta({
-      expected: 'a text of at least 8 characters',
+      expected: 'a string of at least 8 characters',
       description: 'required by every page; generated where one is needed',
     }),
     hosts: z
