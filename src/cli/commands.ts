@@ -10,6 +10,7 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { infoCommand } from './info.ts';
 import { launchCommand } from './launch.ts';
+import { measureCommand } from './measure.ts';
 import { mlflowCommand } from './mlflow.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   predictCommand,
   exportCommand,
   infoCommand,
+  measureCommand,
   launchCommand,
   uiCommand,
   mlflowCommand,
