@@ -1,10 +1,15 @@
 /**
  * @file `espalier evaluate`: scores the network of a run, class by class, in a folder of its own.
  */
-import { evaluateJob } from '../jobs/evaluateJob.ts';
+import { type EvaluationOutcome, evaluateJob } from '../jobs/evaluateJob.ts';
 import { settings } from '../run/config/presets.ts';
 import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
 import { createProgress } from './progress.ts';
+
+const latencyLine = (latency: EvaluationOutcome['latency']): string =>
+  latency
+    ? `${latency.ms.toFixed(1)} ms a sample in the network on ${latency.threads} thread${latency.threads === 1 ? '' : 's'} (median)\n`
+    : '';
 
 export const evaluateCommand: Command = {
   name: 'evaluate',
@@ -25,7 +30,7 @@ export const evaluateCommand: Command = {
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
     else
       process.stdout.write(
-        `${scoresTable(evaluated.classes, scores)}\nevaluation: ${evaluated.evaluation.path}\nreport: ${report}\n`,
+        `${scoresTable(evaluated.classes, scores)}\n${latencyLine(evaluated.latency)}evaluation: ${evaluated.evaluation.path}\nreport: ${report}\n`,
       );
   },
 };

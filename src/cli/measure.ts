@@ -1,10 +1,9 @@
 /**
  * @file `espalier measure`: the latency table of this machine, from which milliseconds of networks are predicted.
  */
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { extendTable } from '../jobs/cost/latency/measure.ts';
-import { processorName, saveTable, tableToExtend } from '../jobs/cost/latency/table.ts';
+import { processorName, saveTable, tableToExtend, threadsOf } from '../jobs/cost/latency/table.ts';
 import { prepareMachine } from '../jobs/machine.ts';
 import { readArchitecture } from '../jobs/readArchitecture.ts';
 import { buildArchitecture, isGenotype } from '../models/architecture.ts';
@@ -45,7 +44,7 @@ export const measureCommand: Command = {
   async run(words) {
     const { config, flags } = readSettings(measureSettings, words, ['json']);
     const { target, archs, classes, multiplyAdds } = config;
-    const threads = config.threads > 0 ? config.threads : availableParallelism();
+    const threads = threadsOf(config.threads);
     prepareMachine({ threads, device: 'cpu' });
     const networks = archs.flatMap((name) => {
       const architecture = readArchitecture(name);

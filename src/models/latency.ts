@@ -22,8 +22,9 @@ export interface LatencyUnit {
   readonly kind: string;
   readonly inputs: number;
   readonly outputs: number;
-  /** Spatial size of what it reads. */
+  /** Spatial size of what it reads, and of what it gives. */
   readonly size: readonly number[];
+  readonly outputSize: readonly number[];
   /** Multiply-adds, and numbers that are read and written. */
   readonly work: number;
   /** The unit alone, from an input of `inputs` channels. */
@@ -38,8 +39,8 @@ export interface LatencyTable {
 }
 
 /** The name of a unit in a table. */
-export const unitKey = ({ kind, inputs, outputs, size }: LatencyUnit): string =>
-  `${kind} ${inputs}>${outputs} ${size.join('x')}`;
+export const unitKey = ({ kind, inputs, outputs, size, outputSize }: LatencyUnit): string =>
+  `${kind} ${inputs}>${outputs} ${size.join('x')}>${outputSize.join('x')}`;
 
 /** The units that `target` runs for one input of `size`. */
 export function latencyUnits(graph: NetworkGraph, size: readonly number[], target: LatencyTarget): LatencyUnit[] {
@@ -150,6 +151,7 @@ function createUnit(graph: NetworkGraph, chain: readonly number[], shapes: reado
     inputs,
     outputs: to.channels,
     size: from.size,
+    outputSize: to.size,
     work: workOf(unit, from.size),
     graph: unit,
   };

@@ -3,13 +3,13 @@
  * versions it was measured; under any others it does not count.
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { cpus, homedir } from 'node:os';
+import { availableParallelism, cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError, EspalierError } from '../../../base/errors.ts';
 import { parseJson } from '../../../base/json.ts';
-import type { NetworkGraph } from '../../../models/graph.ts';
 import { LATENCY_TARGETS, type LatencyTable, type LatencyTarget, predictLatency } from '../../../models/latency.ts';
+import type { Budget, LatencyOf } from '../../../models/width.ts';
 import { writeAtomically } from '../../../run/files.ts';
 import { versions } from '../../machine.ts';
 
@@ -88,11 +88,29 @@ export function tableToExtend(target: LatencyTarget, threads: number): LatencyTa
   return { units: {}, scale: 1 };
 }
 
+/**
+ * The predictor that a budget needs; undefined where the budget has no latency.
+ * @throws ConfigError where no table was measured
+ */
+export function budgetPredictor(
+  { latencyMs }: Budget,
+  { target, threads }: { target: LatencyTarget; threads: number },
+): LatencyOf | undefined {
+  if (latencyMs === undefined) return undefined;
+  const count = threadsOf(threads);
+  const predictor = latencyPredictor(target, count);
+  if (predictor) return predictor;
+  throw new ConfigError(
+    `budget.latencyMs: no latency table of this machine for target=${target} on ${count} thread${count === 1 ? '' : 's'}`,
+    `make one: espalier measure target=${target} threads=${count}`,
+  );
+}
+
+/** The number of threads that a setting means. */
+export const threadsOf = (threads: number): number => (threads > 0 ? threads : availableParallelism());
+
 /** Predicts milliseconds of one inference on this machine; undefined where there is no table. */
-export function latencyPredictor(
-  target: LatencyTarget,
-  threads: number,
-): ((graph: NetworkGraph, size: readonly number[], batch: number) => number) | undefined {
+export function latencyPredictor(target: LatencyTarget, threads: number): LatencyOf | undefined {
   const table = loadTable(target, threads);
   return table && ((graph, size, batch) => batch * predictLatency(table, graph, size, target));
 }
