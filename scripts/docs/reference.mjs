@@ -32,7 +32,7 @@ function commandSection({ name, summary, usage, settings }) {
 }
 
 /** Commands whose settings have a page of their own. */
-const LONG = ['search', 'train', 'compare', 'evaluate', 'predict', 'export'];
+const LONG = ['auto', 'search', 'train', 'compare', 'evaluate', 'predict', 'export'];
 
 /** Every setting of the commands that have many, with what it expects, its default, and the presets. */
 export const settingsPage = () =>

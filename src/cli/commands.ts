@@ -1,6 +1,7 @@
 /**
  * @file Every command of `espalier`, in the order of the help: what the command line runs and what the reference of the documents lists.
  */
+import { autoCommand } from './auto.ts';
 import type { Command } from './command.ts';
 import { compareCommand } from './compare.ts';
 import { dataCommand } from './data.ts';
@@ -21,6 +22,7 @@ import { uiCommand } from './ui.ts';
 /** All commands. */
 export const COMMANDS: readonly Command[] = [
   demoCommand,
+  autoCommand,
   dataCommand,
   searchCommand,
   decodeCommand,

@@ -19,7 +19,7 @@ const decodeSettings = {
     params: z
       .string()
       .min(1)
-      .meta({ expected: 'a text', description: 'JSON file of logits, or the folder of a search' }),
+      .meta({ expected: 'a string', description: 'JSON file of logits, or the folder of a search' }),
     filters: z
       .int()
       .min(1)
@@ -40,7 +40,7 @@ const decodeSettings = {
       .string()
       .min(1)
       .optional()
-      .meta({ expected: 'a text', description: 'genotype file to write; a drawing goes beside it' }),
+      .meta({ expected: 'a string', description: 'genotype file to write; a drawing goes beside it' }),
   }),
 };
 

@@ -13,7 +13,7 @@ import { trainCommand } from './train.ts';
 
 const demoSettings = {
   schema: z.strictObject({
-    runs: z.string().min(1).default('runs').meta({ expected: 'a text', description: 'folder of all runs' }),
+    runs: z.string().min(1).default('runs').meta({ expected: 'a string', description: 'folder of all runs' }),
     seed: z
       .int()
       .min(0)

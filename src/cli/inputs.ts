@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../base/errors.ts';
-import { IMAGE_ENDINGS, isImageName } from '../data/images/endings.ts';
+import { countUnread, IMAGE_ENDINGS, isImageName } from '../data/images/endings.ts';
 import { type ChannelFile, groupChannels } from '../data/layouts/channels.ts';
 import { listVolumes, volumeId } from '../data/layouts/volumeFolders.ts';
 import { isNiftiName, readNiftiHeader } from '../data/nifti/read.ts';
@@ -16,12 +16,23 @@ export interface VolumeInput {
   readonly files: readonly string[];
 }
 
-/** The image files that words name: files, all in a folder, or those that match `*` in the last part of a path. None is there twice. */
-export const findPictures = (words: readonly string[]): string[] =>
+/**
+ * The image files that words name: files, all in a folder, or those that match `*` in the last part of a path. None is there twice.
+ * @param warn gets what is passed over: images of formats that are not read.
+ * @throws DataError for a folder or pattern without an image.
+ */
+export const findPictures = (
+  words: readonly string[],
+  warn: (message: string) => void = (message) => process.stderr.write(`warning: ${message}\n`),
+): string[] =>
   withoutRepeats(
     words.flatMap((word) => {
       if (existsSync(word) && !statSync(word).isDirectory()) return [word];
-      return listed(word, isImageName, `image (${IMAGE_ENDINGS.join(' ')})`);
+      const all = namedFiles(word);
+      const unread = countUnread(all.map((file) => basename(file)));
+      const found = filesOf(word, all, isImageName, `image (${IMAGE_ENDINGS.join(' ')})${unread && `, but ${unread}`}`);
+      if (unread !== '') warn(`${word}: ${unread} not read; images are ${IMAGE_ENDINGS.join(' ')}`);
+      return found;
     }),
   );
 
@@ -33,7 +44,7 @@ export const findPictures = (words: readonly string[]): string[] =>
 export async function findVolumes(words: readonly string[], modalities: readonly string[]): Promise<VolumeInput[]> {
   const found: string[] = [];
   for (const word of words) {
-    if (!existsSync(word)) found.push(...listed(word, isNiftiName, 'volume (nii, nii.gz, hdr)'));
+    if (!existsSync(word)) found.push(...filesOf(word, namedFiles(word), isNiftiName, 'volume (nii, nii.gz, hdr)'));
     else if (!statSync(word).isDirectory()) found.push(word);
     else {
       const inside = [...(await listVolumes(word)).values()];
@@ -73,17 +84,25 @@ function withoutRepeats(files: readonly string[]): string[] {
   });
 }
 
-/** What lies in a folder, or matches a pattern. */
-function listed(word: string, isWanted: (name: string) => boolean, what: string): string[] {
-  if (existsSync(word)) return within(word, isWanted);
+/** The wanted ones of the files that a word names. @throws DataError when there is none: `what` says what was wanted. */
+function filesOf(word: string, all: readonly string[], isWanted: (name: string) => boolean, what: string): string[] {
+  const found = all.filter((file) => isWanted(basename(file)));
+  if (found.length === 0) {
+    const verb = existsSync(word) ? 'holds' : 'matches';
+    throw new DataError(`${word}: ${verb} no ${what}`, 'name files, folders or patterns');
+  }
+  return found;
+}
+
+/** What lies in a folder, or matches a pattern, sorted; hidden files are passed over. */
+function namedFiles(word: string): string[] {
+  if (existsSync(word)) return within(word, () => true);
   const folder = word.includes('/') ? word.slice(0, word.lastIndexOf('/')) : '.';
   const pattern = basename(word);
   if (!pattern.includes('*') || !existsSync(folder)) throw new DataError(`${word}: no such file or folder`);
   const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   const matcher = new RegExp(`^${parts.join('.*')}$`);
-  const found = within(folder, (name) => isWanted(name) && matcher.test(name));
-  if (found.length === 0) throw new DataError(`${word}: matches no ${what}`);
-  return found;
+  return within(folder, (name) => matcher.test(name));
 }
 
 const within = (folder: string, isWanted: (name: string) => boolean): string[] =>

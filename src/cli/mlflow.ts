@@ -10,7 +10,7 @@ import { type Command, printJson, readSettings } from './command.ts';
 
 const mlflowSettings = {
   schema: z.strictObject({
-    run: z.string().min(1).meta({ expected: 'a text', description: 'run to send' }),
+    run: z.string().min(1).meta({ expected: 'a string', description: 'run to send' }),
     server: z
       .url({ protocol: /^https?$/ })
       .optional()
@@ -23,7 +23,7 @@ const mlflowSettings = {
       .min(1)
       .max(500)
       .default('espalier')
-      .meta({ expected: 'a text', description: 'experiment, which is made where it is not there' }),
+      .meta({ expected: 'a string', description: 'experiment, which is made where it is not there' }),
     everySeconds: z.number().min(1).default(10).meta({
       expected: 'a number from 1',
       description: 'with --follow: time between two looks at the log',

@@ -10,6 +10,7 @@ import { inGroup } from '../parallel/parallel.ts';
 import type { Layer } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { summariseGenotype } from '../space/genotype.ts';
+import { autoCommand } from './auto.ts';
 import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
 
 export const searchCommand: Command = {
@@ -21,6 +22,9 @@ export const searchCommand: Command = {
   needsEngine: () => true,
   async run(words) {
     const { request, flags, given } = readRunRequest('search', settings.search, words);
+    // A race has settings, and runs, of its own.
+    if (request.layers.findLast(({ method }) => method !== undefined)?.method === 'ladder')
+      return autoCommand.run(words);
     if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { isBasePath, isHostName } from '../server/guard.ts';
 import { serveDashboard } from '../server/serve.ts';
 import { type Command, readSettings } from './command.ts';
 
@@ -26,8 +27,24 @@ const uiSettings = {
         description: `port; ${DEFAULT_PORT} or the next free one by default, 0 takes any`,
       }),
     token: z.string().min(8).optional().meta({
-      expected: 'a text of at least 8 characters',
+      expected: 'a string of at least 8 characters',
       description: 'required by every page; generated where one is needed',
+    }),
+    hosts: z
+      .union([z.string().transform((names) => names.split(',').map((name) => name.trim())), z.array(z.string())])
+      .pipe(z.array(z.string().refine(isHostName)).min(1))
+      .optional()
+      .meta({
+        expected: 'names or addresses without ports, separated by commas',
+        description: 'further names it is opened under: of the machine around a container, of a reverse proxy',
+      }),
+    proxy: z.boolean().default(false).meta({
+      expected: 'true or false',
+      description: 'trust X-Forwarded-Host, -Proto and -Prefix: only where every request passes your proxy',
+    }),
+    base: z.string().refine(isBasePath).optional().meta({
+      expected: 'a path such as /lab',
+      description: 'path below which a proxy asks for it, where the proxy does not take it away',
     }),
   }),
 };
@@ -35,23 +52,24 @@ const uiSettings = {
 export const uiCommand: Command = {
   name: 'ui',
   summary: 'dashboard of all runs in the browser',
-  usage: 'ui [runs] [port=<number>] [host=127.0.0.1] [token=<text>]',
+  usage: 'ui [runs] [port=<number>] [host=127.0.0.1] [token=<text>] [hosts=<names>] [proxy=true] [base=<path>]',
   settings: uiSettings,
   async run(words) {
     const { config, positionals } = readSettings(uiSettings, words);
     if (positionals.length > 1) throw new ConfigError(`ui: expected one folder of runs, got ${positionals.join(', ')}`);
     const [root = 'runs'] = positionals;
     if (!existsSync(root)) throw new DataError(`${root}: no such folder`, 'make a run first: espalier demo');
-    const { host, port, token } = config;
+    const { host, port, token, hosts, proxy, base } = config;
     const dashboard = await serveDashboard({
       root,
       web: fileURLToPath(new URL('../web', import.meta.url)),
       host,
       port: port ?? DEFAULT_PORT,
       searchPort: port === undefined,
-      ...(token === undefined ? {} : { token }),
+      ...{ hosts, proxy, base, token },
     });
-    process.stdout.write(`dashboard of ${root}: ${dashboard.url}\nend it with Ctrl-C\n`);
+    const also = dashboard.urls.map((url) => `also as ${url}\n`).join('');
+    process.stdout.write(`dashboard of ${root}: ${dashboard.url}\n${also}stop it with Ctrl-C\n`);
     await new Promise<void>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
     });

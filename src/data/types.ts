@@ -1,6 +1,6 @@
 /**
- * @file What a data set is: classes, two splits of samples and a map from the values in label files to class ids; of pictures or of
- * volumes. Plain data, so that it crosses to a worker thread or into a file; it holds no pictures. Reading a sample is `sample.ts`.
+ * @file What a data set is: classes, two splits of samples and a map from the values in label files to class ids; of images or of
+ * volumes. Plain data, so that it crosses to a worker thread or into a file; it holds no pixels. Reading a sample is `sample.ts`.
  */
 import type { VolumeShape } from './volume.ts';
 import type { Preparation } from './volumes/preparation.ts';
@@ -11,7 +11,7 @@ export const IGNORE = 255;
 /** In a label map: the value must not occur. */
 export const NOT_ALLOWED = -1;
 
-/** Raw samples of a picture file, row by row, channels interleaved: `data[(y * width + x) * channels + c]`, in [0, 2^bitDepth). */
+/** Raw samples of an image file, row by row, channels interleaved: `data[(y * width + x) * channels + c]`, in [0, 2^bitDepth). */
 export interface Raster {
   width: number;
   height: number;
@@ -33,7 +33,7 @@ export interface SegmentationClass {
   colour: Colour;
 }
 
-/** Where a picture comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. */
+/** Where an image comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. */
 export type PictureSource =
   | { kind: 'files'; image: string; label?: string }
   | { kind: 'scene'; seed: number; width: number; height: number };
@@ -49,7 +49,7 @@ export type VolumeSource =
 /** Where a sample comes from; a data set holds sources of its rank only. */
 export type SampleSource = PictureSource | VolumeSource;
 
-/** One picture or volume with its labels, by reference. */
+/** One image or volume with its labels, by reference. */
 export interface Sample {
   /** Unique inside a data set; for files the path below the folder of images without extension. */
   id: string;
@@ -59,7 +59,7 @@ export interface Sample {
 /** The two splits. */
 export type SplitName = 'train' | 'val';
 
-/** What data sets of pictures and of volumes share. */
+/** What data sets of images and of volumes share. */
 export interface DataSetBase {
   name: string;
   /** The layout that was recognised, such as `camvid`. */
@@ -73,9 +73,11 @@ export interface DataSetBase {
   splitRule?: 'hash' | 'listed folds';
   /** Further labelled samples by name, such as the coarse set of Cityscapes; they are trained on where that is asked for. */
   extra?: Record<string, Sample[]>;
+  /** Group of a training sample by id, such as its patient or sequence: what must not lie on both sides of a split. */
+  groups?: Record<string, string>;
   /** For each class the value that the benchmark of the data set wants in a submission; default: that of the label files. */
   submissionValues?: number[];
-  /** Files left without a partner, when the data set was opened with `allowUnpaired`; else empty or masks without a picture. */
+  /** Files left without a partner, when the data set was opened with `allowUnpaired`; else empty or masks without an image. */
   unpaired: string[];
   /** Where the classes come from, such as `data.yaml`; absent where the layout defines them. */
   classesFrom?: string;
@@ -83,7 +85,7 @@ export interface DataSetBase {
   notes?: string[];
 }
 
-/** A data set of RGB pictures, by reference. */
+/** A data set of RGB images, by reference. */
 export interface PictureSet extends DataSetBase {
   /** Number of spatial axes. */
   rank: 2;
@@ -103,7 +105,7 @@ export interface VolumeSet extends DataSetBase {
   preparation: Preparation;
 }
 
-/** A data set by reference; `rank` tells pictures from volumes. */
+/** A data set by reference; `rank` is 2 for images, 3 for volumes. */
 export type DataSet = PictureSet | VolumeSet;
 
 /** What reading the samples of a data set takes: the data set without its lists. */

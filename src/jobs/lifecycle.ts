@@ -64,7 +64,7 @@ export interface FinishedRun {
  */
 export async function inRunFolder<State, Result>(
   command: string,
-  plan: PlannedRun<{ readonly runs: string; readonly name?: string; readonly syncNorms: boolean }>,
+  plan: PlannedRun<{ readonly runs: string; readonly name?: string; readonly syncNorms?: boolean }>,
   { progress, save, restore, share }: Resumable<State>,
   { command: commandLine = `espalier ${command}`, watcher = SILENT, parallel = singleProcess }: RunSurroundings,
   work: (run: ActiveRun) => Promise<{ result: Result; found: string }>,

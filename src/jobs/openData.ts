@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
+import { readHeldOut, withHeldOut } from '../data/heldOut/validation.ts';
 import { compareToRecord, describeChange, keepSides } from '../data/sides.ts';
 import type { SplitRecord } from '../data/splitRecord.ts';
 import { orderClasses, orderModalities } from '../data/splits.ts';
@@ -17,17 +18,22 @@ import { type KnownSplit, readSplit } from './prepare/knownSplit.ts';
 
 /** Settings that choose and prepare a data set. */
 export type DataSettings = Pick<TrainConfig, 'data'> &
-  Partial<Pick<TrainConfig, 'splitSeed' | 'fold' | 'folds' | 'preparation'>>;
+  Partial<Pick<TrainConfig, 'splitSeed' | 'fold' | 'folds' | 'preparation' | 'heldOut'>>;
 
-/** The data set of a search or training, in the fold and with the preparation that the settings ask for. */
+/**
+ * The data set of a search or training, in the fold and with the preparation that the settings ask for. With `heldOut` training samples are validated on,
+ * and the validation split is called `reported`.
+ */
 export async function openTrainingData({
   data,
   splitSeed = 0,
   fold = 0,
   folds = 5,
   preparation = {},
+  heldOut,
 }: DataSettings): Promise<DataSet> {
-  const dataset = await openDataSet(data, { splitSeed, fold, folds });
+  const opened = await openDataSet(data, { splitSeed, fold, folds });
+  const dataset = heldOut === undefined ? opened : withHeldOut(opened, readHeldOut(heldOut));
   if (dataset.rank === 2) return dataset;
   const { spacingMm, normalisation, cropForeground } = preparation;
   if (normalisation && normalisation.length !== dataset.modalities.length) {

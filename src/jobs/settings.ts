@@ -134,21 +134,37 @@ export function inferenceOptions(
 export const isSteady = ({ graph }: Network, { dropPathKeep, ohem }: TrainConfig): boolean =>
   ohem === 0 && (dropPathKeep === 1 || graph.nodes.every(({ kind }) => kind !== 'dropPath'));
 
+/**
+ * The weights of the classes: as they are stated, or measured on up to 200 training samples; null where all weigh alike.
+ * @throws ConfigError when their number is not that of the classes.
+ */
+export async function weightsOfClasses(
+  dataset: DataSet,
+  weighting: ClassWeighting | readonly number[],
+): Promise<number[] | null> {
+  if (weighting === 'none') return null;
+  if (typeof weighting !== 'string') {
+    if (weighting.length === dataset.classes.length) return [...weighting];
+    throw new ConfigError(
+      `classWeights has ${weighting.length} numbers for ${dataset.classes.length} classes`,
+      'give one for each class',
+    );
+  }
+  const { classFrequencies } = await checkDataSet(
+    { ...dataset, splits: { ...dataset.splits, val: [] } },
+    { limit: 200 },
+  );
+  return classWeights(classFrequencies, weighting);
+}
+
 /** The loss on logits that the settings ask for; class weights are measured on up to 200 training images. */
 export async function createLoss(
   dataset: DataSet,
-  config: { classWeights: ClassWeighting; ohem?: number; loss?: TrainConfig['loss'] },
+  config: { classWeights: ClassWeighting | readonly number[]; ohem?: number; loss?: TrainConfig['loss'] },
   device: string,
 ): Promise<(logits: Tensor, labels: Tensor) => Tensor> {
-  let weight: Tensor | null = null;
-  if (config.classWeights !== 'none') {
-    const { classFrequencies } = await checkDataSet(
-      { ...dataset, splits: { ...dataset.splits, val: [] } },
-      { limit: 200 },
-    );
-    const weights = classWeights(classFrequencies, config.classWeights);
-    weight = keepForever(toDevice(fromArray(weights, [weights.length]), device));
-  }
+  const weights = await weightsOfClasses(dataset, config.classWeights);
+  const weight = weights && keepForever(toDevice(fromArray(weights, [weights.length]), device));
   const fraction = config.ohem ?? 0;
   const { loss = 'auto' } = config;
   const dice = loss === 'dice-cross-entropy' || (loss === 'auto' && dataset.rank === 3);

@@ -17,6 +17,12 @@ export const poly =
   (progress) =>
     last + (base - last) * Math.max(0, 1 - progress) ** power;
 
+/** The first value of `schedule` over the first `share` of training, in [0, 1); then all of `schedule` over the rest. */
+export const constantFirst =
+  (schedule: Schedule, share: number): Schedule =>
+  (progress) =>
+    schedule(Math.max(0, progress - share) / (1 - share));
+
 /** `base` times `factor` for every milestone that has passed. */
 export const step =
   (base: number, milestones: readonly number[], factor: number): Schedule =>
@@ -43,13 +49,18 @@ export interface ScheduleSettings {
   readonly milestones?: readonly number[];
   /** Of `steps`; default 0.5. */
   readonly factor?: number;
+  /** Share of the whole at the first learning rate, before the schedule begins, in [0, 1); default 0. */
+  readonly constantShare?: number;
 }
 
 /**
  * The schedule that settings ask for.
  * @param from share of the whole at which the milestones of `steps` begin to count, such as the end of the warm-up of a search; default 0
  */
-export function scheduleOf(settings: ScheduleSettings, from = 0): Schedule {
+export const scheduleOf = (settings: ScheduleSettings, from = 0): Schedule =>
+  constantFirst(plainSchedule(settings, from), settings.constantShare ?? 0);
+
+function plainSchedule(settings: ScheduleSettings, from: number): Schedule {
   const {
     schedule = 'poly',
     learningRate,

@@ -17,7 +17,7 @@ export interface DataFile {
   }[];
   /** Samples of each split. */
   readonly samples: { readonly train: number; readonly val: number };
-  /** What a look at some of the images found; absent for volumes, which are too large for a glance. */
+  /** What a look at some of the images found; absent for volumes, of which it would be too few. */
   readonly report?: DataGlance;
 }
 

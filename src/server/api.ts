@@ -3,8 +3,11 @@
  */
 import type { RunEvent, RunStatus } from '../run/events.ts';
 
-/** How a run stands: as its log ends, or without an end `running` or `crashed` (its process is gone, or it has been silent for long). */
-export type RunState = RunStatus | 'running' | 'crashed';
+/**
+ * How a run stands: as its log ends, or without an end `running` or `crashed` (its process is gone, or it has been silent for long); `damaged` where its log
+ * does not say what was run.
+ */
+export type RunState = RunStatus | 'running' | 'crashed' | 'damaged';
 
 /** The best score of a run; shares in [0, 1]. */
 export interface RunScore {
@@ -41,7 +44,7 @@ export interface RunSummary {
   /** Of the discrete network, where the run has one. */
   readonly parameters?: number;
   readonly multiplyAdds?: number;
-  /** The resolved settings, flat: `weights.learningRate` and its value as text. */
+  /** The resolved settings, flat: `weights.learningRate` and its value as text; cut where they are too many or too long. */
   readonly settings: Readonly<Record<string, string>>;
   readonly warnings: number;
   /** Lines of the log that are no events. */

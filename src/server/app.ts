@@ -16,7 +16,7 @@ import {
   type RunScores,
 } from './api.ts';
 import { openEventStream } from './eventStream.ts';
-import { type GuardOptions, guard } from './guard.ts';
+import { type GuardOptions, guard, withSlash } from './guard.ts';
 import { readHistory } from './history.ts';
 import { readPiece } from './logReader.ts';
 import type { IndexedRun } from './runIndex.ts';
@@ -48,14 +48,14 @@ export interface AppOptions extends GuardOptions {
 }
 
 /** The dashboard as a function from requests to answers. */
-export function createApp({ watch, web, ...guarding }: AppOptions): Hono {
-  const app = new Hono();
-  app.use(guard(guarding));
+export function createApp({ watch, web, base = '', ...guarding }: AppOptions): Hono {
+  const app = new Hono({ getPath: (request) => pathBelow(request, base) });
+  app.use(guard({ ...guarding, base }));
   const { index } = watch;
   /** Runs are found by id among those that the disk shows: no path is ever made of a request. */
   const find = async (command: string, name: string): Promise<IndexedRun | undefined> => {
     const id = `${command}/${name}`;
-    if (!index.runs.has(id)) await index.refresh();
+    if (!index.runs.has(id)) await index.refreshSoon();
     return index.runs.get(id);
   };
   /** Answers an address of a run; 404 where there is no such run, or the answer is undefined. */
@@ -125,6 +125,8 @@ export function createApp({ watch, web, ...guarding }: AppOptions): Hono {
 
   app.get('/api/*', (context) => context.json({ error: 'there is no such address' }, 404));
 
+  app.get(NO_SLASH, (context) => context.redirect(withSlash(base), 308));
+
   app.get('*', (context) => {
     const file = web.get(context.req.path === '/' ? '/index.html' : context.req.path);
     if (file === undefined) return context.json({ error: 'there is no such address' }, 404);
@@ -137,6 +139,16 @@ export function createApp({ watch, web, ...guarding }: AppOptions): Hono {
   app.onError((error, context) => context.json({ error: `the run could not be read: ${error.message}` }, 500));
   return app;
 }
+
+/** The path of a request without the base. */
+function pathBelow(request: Request, base: string): string {
+  const { pathname } = new URL(request.url);
+  const isBelow = base !== '' && (pathname === base || pathname.startsWith(`${base}/`));
+  return isBelow ? pathname.slice(base.length) || NO_SLASH : pathname;
+}
+
+/** What stands for a base that was asked for without its last slash: the page's relative addresses would lead beside it. */
+const NO_SLASH = '/without-slash';
 
 async function describe(run: IndexedRun): Promise<RunDetail> {
   const { path, facts, summary } = run;

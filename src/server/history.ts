@@ -15,9 +15,11 @@ export interface HistoryLimits {
   /** These are large: every alpha and beta. */
   readonly architectures: number;
   readonly others: number;
+  /** Of all events of a kind together, about. */
+  readonly bytes: number;
 }
 
-export const HISTORY_LIMITS: HistoryLimits = { steps: 3000, architectures: 300, others: 1500 };
+export const HISTORY_LIMITS: HistoryLimits = { steps: 3000, architectures: 300, others: 1500, bytes: 8e6 };
 
 /** Reads a log through; memory stays bounded whatever its length. */
 export async function readHistory(file: FileHandle, limits: HistoryLimits = HISTORY_LIMITS): Promise<RunHistory> {
@@ -28,20 +30,20 @@ export async function readHistory(file: FileHandle, limits: HistoryLimits = HIST
     const piece = await readPiece(file, offset);
     ({ offset, atEnd } = piece);
     total += piece.events.length;
-    for (const event of piece.events) {
+    for (const [i, event] of piece.events.entries()) {
       if (event.type === 'start')
         for (const thinner of kinds.values()) thinner.keep((earlier) => isKept(earlier, event));
       let thinner = kinds.get(event.type);
       if (thinner === undefined) {
-        thinner = createThinner(limitOf(event.type, limits));
+        thinner = createThinner(limitOf(event.type, limits), limits.bytes);
         kinds.set(event.type, thinner);
       }
-      thinner.add(event);
+      thinner.add(event, piece.bytes[i]);
     }
   }
   const events = [...kinds.values()].flatMap((thinner) => thinner.events()).sort((a, b) => a.seq - b.seq);
   return { events, offset, total };
 }
 
-const limitOf = (type: RunEvent['type'], { steps, architectures, others }: HistoryLimits): number =>
+const limitOf = (type: RunEvent['type'], { steps, architectures, others }: Omit<HistoryLimits, 'bytes'>): number =>
   type === 'step' ? steps : type === 'architecture' ? architectures : others;

@@ -8,12 +8,16 @@ import type { RunEvent } from '../run/events.ts';
 
 /** Bytes read at a time. */
 const PIECE = 256 * 1024;
-/** A longer line is damage. */
-const LONGEST_LINE = 16 * 2 ** 20;
+/** A longer line is damage: no event that Espalier writes comes near. */
+export const LONGEST_LINE = 2 ** 20;
+/** More nested values are damage: what walks through them would run out of stack. */
+export const DEEPEST = 32;
 
 /** Some whole lines of a log. */
 export interface LogPiece {
   readonly events: RunEvent[];
+  /** Of the line of each event. */
+  readonly bytes: number[];
   /** The byte behind the last line that was read. */
   readonly offset: number;
   readonly damaged: number;
@@ -29,15 +33,18 @@ export async function readPiece(file: FileHandle, offset: number): Promise<LogPi
     const end = bytes.lastIndexOf(0x0a) + 1;
     const whole = offset + bytes.length >= size;
     if (end === 0 && !whole && length < LONGEST_LINE) continue;
-    if (end === 0 && !whole) return { events: [], offset: offset + bytes.length, damaged: 1, atEnd: false };
+    if (end === 0 && !whole) return { events: [], bytes: [], offset: offset + bytes.length, damaged: 1, atEnd: false };
     const events: RunEvent[] = [];
+    const sizes: number[] = [];
     let damaged = 0;
     for (const line of bytes.toString('utf8', 0, end).split('\n').slice(0, -1)) {
       const event = maybeEvent(line);
-      if (event) events.push(event);
-      else damaged++;
+      if (event) {
+        events.push(event);
+        sizes.push(line.length);
+      } else damaged++;
     }
-    return { events, offset: offset + end, damaged, atEnd: whole };
+    return { events, bytes: sizes, offset: offset + end, damaged, atEnd: whole };
   }
 }
 
@@ -49,12 +56,27 @@ export async function isLineStart(file: FileHandle, offset: number): Promise<boo
 }
 
 function maybeEvent(line: string): RunEvent | undefined {
+  if (line.length > LONGEST_LINE || isDeeper(line, DEEPEST)) return undefined;
   try {
     return parseEvent(line, 'event log');
   } catch {
     return undefined;
   }
 }
+
+/** Whether the arrays and objects of a JSON text are nested deeper than `most`. */
+function isDeeper(text: string, most: number): boolean {
+  let [depth, inText] = [0, false];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) inText = !inText;
+    else if (code === BACKSLASH) i++;
+    else if (!inText && (code === BRACE || code === BRACKET) && ++depth > most) return true;
+    else if (!inText && (code === BRACE + 2 || code === BRACKET + 2)) depth--;
+  }
+  return false;
+}
+const [QUOTE, BACKSLASH, BRACE, BRACKET] = ['"', '\\', '{', '['].map((sign) => sign.charCodeAt(0));
 
 async function readBytes(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const bytes = Buffer.alloc(Math.max(0, length));

@@ -8,7 +8,7 @@ import { listRunFolders, openRunFolder } from '../run/folder.ts';
 import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
 import type { RunSummary } from './api.ts';
 import { readPiece } from './logReader.ts';
-import { flattenSettings, gather, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
+import { gather, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
 import { openInside, readInside } from './safeFiles.ts';
 
 /** One run. */
@@ -33,7 +33,16 @@ export interface RunIndex {
   readonly runs: ReadonlyMap<string, IndexedRun>;
   /** Looks at the disk, from the call on: calls while a look is under way share the next one. */
   refresh(): Promise<void>;
+  /** The same, as soon as looks that were asked for in this way take a tenth of the time at most. */
+  refreshSoon(): Promise<void>;
+  /** Looks only at the runs that are running; shares a look that is under way. */
+  refreshRunning(): Promise<void>;
+  /** Milliseconds that the last whole look took. */
+  readonly lookTook: number;
 }
+
+/** Pause before a look that is asked for, in times of the last one. */
+const REQUESTED_PAUSE = 9;
 
 type Entry = { -readonly [Key in keyof IndexedRun]: IndexedRun[Key] } & {
   inode: number;
@@ -48,6 +57,9 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
   let generations = 0;
   let underWay: Promise<void> | undefined;
   let next: Promise<void> | undefined;
+  let soon: Promise<void> | undefined;
+  let ended = Number.NEGATIVE_INFINITY;
+  let lookTook = 0;
 
   const look = async () => {
     const paths = await findRuns(root);
@@ -63,24 +75,49 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
         entry = createEntry(id, path, ++generations);
         entries.set(id, entry);
       }
+      await lookAt(entry);
+    }
+  };
+
+  const lookAt = async (entry: Entry) => {
+    let summary: RunSummary;
+    try {
       const found = await readOn(entry);
       // A finished run whose log is as it was: most of them, most of the time.
-      if (found === 'same' && entry.facts.end && entry.version > 0) continue;
+      if (found === 'same' && entry.facts.end && entry.version > 0) return;
       if (found === 'another') entry.generation = ++generations;
       const owner = entry.facts.end ? undefined : await ownerOf(entry);
-      const summary = summarise(entry, await costsOf(entry), owner, clock());
-      if (JSON.stringify(summary) === JSON.stringify(entry.summary)) continue;
-      entry.summary = summary;
-      entry.version = ++version;
+      summary = summarise(entry, await costsOf(entry), owner, clock());
+    } catch (error) {
+      // One run that cannot be read is shown as such, beside the others.
+      summary = unreadable(entry, error as Error);
     }
+    if (JSON.stringify(summary) === JSON.stringify(entry.summary)) return;
+    entry.summary = summary;
+    entry.version = ++version;
+  };
+
+  /** Those whose log may grow: all others change only where somebody works in their folder. */
+  const lookAtRunning = async () => {
+    for (const entry of entries.values()) if (entry.summary.state === 'running') await lookAt(entry);
+  };
+
+  /** One look at a time: two would take the same lines in twice. */
+  const track = (work: () => Promise<void>, done: (took: number) => void = () => undefined) => {
+    const started = performance.now();
+    underWay = work().finally(() => {
+      underWay = undefined;
+      done(performance.now() - started);
+    });
+    return underWay;
   };
 
   const begin = () => {
     next = undefined;
-    underWay = look().finally(() => {
-      underWay = undefined;
+    return track(look, (took) => {
+      ended = performance.now();
+      lookTook = took;
     });
-    return underWay;
   };
 
   return {
@@ -88,9 +125,22 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
       return version;
     },
     runs: entries,
+    get lookTook() {
+      return lookTook;
+    },
     refresh() {
       if (underWay) next ??= underWay.catch(() => undefined).then(begin);
       return next ?? begin();
+    },
+    refreshRunning: () => underWay ?? track(lookAtRunning),
+    refreshSoon() {
+      const pause = ended + REQUESTED_PAUSE * lookTook - performance.now();
+      if (pause <= 0) return this.refresh();
+      soon ??= new Promise((resolve) => setTimeout(resolve, pause)).then(() => {
+        soon = undefined;
+        return this.refresh();
+      });
+      return soon;
     },
   };
 }
@@ -128,6 +178,15 @@ function createEntry(id: string, path: string, generation: number): Entry {
   return { ...entry, summary: {} as RunSummary };
 }
 
+/** The row of a run of which nothing else can be said. */
+function unreadable({ id }: Entry, error: Error): RunSummary {
+  const [command, name] = id.split('/');
+  return {
+    ...{ id, command, name, state: 'damaged', message: `it cannot be read: ${error.message.slice(0, 200)}` },
+    ...{ seconds: 0, epochs: 0, settings: {}, warnings: 0, damaged: 1 },
+  };
+}
+
 /** Takes in what was added to the log, and says whether it is the same, longer, or another one than before. */
 async function readOn(entry: Entry): Promise<'same' | 'more' | 'another'> {
   const found = await lstat(join(entry.path, 'events.jsonl')).catch(() => undefined);
@@ -145,7 +204,12 @@ async function readOn(entry: Entry): Promise<'same' | 'more' | 'another'> {
     Object.assign(entry, { inode: ino, modified: mtimeMs });
     for (let atEnd = entry.size === size; !atEnd; ) {
       const piece = await readPiece(file, entry.size);
-      for (const event of piece.events) gather(entry.facts, event);
+      for (const event of piece.events)
+        try {
+          gather(entry.facts, event);
+        } catch {
+          entry.facts.damaged++;
+        }
       entry.facts.damaged += piece.damaged;
       ({ offset: entry.size, atEnd } = piece);
     }
@@ -198,7 +262,7 @@ function summarise(
     stepSeconds: stepSecondsOf(facts),
     ...{ peakBytes, score },
     ...costs,
-    settings: flattenSettings(facts.config),
+    settings: facts.settings,
     ...{ warnings, damaged },
   };
 }

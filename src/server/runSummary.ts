@@ -6,13 +6,17 @@ import type { RunEvent, RunStatus } from '../run/events.ts';
 import { isGone, type LockOwner } from '../run/lock.ts';
 import type { RunScore, RunState } from './api.ts';
 
-/** What is known of a run so far. Bounded: nothing here grows with the log. */
+/** What is known of a run so far. Bounded: nothing here grows with the log, or with the texts in it. */
 export interface RunFacts {
   started?: string;
   updated?: string;
   seconds: number;
   epochs: number;
-  config: Readonly<Record<string, unknown>>;
+  /** Of the newest start, flat. */
+  settings: Readonly<Record<string, string>>;
+  plannedEpochs?: number;
+  /** Whether a start was read: without one the log does not say what was run. */
+  begun: boolean;
   command?: string;
   versions: Readonly<Record<string, string>>;
   end?: { readonly status: RunStatus; readonly message: string };
@@ -36,7 +40,8 @@ const SILENT_MINUTES_ALIVE = 120;
 export const noFacts = (): RunFacts => ({
   seconds: 0,
   epochs: 0,
-  config: {},
+  settings: {},
+  begun: false,
   versions: {},
   stepTimes: [],
   warnings: 0,
@@ -49,13 +54,16 @@ export function gather(facts: RunFacts, event: RunEvent): void {
   const passed = facts.updated === undefined || event.type === 'start' ? 0 : time - Date.parse(facts.updated);
   // A clock that was set back takes nothing away.
   if (passed > 0) facts.seconds += passed / 1000;
-  facts.started ??= event.time;
-  facts.updated = event.time;
+  const when = short(event.time, LONGEST_TIME);
+  facts.started ??= when;
+  facts.updated = when;
   switch (event.type) {
     case 'start':
-      facts.config = event.config ?? {};
-      facts.command = event.command;
-      facts.versions = event.versions ?? {};
+      facts.begun = true;
+      facts.settings = flattenSettings(event.config ?? {});
+      facts.plannedEpochs = typeof event.config?.epochs === 'number' ? event.config.epochs : undefined;
+      facts.command = short(event.command, LONGEST_TEXT);
+      facts.versions = flattenSettings(event.versions ?? {});
       facts.end = undefined;
       facts.pace = undefined;
       facts.stepTimes = [];
@@ -83,7 +91,11 @@ export function gather(facts: RunFacts, event: RunEvent): void {
       facts.warnings++;
       break;
     case 'end':
-      facts.end = { status: event.status, message: event.message };
+      // A status that is not known here is that of a newer version: shown, in a few letters.
+      facts.end = {
+        status: short(event.status, LONGEST_TIME) as RunStatus,
+        message: short(event.message, LONGEST_TEXT),
+      };
       break;
     case 'note':
     case 'ranks':
@@ -102,11 +114,13 @@ export function gather(facts: RunFacts, event: RunEvent): void {
  * @param modified when the log was written last, like `now` in milliseconds.
  */
 export function stateOf(
-  facts: Pick<RunFacts, 'end'>,
+  facts: Pick<RunFacts, 'end' | 'begun' | 'damaged'>,
   owner: LockOwner | undefined,
   now: number,
   modified: number,
 ): { state: RunState; message: string } {
+  if (!facts.begun && facts.damaged > 0)
+    return { state: 'damaged', message: `its log says nothing of a start; lines that are no events: ${facts.damaged}` };
   if (facts.end) return { state: facts.end.status, message: facts.end.message };
   const minutes = (now - modified) / 60_000;
   if (owner && isGone(owner)) return { state: 'crashed', message: `its process ${owner.pid} is gone` };
@@ -117,7 +131,7 @@ export function stateOf(
 
 /** Share done and time left at the pace since the newest start; the time is undefined before there is a pace. */
 export function progressOf(facts: RunFacts): { share?: number; plannedEpochs?: number; secondsLeft?: number } {
-  const planned = typeof facts.config.epochs === 'number' ? facts.config.epochs : undefined;
+  const planned = facts.plannedEpochs;
   const ended = facts.end?.status === 'done';
   const share = ended ? 1 : (facts.share ?? (planned ? Math.min(1, facts.epochs / planned) : undefined));
   const known = { ...(planned ? { plannedEpochs: planned } : {}), ...(share === undefined ? {} : { share }) };
@@ -134,16 +148,41 @@ export function stepSecondsOf({ stepTimes }: RunFacts): number | undefined {
   return gaps.sort((a, b) => a - b)[gaps.length >> 1] / 1000;
 }
 
-/** Nested settings as one level of texts: `weights.learningRate`. */
-export function flattenSettings(value: Readonly<Record<string, unknown>>, prefix = ''): Record<string, string> {
+/** Settings beyond this number, depth and length are not shown: a log may be anybody's. */
+const MOST_SETTINGS = 500;
+const DEEPEST_SETTING = 8;
+const LONGEST_KEY = 200;
+/** Characters of all settings of a run together. */
+const MOST_CHARACTERS = 100_000;
+const LONGEST_TEXT = 2000;
+const LONGEST_TIME = 40;
+
+/** Nested settings as one level of texts: `weights.learningRate`; bounded in number, depth and length. */
+export function flattenSettings(value: Readonly<Record<string, unknown>>): Record<string, string> {
   const flat: Record<string, string> = {};
-  for (const [key, item] of Object.entries(value)) {
-    if (typeof item === 'object' && item !== null && !Array.isArray(item))
-      Object.assign(flat, flattenSettings(item as Record<string, unknown>, `${prefix}${key}.`));
-    else flat[prefix + key] = typeof item === 'string' ? item : JSON.stringify(item);
-  }
+  let left = MOST_SETTINGS;
+  let characters = 0;
+  const add = (group: Readonly<Record<string, unknown>>, prefix: string, depth: number) => {
+    for (const [key, item] of Object.entries(group)) {
+      if (left <= 0 || characters > MOST_CHARACTERS) return;
+      const path = short(prefix + short(key, LONGEST_KEY), LONGEST_KEY);
+      const isGroup = typeof item === 'object' && item !== null && !Array.isArray(item);
+      if (isGroup && depth < DEEPEST_SETTING) add(item as Record<string, unknown>, `${path}.`, depth + 1);
+      else {
+        left--;
+        flat[path] = short(typeof item === 'string' ? item : isGroup ? '{...}' : textOf(item), LONGEST_TEXT);
+        characters += path.length + flat[path].length;
+      }
+    }
+  };
+  add(value, '', 1);
   return flat;
 }
+
+const textOf = (item: unknown): string => JSON.stringify(item) ?? String(item);
+
+/** A text of at most so many characters. */
+const short = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 function scoreOf(metrics: Readonly<Record<string, number | null | undefined>>, epoch?: number): RunScore | undefined {
   const { miou, dice } = metrics;

@@ -16,20 +16,28 @@ export interface ServeOptions {
   readonly root: string;
   /** Folder of the built page. */
   readonly web: string;
-  /** Address to listen on; beyond this machine a token is demanded. */
+  /** Address to listen on; beyond this machine a token is required. */
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
   /** Whether another port may be taken when this one is in use: the next one, up to 20 further. */
   readonly searchPort: boolean;
-  /** Demanded of every request; made up when it is needed and missing. */
+  /** Required of every request; made up when it is needed and missing. */
   readonly token?: string;
+  /** Further names and addresses under which it is asked for, without port: of the machine around a container, of a proxy. */
+  readonly hosts?: readonly string[];
+  /** Whether to trust the X-Forwarded headers of a proxy that all requests pass. Default: false. */
+  readonly proxy?: boolean;
+  /** Path below which a proxy asks for it, such as `/lab`. Default: the root. */
+  readonly base?: string;
 }
 
 /** A dashboard that is being served. */
 export interface Dashboard {
   /** What to open, with the token where one is needed. */
   readonly url: string;
+  /** The same under each of the further names. */
+  readonly urls: readonly string[];
   readonly port: number;
   readonly token: string | undefined;
   close(): Promise<void>;
@@ -39,15 +47,23 @@ const FURTHER_PORTS = 20;
 
 /** Starts the dashboard. @throws ConfigError when it cannot listen there. */
 export async function serveDashboard(options: ServeOptions): Promise<Dashboard> {
-  const { root, host } = options;
-  const token = options.token ?? (isLoopback(host) ? undefined : createToken());
+  const { root, host, hosts = [], proxy = false } = options;
+  const base = (options.base ?? '').replace(/\/$/, '');
+  // Who has a further name for it, or a proxy before it, opens it beyond this machine.
+  const isOpen = !isLoopback(host) || hosts.length > 0 || proxy;
+  const token = options.token ?? (isOpen ? createToken() : undefined);
   const watch = createWatch(createRunIndex(root));
-  const app = createApp({ watch, web: loadWebFiles(options.web), hosts: hostsOf(host), ...(token ? { token } : {}) });
+  const names = [...hostsOf(host), ...hosts.map((name) => name.toLowerCase())];
+  const web = loadWebFiles(options.web);
+  const app = createApp({ watch, web, hosts: names, proxy, base, ...(token ? { token } : {}) });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const port = await listen(server, options);
   const name = host === '::' || host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  const end = `${base}/${token === undefined ? '' : `?token=${token}`}`;
   return {
-    url: `http://${name}:${port}/${token === undefined ? '' : `?token=${token}`}`,
+    url: `http://${name}:${port}${end}`,
+    // Behind a proxy the port is the proxy's.
+    urls: hosts.map((further) => (proxy ? `https://${further}${end}` : `http://${further}:${port}${end}`)),
     port,
     token,
     close: () =>

@@ -4,8 +4,10 @@
  */
 import type { RunIndex } from './runIndex.ts';
 
-/** Milliseconds between two looks at the disk. */
+/** Milliseconds between two looks at the disk, where looks are short. */
 const LOOK_EVERY = 300;
+/** Where they are not, a pause is so many times as long as the look before it: whole looks, and those at running runs, take 1 % of the time each. */
+const PAUSE = 99;
 /** Silence after which a follower is woken to say that it is still there. */
 const ALIVE_EVERY = 15_000;
 
@@ -28,6 +30,7 @@ export function createWatch(index: RunIndex, options: { lookEvery?: number; aliv
   let followers = 0;
   let timer: NodeJS.Timeout | undefined;
   let spoke = Date.now();
+  let wholeAgain = 0;
 
   const wake = (reason: 'change' | 'alive') => {
     const woken = waiting;
@@ -37,11 +40,17 @@ export function createWatch(index: RunIndex, options: { lookEvery?: number; aliv
   };
   const look = async () => {
     const { version } = index;
+    const started = performance.now();
+    const isWhole = started >= wholeAgain;
     // A disk that fails for a moment is looked at again.
-    await index.refresh().catch(() => undefined);
+    await (isWhole ? index.refresh() : index.refreshRunning()).catch(() => undefined);
+    const took = performance.now() - started;
+    // A look that was waited for is one of others, who asked for it.
+    if (isWhole) wholeAgain = performance.now() + PAUSE * Math.min(took, index.lookTook);
     if (index.version !== version) wake('change');
     else if (Date.now() - spoke >= aliveEvery) wake('alive');
-    if (followers > 0) timer = setTimeout(look, lookEvery);
+    const pause = isWhole ? lookEvery : Math.max(lookEvery, PAUSE * took);
+    if (followers > 0) timer = setTimeout(look, pause);
     else timer = undefined;
   };
 

@@ -23,7 +23,7 @@ export function parseProvenance(value: unknown, fail: Fail): Record<string, stri
   const record = asRecord(value) ?? fail(`provenance is ${show(value)}, expected an object of texts`);
   for (const [key, text] of Object.entries(record)) {
     if (isPrototypeKey(key)) fail(`provenance has the key ${show(key)}`, 'rename it');
-    if (typeof text !== 'string') fail(`provenance.${key} is ${show(text)}, expected a text`);
+    if (typeof text !== 'string') fail(`provenance.${key} is ${show(text)}, expected a string`);
   }
   return { ...record } as Record<string, string>;
 }

@@ -32,6 +32,7 @@ import { parseState } from '../../dist/run/checkpoint.js';
 import { formatConfig, parseConfig, parseConfigText } from '../../dist/run/config/config.js';
 import { settings } from '../../dist/run/config/presets.js';
 import { parseCsv } from '../../dist/run/csv.js';
+import { describeEvaluation, parseEvaluation } from '../../dist/run/evaluations.js';
 import { createRunFolder } from '../../dist/run/folder.js';
 import { loadReportData } from '../../dist/run/report/data.js';
 import { formatReport } from '../../dist/run/report/report.js';
@@ -221,6 +222,15 @@ const datasetSeeds = [
     training: [{ image: './imagesTr/a.nii.gz', label: './labelsTr/a.nii.gz' }, 'imagesTr/b.nii.gz'],
   },
   { channel_names: { 0: 'CT' }, labels: { background: 0, liver: 1, ignore: 2 }, file_ending: '.nii.gz' },
+  { channel_names: { 0: 'T1', 1: 'T2' }, labels: { background: 0, left: 1002, ball: [3], ignore: [-1, 'NaN', 70] } },
+];
+
+const evaluationSeeds = [
+  {
+    ...{ time: '2026-01-02T03:04:05.000Z', data: '/data/other', dataset: 'other', split: 'val', samples: 3 },
+    ...{ trainedOn: false, checkpoint: 'best', scales: [0.75, 1], mirror: ['width'], window: [32, 32], overlap: 0.5 },
+    ...{ toleranceMm: 1, version: '1.0.0', scores: { miou: 0.5, pixelAccuracy: 0.75, meanAccuracy: null, dice: 1 } },
+  },
 ];
 
 const events = [
@@ -359,9 +369,11 @@ export const PARSERS = {
   },
   'sample volume': { seeds: [sampleVolumeSeed()], parse: (bytes) => parseSampleVolume(bytes, FILE) },
   dicom: {
-    seeds: ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2'].map((syntax) =>
-      slice(7, [0, 1, 2, -1, -2048, 2047], syntax),
-    ),
+    seeds: ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2'].flatMap((syntax) => {
+      const whole = slice(7, [0, 1, 2, -1, -2048, 2047], syntax);
+      // Without the preamble, and without the head behind it as well.
+      return [whole, whole.subarray(132), whole.subarray(144 + whole.readUInt32LE(140))];
+    }),
     parse: (bytes) => stackSlices([parseDicomSlice(bytes, FILE)], FILE),
   },
   'dataset.json': {
@@ -371,6 +383,10 @@ export const PARSERS = {
       writeFileSync(join(disk, 'dataset.json'), bytes);
       await loadDatasetJson(disk);
     },
+  },
+  'evaluation.json': {
+    seeds: evaluationSeeds.map(text),
+    parse: (bytes) => describeEvaluation(parseEvaluation(bytes.toString('utf8'), FILE)),
   },
   'onnx metadata': { seeds: onnxSeeds(), parse: (bytes) => readModelMetadata(bytes, FILE) },
   csv: {

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../src/base/errors.ts';
 import { requireState, SEARCH_STATE, TRAINING_STATE } from '../../src/jobs/checkpoint/state.ts';
-import { startOfTraining } from '../../src/train/retrain.ts';
 import { startOfSearch } from '../../src/train/searchState.ts';
+import { startOfTraining } from '../../src/train/trainState.ts';
 
 const STATES = {
   training: { schema: TRAINING_STATE, state: { progress: startOfTraining(), steps: 0 } },

@@ -18,9 +18,10 @@ import { sgd } from '../../dist/nn/optimisers.js';
 import { inGroup, sharedNorms } from '../../dist/parallel/parallel.js';
 import { randomDints } from '../../dist/space/dints/random.js';
 import { randomGenotype } from '../../dist/space/genotype.js';
-import { startOfTraining, trainLoop } from '../../dist/train/retrain.js';
+import { trainLoop } from '../../dist/train/retrain.js';
 import { searchLoop } from '../../dist/train/search.js';
 import { createSearch } from '../../dist/train/searchState.js';
+import { startOfTraining } from '../../dist/train/trainState.js';
 
 const [what, batchText, norms, othersText = '{}'] = process.argv.slice(2);
 const { empty, method: methodName = 'auto-deeplab', rank = 2, ...others } = JSON.parse(othersText);

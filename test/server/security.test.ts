@@ -246,7 +246,7 @@ describe('beyond this machine', () => {
     .flatMap((list) => list ?? [])
     .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
 
-  it('a token is demanded, made up where none is given', async () => {
+  it('a token is required, made up where none is given', async () => {
     const open = await serve(root, { host: '0.0.0.0' });
     expect(open.token).toMatch(/^[\w-]{32}$/);
     expect(open.url).toContain(`?token=${open.token}`);
@@ -257,7 +257,7 @@ describe('beyond this machine', () => {
       expect(await status('/api/runs', { authorization: `Bearer ${wrong}` })).toBe(401);
     const entry = await ask(open.port, `/?token=${open.token}`);
     expect(entry.status).toBe(303);
-    expect(entry.headers.location).toBe('/');
+    expect(entry.headers.location).toBe('./');
     const cookie = entry.headers['set-cookie']?.[0] ?? '';
     expect(cookie).toMatch(/HttpOnly/i);
     expect(cookie).toMatch(/SameSite=Strict/i);

@@ -124,7 +124,7 @@ describe('the genotype file', () => {
       /unknown operator "constructor"/,
     ],
     ['a field nobody knows', (f) => (f.pth = []), /unknown field "pth"; did you mean "path"/],
-    ['a provenance of numbers', (f) => (f.provenance = { seed: 3 }), /provenance\.seed is 3, expected a text/],
+    ['a provenance of numbers', (f) => (f.provenance = { seed: 3 }), /provenance\.seed is 3, expected a string/],
     [
       'a provenance that is a list',
       (f) => (f.provenance = ['a']),

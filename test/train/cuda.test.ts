@@ -19,9 +19,10 @@ import { METHODS } from '../../src/method/registry.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { startOfTraining, trainLoop } from '../../src/train/retrain.ts';
+import { trainLoop } from '../../src/train/retrain.ts';
 import { searchLoop } from '../../src/train/search.ts';
 import { createSearch } from '../../src/train/searchState.ts';
+import { startOfTraining } from '../../src/train/trainState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(24, 2);

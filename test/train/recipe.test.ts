@@ -17,8 +17,9 @@ import { saveCheckpoint } from '../../src/run/checkpoint.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { openRun } from '../../src/run/openRun.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { startOfTraining, type Training, trainingLosses, trainingPlan } from '../../src/train/retrain.ts';
 import { takeStep } from '../../src/train/step/optimiserStep.ts';
+import { startOfTraining, type Training } from '../../src/train/trainState.ts';
+import { trainingLosses, trainingPlan } from '../../src/train/trainStep.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 import { sharedFolder } from '../helpers/temporaryFolder.ts';
 

@@ -12,7 +12,8 @@ import { dropPath, keepProbability } from '../../src/nn/dropPath.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { adam } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { startOfTraining, type Training, type TrainSettings, trainLoop } from '../../src/train/retrain.ts';
+import { type TrainSettings, trainLoop } from '../../src/train/retrain.ts';
+import { startOfTraining, type Training } from '../../src/train/trainState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
 const dataset = smallScenes(8, 2);

@@ -47,7 +47,7 @@ export function App() {
       </a>
       <header class="frame">
         <a class="brand" href={linkTo({})}>
-          <img src="/icon.svg" alt="" width="24" height="24" />
+          <img src="icon.svg" alt="" width="24" height="24" />
           Espalier
         </a>
         <nav aria-label="place">

@@ -29,7 +29,7 @@ export function follow(listener: Listener, run?: { readonly id: string; readonly
 
   const open = () => {
     const query = run ? `?run=${encodeURIComponent(run.id)}&from=${offset}` : '';
-    const stream = new EventSource(`/api/stream${query}`);
+    const stream = new EventSource(`api/stream${query}`);
     source = stream;
     stream.onopen = () => {
       connection.value = 'live';

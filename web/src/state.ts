@@ -34,9 +34,9 @@ export const selected = signal<readonly string[]>([]);
 /** More events than this are loaded again, thinned. */
 const MOST_EVENTS = 15_000;
 
-/** The address of something about a run. */
+/** The address of something about a run, relative to the page. */
 export const addressOf = (id: string, ...rest: readonly string[]): string =>
-  `/api/runs/${[...id.split('/'), ...rest].map(encodeURIComponent).join('/')}`;
+  `api/runs/${[...id.split('/'), ...rest].map(encodeURIComponent).join('/')}`;
 
 /** JSON from the server; undefined when it has none there. */
 export async function fetchJson<Value>(address: string): Promise<Value | undefined> {

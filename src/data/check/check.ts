@@ -7,7 +7,7 @@ import { checkPictures } from './images.ts';
 import type { CheckOptions, PictureReport } from './parts.ts';
 import { checkVolumes, type VolumeReport } from './volumes.ts';
 
-/** What a check found; `rank` tells pictures from volumes. */
+/** What a check found; `rank` is 2 for images, 3 for volumes. */
 export type DataReport = PictureReport | VolumeReport;
 
 /** Checks a data set; open it with `allowUnpaired` to have unpaired files listed here. */

@@ -1,5 +1,5 @@
 /**
- * @file What the checks of pictures and of volumes share: the report, and what is wrong with splits and classes.
+ * @file What the checks of images and of volumes share: the report, and what is wrong with splits and classes.
  */
 import { dirname } from 'node:path';
 import { EspalierError } from '../../base/errors.ts';
@@ -26,12 +26,12 @@ export interface ReportBase {
   classShares: number[];
   /** Share of pixels that are ignored. */
   ignoredShare: number;
-  /** For each class its pixels over the counted pixels of the pictures where it occurs (SegNet's frequency). */
+  /** For each class its pixels over the counted pixels of the images where it occurs (SegNet's frequency). */
   classFrequencies: number[];
   problems: DataProblem[];
 }
 
-/** What the check of a data set of pictures found. */
+/** What the check of a data set of images found. */
 export interface PictureReport extends ReportBase {
   rank: 2;
   /** Picture sizes over both splits, the most frequent first. */

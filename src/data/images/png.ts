@@ -11,7 +11,7 @@ import { DataError } from '../../base/errors.ts';
 import type { Colour, Raster } from '../types.ts';
 import { type PngLayout, readRows, streamLength } from './pngRows.ts';
 
-/** The largest picture that is decoded, in pixels. */
+/** The largest image that is decoded, in pixels. */
 export const MAX_PIXELS = 2 ** 28;
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -65,7 +65,7 @@ export function decodePng(bytes: Uint8Array, file: string): Raster {
     at += 12 + length;
   }
   const layout = header!;
-  if (parts.length === 0) fail('holds no picture data (IDAT)');
+  if (parts.length === 0) fail('holds no image data (IDAT)');
   if (layout.colourType === 3 && palette === undefined) fail('is indexed but has no palette');
   const needed = streamLength(layout);
   let stream: Uint8Array = new Uint8Array(0);

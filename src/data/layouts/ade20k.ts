@@ -25,7 +25,8 @@ export const ade20k: Layout = {
     const [train, val] = [await open('training'), await open('validation')];
     const names = await loadNames(join(root, 'objectInfo150.txt'));
     const splits = { train: train.samples, val: val.samples };
-    const notes = [...notesOf([train, val]), ...noteForeign('ADE20K', /(^|\/)ADE_/, splits)];
+    const unnamed = names.length === 0 ? ['objectInfo150.txt is not there: the classes are numbered'] : [];
+    const notes = [...notesOf([train, val]), ...unnamed, ...noteForeign('ADE20K', /(^|\/)ADE_/, splits)];
     return {
       name: basename(root),
       layout: 'ade20k',

@@ -1,7 +1,7 @@
 /**
  * @file Cityscapes: `leftImg8bit/{train,val}/<city>/` with `gtFine/{train,val}/<city>/`. Reads `_labelIds` (34 ids, 19 of them classes) or,
  * where a city has only those, `_labelTrainIds`; a data set must hold one of the two throughout. Where `gtCoarse/` is there, its
- * pictures (those of `train_extra` if it has them) are the split `coarse`.
+ * images (those of `train_extra` if it has them) are the split `coarse`.
  */
 import { basename, join } from 'node:path';
 import { createLabelMap, type DataSet, IGNORE, type SegmentationClass } from '../types.ts';
@@ -66,7 +66,7 @@ export const cityscapes: Layout = {
   },
 };
 
-/** The official coarse set has pictures of its own; a copy may hold coarse labels of the training pictures only. */
+/** The official coarse set has images of its own; a copy may hold coarse labels of the training images only. */
 const coarseSplit = async (root: string): Promise<string> =>
   (await isFolder(root, 'gtCoarse', 'train_extra')) ? 'train_extra' : 'train';
 

@@ -11,6 +11,7 @@ import { showShort, suggest } from '../../base/text.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
 import type { GroupOf } from '../folds.ts';
 import type { Colour } from '../types.ts';
+import type { GroupTable } from './groups.ts';
 import type { NamedClass } from './names.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
@@ -29,8 +30,10 @@ export interface Description {
   masks?: string;
   /** Share of the samples that go to val when the folders make no split; by default a fold of five. */
   valShare?: number;
-  /** When the folders make no split: which samples stay on one side, by their ids. */
+  /** Which samples stay on one side, by their ids: where the folders make no split, and where training samples are held out. */
   groupOf?: GroupOf;
+  /** A table that says so. */
+  groupTable?: GroupTable;
 }
 
 /** The folders of a split; without `masks` they are sought beside the images. */
@@ -73,7 +76,9 @@ const schema = z.strictObject({
   download: z.unknown().optional(),
   roboflow: z.unknown().optional(),
   valShare: z.number().gt(0).lt(1).optional(),
-  groups: z.string().min(1).optional(),
+  groups: z
+    .union([z.string().min(1), z.strictObject({ csv: z.string(), column: z.string(), file: z.string().optional() })])
+    .optional(),
 });
 
 /** Loads and parses a `data.yaml`. */
@@ -119,14 +124,17 @@ export function parseDescription(text: string, file: string): Description {
   if (nc !== undefined && nc !== count)
     throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
   const description: Description = { name, path, valShare };
-  if (groups !== undefined) description.groupOf = groupsBy(groups, file);
+  if (typeof groups === 'string') description.groupOf = groupsBy(groups, file);
+  else if (groups !== undefined) description.groupTable = groups;
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
   if (val !== undefined) description.val = foldersOf(val);
   if (test !== undefined) description.test = foldersOf(test);
   if (masks !== undefined) description.masks = masks;
+  const tables = typeof groups === 'object' ? [groups.csv] : [];
   for (const folder of [
     masks ?? '.',
+    ...tables,
     ...[description.train, description.val, description.test].flatMap((pair) => Object.values(pair ?? {})),
   ]) {
     if (isAbsolute(folder) || normalize(folder).split(sep)[0] === '..')
@@ -185,9 +193,9 @@ function groupsBy(pattern: string, file: string): GroupOf {
   };
 }
 
-/** Exports of Roboflow name a folder of the data set as `../train/images`; it lies below the file all the same. */
+/** Exports of Roboflow name the folder of a split as `../train/images`; it lies beside the file all the same. */
 const foldersOf = (value: string | { images: string; masks: string }): SplitFolders =>
-  typeof value === 'string' ? { images: value.replace(/^\.\.\//, '') } : value;
+  typeof value === 'string' ? { images: value.replace(/^\.\.\/(?=(train|val|valid|test)\/)/, '') } : value;
 
 /** What is wrong with the names of classes: mostly that YAML reads some as numbers or as true and false. */
 function explainNames(input: unknown): string {

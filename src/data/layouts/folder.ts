@@ -9,6 +9,7 @@ import { loadLabels } from '../images/labels.ts';
 import { type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
 import { classFields } from './classes.ts';
 import type { Description } from './description.ts';
+import { readGroups } from './groups.ts';
 import type { Layout, OpenOptions } from './layout.ts';
 import { CLASS_TABLE, loadClassTable, type NamedClass } from './names.ts';
 import { notesOf, type Pairing, pairFolders, unpairedOf } from './pairing.ts';
@@ -36,11 +37,15 @@ export async function openDescribed(root: string, description: Description, opti
   const { pairings, ...split } = await findSplits(structure, description, options);
   const { splits } = split;
   const unpaired = unpairedOf(pairings, options);
+  const groups = await readGroups(
+    root,
+    splits.train.map(({ id }) => id),
+    description,
+  );
   const { named, source, ...found } = await findClasses(structure, description, [...splits.train, ...splits.val]);
   const notes = [...notesOf(pairings), ...found.notes];
-  for (const key of ['valShare', 'groups'] as const)
-    if (description[key === 'groups' ? 'groupOf' : key] !== undefined && !('all' in structure))
-      notes.push(`\`${key}\` of data.yaml is not used: the folders make the split`);
+  if (description.valShare !== undefined && !('all' in structure))
+    notes.push('`valShare` of data.yaml is not used: the folders make the split');
   return {
     name: description.name ?? basename(root),
     layout: 'folder',
@@ -50,6 +55,7 @@ export async function openDescribed(root: string, description: Description, opti
     ignore: IGNORE,
     ...split,
     unpaired,
+    ...(groups ? { groups } : {}),
     ...(notes.length > 0 ? { notes } : {}),
   };
 }

@@ -6,7 +6,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
 import { DataError } from '../../base/errors.ts';
-import { endingOf, IMAGE_ENDINGS, isImageName, UNREAD_ENDINGS } from '../images/endings.ts';
+import { countFiles, endingOf, IMAGE_ENDINGS, isImageName, UNREAD_ENDINGS } from '../images/endings.ts';
 import type { Sample } from '../types.ts';
 import { isFolder, type OpenOptions } from './layout.ts';
 
@@ -98,7 +98,7 @@ export async function pairFolders(
 
 /** Files that may be meant as images or masks and are not read. */
 function noteUnread(folder: string, { others }: Listing): string[] {
-  const unread = countOf(others, UNREAD_ENDINGS);
+  const unread = countFiles(others, UNREAD_ENDINGS);
   return unread === '' ? [] : [`${folder}: ${unread} not read: images are ${IMAGE_ENDINGS.join(' ')}`];
 }
 
@@ -165,8 +165,8 @@ const withoutImageEnding = (name: string): string => {
   return ending === undefined ? name : name.slice(0, -ending.length);
 };
 
-/** Files by their path without extension, composed, which must tell them apart. */
-function byName(
+/** Files by their path without extension, composed, which must tell them apart. @throws DataError for two of one name */
+export function byName(
   folder: string,
   files: readonly string[],
   accept: (name: string) => boolean = () => true,
@@ -176,7 +176,12 @@ function byName(
     const name = nameBelow(folder, file);
     if (!accept(name)) continue;
     const other = map.get(name);
-    if (other !== undefined) throw new DataError(`${other} and ${file} have one name`, 'rename or remove one of them');
+    if (other !== undefined) {
+      throw new DataError(
+        `${other} and ${file} have one name`,
+        `rename or remove one of them; a mask beside its image is named with one of ${MASK_ENDINGS.join(' ')}`,
+      );
+    }
     map.set(name, file);
   }
   return map;
@@ -204,7 +209,7 @@ export function nameBelow(folder: string, file: string): string {
 function noImages(folder: string, { images, others }: Listing): DataError {
   if (images.length > 0)
     return new DataError(`${folder}: holds masks only`, 'the images lie beside them or in a folder of their own');
-  const unread = countOf(others, UNREAD_ENDINGS);
+  const unread = countFiles(others, UNREAD_ENDINGS);
   return new DataError(
     `${folder}: holds no images${unread === '' ? '' : ` that are read, but ${unread}`}`,
     `images are ${IMAGE_ENDINGS.join(' ')}${unread === '' ? '' : ': convert the files, PNG keeps every pixel'}`,
@@ -215,14 +220,14 @@ function noImages(folder: string, { images, others }: Listing): DataError {
 const OUTLINES: readonly string[] = ['.json', '.txt', '.xml', '.csv'];
 
 function noMasks(folder: string, { images, others }: Listing): DataError {
-  const outlines = countOf(others, OUTLINES);
+  const outlines = countFiles(others, OUTLINES);
   if (outlines !== '') {
     return new DataError(
       `${folder}: expected masks, got ${outlines}`,
       'polygons and boxes (COCO, YOLO, LabelMe) are no masks: draw them into PNG files, a class id a pixel, with the names of the images',
     );
   }
-  const unread = countOf(others, UNREAD_ENDINGS);
+  const unread = countFiles(others, UNREAD_ENDINGS);
   return new DataError(
     `${folder}: holds no masks${unread === '' ? '' : ` that are read, but ${unread}`}`,
     images.length > 0
@@ -230,15 +235,6 @@ function noMasks(folder: string, { images, others }: Listing): DataError {
       : 'masks are PNG or TIFF without loss, with the names of the images',
   );
 }
-
-/** `12 .json files, 3 .txt files`; empty when there is none. */
-const countOf = (others: ReadonlyMap<string, number>, endings: readonly string[]): string =>
-  endings
-    .flatMap((ending) => {
-      const count = others.get(ending);
-      return count === undefined ? [] : [`${count} ${ending} file${count === 1 ? '' : 's'}`];
-    })
-    .join(', ');
 
 /**
  * The files of several pairings without a partner.

@@ -21,8 +21,11 @@ export interface VolumePairing {
   alone: string[];
 }
 
-/** Name of a volume without its folder and ending. */
-export const volumeId = (path: string): string => basename(path).replace(/\.(nii|hdr|img)(\.gz)?$/i, '');
+/** Name of a volume without its folder and ending, composed (NFC): file systems give the same name in two forms. */
+export const volumeId = (path: string): string =>
+  basename(path)
+    .replace(/\.(nii|hdr|img)(\.gz)?$/i, '')
+    .normalize('NFC');
 
 /** Volumes in a folder by their id, sorted: NIfTI files, and folders of DICOM slices. Hidden files (also `._*` of macOS) are passed over. */
 export async function listVolumes(folder: string): Promise<Map<string, string>> {
@@ -33,7 +36,7 @@ export async function listVolumes(folder: string): Promise<Map<string, string>> 
     const path = join(folder, entry.name);
     const directory = entry.isDirectory() || (entry.isSymbolicLink() && (await isFolder(path)));
     if (!directory && !isNiftiName(entry.name)) continue;
-    const id = directory ? entry.name : volumeId(entry.name);
+    const id = directory ? entry.name.normalize('NFC') : volumeId(entry.name);
     const other = found.get(id);
     if (other !== undefined) throw new DataError(`${other} and ${path} have one name`, 'rename or remove one of them');
     found.set(id, path);

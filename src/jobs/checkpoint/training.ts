@@ -5,7 +5,7 @@ import { createRandom } from '../../base/random.ts';
 import { Generator } from '../../engine/device.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 import type { Checkpoint } from '../../run/checkpoint.ts';
-import type { Training, TrainProgress } from '../../train/retrain.ts';
+import type { Training, TrainProgress } from '../../train/trainState.ts';
 import { requireState, requireTensor, TRAINING_STATE } from './state.ts';
 import { restoreTensors, storeTensors } from './tensors.ts';
 

@@ -20,7 +20,7 @@ export interface PreparedData {
   readonly dataset: DataSet;
   /** What the run is to keep of them. */
   readonly record: SplitRecord;
-  /** What a look at some of the samples found; undefined for volumes, and on ranks other than the first. */
+  /** What a look at some of the samples found; on the first rank. */
   readonly glance?: DataGlance;
   /** What differs from the data of an earlier run, or looks wrong. */
   readonly warnings: readonly string[];
@@ -37,7 +37,6 @@ export async function prepareData(
 ): Promise<PreparedData> {
   let dataset = await openTrainingData(config);
   if (folder === undefined) checkSplitSettings(config, dataset);
-  requireClasses(dataset);
   const known = await findSplit(config, parallel, folder);
   let warnings: readonly string[] = [];
   if (known) {
@@ -49,7 +48,7 @@ export async function prepareData(
   await requireSameData(dataset, parallel);
   const now = recordOf(dataset);
   const record = known?.own ? mergeRecords(known.record, now) : now;
-  const glance = parallel.rank === 0 ? await glanceAt(dataset) : undefined;
+  const glance = await glanceTogether(dataset, parallel);
   return { dataset, record, ...(glance ? { glance } : {}), warnings };
 }
 
@@ -60,10 +59,23 @@ export function recordData(
 ): void {
   writeDataFiles(folder, data);
   const { dataset, warnings, glance } = data;
-  const notes = dataset.notes ?? [];
-  for (const message of [`data: ${describeDataSet(dataset)}`, ...notes]) note(message);
-  const problems = glance?.problems.filter(({ message }) => !notes.includes(message)) ?? [];
-  for (const message of [...warnings, ...problemLines(problems)]) warn(message);
+  for (const message of [`data: ${describeDataSet(dataset)}`, ...(dataset.notes ?? [])]) note(message);
+  for (const message of [...warnings, ...(glance ? problemLines(dataset, glance) : [])]) warn(message);
+}
+
+/** The first rank looks; what it refuses, all refuse. */
+async function glanceTogether(dataset: DataSet, parallel: Parallel): Promise<DataGlance | undefined> {
+  let glance: DataGlance | undefined;
+  let refusal: string | null = null;
+  try {
+    if (parallel.rank === 0) glance = await glanceAt(dataset);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    refusal = error.message;
+  }
+  const [first] = await parallel.gather(refusal);
+  if (first !== null) throw new DataError(first);
+  return glance;
 }
 
 function inOrderOf(dataset: DataSet, { classes, modalities }: SplitRecord, who: string): DataSet {
@@ -82,13 +94,4 @@ function checkSplitSettings({ splitSeed = 0, fold = 0, folds = 5 }: DataSettings
       `${unused[0]}: ${name} has ${splitRule === 'listed folds' ? 'folds' : 'train and val'} of its own`,
       'leave it out: it is for data without a split',
     );
-}
-
-/** @throws DataError for fewer than two classes. */
-function requireClasses({ name, classes }: DataSet): void {
-  if (classes.length > 1) return;
-  throw new DataError(
-    `${name} has one class (${classes.map((each) => each.name).join()}): segmentation needs at least two`,
-    'name all classes in data.yaml; for masks of 0 and 255 write `classes: {0: background, 255: object}`',
-  );
 }

@@ -16,7 +16,7 @@ import { adam, sgd } from '../../nn/optimisers.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import type { TrainConfig } from '../../run/config/schemas.ts';
 import { openRunFolder } from '../../run/folder.ts';
-import { startOfTraining, type Training } from '../../train/retrain.ts';
+import { startOfTraining, type Training } from '../../train/trainState.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
 import { createDescribed, loadDescription, type NetworkDescription } from '../network.ts';

@@ -12,8 +12,8 @@ import type { DataFile, DataGlance } from '../../run/dataFile.ts';
 import { writeAtomically } from '../../run/files.ts';
 import type { RunFolder } from '../../run/folder.ts';
 
-/** Images of a split that are looked at. */
-const GLANCE = 24;
+/** Samples of a split that are looked at, by the rank of the data: volumes are large. */
+const GLANCE = { 2: 24, 3: 2 } as const;
 const MOST_PROBLEMS = 50;
 /** Problems that are logged one by one. */
 const MOST_LOGGED = 5;
@@ -27,16 +27,15 @@ export function writeDataFiles(
   const file: DataFile = {
     ...{ name, layout, rank, channels: channelsOf(dataset), classes },
     samples: { train: splits.train.length, val: splits.val.length },
-    ...(glance ? { report: glance } : {}),
+    ...(glance && rank === 2 ? { report: glance } : {}),
   };
   writeAtomically(join(folder.path, 'data.json'), `${JSON.stringify(file, null, 1)}\n`);
   writeAtomically(folder.split, formatRecord(record));
 }
 
-/** What a look at some images finds; undefined for volumes, which are too large for a glance. @throws DataError for what a run cannot read. */
-export async function glanceAt(dataset: DataSet): Promise<DataGlance | undefined> {
-  if (dataset.rank === 3) return undefined;
-  const report = await checkDataSet(dataset, { limit: GLANCE });
+/** What a look at some samples finds. @throws DataError for what a run cannot read. */
+export async function glanceAt(dataset: DataSet): Promise<DataGlance> {
+  const report = await checkDataSet(dataset, { limit: GLANCE[dataset.rank] });
   const { counts, classShares, ignoredShare, problems } = report;
   const errors = problems.filter(({ severity, file }) => severity === 'error' && file !== dataset.name);
   if (errors.length > 0) throw unreadable(errors);
@@ -53,8 +52,12 @@ function unreadable(errors: readonly DataProblem[]): DataError {
 const countOthers = ({ length }: readonly string[]): string =>
   length === 0 ? '' : ` and ${length} other${length === 1 ? '' : 's'}`;
 
-/** A line a problem, the first few of many. */
-export function problemLines(problems: DataGlance['problems']): string[] {
+/** A line a problem, the first few of many; without those of the data as a whole where only a part was read, such as a class that did not occur. */
+export function problemLines({ name, notes = [] }: DataSet, { counts, problems: all }: DataGlance): string[] {
+  const whole = Object.values(counts).every(({ listed, read }) => read === listed);
+  const problems = all.filter(
+    ({ file, severity, message }) => !notes.includes(message) && (whole || file !== name || severity === 'error'),
+  );
   const lines = problems
     .slice(0, MOST_LOGGED)
     .map(({ file, message, fix, others = [] }) => `${file}${countOthers(others)}: ${message}; ${fix}`);

@@ -11,7 +11,7 @@ import type { Reporter } from '../watcher.ts';
 export function reportProcesses(
   { note }: Reporter,
   { size }: Parallel,
-  { syncNorms }: { readonly syncNorms: boolean },
+  { syncNorms = false }: { readonly syncNorms?: boolean },
 ): void {
   if (size === 1) return;
   const norms = syncNorms

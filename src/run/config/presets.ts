@@ -8,6 +8,7 @@ import {
   dintsSearchSchema,
   evaluateSchema,
   exportSchema,
+  ladderSchema,
   predictSchema,
   trainSchema,
 } from './schemas.ts';
@@ -244,6 +245,7 @@ export const settings = {
       'paper-ade20k': { ...PAPER, steps: 4_000_000, crop: 513, longSide: 513 },
     },
   },
+  auto: { schema: ladderSchema },
   compare: { schema: compareSchema },
   evaluate: { schema: evaluateSchema },
   predict: { schema: predictSchema },

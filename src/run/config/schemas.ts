@@ -20,8 +20,8 @@ const share = (value: number, description: string) =>
   setting(z.number().min(0).max(1).default(value), 'a number from 0 to 1', description);
 const switched = (value: boolean, description: string) =>
   setting(z.boolean().default(value), 'true or false', description);
-const text = (description: string) => setting(z.string().min(1), 'a text', description);
-const optionalText = (description: string) => setting(z.string().min(1).optional(), 'a text', description);
+const text = (description: string) => setting(z.string().min(1), 'a string', description);
+const optionalText = (description: string) => setting(z.string().min(1).optional(), 'a string', description);
 const choice = <const Names extends readonly [string, ...string[]]>(
   names: Names,
   value: Names[number],
@@ -46,7 +46,7 @@ const machine = {
     'auto, cpu, cuda, cuda:<number> or mps',
     'where to compute; auto takes a GPU when there is one',
   ),
-  threads: whole(0, 0, 'threads of the processor; 0 takes all'),
+  threads: whole(0, 0, 'CPU threads; 0 takes all'),
 };
 const ranks = {
   syncNorms: switched(false, 'synchronised batch norm: statistics over the whole batch, across processes'),
@@ -54,18 +54,16 @@ const ranks = {
 const run = {
   preset: optionalText('a named set of settings to start from'),
   name: optionalText('name of the run; the date and time by default'),
-  runs: setting(z.string().min(1).default('runs'), 'a text', 'folder of all runs'),
+  runs: setting(z.string().min(1).default('runs'), 'a string', 'folder of all runs'),
 };
 const split = {
   splitSeed: setting(
     z.int().min(0).max(0xffffffff).default(0),
     'a whole number from 0',
-    'of data without a split: another number is another split by hash; `seed` changes nothing about it',
+    'of data without a split: seed of the split by hash; independent of `seed`',
   ),
-  splitOf: optionalText(
-    'run whose samples keep their side, where the data have no split; that of `from` or `arch` by default',
-  ),
-  fold: whole(0, 0, 'of data without a split, or with folds of their own: which fold is validated on, from 0'),
+  splitOf: optionalText('run whose split to reuse, where the data have none; that of `from` or `arch` by default'),
+  fold: whole(0, 0, 'of data without a split, or with folds of their own: index of the validation fold, from 0'),
   folds: whole(2, 5, 'of data without a split: number of folds'),
 };
 const loading = {
@@ -100,8 +98,12 @@ const precision = choice(
   'float32',
   'compute precision of training passes: bfloat16 applies to everything on a GPU, and to the large products on a processor with AMX; weights, losses and scores stay float32',
 );
-const normEpsilon = positive(1e-5, 'what norms add to a variance');
-const classWeights = choice(['none', 'sqrt', 'median'], 'none', 'class weights in the loss, from class frequencies');
+const normEpsilon = positive(1e-5, 'epsilon of the norms, added to the variance');
+const classWeights = setting(
+  z.union([z.enum(['none', 'sqrt', 'median']), z.array(z.number().positive()).min(2)]).default('none'),
+  'none or sqrt or median, or a list of numbers above 0',
+  'class weights in the loss, from class frequencies; a list states them',
+);
 const scale = setting(
   z.number().min(1).default(1),
   'a number from 1',
@@ -155,17 +157,17 @@ const volumes = {
     spacingMm: setting(
       z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
       'three numbers above 0, [depth, height, width]',
-      "of volumes: millimetres from voxel to voxel that they are resampled to; by default each one's own",
+      'of volumes: voxel spacing to resample to, in millimetres; by default the spacing of each volume',
     ),
     normalisation: setting(
       z.array(normalisation).min(1).optional(),
       'a list, one of {kind: window|zscore|none, ...} for each modality',
-      'of volumes: how intensities become numbers about zero; by default a window for CT and z-scores for others',
+      'of volumes: how intensities are normalised; by default a window for CT and z-scores for others',
     ),
     cropForeground: setting(
       z.boolean().optional(),
       'true or false',
-      'of volumes: cut away the outer slices that hold nothing; by default true',
+      'of volumes: cut away empty outer slices; by default true',
     ),
   }),
   overlap,
@@ -174,7 +176,7 @@ const volumes = {
 /** What every method can be set to; `defaults` are the method's own. */
 const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   epochs: whole(1, defaults.epochs, 'passes over the first half of the samples'),
-  warmupEpochs: whole(0, defaults.epochs / 2, 'epochs before the architecture moves'),
+  warmupEpochs: whole(0, defaults.epochs / 2, 'epochs in which only the weights are trained'),
   batch: whole(1, 2, 'samples a step'),
   crop: setting(
     sides.default(defaults.crop),
@@ -221,7 +223,11 @@ const searchKeys = (defaults: { epochs: number; crop: number }) => ({
 });
 const searchStart = <const Name extends string>(method: Name) => ({
   data: text('folder or YAML file of the data set'),
-  method: setting(z.literal(method).default(method as never), 'auto-deeplab or dints', 'search method'),
+  method: setting(
+    z.literal(method).default(method as never),
+    'auto-deeplab or dints, or ladder for a race (espalier auto)',
+    'search method',
+  ),
   ...run,
   ...machine,
   ...ranks,
@@ -229,18 +235,18 @@ const searchStart = <const Name extends string>(method: Name) => ({
 const SCHEDULES = ['poly', 'cosine', 'steps'] as const;
 /** The learning rate over a run; see `nn/schedules.ts`. */
 const scheduleKeys = (defaults: { schedule: (typeof SCHEDULES)[number]; last: number; milestones: number[] }) => ({
-  schedule: choice(SCHEDULES, defaults.schedule, 'course of the learning rate'),
+  schedule: choice(SCHEDULES, defaults.schedule, 'learning rate schedule'),
   minimumLearningRate: notNegative(defaults.last, 'of schedule=poly and cosine: last learning rate'),
-  power: positive(0.9, 'of schedule=poly: its power'),
+  power: positive(0.9, 'of schedule=poly: its exponent'),
   milestones: setting(
     z.array(z.number().gt(0).lt(1)).default(defaults.milestones),
     'a list of numbers between 0 and 1',
-    'of schedule=steps: shares of the run, of a search of what follows its warm-up, after which the rate is multiplied by `factor`',
+    'of schedule=steps: shares of the run (in a search, of what follows its warm-up) after which the rate is multiplied by `factor`',
   ),
   factor: setting(
     z.number().gt(0).max(1).default(0.5),
     'a number above 0 up to 1',
-    'of schedule=steps: what the rate is multiplied by',
+    'of schedule=steps: factor of the rate at each milestone',
   ),
 });
 const weightOptimiser = (decay: number) => ({
@@ -261,7 +267,7 @@ export const autoDeepLabSearchSchema = z.strictObject({
   cellWeights: choice(
     ['perNode', 'perEdge'],
     'perNode',
-    'cell weights shared by the edges into a node, or one set an edge',
+    'cell weights shared by the edges into a node, or separate for each edge',
   ),
   betaNormalisation: choice(['outgoing', 'incoming'], 'outgoing', 'moves sum to one leaving a node, or entering it'),
   sampling: choice(
@@ -329,6 +335,9 @@ export const trainSchema = z.strictObject({
     'a list of splits',
     'splits to train on; Cityscapes with gtCoarse/ has also coarse',
   ),
+  heldOut: optionalText(
+    'JSON file with the ids of training samples to validate on instead of the validation split; a search with method=ladder writes one',
+  ),
   epochs: optionalWhole('budget: passes over the samples'),
   steps: optionalWhole('budget: optimizer steps'),
   minutes: setting(z.number().positive().optional(), 'a number above 0', 'budget: minutes of training'),
@@ -359,6 +368,11 @@ export const trainSchema = z.strictObject({
   optimizer: choice(['sgd', 'adamw'], 'sgd', 'optimiser'),
   learningRate: positive(0.05, 'first learning rate'),
   ...scheduleKeys({ schedule: 'poly', last: 0, milestones: [0.2, 0.4, 0.6, 0.8] }),
+  constantShare: setting(
+    z.number().min(0).lt(1).default(0),
+    'a number from 0 below 1',
+    'share of the training at the first learning rate, before the schedule begins',
+  ),
   perProcess: switched(
     false,
     'batch and learningRate are those of one process: both are multiplied by the number of processes',
@@ -418,6 +432,47 @@ export const trainSchema = z.strictObject({
   ...loading,
 });
 
+/** Settings of `espalier search method=ladder` and `espalier auto`. */
+export const ladderSchema = z.strictObject({
+  data: text('folder or YAML file of the data set'),
+  method: setting(z.literal('ladder').default('ladder'), 'ladder', 'search method'),
+  ...run,
+  seed: machine.seed,
+  device: machine.device,
+  threads: whole(1, 1, 'threads of a training'),
+  processes: whole(0, 0, 'trainings at a time, each a process; 0 takes one for each core that is free'),
+  minutes: positive(60, 'time for everything: the race, the trainings of the finalists, their scores'),
+  ...networkBudget,
+  candidates: setting(
+    z.int().min(3).max(243).optional(),
+    'a whole number from 3 to 243',
+    'networks in the first rung; by default as many as the time allows, 6 to 27',
+  ),
+  steps: setting(
+    z.int().min(2).optional(),
+    'a whole number from 2',
+    'steps of the first rung; the others follow from it. By default what the time allows; with it `minutes` limits nothing',
+  ),
+  from: setting(
+    z
+      .union([
+        z
+          .string()
+          .min(1)
+          .transform((names) => names.split(',').map((name) => name.trim())),
+        z.array(z.string().min(1)),
+      ])
+      .default([]),
+    'runs of search or architecture files, separated by commas',
+    'architectures that take part beside the hand-made and the random ones',
+  ),
+  training: setting(
+    z.record(z.string(), z.unknown()).default({}),
+    'settings of train',
+    'recipe of every training; what is not given here is derived from the data',
+  ),
+});
+
 /** Settings of `espalier compare`; all others are those of the trainings. */
 export const compareSchema = z.strictObject({
   archs: setting(
@@ -457,7 +512,11 @@ export const compareSchema = z.strictObject({
     false,
     'also measures the memory of a training step of each architecture, in a process of its own',
   ),
-  name: setting(z.string().min(1).default('comparison'), 'a text', 'name of the comparison; the same name resumes it'),
+  name: setting(
+    z.string().min(1).default('comparison'),
+    'a string',
+    'name of the comparison; the same name resumes it',
+  ),
   runs: run.runs,
 });
 
@@ -485,16 +544,15 @@ const window = setting(
 export const evaluateSchema = z.strictObject({
   run: text('run to evaluate'),
   data: optionalText('folder or YAML file of the data set; the one of the run by default'),
-  split: setting(z.string().min(1).default('val'), 'a text', 'part of the data set'),
+  split: setting(z.string().min(1).default('val'), 'a string', 'part of the data set'),
   name: optionalText('name of the evaluation, a folder below evaluations/ of the run; data and split by default'),
   checkpoint,
-  ...machine,
-  batch: whole(1, 1, 'images a step'),
+  device: machine.device,
+  threads: machine.threads,
   tta: testTimeAugmentation,
   window,
   overlap,
   toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
-  workers: loading.workers,
 });
 
 /** Settings of `espalier predict`; the images are positional arguments. */
@@ -502,7 +560,8 @@ export const predictSchema = z.strictObject({
   run: text('run to predict with'),
   checkpoint,
   output: optionalText('folder for the predictions; predictions/ in the run, or beside the model, by default'),
-  ...machine,
+  device: machine.device,
+  threads: machine.threads,
   tta: testTimeAugmentation,
   window,
   overlap,
@@ -538,13 +597,14 @@ export const exportSchema = z.strictObject({
   result: choice(['logits', 'softmax', 'argmax'], 'logits', 'output: scores, probabilities or class ids'),
   budget: networkBudget.budget,
   target: networkBudget.target,
-  license: setting(z.string().min(1).default('unknown'), 'a text', 'license of the weights, for the model card'),
+  license: setting(z.string().min(1).default('unknown'), 'a string', 'license of the weights, for the model card'),
   threads: machine.threads,
 });
 
 /** Trusted settings, defaults filled in; `method` distinguishes searches. */
 export type SearchConfig = z.output<typeof autoDeepLabSearchSchema> | z.output<typeof dintsSearchSchema>;
 export type TrainConfig = z.output<typeof trainSchema>;
+export type LadderConfig = z.output<typeof ladderSchema>;
 export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;
 export type PredictConfig = z.output<typeof predictSchema>;

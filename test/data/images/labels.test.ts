@@ -7,7 +7,8 @@ import { openDataSet } from '../../../src/data/detect.ts';
 import { readLabelIds } from '../../../src/data/images/labelIds.ts';
 import { decodeLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
-import { type Colour, createLabelMap, NOT_ALLOWED, type Raster } from '../../../src/data/types.ts';
+import { loadSample } from '../../../src/data/sample.ts';
+import { type Colour, createLabelMap, formatOf, NOT_ALLOWED, type Raster } from '../../../src/data/types.ts';
 import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
 const ids = Uint8Array.of(0, 1, 2, 255, 1, 0);
@@ -215,6 +216,10 @@ describe('colours', () => {
       /shows colours, and no data.yaml says of which classes; write data.yaml/,
     );
     writeFileSync(join(root, 'data.yaml'), 'classes: [a, b]\ncolours: [[0, 0, 0], [9, 8, 7]]\n');
-    expect(await openDataSet(root)).toMatchObject({ colourIds: { '0,0,0': 0, '9,8,7': 1 } });
+    const dataset = await openDataSet(root);
+    expect(dataset).toMatchObject({ colourIds: { '0,0,0': 0, '9,8,7': 1 } });
+    // Worker threads read by the format alone.
+    const read = await loadSample(formatOf(structuredClone(dataset)), dataset.splits.train[0]);
+    expect([...read.label]).toEqual([0, 1]);
   });
 });

@@ -31,11 +31,12 @@ const volume = encodeNifti(
   Uint8Array.of(0, 1, 0, 1, 0, 1, 0, 1),
 );
 const cases = ['a', 'b', 'c', 'd', 'e'];
+// Images and labels come from two file systems, which give an umlaut in two forms.
 const volumes = (ending: string): Files =>
   Object.fromEntries(
     cases.flatMap((name) => [
-      [`imagesTr/${name}${ending}.nii.gz`, volume],
-      [`labelsTr/${name}.nii.gz`, volume],
+      [`imagesTr/ü${name}${ending}.nii.gz`.normalize('NFD'), volume],
+      [`labelsTr/ü${name}.nii.gz`.normalize('NFC'), volume],
     ]),
   );
 
@@ -59,6 +60,7 @@ const SETS: Record<string, (ending: string, image: Uint8Array) => Files> = {
   ade20k: (ending, image) => ({
     [`images/training/ADE_train_1${ending}`]: image,
     [`images/validation/ADE_val_1${ending}`]: image,
+    'objectInfo150.txt': 'Idx\tRatio\tTrain\tVal\tName\n1\t0.1\t1\t1\twall\n',
     'annotations/training/ADE_train_1.png': mask(0, 1),
     'annotations/validation/ADE_val_1.png': mask(0, 1),
   }),
@@ -169,4 +171,22 @@ it('predictions take the images that training takes', async () => {
   writeFiles(root, { 'notes.txt': '', '._0.png': '' });
   expect(findPictures([root]).length).toBe(names.length);
   expect(findPictures([join(root, '*.tif')])).toEqual([join(root, '4.tif')]);
+});
+
+it('predictions report the images that they do not read', () => {
+  const root = temporaryFolder();
+  writeFiles(root, {
+    'some/a.png': IMAGE,
+    'some/b.bmp': '',
+    'some/c.BMP': '',
+    'none/d.gif': '',
+    'empty/notes.txt': '',
+  });
+  const said: string[] = [];
+  const find = (word: string) => findPictures([join(root, word)], (message) => said.push(message));
+  expect(find('some')).toEqual([join(root, 'some/a.png')]);
+  expect(said).toEqual([expect.stringMatching(/some: 2 .bmp files not read; images are .png/)]);
+  expect(() => find('none')).toThrow(/none: holds no image \(.png .*\), but 1 .gif file/);
+  expect(() => find('none/*.gif')).toThrow(/matches no image .*, but 1 .gif file/);
+  expect(() => find('empty')).toThrow(/empty: holds no image/);
 });

@@ -1,0 +1,200 @@
+/**
+ * @file A race in a run folder: settings to a plan, the race, its verdict. What `espalier auto`, `espalier search method=ladder` and the library call.
+ */
+import { join } from 'node:path';
+import { NumericError } from '../../base/errors.ts';
+import { createRandom } from '../../base/random.ts';
+import { formatDuration } from '../../base/text.ts';
+import type { DataSet } from '../../data/types.ts';
+import type { Candidate } from '../../ladder/candidate.ts';
+import { type RaceResult, type RungResult, race, type Trainer } from '../../ladder/race.ts';
+import { type Pace, secondsOf } from '../../ladder/rungs.ts';
+import { type FinishedTraining, judge, type Verdict } from '../../ladder/verdict.ts';
+import { parseConfig } from '../../run/config/config.ts';
+import { settings } from '../../run/config/presets.ts';
+import type { LadderConfig } from '../../run/config/schemas.ts';
+import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
+import { type FinishedRun, inRunFolder } from '../lifecycle.ts';
+import { type DataSettings, openTrainingData } from '../openData.ts';
+import { type Reporter, type RunWatcher, SILENT } from '../watcher.ts';
+import { createFit } from './fit.ts';
+import { openJournal } from './journal.ts';
+import { deriveRecipe } from './recipe.ts';
+import { type RaceSetUp, recipeOf, sampleTraining, setUpRace, writeArchitecture } from './setUp.ts';
+import { trainingOf } from './trainer.ts';
+import { createWorkers, type TrainingTask } from './workers.ts';
+import { describeVerdict, writeVerdict } from './writeVerdict.ts';
+
+/** The command of a race: its runs lie in `<runs>/auto/`. */
+const COMMAND = 'auto';
+
+/** What a race found, and where it is. */
+export interface LadderOutcome extends FinishedRun {
+  /** Run folder of a training of the network that is returned. */
+  readonly chosen: string;
+  readonly verdict: Verdict;
+  /** The verdict in words. */
+  readonly text: string;
+  /** HTML page of the verdict. */
+  readonly page: string;
+}
+
+/**
+ * Runs a race; see `espalier auto --help`. What the settings leave open of the recipe is derived from the data and written into `config.yaml`.
+ * @throws StoppedError when `signal` was aborted: everything is saved, and `resume` continues to the same result.
+ */
+export async function ladderRun(
+  request: RunRequest,
+  watcher: RunWatcher = SILENT,
+  signal?: AbortSignal,
+): Promise<LadderOutcome> {
+  const { plan, dataset, reasons } = await planLadder(request);
+  const { config } = plan;
+  // Every answer is in the journal and every training in its own checkpoints: a checkpoint of the race itself holds nothing.
+  const resumable = {
+    progress: { epoch: 0, current: { steps: 0 } },
+    save: () => ({ tensors: {}, state: {} }),
+    restore: () => undefined,
+    share: async () => undefined,
+  };
+  const { command } = request;
+  const started = performance.now();
+  const { result, ...finished } = await inRunFolder(
+    COMMAND,
+    plan,
+    resumable,
+    { ...(command === undefined ? {} : { command }), watcher },
+    async ({ folder: { path }, note, warn, resumed, save }) => {
+      if (!resumed) save();
+      for (const reason of reasons) note(reason);
+      const setUp = await setUpRace(config, path, dataset, watcher, signal);
+      for (const line of describePlan(setUp, dataset)) note(line);
+      const raced = await runRace(config, path, dataset, setUp, { watcher, note, warn }, signal);
+      const statistic = dataset.rank === 3 ? 'dice' : 'miou';
+      const verdict = judge(raced.finalists, statistic, createRandom(config.seed, 0x7e4d1c7));
+      if (!verdict)
+        throw new NumericError('every training of the finalists diverged', 'lower training.learningRate to a tenth');
+      const seconds = (performance.now() - started) / 1000;
+      const page = writeVerdict(path, { verdict, result: raced, setUp, seconds, minutes: config.minutes });
+      const text = describeVerdict(verdict, raced);
+      for (const line of text.split('\n')) note(line);
+      return { result: { verdict, text, page, chosen: verdict.chosen.trainings[0].run }, found: text.split('\n')[0] };
+    },
+  );
+  return { ...finished, ...result };
+}
+
+/** The settings that hold, the recipe among them, and the data. Writes nothing. */
+export async function planLadder(
+  request: RunRequest,
+): Promise<{ plan: PlannedRun<LadderConfig>; dataset: DataSet; reasons: readonly string[] }> {
+  const given = planRun(COMMAND, settings.auto, request);
+  const { training, data } = given.config;
+  const dataset = await openTrainingData({ ...(training as Omit<DataSettings, 'data'>), data });
+  if (given.folder) return { plan: given, dataset, reasons: [] };
+  const { recipe, reasons } = await deriveRecipe(dataset);
+  const config = parseConfig(settings.auto, [{ training: recipe }, ...request.layers]);
+  // A mistake in the recipe is found before anything is written.
+  createFit(sampleTraining(recipeOf(config, '.', null)), dataset);
+  return { plan: { config, folder: null }, dataset, reasons };
+}
+
+/** Steps as units of time, where nothing was timed. */
+const UNTIMED: Pace = { step: 1, start: 0, finish: 0 };
+
+/** Races with trainings in the folder; answers that the journal has are not asked for again. */
+async function runRace(
+  config: LadderConfig,
+  folder: string,
+  dataset: DataSet,
+  setUp: RaceSetUp,
+  { watcher, note, warn }: Pick<Reporter, 'watcher' | 'note' | 'warn'>,
+  signal?: AbortSignal,
+): Promise<RaceResult<FinishedTraining>> {
+  const { plan, candidates, heldOut, weights } = setUp;
+  const recipe = recipeOf(config, folder, weights);
+  const journal = openJournal(join(folder, 'answers.json'));
+  const last = plan.rungs[plan.rungs.length - 1].steps;
+  const place = { recipe, folder, steps: plan.steps, constantShare: last / plan.steps };
+  const { pace = UNTIMED, processes } = setUp;
+  const total = secondsOf(plan, pace).total;
+  const workers = createWorkers(processes, warn, signal);
+  let spent = 0;
+  /** Remembers an answer and moves the bar by the seconds that were planned for it. */
+  const ask = <Task extends TrainingTask>(question: string, seconds: number, task: Task) => {
+    const own: RunWatcher = {
+      progress: (_, words) => watcher.progress(Math.min(0.999, spent / total), `${question}  ${words}`),
+      line: () => undefined,
+    };
+    return journal
+      .remember(question, () => workers.run(task, own))
+      .then((answer) => {
+        spent += seconds;
+        watcher.progress(Math.min(0.999, spent / total), question);
+        return answer;
+      });
+  };
+  const { step, start, finish } = pace;
+  const trainer: Trainer<FinishedTraining> = {
+    continueTraining(candidate, steps) {
+      writeArchitecture(folder, candidate);
+      const training = trainingOf(candidate, config.seed, place);
+      return ask(`${candidate.id} at ${steps} steps`, start + (2 / 3) * steps * step, {
+        kind: 'judge',
+        training,
+        steps,
+      });
+    },
+    async finish(candidate, offset) {
+      const seed = config.seed + offset;
+      const training = trainingOf(candidate, seed, place);
+      const steps = offset === 0 ? plan.steps - last : plan.steps;
+      const groups = heldOut.validation;
+      const task = { kind: 'finish', training, groups } as const;
+      const counts = await ask(`${candidate.id} to the end, seed ${seed}`, start + finish + steps * step, task);
+      return { seed, run: training.path, ...counts };
+    },
+  };
+  const raced = race(plan, candidates, trainer, {
+    fit: createFit(sampleTraining(recipe), dataset),
+    random: createRandom(config.seed, 0xb4eed),
+    watcher: {
+      rung: (result, index) => note(describeRung(result, index)),
+      finalists: (finalists) => note(`finalists: ${finalists.map(labelOf).join('; ')}`),
+    },
+  });
+  return raced.finally(workers.close);
+}
+
+/** What the race is going to do, and how long each part takes. */
+export function describePlan({ plan, pace, candidates, heldOut, processes }: RaceSetUp, dataset: DataSet): string[] {
+  const seconds = pace && secondsOf(plan, pace);
+  const about = (time: number | undefined) => (time === undefined ? '' : `, about ${formatDuration(time / processes)}`);
+  const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
+  const held = Object.keys(heldOut.validation).length;
+  const found = count('searched');
+  return [
+    `judged on ${held} of ${dataset.splits.train.length} training samples: ${heldOut.how}; ${heldOut.leftOut.length} neighbours are left out`,
+    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
+    ...plan.rungs.map(
+      (rung, i) =>
+        `rung ${i + 1}: ${rung.candidates} networks to ${rung.steps} steps each${rung.children > 0 ? `, ${rung.children} of them children` : ''}${about(seconds?.rungs[i])}`,
+    ),
+    `finish: ${plan.finalists} networks, ${plan.seeds} seeds each, ${plan.steps} steps${about(seconds?.finish)}`,
+    ...(pace && seconds
+      ? [
+          `a step takes ${formatDuration(pace.step)} here, ${processes} ${processes === 1 ? 'training' : 'trainings'} at a time; in all about ${formatDuration(seconds.total / processes)}`,
+        ]
+      : []),
+  ];
+}
+
+const labelOf = ({ id, name, change }: Candidate): string => `${id} ${name}${change ? ` (${change})` : ''}`;
+
+function describeRung({ rung, standings, survivors }: RungResult, index: number): string {
+  const shown = standings
+    .slice(0, 5)
+    .map(({ candidate, reading }) => `${candidate.id} ${(100 * reading.score).toFixed(1)} ${candidate.name}`);
+  const on = survivors.length > 0 ? `; on: ${survivors.join(' ')}` : '';
+  return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}`;
+}

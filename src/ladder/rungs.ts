@@ -1,0 +1,108 @@
+/**
+ * @file The rungs of a race: how many candidates take how many steps, from the time that there is. Successive halving with eta = 3 (Jamieson, Talwalkar
+ * 2016, arXiv 1502.07943); every rung continues the trainings of the one before.
+ */
+import { ConfigError } from '../base/errors.ts';
+import { formatDuration } from '../base/text.ts';
+
+/** One rung. */
+export interface Rung {
+  /** Steps that each candidate has taken when it is judged, from its first one on. */
+  readonly steps: number;
+  /** Candidates that begin it, children included. */
+  readonly candidates: number;
+  /** Of those, new ones that begin from nothing. */
+  readonly children: number;
+}
+
+/** What is trained, all of it decided before the first step. */
+export interface RacePlan {
+  readonly rungs: readonly Rung[];
+  /** Candidates that are trained to the end: the best ones, and the best hand-made one. */
+  readonly finalists: number;
+  /** Trainings of each finalist. */
+  readonly seeds: number;
+  /** Steps of a whole training. */
+  readonly steps: number;
+}
+
+/** How long things take, in seconds. */
+export interface Pace {
+  /** One training step. */
+  readonly step: number;
+  /** What a training costs beside its steps each time that it is started, continued, or judged. */
+  readonly start: number;
+  /** The scores of a finished training on whole images or volumes. */
+  readonly finish: number;
+}
+
+/** A third of the candidates continues, with two places more. */
+const ETA = 3;
+/** Places beside those of the best: for the steepest curve and for the best hand-made network. */
+const EXTRA_PLACES = 2;
+/** A whole training over the last rung: the rate decays in what is beyond. */
+const WHOLE = 1.5;
+/** Populations that are tried, the largest first, and the steps of the first rung below which a smaller one is taken. */
+const POPULATIONS = [27, 24, 21, 18, 15, 12, 9, 6];
+const WANTED_STEPS = 40;
+/** With fewer steps in the first rung nothing is judged. */
+const FEWEST_STEPS = 8;
+
+/** The rungs of a population whose first one takes `steps`. */
+export function rungsOf(population: number, steps: number): RacePlan {
+  const rungs: Rung[] = [{ steps, candidates: population, children: 0 }];
+  const depth = population >= 18 ? 3 : 2;
+  while (rungs.length < depth) {
+    const before = rungs[rungs.length - 1];
+    const kept = survivors(before.candidates);
+    const children = Math.max(1, Math.round(kept / 2));
+    rungs.push({ steps: before.steps * ETA, candidates: kept + children, children });
+  }
+  const last = rungs[rungs.length - 1];
+  return { rungs, finalists: population >= 9 ? 4 : 2, seeds: 2, steps: Math.floor(WHOLE * last.steps) };
+}
+
+/** Candidates that continue after a rung. */
+export const survivors = (candidates: number): number =>
+  Math.min(candidates, Math.floor(candidates / ETA) + (candidates >= 9 ? EXTRA_PLACES : 1));
+
+/** Seconds of every rung, and of the finish, on one worker. */
+export function secondsOf(
+  plan: RacePlan,
+  { step, start, finish }: Pace,
+): { rungs: number[]; finish: number; total: number } {
+  const rungs = plan.rungs.map(({ steps, candidates, children }, i) => {
+    const before = i === 0 ? 0 : plan.rungs[i - 1].steps;
+    return candidates * start + (candidates - children) * (steps - before) * step + children * steps * step;
+  });
+  const last = plan.rungs[plan.rungs.length - 1].steps;
+  const trainings = plan.finalists * plan.seeds;
+  // The first seed continues what the race trained; the others begin anew.
+  const steps = plan.finalists * (plan.steps - last) + plan.finalists * (plan.seeds - 1) * plan.steps;
+  const end = trainings * (start + finish) + steps * step;
+  return { rungs, finish: end, total: rungs.reduce((sum, seconds) => sum + seconds, 0) + end };
+}
+
+/**
+ * The largest race that fits into `seconds` with `workers` trainings at a time: many candidates where the steps of the first rung suffice, else fewer.
+ * @throws ConfigError when not even the smallest race can be trained.
+ */
+export function planRace(seconds: number, pace: Pace, workers = 1, population?: number): RacePlan {
+  const time = seconds * workers;
+  const firstSteps = (count: number): number => {
+    const fixed = secondsOf(rungsOf(count, 0), pace).total;
+    const perStep = secondsOf(rungsOf(count, 1000), { ...pace, start: 0, finish: 0 }).total / 1000;
+    let steps = Math.floor((time - fixed) / perStep);
+    while (steps > 0 && secondsOf(rungsOf(count, steps), pace).total > time) steps--;
+    return steps;
+  };
+  const counts = population === undefined ? POPULATIONS : [population];
+  const count = counts.find((each) => firstSteps(each) >= WANTED_STEPS) ?? counts[counts.length - 1];
+  const steps = firstSteps(count);
+  if (steps >= FEWEST_STEPS) return rungsOf(count, steps);
+  const needed = secondsOf(rungsOf(count, FEWEST_STEPS), pace).total / workers;
+  throw new ConfigError(
+    `in the ${formatDuration(Math.max(0, seconds))} that are left nothing can be judged: a step takes ${formatDuration(pace.step)} here, and ${count} candidates need ${FEWEST_STEPS} each before the first choice`,
+    `give at least ${Math.ceil(needed / 6) / 10} minutes, or lower budget.multiplyAdds, training.batch or training.crop`,
+  );
+}

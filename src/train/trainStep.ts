@@ -1,0 +1,132 @@
+/**
+ * @file One step of a training: the loss of a batch, whole or in parts, its gradients by autograd or by a CUDA graph, and the optimizer step.
+ */
+import type { PixelBatch } from '../data/loader/batch.ts';
+import { hasCudaGraphs } from '../engine/cudaGraph.ts';
+import { scale, toDType } from '../engine/operators.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { type Inputs, splitBatch, toTensors } from '../infer/batch.ts';
+import type { Precision } from '../nn/layers.ts';
+import { deepSupervision } from '../nn/losses.ts';
+import { type Parallel, singleProcess } from '../parallel/parallel.ts';
+import { createGraphedLoss } from './step/graphedLoss.ts';
+import { checkLoss, resetStatistics } from './step/health.ts';
+import { type StepPlan, takeStep, takeStepWith } from './step/optimiserStep.ts';
+import { countedPixels, drawBatch, partWeight } from './step/pixelWeights.ts';
+import { lowered } from './step/precision.ts';
+import type { Training } from './trainState.ts';
+
+/** Settings of a step. */
+export interface TrainStepSettings {
+  /** Largest joint norm of the gradients; 0 for no limit. */
+  readonly clip: number;
+  /** Gradient accumulation: parts in which a step computes its batch, one after the other. */
+  readonly accumulate: number;
+  /** Compute precision of training passes; weights, losses and inference stay float32. */
+  readonly precision: Precision;
+  /** Whether norms keep the statistics that they have. */
+  readonly frozenNorms: boolean;
+}
+
+/** A step of a training. */
+export interface TrainStep {
+  /**
+   * Returns the loss; NaN where the step was skipped, or no pixel of the batch counts. All ranks take the same step, each with its part of the batch.
+   * @param done share of the training that is done, in [0, 1], for drop path
+   * @throws NumericError by the rules of `health.ts`.
+   */
+  take(batch: PixelBatch, learningRate: number, done: number): number;
+  /** Frees the CUDA graph. */
+  close(): void;
+}
+
+/** @see TrainStep */
+export function createTrainStep(
+  training: Training,
+  options: {
+    readonly dataset: { readonly ignore: number };
+    readonly settings: TrainStepSettings;
+    readonly device: string;
+    readonly loss: (logits: Tensor, labels: Tensor) => Tensor;
+    readonly parallel?: Parallel;
+    /** Whether the network and its loss do the same in every step; default false. */
+    readonly steady?: boolean;
+    readonly recorder?: { note?(message: string): void };
+  },
+): TrainStep {
+  const { dataset, settings, device, loss, parallel = singleProcess, steady = false, recorder } = options;
+  const { network, progress } = training;
+  const plan = trainingPlan(training, settings.clip, parallel);
+  const counting = { ignore: dataset.ignore, parallel };
+  const graphed =
+    steady && settings.accumulate === 1 && parallel.size === 1 && hasCudaGraphs(device)
+      ? createGraphedLoss(device, (inputs) => lossOf(training, inputs, settings, loss, 0), recorder?.note)
+      : null;
+  return {
+    take(batch, learningRate, done) {
+      const counted = countedPixels(batch, counting);
+      if (!drawBatch(progress.drawn, counted)) return Number.NaN;
+      const parts = { ...settings, ...counting, counted };
+      const value = graphed
+        ? takeStepWith(plan, learningRate, [graphed.of(batch)])
+        : takeStep(plan, learningRate, ...trainingLosses(training, batch, parts, device, loss, done));
+      if (!Number.isFinite(value)) resetStatistics(network.parameters);
+      checkLoss('the training', progress.health, value);
+      return value;
+    },
+    close: () => graphed?.close(),
+  };
+}
+
+/**
+ * The losses of the parts of a batch, to be added up; `progress` in [0, 1] is where drop path stands.
+ * Each part is weighed by `pixelWeights.ts`. Class weights, hard pixels and the statistics of norms are those of a part.
+ * @param plan.counted pixels of the whole batch that count; counted anew by default, which all processes do together
+ */
+export function trainingLosses(
+  training: Training,
+  batch: PixelBatch,
+  plan: Omit<TrainStepSettings, 'clip'> & {
+    ignore: number;
+    parallel?: Parallel;
+    counted?: number;
+  },
+  device: string,
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+  progress: number,
+): (() => Tensor)[] {
+  const { accumulate, ignore, parallel = singleProcess } = plan;
+  // Of several processes all compute as many parts, also those with fewer samples; each has the share of a mean over them.
+  const parts = splitBatch(batch, accumulate > 1 ? -parallel.largest(-Math.min(accumulate, batch.batch)) : 1);
+  const counting = { ignore, parallel };
+  const counted = plan.counted ?? countedPixels(batch, counting);
+  return parts.map((part) => () => {
+    const inputs = toTensors(part, device);
+    const value = lossOf(training, inputs, plan, loss, progress);
+    return parts.length === 1 && parallel.size === 1 ? value : scale(value, partWeight(part, counted, counting));
+  });
+}
+
+/** The loss of a network on a batch; logits at coarser levels, where the network gives them, take part in it. */
+function lossOf(
+  { network, generator }: Training,
+  { images, labels }: Inputs,
+  { precision, frozenNorms }: Pick<TrainStepSettings, 'precision' | 'frozenNorms'>,
+  loss: (logits: Tensor, labels: Tensor) => Tensor,
+  progress: number,
+): Tensor {
+  const given = lowered(precision, images, { training: true, progress, generator: generator.id, frozenNorms });
+  const outputs = network.forwardAll(given.images, given.pass).map((logits) => toDType(logits, 'float32'));
+  return deepSupervision(loss, outputs, labels);
+}
+
+/** What a training moves, and what it leaves as it is. */
+export function trainingPlan(
+  { network, optimiser }: Training,
+  clip: number,
+  parallel: Parallel = singleProcess,
+): StepPlan {
+  const trained = new Set(optimiser.parameters.map(({ name }) => name));
+  const frozen = network.parameters.parameters().filter(({ name }) => !trained.has(name));
+  return { trained: optimiser.parameters, frozen, optimiser, clip, parallel };
+}

@@ -1,0 +1,78 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { StoppedError } from '../../../src/base/errors.ts';
+import { openJournal } from '../../../src/jobs/ladder/journal.ts';
+import { ladderRun } from '../../../src/jobs/ladder/ladderRun.ts';
+import type { Layer } from '../../../src/run/config/config.ts';
+import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
+
+const tiny = (runs: string): Layer => ({
+  data: 'scenes:32x32',
+  name: 'race',
+  runs,
+  candidates: 3,
+  steps: 2,
+  device: 'cpu',
+  'budget.multiplyAdds': 2e6,
+  training: { crop: 32, batch: 2, warmupSteps: 0 },
+});
+
+describe('a race in a run folder', () => {
+  it('ends with a verdict; one with two processes that is stopped twice and resumed ends with the same', async () => {
+    const [whole, parts] = [temporaryFolder(), temporaryFolder()];
+    const outcome = await ladderRun({ layers: [tiny(whole)] });
+    expect(existsSync(join(outcome.chosen, 'network.json'))).toBe(true);
+    expect(readFileSync(outcome.page, 'utf8')).toContain('<h1>Verdict</h1>');
+    expect(outcome.text).toMatch(/multiply-adds, mIoU \d/);
+    const { best, handMade } = outcome.verdict;
+    for (const estimate of [best, handMade]) {
+      expect(estimate?.trainings).toHaveLength(2);
+      expect(estimate?.candidate.cost.multiplyAdds).toBeLessThanOrEqual(2e6);
+    }
+    // Stopped in the middle of a training, then between two.
+    for (const [attempt, stopAfter] of [3, 9].entries()) {
+      const controller = new AbortController();
+      let calls = 0;
+      const watcher = {
+        progress: () => {
+          if (++calls === stopAfter) controller.abort();
+        },
+        line: () => undefined,
+      };
+      const request = { layers: [{ ...tiny(parts), processes: 2 }], resume: attempt > 0 };
+      await expect(ladderRun(request, watcher, controller.signal)).rejects.toThrow(StoppedError);
+    }
+    const resumed = await ladderRun({ layers: [tiny(parts)], resume: true });
+    const answers = (runs: string): unknown =>
+      JSON.parse(readFileSync(join(runs, 'auto', 'race', 'answers.json'), 'utf8').replaceAll(runs, ''));
+    expect(answers(parts)).toEqual(answers(whole));
+    expect(resumed.text).toBe(outcome.text);
+    const weights = (run: string) => readFileSync(join(run, 'checkpoints', 'last', 'tensors.safetensors'));
+    expect(weights(resumed.chosen).equals(weights(outcome.chosen))).toBe(true);
+  }, 120_000);
+
+  it('refuses before it writes anything: no budget, one that nothing fits, a mistake in the recipe', async () => {
+    const runs = temporaryFolder();
+    const without = { ...tiny(runs), 'budget.multiplyAdds': undefined };
+    await expect(ladderRun({ layers: [without] })).rejects.toThrow('budget: expected at least one limit');
+    const typo = { ...tiny(runs), training: { crop: 32, batsh: 2 } };
+    await expect(ladderRun({ layers: [typo] })).rejects.toThrow('unknown setting "batsh"');
+    expect(existsSync(join(runs, 'auto'))).toBe(false);
+    const small = { ...tiny(runs), 'budget.multiplyAdds': 10 };
+    await expect(ladderRun({ layers: [small] })).rejects.toThrow(/budget: 0 of the known networks fit/);
+  });
+});
+
+describe('the journal', () => {
+  it('asks once, keeps numbers that are none, and refuses a damaged file', async () => {
+    const file = join(temporaryFolder(), 'answers.json');
+    let asked = 0;
+    const ask = async () => ({ score: Number.NaN, asked: ++asked });
+    expect(await openJournal(file).remember('a', ask)).toEqual({ score: Number.NaN, asked: 1 });
+    expect(await openJournal(file).remember('a', ask)).toEqual({ score: Number.NaN, asked: 1 });
+    expect(asked).toBe(1);
+    writeFileSync(file, '[');
+    expect(() => openJournal(file)).toThrow('is no journal of a race');
+  });
+});
