@@ -102,7 +102,7 @@ export interface MeasuredNetwork {
 
 /**
  * Adds the units of `networks` to a table, measuring those that are not in it, and sets its scale by the networks as a whole.
- * `onUnit` is told how far it is; an aborted `signal` ends it with what was measured.
+ * `onUnit` gets the number of units done and in all; an aborted `signal` ends it with what was measured.
  */
 export async function extendTable(
   table: LatencyTable,
