@@ -23,7 +23,7 @@ export * as ops from './engine/operators.ts';
 export { fromArray, scope, type Tensor } from './engine/tensor.ts';
 export { segment, segmentVolume } from './infer/segment.ts';
 export { type ExportOutcome, exportNetwork } from './jobs/export/onnx.ts';
-export { buildNetwork, openNetwork, search, searchTrials, train } from './jobs/library.ts';
+export { auto, buildNetwork, openNetwork, search, searchTrials, train } from './jobs/library.ts';
 export type { SearchTrials } from './jobs/many/trials.ts';
 export { readArchitecture } from './jobs/readArchitecture.ts';
 export type { SearchOutcome } from './jobs/searchJob.ts';

@@ -9,6 +9,7 @@ import type { Architecture, BuildOptions } from '../models/architecture.ts';
 import type { Network } from '../models/network.ts';
 import type { Layer } from '../run/config/config.ts';
 import { openRunFolder } from '../run/folder.ts';
+import { type LadderOutcome, ladderRun } from './ladder/ladderRun.ts';
 import { prepareMachine } from './machine.ts';
 import { type SearchTrials, trialsJob } from './many/trials.ts';
 import { createDescribed, loadNetwork } from './network.ts';
@@ -40,6 +41,10 @@ export const searchTrials = (
 /** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
 export const train = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<TrainOutcome> =>
   trainJob({ layers: [settings], resume, command: 'train() of the library' }, watcher, signal);
+
+/** `espalier auto`: a data set, a budget and some minutes, such as `{ data: 'street', minutes: 60, 'budget.multiplyAdds': 0.5e9 }`. */
+export const auto = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<LadderOutcome> =>
+  ladderRun({ layers: [settings], resume, command: 'auto() of the library' }, watcher, signal);
 
 /** The network of an architecture with fresh weights, as `train` would begin with. */
 export function buildNetwork(

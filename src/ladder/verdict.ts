@@ -86,7 +86,7 @@ export function judge(
         heldOut: mean(scores[i]),
         shrunk: estimatesOf[i],
         reported: mean(reports.map((reported) => scoreOf(reported, statistic))),
-        interval: intervalOf(drawsOf(reports, statistic, random)),
+        interval: intervalOf(drawsOf(reports, statistic, random).map((score) => Math.min(1, Math.max(0, score)))),
         trainings,
       };
     })

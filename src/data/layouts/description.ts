@@ -193,9 +193,9 @@ function groupsBy(pattern: string, file: string): GroupOf {
   };
 }
 
-/** Exports of Roboflow name a folder of the data set as `../train/images`; it lies below the file all the same. */
+/** Exports of Roboflow name the folder of a split as `../train/images`; it lies beside the file all the same. */
 const foldersOf = (value: string | { images: string; masks: string }): SplitFolders =>
-  typeof value === 'string' ? { images: value.replace(/^\.\.\//, '') } : value;
+  typeof value === 'string' ? { images: value.replace(/^\.\.\/(?=(train|val|valid|test)\/)/, '') } : value;
 
 /** What is wrong with the names of classes: mostly that YAML reads some as numbers or as true and false. */
 function explainNames(input: unknown): string {

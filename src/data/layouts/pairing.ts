@@ -165,8 +165,8 @@ const withoutImageEnding = (name: string): string => {
   return ending === undefined ? name : name.slice(0, -ending.length);
 };
 
-/** Files by their path without extension, composed, which must tell them apart. */
-function byName(
+/** Files by their path without extension, composed, which must tell them apart. @throws DataError for two of one name */
+export function byName(
   folder: string,
   files: readonly string[],
   accept: (name: string) => boolean = () => true,
@@ -176,7 +176,12 @@ function byName(
     const name = nameBelow(folder, file);
     if (!accept(name)) continue;
     const other = map.get(name);
-    if (other !== undefined) throw new DataError(`${other} and ${file} have one name`, 'rename or remove one of them');
+    if (other !== undefined) {
+      throw new DataError(
+        `${other} and ${file} have one name`,
+        `rename or remove one of them; a mask beside its image is named with one of ${MASK_ENDINGS.join(' ')}`,
+      );
+    }
     map.set(name, file);
   }
   return map;

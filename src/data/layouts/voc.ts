@@ -12,7 +12,7 @@ import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } fr
 import { classFields, noteForeign } from './classes.ts';
 import { isFolder, type Layout, type OpenOptions } from './layout.ts';
 import { LABEL_MAP, loadLabelMapFile } from './names.ts';
-import { listFolder, nameBelow, type Pairing, requireEachOnce, unpairedOf } from './pairing.ts';
+import { byName, listFolder, type Pairing, requireEachOnce, unpairedOf } from './pairing.ts';
 import { testPart } from './testPart.ts';
 
 /** The classes in the order of their ids. */
@@ -91,9 +91,9 @@ async function findSplits(
   const augmented = (await isFolder(root, 'SegmentationClassAug')) ? find(['trainaug', 'train_aug']) : undefined;
   const train = augmented ?? find(TRAIN_LISTS);
   const val = find(VAL_LISTS);
-  const images = await byName(join(root, 'JPEGImages'));
+  const images = await filesOf(join(root, 'JPEGImages'));
   const open = async (list: string, masks: string): Promise<Pairing> =>
-    pairList(join(folder, list), images, await byName(join(root, masks)), [
+    pairList(join(folder, list), images, await filesOf(join(root, masks)), [
       join(root, 'JPEGImages'),
       join(root, masks),
     ]);
@@ -102,7 +102,7 @@ async function findSplits(
       await open(train, augmented === undefined ? 'SegmentationClass' : 'SegmentationClassAug'),
       await open(val, 'SegmentationClass'),
     ];
-    const masks = await byName(join(root, 'SegmentationClass'));
+    const masks = await filesOf(join(root, 'SegmentationClass'));
     const test = find(['test']);
     // The benchmark has a list of test images, and labels for none of them.
     const hasLabels = test !== undefined && (await readList(join(folder, test))).some((name) => masks.has(name));
@@ -123,8 +123,8 @@ async function findSplits(
 }
 
 /** The images of a folder by their name below it. */
-const byName = async (folder: string): Promise<Map<string, string>> =>
-  new Map((await listFolder(folder)).images.map((file) => [nameBelow(folder, file), file]));
+const filesOf = async (folder: string): Promise<Map<string, string>> =>
+  byName(folder, (await listFolder(folder)).images);
 
 /** The names of a list, one a line. */
 const readList = async (list: string): Promise<string[]> =>

@@ -2,7 +2,7 @@
  * @file A race in a run folder: settings to a plan, the race, its verdict. What `espalier auto`, `espalier search method=ladder` and the library call.
  */
 import { join } from 'node:path';
-import { NumericError, StoppedError } from '../../base/errors.ts';
+import { NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
 import { formatDuration } from '../../base/text.ts';
 import type { DataSet } from '../../data/types.ts';
@@ -16,12 +16,13 @@ import type { LadderConfig } from '../../run/config/schemas.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
 import { type FinishedRun, inRunFolder } from '../lifecycle.ts';
 import { type DataSettings, openTrainingData } from '../openData.ts';
-import { type RunWatcher, SILENT } from '../watcher.ts';
+import { type Reporter, type RunWatcher, SILENT } from '../watcher.ts';
 import { createFit } from './fit.ts';
 import { openJournal } from './journal.ts';
 import { deriveRecipe } from './recipe.ts';
 import { type RaceSetUp, recipeOf, sampleTraining, setUpRace, writeArchitecture } from './setUp.ts';
-import { finishTraining, judgeAt, trainingOf } from './trainer.ts';
+import { trainingOf } from './trainer.ts';
+import { createWorkers, type TrainingTask } from './workers.ts';
 import { describeVerdict, writeVerdict } from './writeVerdict.ts';
 
 /** The command of a race: its runs lie in `<runs>/auto/`. */
@@ -63,12 +64,12 @@ export async function ladderRun(
     plan,
     resumable,
     { ...(command === undefined ? {} : { command }), watcher },
-    async ({ folder: { path }, note, resumed, save }) => {
+    async ({ folder: { path }, note, warn, resumed, save }) => {
       if (!resumed) save();
       for (const reason of reasons) note(reason);
       const setUp = await setUpRace(config, path, dataset, watcher, signal);
       for (const line of describePlan(setUp, dataset)) note(line);
-      const raced = await runRace(config, path, dataset, setUp, watcher, note, signal);
+      const raced = await runRace(config, path, dataset, setUp, { watcher, note, warn }, signal);
       const statistic = dataset.rank === 3 ? 'dice' : 'miou';
       const verdict = judge(raced.finalists, statistic, createRandom(config.seed, 0x7e4d1c7));
       if (!verdict)
@@ -107,8 +108,7 @@ async function runRace(
   folder: string,
   dataset: DataSet,
   setUp: RaceSetUp,
-  watcher: RunWatcher,
-  note: (text: string) => void,
+  { watcher, note, warn }: Pick<Reporter, 'watcher' | 'note' | 'warn'>,
   signal?: AbortSignal,
 ): Promise<RaceResult<FinishedTraining>> {
   const { plan, candidates, heldOut, weights } = setUp;
@@ -116,46 +116,46 @@ async function runRace(
   const journal = openJournal(join(folder, 'answers.json'));
   const last = plan.rungs[plan.rungs.length - 1].steps;
   const place = { recipe, folder, steps: plan.steps, constantShare: last / plan.steps };
-  const inTurn = createQueue();
-  const { pace = UNTIMED } = setUp;
+  const { pace = UNTIMED, processes } = setUp;
   const total = secondsOf(plan, pace).total;
+  const workers = createWorkers(processes, warn, signal);
   let spent = 0;
   /** Remembers an answer and moves the bar by the seconds that were planned for it. */
-  const ask = <Answer>(question: string, seconds: number, work: (own: RunWatcher) => Promise<Answer>) =>
-    inTurn(async () => {
-      const own: RunWatcher = {
-        progress: (_, words) => watcher.progress(Math.min(0.999, spent / total), `${question}  ${words}`),
-        line: () => undefined,
-      };
-      if (signal?.aborted) throw new StoppedError('stopped before the next training');
-      const answer = await journal.remember(question, () => work(own));
-      spent += seconds;
-      watcher.progress(Math.min(0.999, spent / total), question);
-      return answer;
-    });
+  const ask = <Task extends TrainingTask>(question: string, seconds: number, task: Task) => {
+    const own: RunWatcher = {
+      progress: (_, words) => watcher.progress(Math.min(0.999, spent / total), `${question}  ${words}`),
+      line: () => undefined,
+    };
+    return journal
+      .remember(question, () => workers.run(task, own))
+      .then((answer) => {
+        spent += seconds;
+        watcher.progress(Math.min(0.999, spent / total), question);
+        return answer;
+      });
+  };
   const { step, start, finish } = pace;
   const trainer: Trainer<FinishedTraining> = {
     continueTraining(candidate, steps) {
       writeArchitecture(folder, candidate);
-      return ask(`${candidate.id} at ${steps} steps`, start + (2 / 3) * steps * step, (own) =>
-        judgeAt(trainingOf(candidate, config.seed, place), steps, own, signal),
-      );
+      const training = trainingOf(candidate, config.seed, place);
+      return ask(`${candidate.id} at ${steps} steps`, start + (2 / 3) * steps * step, {
+        kind: 'judge',
+        training,
+        steps,
+      });
     },
-    finish(candidate, seed) {
-      const training = trainingOf(candidate, config.seed + seed, place);
-      const steps = seed === 0 ? plan.steps - last : plan.steps;
-      return ask(
-        `${candidate.id} to the end, seed ${config.seed + seed}`,
-        start + finish + steps * step,
-        async (own) => ({
-          seed: config.seed + seed,
-          run: training.path,
-          ...(await finishTraining(training, heldOut.validation, own, signal)),
-        }),
-      );
+    async finish(candidate, offset) {
+      const seed = config.seed + offset;
+      const training = trainingOf(candidate, seed, place);
+      const steps = offset === 0 ? plan.steps - last : plan.steps;
+      const groups = heldOut.validation;
+      const task = { kind: 'finish', training, groups } as const;
+      const counts = await ask(`${candidate.id} to the end, seed ${seed}`, start + finish + steps * step, task);
+      return { seed, run: training.path, ...counts };
     },
   };
-  return race(plan, candidates, trainer, {
+  const raced = race(plan, candidates, trainer, {
     fit: createFit(sampleTraining(recipe), dataset),
     random: createRandom(config.seed, 0xb4eed),
     watcher: {
@@ -163,24 +163,13 @@ async function runRace(
       finalists: (finalists) => note(`finalists: ${finalists.map(labelOf).join('; ')}`),
     },
   });
-}
-
-/** Runs work one after the other, in the order in which it was asked for; after an error nothing more is begun. */
-function createQueue(): <Answer>(work: () => Promise<Answer>) => Promise<Answer> {
-  let before: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = before.then(work);
-    // An error ends the race: what waits behind it ends with the same one, and nobody listens to that.
-    before = next;
-    next.catch(() => undefined);
-    return next;
-  };
+  return raced.finally(workers.close);
 }
 
 /** What the race is going to do, and how long each part takes. */
-export function describePlan({ plan, pace, candidates, heldOut }: RaceSetUp, dataset: DataSet): string[] {
+export function describePlan({ plan, pace, candidates, heldOut, processes }: RaceSetUp, dataset: DataSet): string[] {
   const seconds = pace && secondsOf(plan, pace);
-  const about = (time: number | undefined) => (time === undefined ? '' : `, about ${formatDuration(time)}`);
+  const about = (time: number | undefined) => (time === undefined ? '' : `, about ${formatDuration(time / processes)}`);
   const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
   const held = Object.keys(heldOut.validation).length;
   const found = count('searched');
@@ -193,7 +182,9 @@ export function describePlan({ plan, pace, candidates, heldOut }: RaceSetUp, dat
     ),
     `finish: ${plan.finalists} networks, ${plan.seeds} seeds each, ${plan.steps} steps${about(seconds?.finish)}`,
     ...(pace && seconds
-      ? [`a step takes ${formatDuration(pace.step)} here; in all about ${formatDuration(seconds.total)}`]
+      ? [
+          `a step takes ${formatDuration(pace.step)} here, ${processes} ${processes === 1 ? 'training' : 'trainings'} at a time; in all about ${formatDuration(seconds.total / processes)}`,
+        ]
       : []),
   ];
 }

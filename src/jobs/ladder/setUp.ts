@@ -3,12 +3,14 @@
  * of it is written down once; a race that resumes reads it.
  */
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { createRandom } from '../../base/random.ts';
 import { type HeldOut, holdOut } from '../../data/heldOut/validation.ts';
 import type { DataSet } from '../../data/types.ts';
+import { chooseDevice } from '../../engine/device.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import { type Pace, planRace, type RacePlan, rungsOf } from '../../ladder/rungs.ts';
 import { seedCandidates } from '../../ladder/seeds.ts';
@@ -32,6 +34,8 @@ export interface RaceSetUp {
   readonly pace?: Pace;
   readonly candidates: readonly Candidate[];
   readonly heldOut: HeldOut;
+  /** Trainings at a time. */
+  readonly processes: number;
   /** Of the classes in the loss; null where they weigh alike. */
   readonly weights: readonly number[] | null;
 }
@@ -43,6 +47,8 @@ const PROBES = 5;
 const PROBE_STEPS = 4;
 /** Samples that are scored to time a score. */
 const PROBE_SAMPLES = 2;
+/** Most trainings at a time, unless more are asked for: each holds its images and its memory. */
+const MOST_PROCESSES = 8;
 /** Share of the time that the plan leaves: clocks of other programs. */
 const RESERVE = 0.07;
 
@@ -109,23 +115,36 @@ export async function setUpRace(
     ...planned,
     candidates: firstOf(candidates, planned.plan.rungs[0].candidates),
     heldOut,
+    processes: processesOf(config),
     weights,
   };
   writeAtomically(file, `${JSON.stringify(setUp, null, 1)}\n`);
   return setUp;
 }
 
+/** Trainings at a time: as many as are asked for, else one for each core that nobody uses; a GPU takes one. */
+function processesOf({ processes, device, threads }: LadderConfig): number {
+  if (processes > 0) return processes;
+  if (chooseDevice(device) !== 'cpu') return 1;
+  const free = availableParallelism() - Math.round(loadavg()[0]);
+  return Math.max(1, Math.min(MOST_PROCESSES, Math.floor(free / Math.max(1, threads))));
+}
+
 /** The plan from the steps that are given, or from the time. */
 async function planOf(
-  { steps, minutes, candidates: wanted }: LadderConfig,
+  config: LadderConfig,
   candidates: readonly Candidate[],
   started: number,
   measured: () => Promise<Pace>,
 ): Promise<Pick<RaceSetUp, 'plan' | 'pace'>> {
+  const { steps, minutes, candidates: wanted } = config;
   if (steps !== undefined) return { plan: rungsOf(candidates.length, steps) };
   const pace = await measured();
   const left = minutes * 60 * (1 - RESERVE) - (performance.now() - started) / 1000;
-  return { plan: planRace(left, pace, 1, wanted === undefined ? undefined : candidates.length), pace };
+  return {
+    plan: planRace(left, pace, processesOf(config), wanted === undefined ? undefined : candidates.length),
+    pace,
+  };
 }
 
 /** Fewer of the candidates in the same proportions: those of searches, a third made by hand, the rest random. */

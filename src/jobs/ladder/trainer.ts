@@ -106,7 +106,8 @@ export async function trainTo(
   return true;
 }
 
-const DIVERGED: Reading = { score: Number.NaN, loss: Number.NaN, curve: [] };
+/** A training that diverged. */
+export const DIVERGED: Reading = { score: Number.NaN, loss: Number.NaN, curve: [] };
 
 /** A training continued to `steps` steps and judged on the fixed crops. */
 export async function judgeAt(

@@ -434,6 +434,7 @@ export const ladderSchema = z.strictObject({
   seed: machine.seed,
   device: machine.device,
   threads: whole(1, 1, 'threads of a training'),
+  processes: whole(0, 0, 'trainings at a time, each a process; 0 takes one for each core that is free'),
   minutes: positive(60, 'time for everything: the race, the trainings of the finalists, their scores'),
   ...networkBudget,
   candidates: setting(

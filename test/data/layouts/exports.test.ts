@@ -75,6 +75,14 @@ describe('CVAT', () => {
     await expect(open(set(mask(0, 1), { default: 'f 0\nf1\nf1\n' }))).rejects.toThrow(/names f1 twice/);
   });
 
+  it('refuses two images or masks of one name', async () => {
+    const files = set(mask(0, 1), split);
+    await expect(open({ ...files, 'JPEGImages/f1.jpg': IMAGE })).rejects.toThrow(/f1.jpg and .*f1.png have one name/);
+    await expect(open({ ...files, 'SegmentationClass/f1.tif': IMAGE })).rejects.toThrow(
+      /f1.png and .*f1.tif have one name/,
+    );
+  });
+
   it('says which line of labelmap.txt is wrong', () => {
     const refused: [string, RegExp][] = [
       ['background:0,0,0::\ndisc::\n', /^map:2: expected name:red,green,blue:parts:actions, got "disc::"/],
@@ -291,7 +299,9 @@ describe('classes', () => {
     ['colours: [[0, 0, 0]]', /`colours` without `classes`/],
     ['ignore: none', /`ignore`: expected a value from 0 to 255/],
     ['train: [a]', /`train`: expected a folder of images/],
-    ['train: ../../x', /"..\/x" leaves the folder/],
+    ['train: ../../x', /"..\/..\/x" leaves the folder/],
+    ['train: ../elsewhere/images', /"..\/elsewhere\/images" leaves the folder/],
+    ['train: ../train/../../x', /leaves the folder/],
     ['masks: ../x', /"..\/x" leaves the folder/],
   ])('%s', (text, message) => {
     expect(() => parseDescription(text, 'x')).toThrow(message);

@@ -19,7 +19,7 @@ const tiny = (runs: string): Layer => ({
 });
 
 describe('a race in a run folder', () => {
-  it('ends with a verdict, and one that is stopped twice and resumed ends with the same', async () => {
+  it('ends with a verdict; one with two processes that is stopped twice and resumed ends with the same', async () => {
     const [whole, parts] = [temporaryFolder(), temporaryFolder()];
     const outcome = await ladderRun({ layers: [tiny(whole)] });
     expect(existsSync(join(outcome.chosen, 'network.json'))).toBe(true);
@@ -40,13 +40,13 @@ describe('a race in a run folder', () => {
         },
         line: () => undefined,
       };
-      const request = { layers: [tiny(parts)], resume: attempt > 0 };
+      const request = { layers: [{ ...tiny(parts), processes: 2 }], resume: attempt > 0 };
       await expect(ladderRun(request, watcher, controller.signal)).rejects.toThrow(StoppedError);
     }
     const resumed = await ladderRun({ layers: [tiny(parts)], resume: true });
-    const answers = (runs: string) =>
-      readFileSync(join(runs, 'auto', 'race', 'answers.json'), 'utf8').replaceAll(runs, '');
-    expect(answers(parts)).toBe(answers(whole));
+    const answers = (runs: string): unknown =>
+      JSON.parse(readFileSync(join(runs, 'auto', 'race', 'answers.json'), 'utf8').replaceAll(runs, ''));
+    expect(answers(parts)).toEqual(answers(whole));
     expect(resumed.text).toBe(outcome.text);
     const weights = (run: string) => readFileSync(join(run, 'checkpoints', 'last', 'tensors.safetensors'));
     expect(weights(resumed.chosen).equals(weights(outcome.chosen))).toBe(true);
