@@ -2,9 +2,12 @@
  * @file `espalier evaluate`: scores the network of a run, class by class, in a folder of its own.
  */
 import { evaluateJob } from '../jobs/evaluateJob.ts';
+import { loadDescription } from '../jobs/network.ts';
 import { settings } from '../run/config/presets.ts';
+import { openRunFolder } from '../run/folder.ts';
 import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
 import { createProgress } from './progress.ts';
+import { refuseUnused, unusedInInference } from './unused.ts';
 
 export const evaluateCommand: Command = {
   name: 'evaluate',
@@ -14,7 +17,9 @@ export const evaluateCommand: Command = {
   settings: settings.evaluate,
   needsEngine: () => true,
   async run(words) {
-    const { config, flags } = readSettings(settings.evaluate, words, ['json']);
+    const { config, flags, keys } = readSettings(settings.evaluate, words, ['json']);
+    const { volumes } = loadDescription(openRunFolder(config.run));
+    refuseUnused(keys, unusedInInference(volumes !== undefined, config.window));
     let bar: ReturnType<typeof createProgress> | undefined;
     const onProgress = (done: number, total: number) => {
       bar ??= createProgress({ label: 'evaluate', total });

@@ -7,6 +7,7 @@ import { describeParity, type ExportOutcome, exportOnnx } from '../jobs/export/o
 import { settings } from '../run/config/presets.ts';
 import type { ExportConfig } from '../run/config/schemas.ts';
 import { type Command, printJson, readSettings } from './command.ts';
+import { refuseUnused, type UnusedSettings } from './unused.ts';
 
 export const exportCommand: Command = {
   name: 'export',
@@ -16,9 +17,16 @@ export const exportCommand: Command = {
   settings: settings.export,
   needsEngine: () => true,
   async run(words) {
-    const { config, flags, given } = readSettings(settings.export, words, ['json']);
+    const { config, flags, keys, given } = readSettings(settings.export, words, ['json']);
+    if (config.format === 'onnx') refuseUnused(keys, [UNUSED_IN_ONNX]);
     await FORMATS[config.format](config, given, flags.json);
   },
+};
+
+const UNUSED_IN_ONNX: UnusedSettings = {
+  keys: ['license'],
+  because: 'it is for the model card, which format=onnx does not write',
+  instead: 'set format=safetensors',
 };
 
 const FORMATS: Record<ExportConfig['format'], (config: ExportConfig, given: string[], json: boolean) => Promise<void>> =

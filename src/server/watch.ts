@@ -6,8 +6,8 @@ import type { RunIndex } from './runIndex.ts';
 
 /** Milliseconds between two looks at the disk, where looks are short. */
 const LOOK_EVERY = 300;
-/** Where they are not, a pause is so many times as long as the look before it: whole looks, and those at running runs, take 1 % of the time each. */
-const PAUSE = 99;
+/** Where they are not, a pause is so many times as long as the look before it: whole looks, and those at running runs, take less than 1 % of the time each. */
+const PAUSE = 149;
 /** Silence after which a follower is woken to say that it is still there. */
 const ALIVE_EVERY = 15_000;
 
