@@ -1,13 +1,18 @@
 /**
  * @file `espalier evaluate`: scores the network of a run, class by class, in a folder of its own.
  */
-import { evaluateJob } from '../jobs/evaluateJob.ts';
+import { type EvaluationOutcome, evaluateJob } from '../jobs/evaluateJob.ts';
 import { loadDescription } from '../jobs/network.ts';
 import { settings } from '../run/config/presets.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
 import { createProgress } from './progress.ts';
 import { refuseUnused, unusedInInference } from './unused.ts';
+
+const latencyLine = (latency: EvaluationOutcome['latency']): string =>
+  latency
+    ? `${latency.ms.toFixed(1)} ms a sample in the network on ${latency.threads} thread${latency.threads === 1 ? '' : 's'} (median)\n`
+    : '';
 
 export const evaluateCommand: Command = {
   name: 'evaluate',
@@ -30,7 +35,7 @@ export const evaluateCommand: Command = {
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
     else
       process.stdout.write(
-        `${scoresTable(evaluated.classes, scores)}\nevaluation: ${evaluated.evaluation.path}\nreport: ${report}\n`,
+        `${scoresTable(evaluated.classes, scores)}\n${latencyLine(evaluated.latency)}evaluation: ${evaluated.evaluation.path}\nreport: ${report}\n`,
       );
   },
 };

@@ -44,11 +44,12 @@ const FORMATS: Record<ExportConfig['format'], (config: ExportConfig, given: stri
     },
   };
 
-function describeOnnx({ file, bytes, metadata, parity, samples }: ExportOutcome): string {
+function describeOnnx({ file, bytes, metadata, parity, samples, latency }: ExportOutcome): string {
   const { size, precision, result } = metadata;
   const sizes = size === 'dynamic' ? 'any size' : `size ${size.join(' x ')}`;
   return (
     `${file}: ${formatBytes(bytes)}, ${sizes}, ${precision}, ${result}\n` +
-    `parity with the engine on ${samples.join(', ')}: ${describeParity(parity, metadata)}\n`
+    `parity with the engine on ${samples.join(', ')}: ${describeParity(parity, metadata)}\n` +
+    `${latency.ms.toFixed(1)} ms an input of ${latency.size.join(' x ')} in onnxruntime on ${latency.threads} thread${latency.threads === 1 ? '' : 's'}\n`
   );
 }
