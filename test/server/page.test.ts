@@ -11,6 +11,7 @@ import { builtPage, folderOfTests, serve } from './dashboards.ts';
 import {
   type RecordedRun,
   recordDints,
+  recordEvaluation,
   recordManySteps,
   recordSearch,
   recordTraining,
@@ -31,7 +32,8 @@ beforeAll(async () => {
   if (chromiumPath === undefined) return;
   root = folderOfTests();
   await recordSearch(root, { name: 'garden', epochs: 5, steps: 4, layers: 5 });
-  await recordTraining(root, { name: 'orchard', epochs: 4, steps: 4 });
+  const { folder } = await recordTraining(root, { name: 'orchard', epochs: 4, steps: 4 });
+  recordEvaluation(folder, 'elsewhere');
   await recordTraining(root, { name: 'hedge', epochs: 4, steps: 4, seed: 1, learningRate: 0.02 });
   recordDints(root, 'volumes');
   await recordVolumes(root, 'clinic');
@@ -336,6 +338,17 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
     }
     expect(await page.locator('main img, main b, main script').count()).toBe(0);
     expect(await page.title()).toContain('Espalier');
+    expect(complaints).toEqual([]);
+  });
+
+  it('lists evaluations beside the scores of the training', async () => {
+    await open('#/train/orchard/confusion');
+    const table = page.getByRole('table', { name: 'evaluations' });
+    await table.waitFor();
+    expect(await table.textContent()).toMatch(
+      /elsewhere.*other \(not of the training\).*val, 3.*best weights; scales 0.75, 1/,
+    );
+    expect(await table.textContent()).toContain('50');
     expect(complaints).toEqual([]);
   });
 

@@ -313,3 +313,16 @@ function betaOf({ path }: AutoDeepLabGenotype, certainty: number, normal: () => 
   }
   return beta;
 }
+
+/** An evaluation of a run on other data; `changes` to its record may be nonsense. */
+export function recordEvaluation({ evaluations }: RunFolder, name: string, changes: object = {}): void {
+  const record = {
+    ...{ time: '2026-01-02T03:04:05.000Z', data: '/data/other', dataset: 'other', split: 'val', samples: 3 },
+    ...{ trainedOn: false, checkpoint: 'best', scales: [0.75, 1], mirror: ['width'], window: null, overlap: null },
+    ...{ toleranceMm: null, version: '1.0.0', scores: { miou: 0.5, pixelAccuracy: 0.75, meanAccuracy: null } },
+    ...changes,
+  };
+  mkdirSync(join(evaluations, name), { recursive: true });
+  writeFileSync(join(evaluations, name, 'evaluation.json'), JSON.stringify(record));
+  writeFileSync(join(evaluations, name, 'per_class.csv'), 'class,iou\nmean,0\n');
+}

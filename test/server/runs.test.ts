@@ -3,12 +3,13 @@ import { appendFileSync, cpSync, mkdirSync, rmSync, symlinkSync, utimesSync, wri
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { openRunFolder } from '../../src/run/folder.ts';
 import { loadReportData } from '../../src/run/report/data.ts';
 import type { EventPage, RunDetail, RunHistory, RunScores, RunSummary } from '../../src/server/api.ts';
 import { createRunIndex } from '../../src/server/runIndex.ts';
 import type { Dashboard } from '../../src/server/serve.ts';
 import { folderOfTests, get, serve } from './dashboards.ts';
-import { type RecordedRun, recordManySteps, recordSearch, recordTraining } from './recordedRuns.ts';
+import { type RecordedRun, recordEvaluation, recordManySteps, recordSearch, recordTraining } from './recordedRuns.ts';
 
 let root: string;
 let dashboard: Dashboard;
@@ -84,19 +85,10 @@ describe('one run', () => {
     const copy = join(root, 'train', 'evaluated');
     cpSync(training.folder.path, copy, { recursive: true });
     const scores = await get<RunScores>(dashboard.port, '/api/runs/train/evaluated/scores');
-    const record = {
-      ...{ time: '2026-01-02T03:04:05.000Z', data: '/data/other', dataset: 'other', split: 'val', samples: 3 },
-      ...{ trainedOn: false, checkpoint: 'best', scales: [0.75, 1], mirror: ['width'], window: null, overlap: null },
-      ...{ toleranceMm: null, version: '1.0.0', scores: { miou: 0.5, pixelAccuracy: 0.75, meanAccuracy: null } },
-    };
-    const put = (name: string, content: unknown) => {
-      mkdirSync(join(copy, 'evaluations', name), { recursive: true });
-      writeFileSync(join(copy, 'evaluations', name, 'evaluation.json'), JSON.stringify(content));
-      writeFileSync(join(copy, 'evaluations', name, 'per_class.csv'), 'class,iou\nmean,0\n');
-    };
-    put('b', record);
-    put('a', { ...record, time: '2026-01-03T00:00:00.000Z', window: [32, 32], overlap: 0.5 });
-    put('damaged', { ...record, scores: { miou: 7 } });
+    const folder = openRunFolder(copy);
+    recordEvaluation(folder, 'b');
+    recordEvaluation(folder, 'a', { time: '2026-01-03T00:00:00.000Z', window: [32, 32], overlap: 0.5 });
+    recordEvaluation(folder, 'damaged', { scores: { miou: 7 } });
     mkdirSync(join(copy, 'evaluations', 'unfinished'));
     symlinkSync(join(copy, 'evaluations', 'b'), join(copy, 'evaluations', 'linked'));
     const { evaluations } = await get<RunDetail>(dashboard.port, '/api/runs/train/evaluated');
