@@ -188,7 +188,7 @@ async function runRace(
       finalists: (finalists) => note(`finalists: ${finalists.map(labelOf).join('; ')}`),
     },
   });
-  return raced.finally(workers.close);
+  return raced.finally(() => workers.close());
 }
 
 /** What the race is going to do, and how long each part takes. */
