@@ -48,7 +48,7 @@ struct Meeting {
   bool serves;
   /// Of the keys of the store, so that a second start on the same store does not meet the first.
   std::string prefix;
-  /// Until all have come, and at most for each exchange.
+  /// Until all have joined, and at most for each collective.
   milliseconds patience;
   /// Without a word, after which a process counts as lost.
   milliseconds silence;
@@ -101,8 +101,8 @@ std::string named(const std::vector<int>& ranks, int size) {
 const std::string kLeft = "left";
 std::string beatKey(int rank) { return "beat/" + std::to_string(rank); }
 
-/// An exchange under way, with what it works on.
-struct Exchange {
+/// A collective that has begun, with what it works on.
+struct Collective {
   std::mutex mutex;
   std::condition_variable changed;
   bool done = false;
@@ -121,7 +121,7 @@ struct Group {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> aside;
   /// Exchanges that this process has begun: who is behind has begun fewer.
   std::atomic<int64_t> begun{0};
-  std::map<int64_t, std::shared_ptr<Exchange>> exchanges;
+  std::map<int64_t, std::shared_ptr<Collective>> collectives;
 
   std::thread watcher;
   std::atomic<bool> leaving{false};
@@ -157,7 +157,7 @@ std::vector<int> lastMissing;
 
 // --- meeting
 
-/// Later versions serve the store by libuv unless told otherwise, also where they were built without it.
+/// Later versions serve the store by libuv unless asked not to, also where they were built without it.
 template <class Options>
 auto serveWithoutLibuv(Options& options, int) -> decltype(options.useLibUV, void()) {
   options.useLibUV = false;
@@ -240,9 +240,9 @@ void awaitAll(c10d::Store& store, const Meeting& meeting) {
                    absent.end());
       if (absent.empty()) return store.set("ready", bytesOf("yes"));
       if (Clock::now() < end) continue;
-      const Broken broken(named(absent, meeting.size) + " did not come within " + seconds(meeting.patience), absent);
+      const Broken broken(named(absent, meeting.size) + " did not join within " + seconds(meeting.patience), absent);
       writeVerdict(store, broken.what(), absent);
-      // So that those who came have read it before the store is gone.
+      // So that those who joined have read it before the store is gone.
       std::this_thread::sleep_for(grace / 2);
       throw broken;
     }
@@ -264,8 +264,8 @@ Group* meet(const Meeting& meeting) {
   if (meeting.rank == 0) store.set("size", bytesOf(std::to_string(meeting.size)));
   const std::string size = textOf(store.get("size"));
   if (size != std::to_string(meeting.size)) {
-    throw Broken("rank " + std::to_string(meeting.rank) + " was told of " + std::to_string(meeting.size) +
-                 " ranks, rank 0 of " + size);
+    throw Broken("rank " + std::to_string(meeting.rank) + " expects " + std::to_string(meeting.size) +
+                 " ranks, rank 0 expects " + size);
   }
   if (store.add("taken/" + std::to_string(meeting.rank), 1) > 1) {
     throw Broken("two processes call themselves rank " + std::to_string(meeting.rank) + " at " + meeting.address());
@@ -354,18 +354,18 @@ void watch(Group& group, c10::intrusive_ptr<c10d::Store> store) {
   throw Broken(named(late, meeting.size) + " did not take part within " + seconds(meeting.patience), late);
 }
 
-// --- exchanges
+// --- collectives
 
 Group& joined() {
   if (!current) throw Broken("this process is in no group");
   return *current;
 }
 
-std::shared_ptr<Exchange> start(Group& group, c10d::ProcessGroupGloo& gloo, const std::string& kind,
-                                const std::vector<Tensor>& tensors, int64_t root) {
+std::shared_ptr<Collective> start(Group& group, c10d::ProcessGroupGloo& gloo, const std::string& kind,
+                                  const std::vector<Tensor>& tensors, int64_t root) {
   group.check();
-  auto exchange = std::make_shared<Exchange>();
-  exchange->inputs = tensors;
+  auto collective = std::make_shared<Collective>();
+  collective->inputs = tensors;
   for (const Tensor& tensor : tensors) {
     TORCH_CHECK(tensor.device().is_cpu() && tensor.is_contiguous(),
                 "group: expected contiguous tensors on the CPU, got ", tensor.toString());
@@ -374,53 +374,53 @@ std::shared_ptr<Exchange> start(Group& group, c10d::ProcessGroupGloo& gloo, cons
   if (kind == "sum" || kind == "max") {
     c10d::AllreduceOptions options;
     options.reduceOp = kind == "sum" ? c10d::ReduceOp::SUM : c10d::ReduceOp::MAX;
-    work = gloo.allreduce(exchange->inputs, options);
+    work = gloo.allreduce(collective->inputs, options);
   } else if (kind == "broadcast") {
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    work = gloo.broadcast(exchange->inputs, options);
+    work = gloo.broadcast(collective->inputs, options);
   } else if (kind == "gather") {
     // The first is given, the others are filled: one of its shape for each rank.
-    exchange->outputs = {std::vector<Tensor>(tensors.begin() + 1, tensors.end())};
-    exchange->inputs = {tensors.at(0)};
-    work = gloo.allgather(exchange->outputs, exchange->inputs);
+    collective->outputs = {std::vector<Tensor>(tensors.begin() + 1, tensors.end())};
+    collective->inputs = {tensors.at(0)};
+    work = gloo.allgather(collective->outputs, collective->inputs);
   } else if (kind == "barrier") {
     work = gloo.barrier();
   } else {
-    TORCH_CHECK(false, "group: unknown exchange ", kind);
+    TORCH_CHECK(false, "group: unknown collective ", kind);
   }
   group.begun++;
-  work->getFuture()->addCallback([exchange](c10::ivalue::Future& future) {
-    std::lock_guard<std::mutex> lock(exchange->mutex);
-    exchange->done = true;
-    exchange->ended = Clock::now();
-    if (future.hasError()) exchange->error = future.tryRetrieveErrorMessage();
-    exchange->changed.notify_all();
+  work->getFuture()->addCallback([collective](c10::ivalue::Future& future) {
+    std::lock_guard<std::mutex> lock(collective->mutex);
+    collective->done = true;
+    collective->ended = Clock::now();
+    if (future.hasError()) collective->error = future.tryRetrieveErrorMessage();
+    collective->changed.notify_all();
   });
-  return exchange;
+  return collective;
 }
 
 /// True when it is done; false when it is not within `limit`.
-bool waitFor(Group& group, Exchange& exchange, milliseconds limit) {
+bool waitFor(Group& group, Collective& collective, milliseconds limit) {
   const auto end = Clock::now() + limit;
-  std::unique_lock<std::mutex> lock(exchange.mutex);
-  while (!exchange.done) {
+  std::unique_lock<std::mutex> lock(collective.mutex);
+  while (!collective.done) {
     const auto now = Clock::now();
     if (now >= end) return false;
-    exchange.changed.wait_until(lock, std::min(end, now + group.meeting.interval()));
-    if (!exchange.done) group.check();
+    collective.changed.wait_until(lock, std::min(end, now + group.meeting.interval()));
+    if (!collective.done) group.check();
   }
-  const std::string error = exchange.error;
+  const std::string error = collective.error;
   lock.unlock();
   if (!error.empty()) explain(group, error);
   return true;
 }
 
-void finish(Group& group, Exchange& exchange) {
-  if (!waitFor(group, exchange, group.meeting.patience)) tooLate(group);
+void finish(Group& group, Collective& collective) {
+  if (!waitFor(group, collective, group.meeting.patience)) tooLate(group);
 }
 
-/// The sum over all ranks: a copy. What lives on a GPU is summed by way of the processor.
+/// The sum over all ranks: a copy. What lives on a GPU is summed on the CPU.
 Tensor summed(const Tensor& x) {
   Tensor result = x.cpu().contiguous();
   if (result.data_ptr() == x.data_ptr()) result = result.clone();
@@ -443,7 +443,7 @@ class Sum : public torch::autograd::Function<Sum> {
 
 /// Remembers who was missing, for the caller to ask.
 template <typename Work>
-auto told(Work work) {
+auto withGroupErrors(Work work) {
   try {
     return work();
   } catch (const Broken& broken) {
@@ -455,11 +455,11 @@ auto told(Work work) {
 // --- operators
 
 Tensor sumOperator(const Tensor& x) {
-  return told([&] { return summed(x); });
+  return withGroupErrors([&] { return summed(x); });
 }
 
 Tensor sumWithGradient(const Tensor& x) {
-  return told([&] { return Sum::apply(x); });
+  return withGroupErrors([&] { return Sum::apply(x); });
 }
 
 void groupJoin(c10::string_view host, int64_t port, int64_t rank, int64_t size, bool serves, c10::string_view prefix,
@@ -473,7 +473,7 @@ void groupJoin(c10::string_view host, int64_t port, int64_t rank, int64_t size, 
                         std::string(prefix),
                         ms(patience),
                         ms(silence)};
-  told([&] {
+  withGroupErrors([&] {
     if (current) throw Broken("this process is in a group already");
     // In a thread of its own: connections to what is no store, or through a network that swallows, would hang.
     auto promise = std::make_shared<std::promise<Group*>>();
@@ -496,41 +496,41 @@ void groupJoin(c10::string_view host, int64_t port, int64_t rank, int64_t size, 
 }
 
 int64_t groupBegin(c10::string_view kind, at::TensorList tensors, int64_t root) {
-  return told([&] {
+  return withGroupErrors([&] {
     at::NoGradGuard noGrad;
     Group& group = joined();
-    auto exchange = start(group, *group.gloo, std::string(kind), tensors.vec(), root);
+    auto collective = start(group, *group.gloo, std::string(kind), tensors.vec(), root);
     const int64_t id = group.begun;
-    group.exchanges.emplace(id, std::move(exchange));
+    group.collectives.emplace(id, std::move(collective));
     return id;
   });
 }
 
-std::shared_ptr<Exchange> exchangeOf(Group& group, int64_t id) {
-  const auto found = group.exchanges.find(id);
-  TORCH_CHECK(found != group.exchanges.end(), "group: exchange ", id, " has ended");
+std::shared_ptr<Collective> collectiveOf(Group& group, int64_t id) {
+  const auto found = group.collectives.find(id);
+  TORCH_CHECK(found != group.collectives.end(), "group: collective ", id, " has ended");
   return found->second;
 }
 
 bool groupDone(int64_t id) {
-  return told([&] {
+  return withGroupErrors([&] {
     Group& group = joined();
     group.check();
-    const auto exchange = exchangeOf(group, id);
-    const bool done = waitFor(group, *exchange, milliseconds(0));
+    const auto collective = collectiveOf(group, id);
+    const bool done = waitFor(group, *collective, milliseconds(0));
     if (done)
-      group.exchanges.erase(id);
-    else if (Clock::now() - exchange->began > group.meeting.patience)
+      group.collectives.erase(id);
+    else if (Clock::now() - collective->began > group.meeting.patience)
       tooLate(group);
     return done;
   });
 }
 
 void groupWait(int64_t id) {
-  told([&] {
+  withGroupErrors([&] {
     Group& group = joined();
-    finish(group, *exchangeOf(group, id));
-    group.exchanges.erase(id);
+    finish(group, *collectiveOf(group, id));
+    group.collectives.erase(id);
   });
 }
 
@@ -571,7 +571,7 @@ void leaveBroken(Group& group, const std::string& reason) {
   group.leaving = true;
 }
 
-/// Without a reason the group ends well; with one, all are told.
+/// Without a reason the group ends well; with one, all get it.
 void groupLeave(c10::string_view reason) {
   if (!current) return;
   std::unique_ptr<Group> group(current);
@@ -585,19 +585,19 @@ void groupLeave(c10::string_view reason) {
     group.release();
     return;
   }
-  // A broken group is not taken down: its threads may hang in an exchange.
+  // A broken group is not taken down: its threads may hang in a collective.
   if (!reason.empty()) group.release();
 }
 
 }  // namespace
 
 std::function<Interval()> beginSum(const Tensor& tensor) {
-  return told([&]() -> std::function<Interval()> {
+  return withGroupErrors([&]() -> std::function<Interval()> {
     Group& group = joined();
-    const auto exchange = start(group, *group.aside, "sum", {tensor}, 0);
-    return [&group, exchange] {
-      told([&] { finish(group, *exchange); });
-      return Interval{exchange->began, exchange->ended};
+    const auto collective = start(group, *group.aside, "sum", {tensor}, 0);
+    return [&group, collective] {
+      withGroupErrors([&] { finish(group, *collective); });
+      return Interval{collective->began, collective->ended};
     };
   });
 }
@@ -610,8 +610,8 @@ TORCH_LIBRARY_FRAGMENT(espalier, library) {
       "()",
       groupJoin);
   library.def("group_begin(str kind, Tensor[] tensors, int root) -> int", groupBegin);
-  library.def("group_done(int exchange) -> bool", groupDone);
-  library.def("group_wait(int exchange) -> ()", groupWait);
+  library.def("group_done(int collective) -> bool", groupDone);
+  library.def("group_wait(int collective) -> ()", groupWait);
   library.def("group_missing() -> str", groupMissing);
   library.def("group_leave(str reason) -> ()", groupLeave);
   library.def("group_sum(Tensor x) -> Tensor");

@@ -10,7 +10,7 @@ namespace espalier::group {
 
 using Clock = std::chrono::steady_clock;
 
-/// From when to when an exchange was under way.
+/// From when to when a collective was under way.
 struct Interval {
   Clock::time_point began;
   Clock::time_point ended;

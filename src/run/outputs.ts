@@ -37,7 +37,7 @@ export function requireFreeOutputs({ outputs, inputs, inside }: PlannedOutputs):
     const input = keys.map((key) => given.get(key)).find((path) => path !== undefined);
     if (input !== undefined)
       throw new ConfigError(
-        `${output}: would overwrite ${input}; nothing was written`,
+        `${output}: would overwrite ${input === `the input ${output}` ? 'an input' : input}; nothing was written`,
         'choose another place for the output',
       );
     const other = keys.map((key) => planned.get(key)).find((path) => path !== undefined);

@@ -1,8 +1,10 @@
 /** @file What the words of a prediction name: images and volumes, none twice, every channel by its number. */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { filesRead, findPictures, findVolumes } from '../../src/cli/inputs.ts';
+import { groupChannels } from '../../src/data/layouts/channels.ts';
 import { createNiftiHeader, encodeNifti } from '../../src/data/nifti/encode.ts';
 import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
@@ -64,6 +66,20 @@ describe('the channels of a volume of several modalities', () => {
       { id: 'p', files: files.slice(0, 2) },
       { id: 'p', files: [files[3], files[2]] },
     ]);
+  });
+
+  it('go together the same in whatever order files are named', () => {
+    const names = ['a/p_0000', 'a/p_0001', 'b/p_0000', 'b/p_0001', 'c/q_0001', 'd/q_0000'];
+    const files = names.map((name) => ({ file: `${name}.nii.gz`, channels: 1 }));
+    const grouped = (given: typeof files) =>
+      groupChannels(given, ['FLAIR', 'T1'])
+        .map((group) => group.files.join())
+        .sort();
+    fc.assert(
+      fc.property(fc.shuffledSubarray(files, { minLength: files.length }), (shuffled) => {
+        expect(grouped(shuffled)).toEqual(grouped(files));
+      }),
+    );
   });
 
   it('are a file of their own where one has them all, whatever its name ends in', async () => {

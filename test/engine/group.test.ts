@@ -104,7 +104,7 @@ describe.skipIf(!hasGroups)('a group', () => {
     const place = { size: 3, port: await freePort() };
     const [first, second] = [0, 2].map((rank) => startRank(rank, place, [program, 'exchanges', '5']));
     for (const { out } of [await first.ended, await second.ended])
-      expect(told(out)).toMatchObject({ message: 'rank 1 of 3 did not come within 5 s', missing: [1] });
+      expect(told(out)).toMatchObject({ message: 'rank 1 of 3 did not join within 5 s', missing: [1] });
     const alone = await startRank(1, { size: 2, port: await freePort() }, [program, 'exchanges', '1']).ended;
     expect(told(alone.out)).toMatchObject({ missing: [0], message: expect.stringContaining('rank 0 is missing') });
   });
@@ -142,7 +142,7 @@ describe.skipIf(!hasGroups)('a group', () => {
     const port = await freePort();
     const zero = startRank(0, { size: 2, port }, [program, 'exchanges', '5']);
     const other = await startRank(1, { size: 3, port }, [program, 'exchanges', '5']).ended;
-    expect(told(other.out)).toMatchObject({ message: 'rank 1 was told of 3 ranks, rank 0 of 2' });
+    expect(told(other.out)).toMatchObject({ message: 'rank 1 expects 3 ranks, rank 0 expects 2' });
     expect(told((await zero.ended).out)).toMatchObject({ missing: [1] });
   });
 });
