@@ -11,6 +11,7 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { infoCommand } from './info.ts';
 import { launchCommand } from './launch.ts';
+import { measureCommand } from './measure.ts';
 import { mlflowCommand } from './mlflow.ts';
 import { predictCommand } from './predict.ts';
 import { searchCommand } from './search.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   predictCommand,
   exportCommand,
   infoCommand,
+  measureCommand,
   launchCommand,
   uiCommand,
   mlflowCommand,

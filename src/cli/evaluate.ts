@@ -1,10 +1,18 @@
 /**
  * @file `espalier evaluate`: scores the network of a run, class by class, in a folder of its own.
  */
-import { evaluateJob } from '../jobs/evaluateJob.ts';
+import { type EvaluationOutcome, evaluateJob } from '../jobs/evaluateJob.ts';
+import { loadDescription } from '../jobs/network.ts';
 import { settings } from '../run/config/presets.ts';
+import { openRunFolder } from '../run/folder.ts';
 import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
 import { createProgress } from './progress.ts';
+import { refuseUnused, unusedInInference } from './unused.ts';
+
+const latencyLine = (latency: EvaluationOutcome['latency']): string =>
+  latency
+    ? `${latency.ms.toFixed(1)} ms a sample in the network on ${latency.threads} thread${latency.threads === 1 ? '' : 's'} (median)\n`
+    : '';
 
 export const evaluateCommand: Command = {
   name: 'evaluate',
@@ -14,7 +22,9 @@ export const evaluateCommand: Command = {
   settings: settings.evaluate,
   needsEngine: () => true,
   async run(words) {
-    const { config, flags } = readSettings(settings.evaluate, words, ['json']);
+    const { config, flags, keys } = readSettings(settings.evaluate, words, ['json']);
+    const { volumes } = loadDescription(openRunFolder(config.run));
+    refuseUnused(keys, unusedInInference(volumes !== undefined, config.window));
     let bar: ReturnType<typeof createProgress> | undefined;
     const onProgress = (done: number, total: number) => {
       bar ??= createProgress({ label: 'evaluate', total });
@@ -25,7 +35,7 @@ export const evaluateCommand: Command = {
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
     else
       process.stdout.write(
-        `${scoresTable(evaluated.classes, scores)}\nevaluation: ${evaluated.evaluation.path}\nreport: ${report}\n`,
+        `${scoresTable(evaluated.classes, scores)}\n${latencyLine(evaluated.latency)}evaluation: ${evaluated.evaluation.path}\nreport: ${report}\n`,
       );
   },
 };

@@ -7,6 +7,7 @@ import { describeParity, type ExportOutcome, exportOnnx } from '../jobs/export/o
 import { settings } from '../run/config/presets.ts';
 import type { ExportConfig } from '../run/config/schemas.ts';
 import { type Command, printJson, readSettings } from './command.ts';
+import { refuseUnused, type UnusedSettings } from './unused.ts';
 
 export const exportCommand: Command = {
   name: 'export',
@@ -16,9 +17,16 @@ export const exportCommand: Command = {
   settings: settings.export,
   needsEngine: () => true,
   async run(words) {
-    const { config, flags, given } = readSettings(settings.export, words, ['json']);
+    const { config, flags, keys, given } = readSettings(settings.export, words, ['json']);
+    if (config.format === 'onnx') refuseUnused(keys, [UNUSED_IN_ONNX]);
     await FORMATS[config.format](config, given, flags.json);
   },
+};
+
+const UNUSED_IN_ONNX: UnusedSettings = {
+  keys: ['license'],
+  because: 'it is for the model card, which format=onnx does not write',
+  instead: 'set format=safetensors',
 };
 
 const FORMATS: Record<ExportConfig['format'], (config: ExportConfig, given: string[], json: boolean) => Promise<void>> =
@@ -36,11 +44,12 @@ const FORMATS: Record<ExportConfig['format'], (config: ExportConfig, given: stri
     },
   };
 
-function describeOnnx({ file, bytes, metadata, parity, samples }: ExportOutcome): string {
+function describeOnnx({ file, bytes, metadata, parity, samples, latency }: ExportOutcome): string {
   const { size, precision, result } = metadata;
   const sizes = size === 'dynamic' ? 'any size' : `size ${size.join(' x ')}`;
   return (
     `${file}: ${formatBytes(bytes)}, ${sizes}, ${precision}, ${result}\n` +
-    `parity with the engine on ${samples.join(', ')}: ${describeParity(parity, metadata)}\n`
+    `parity with the engine on ${samples.join(', ')}: ${describeParity(parity, metadata)}\n` +
+    `${latency.ms.toFixed(1)} ms an input of ${latency.size.join(' x ')} in onnxruntime on ${latency.threads} thread${latency.threads === 1 ? '' : 's'}\n`
   );
 }

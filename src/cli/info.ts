@@ -7,6 +7,8 @@ import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { formatBytes } from '../base/text.ts';
 import { chooseDevice, Generator, memory } from '../engine/device.ts';
+import { measureLatency } from '../jobs/cost/latency/measure.ts';
+import { budgetPredictor, threadsOf } from '../jobs/cost/latency/table.ts';
 import { type MemoryTask, measureMemory } from '../jobs/cost/measureNetwork.ts';
 import { measureSearchStep } from '../jobs/cost/measureSearch.ts';
 import { prepareMachine } from '../jobs/machine.ts';
@@ -22,7 +24,7 @@ import {
   isGenotype,
   summariseArchitecture,
 } from '../models/architecture.ts';
-import { countNetwork, type NetworkCost } from '../models/graph.ts';
+import { countNetwork, type NetworkCost, type NetworkGraph } from '../models/graph.ts';
 import { estimateMemory, type MemoryEstimate } from '../models/memory.ts';
 import { comparePublished } from '../models/publishedCost.ts';
 import { BUDGET_KEYS, fitWidth, hasBudget, sharesOf } from '../models/width.ts';
@@ -59,6 +61,7 @@ const infoSettings = {
       .optional()
       .meta({ expected: 'a whole number from 1', description: 'filters F instead of those of the architecture' }),
     budget: networkBudget.budget,
+    target: networkBudget.target,
     layers: whole(12, 'layers of the supernet'),
     blocks: whole(5, 'blocks of a cell of the supernet'),
     atrous: z
@@ -79,7 +82,7 @@ export const infoCommand: Command = {
   usage:
     'info <genotype|run|name|auto-deeplab> [size=[height,width]] [classes=19] [channels=3] [filters=F] [budget.multiplyAdds=0.5e9] [batch=2] [--measure] [--json]',
   settings: infoSettings,
-  needsEngine: (words) => words.includes('--measure'),
+  needsEngine: (words) => words.some((word) => word === '--measure' || word.includes('budget.latencyMs')),
   async run(words) {
     const { config, flags, positionals, keys: given } = readSettings(infoSettings, words, ['json', 'measure']);
     const [name] = positionals;
@@ -131,11 +134,15 @@ async function networkInfo(
   const { size: wanted } = config;
   refuseUnused(given, [
     { keys: ['layers', 'blocks', 'atrous', 'crop'], because: 'it is of the supernet, info auto-deeplab' },
-    ...(flags.measure ? [] : [notMeasured('device', 'threads')]),
+    ...(flags.measure
+      ? []
+      : [notMeasured('device', ...(config.budget.latencyMs === undefined ? ['threads', 'target'] : []))]),
   ]);
   const { architecture, options: plain, note } = subjectOf(name, config, given);
   const size = wanted ?? DEFAULT_SIZE[plain.rank ?? 2];
-  const fitted = hasBudget(config.budget) ? fitWidth(architecture, plain, config.budget, size) : undefined;
+  const fitted = hasBudget(config.budget)
+    ? fitWidth(architecture, plain, config.budget, size, 1, budgetPredictor(config.budget, config))
+    : undefined;
   const options = fitted?.options ?? plain;
   const graph = buildArchitecture(architecture, options);
   const cost = countNetwork(graph, size);
@@ -146,6 +153,7 @@ async function networkInfo(
   const measured = flags.measure
     ? await measureBoth({ graph, size, batch, device: chooseDevice(config.device), threads: config.threads })
     : null;
+  const latency = flags.measure ? await latencyOf(graph, size, config) : null;
   if (flags.json) {
     printJson({
       name,
@@ -157,6 +165,7 @@ async function networkInfo(
       stages: cost.stages,
       shares: sharesOf(graph, size),
       ...(fitted ? { widths: widthsOf(options), multiplier: fitted.multiplier, unused: fitted.unused } : {}),
+      ...(latency ? { latency } : {}),
       memory: { batch, ...estimate, ...(measured ? { measured } : {}) },
       ...(published ? { published } : {}),
       architecture,
@@ -166,7 +175,7 @@ async function networkInfo(
   const { filters = isGenotype(architecture) ? architecture.filters : undefined } = options;
   const width = options.widths ? undefined : filters;
   process.stdout.write(
-    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes, ${options.inputs} input channel${options.inputs === 1 ? '' : 's'}${note === undefined ? '' : `, ${note}`}\n${fitted ? `${describeFit(fitted)}\n` : ''}${costTable(cost, size)}\n${sharesLine(sharesOf(graph, size))}\n${memoryTable(estimate, measured, batch)}\n${published ? `${published.remark}\n` : ''}`,
+    `${name}: ${summariseArchitecture(architecture)}, ${width === undefined ? '' : `${width} filters, `}${options.classes} classes, ${options.inputs} input channel${options.inputs === 1 ? '' : 's'}${note === undefined ? '' : `, ${note}`}\n${fitted ? `${describeFit(fitted)}\n` : ''}${costTable(cost, size)}\n${sharesLine(sharesOf(graph, size))}\n${memoryTable(estimate, measured, batch)}\n${latency ? `${latency.ms.toFixed(1)} ms an input (${latency.target}, ${latency.threads} thread${latency.threads === 1 ? '' : 's'})\n` : ''}${published ? `${published.remark}\n` : ''}`,
   );
 }
 
@@ -181,6 +190,13 @@ const notMeasured = (...keys: string[]): UnusedSettings => ({
   because: 'nothing is measured',
   instead: 'add --measure',
 });
+
+/** Milliseconds of one inference on the processor. */
+async function latencyOf(graph: NetworkGraph, size: readonly number[], { target, threads: wanted }: InfoConfig) {
+  const threads = threadsOf(wanted);
+  prepareMachine({ threads, device: 'cpu' });
+  return { ms: await measureLatency(graph, size, target, threads), target, threads };
+}
 
 type Peaks = Pick<MemoryEstimate, 'trainingBytes' | 'inferenceBytes'>;
 
@@ -220,7 +236,7 @@ async function supernetInfo(
   given: ReadonlySet<string>,
 ): Promise<void> {
   refuseUnused(given, [
-    { keys: BUDGET_SETTINGS, because: 'the supernet is as wide as its filters' },
+    { keys: [...BUDGET_SETTINGS, 'target'], because: 'the supernet is as wide as its filters' },
     { keys: ['size'], because: 'nothing is counted by the size of an image here', instead: 'set crop with --measure' },
     ...(flags.measure ? [] : [notMeasured('crop', 'batch')]),
   ]);

@@ -26,6 +26,7 @@ import {
   withProgress,
 } from './predictions.ts';
 import { namesModel, predictWithModel } from './predictModel.ts';
+import { refuseUnused, unusedInInference } from './unused.ts';
 
 export const predictCommand: Command = {
   name: 'predict',
@@ -36,11 +37,12 @@ export const predictCommand: Command = {
   needsEngine: (words) => !namesModel(words),
   async run(words) {
     if (namesModel(words)) return predictWithModel(words);
-    const { config, flags, positionals, given } = readSettings(settings.predict, words, ['json']);
+    const { config, flags, positionals, keys, given } = readSettings(settings.predict, words, ['json']);
     if (positionals.length === 0) throw nothingToPredict();
     const network = openNetwork(config.run, config);
     const folder = openRunFolder(config.run);
     const { classes, volumes } = network;
+    refuseUnused(keys, unusedInInference(volumes !== undefined, config.window));
     const output = config.output ?? join(config.run, 'predictions');
     const requireFree = (outputs: readonly string[], files: readonly string[]) =>
       requireFreeOutputs({

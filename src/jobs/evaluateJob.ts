@@ -7,7 +7,8 @@ import { resolve } from 'node:path';
 import { distinctNames } from '../base/names.ts';
 import { samplesOf } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
-import { Generator } from '../engine/device.ts';
+import { Generator, threads } from '../engine/device.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { type EvaluateOptions, evaluate, type Scores } from '../infer/evaluate.ts';
 import { reduced } from '../infer/inference.ts';
 import type { Network } from '../models/network.ts';
@@ -41,9 +42,11 @@ export async function scoreNetwork(job: {
   device: string;
   split?: string;
   options?: EvaluateOptions;
+  /** Is given the milliseconds of every forward pass. */
+  onForward?: (ms: number) => void;
   onProgress?: (done: number, total: number) => void;
 }): Promise<Scores> {
-  const { folder, dataset, network, reduction, longSide, device, split = 'val', options, onProgress } = job;
+  const { folder, dataset, network, reduction, longSide, device, split = 'val', options, onForward, onProgress } = job;
   const samples = samplesOf(dataset, split);
   const own = samples.length / (options?.parallel?.size ?? 1);
   const every = Math.max(1, Math.floor(own / SAMPLES));
@@ -53,19 +56,19 @@ export async function scoreNetwork(job: {
     if (folder && (done - 1) % every === 0 && (done - 1) / every < SAMPLES) write(folder);
     onProgress?.(done, samples.length);
   };
-  const scores = await evaluate(
-    reduced((images) => network.forward(images, { training: false }), reduction, longSide),
-    dataset,
-    samples,
-    device,
-    {
-      ...options,
-      onPicture: (picture, done) =>
-        progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture)),
-      onVolume: (volume, done) =>
-        progress(done, (into) => writeVolumeSample(into, nameOf(volume.id), dataset.classes, volume)),
-    },
-  );
+  const forward = (images: Tensor): Tensor => {
+    const started = performance.now();
+    const logits = network.forward(images, { training: false });
+    onForward?.(performance.now() - started);
+    return logits;
+  };
+  const scores = await evaluate(reduced(forward, reduction, longSide), dataset, samples, device, {
+    ...options,
+    onPicture: (picture, done) =>
+      progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture)),
+    onVolume: (volume, done) =>
+      progress(done, (into) => writeVolumeSample(into, nameOf(volume.id), dataset.classes, volume)),
+  });
   if (folder) await writeScores(folder, dataset.classes, scores);
   return scores;
 }
@@ -88,7 +91,11 @@ export interface EvaluationOutcome {
   /** How the data differ from those of the run. */
   readonly warnings: readonly string[];
   readonly report: string;
+  /** Milliseconds of the forward passes of one sample: their median times how many there were. On the processor only. */
+  readonly latency?: { readonly ms: number; readonly threads: number };
 }
+
+const medianOf = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /**
  * Scores the network of a run as the settings say; see `espalier evaluate --help`.
@@ -110,7 +117,20 @@ export async function evaluateJob(
   const data = config.data ?? String(trained);
   const samples = samplesOf(dataset, split).length;
   const target = createEvaluationFolder(folder, { wanted: config.name, proposed: `${dataset.name}-${split}` });
-  const score = { folder: target, dataset, network, reduction, longSide, device, split, options, onProgress };
+  const passes: number[] = [];
+  const onForward = (ms: number): void => void passes.push(ms);
+  const score = {
+    folder: target,
+    dataset,
+    network,
+    reduction,
+    longSide,
+    device,
+    split,
+    options,
+    onForward,
+    onProgress,
+  };
   const scores = await scoreNetwork(score).catch((error: unknown) => {
     // Nothing half done stays: the name is free again.
     rmSync(target.path, { recursive: true, force: true });
@@ -139,7 +159,19 @@ export async function evaluateJob(
   // The report of the run lists its evaluations; its own scores stay those of the training.
   writeReport(folder);
   const classes = dataset.classes.map((one) => one.name);
-  return { run: folder.path, split, evaluation: { name, path, ...evaluation }, classes, scores, warnings, report };
+  // On a GPU a call ends before its work.
+  const latency =
+    device === 'cpu' ? { ms: (medianOf(passes) * passes.length) / samples, threads: threads() } : undefined;
+  const outcome = {
+    run: folder.path,
+    split,
+    evaluation: { name, path, ...evaluation },
+    classes,
+    scores,
+    warnings,
+    report,
+  };
+  return { ...outcome, ...(latency ? { latency } : {}) };
 }
 
 /** The scores that a record of an evaluation has; null where there is nothing to measure. */

@@ -260,10 +260,7 @@ function givenKeys(budget: Budget, latencyOf?: LatencyOf): (keyof Budget)[] {
       throw new ConfigError(`budget.${key}: expected a number above 0, got ${value}`);
   }
   if (budget.latencyMs !== undefined && !latencyOf)
-    throw new ConfigError(
-      'budget.latencyMs: no latency table of this machine',
-      'make one: espalier measure target=engine',
-    );
+    throw new ConfigError('budget.latencyMs: no latency table of this machine', 'make one: espalier measure');
   return keys;
 }
 

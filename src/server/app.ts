@@ -55,7 +55,7 @@ export function createApp({ watch, web, base = '', ...guarding }: AppOptions): H
   /** Runs are found by id among those that the disk shows: no path is ever made of a request. */
   const find = async (command: string, name: string): Promise<IndexedRun | undefined> => {
     const id = `${command}/${name}`;
-    if (!index.runs.has(id)) await index.refreshSoon();
+    if (!index.runs.has(id)) await index.refreshFor(command, name);
     return index.runs.get(id);
   };
   /** Answers an address of a run; 404 where there is no such run, or the answer is undefined. */

@@ -9,7 +9,7 @@ import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
 import type { RunSummary } from './api.ts';
 import { readPiece } from './logReader.ts';
 import { gather, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
-import { openInside, readInside } from './safeFiles.ts';
+import { isPlainName, listInside, openInside, readInside } from './safeFiles.ts';
 
 /** One run. */
 export interface IndexedRun {
@@ -33,16 +33,13 @@ export interface RunIndex {
   readonly runs: ReadonlyMap<string, IndexedRun>;
   /** Looks at the disk, from the call on: calls while a look is under way share the next one. */
   refresh(): Promise<void>;
-  /** The same, as soon as looks that were asked for in this way take a tenth of the time at most. */
-  refreshSoon(): Promise<void>;
+  /** The same where a run of this name may be there. */
+  refreshFor(command: string, name: string): Promise<void>;
   /** Looks only at the runs that are running; shares a look that is under way. */
   refreshRunning(): Promise<void>;
   /** Milliseconds that the last whole look took. */
   readonly lookTook: number;
 }
-
-/** Pause before a look that is asked for, in times of the last one. */
-const REQUESTED_PAUSE = 9;
 
 type Entry = { -readonly [Key in keyof IndexedRun]: IndexedRun[Key] } & {
   inode: number;
@@ -57,8 +54,6 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
   let generations = 0;
   let underWay: Promise<void> | undefined;
   let next: Promise<void> | undefined;
-  let soon: Promise<void> | undefined;
-  let ended = Number.NEGATIVE_INFINITY;
   let lookTook = 0;
 
   const look = async () => {
@@ -115,7 +110,6 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
   const begin = () => {
     next = undefined;
     return track(look, (took) => {
-      ended = performance.now();
       lookTook = took;
     });
   };
@@ -133,14 +127,12 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
       return next ?? begin();
     },
     refreshRunning: () => underWay ?? track(lookAtRunning),
-    refreshSoon() {
-      const pause = ended + REQUESTED_PAUSE * lookTook - performance.now();
-      if (pause <= 0) return this.refresh();
-      soon ??= new Promise((resolve) => setTimeout(resolve, pause)).then(() => {
-        soon = undefined;
-        return this.refresh();
-      });
-      return soon;
+    async refreshFor(command, name) {
+      const real = await realpath(resolve(root)).catch(() => undefined);
+      if (real === undefined || !isPlainName(command)) return;
+      // A list of names costs milliseconds where a look at all runs costs more: most names that are not known are nowhere.
+      const isThere = isRun(real) || (await listInside(real, command, 'folders')).includes(name);
+      if (isThere) await this.refresh();
     },
   };
 }

@@ -6,8 +6,10 @@ import type { RunIndex } from './runIndex.ts';
 
 /** Milliseconds between two looks at the disk, where looks are short. */
 const LOOK_EVERY = 300;
-/** Where they are not, a pause is so many times as long as the look before it: whole looks, and those at running runs, take 1 % of the time each. */
-const PAUSE = 99;
+/** Where they are not, a pause is so many times as long as the look before it: whole looks, and those at running runs, take less than 1 % of the time each. */
+const PAUSE = 149;
+/** New runs are found after this at the latest, also where the first look, which reads all logs, took minutes. */
+const LONGEST_PAUSE = 60_000;
 /** Silence after which a follower is woken to say that it is still there. */
 const ALIVE_EVERY = 15_000;
 
@@ -46,7 +48,7 @@ export function createWatch(index: RunIndex, options: { lookEvery?: number; aliv
     await (isWhole ? index.refresh() : index.refreshRunning()).catch(() => undefined);
     const took = performance.now() - started;
     // A look that was waited for is one of others, who asked for it.
-    if (isWhole) wholeAgain = performance.now() + PAUSE * Math.min(took, index.lookTook);
+    if (isWhole) wholeAgain = performance.now() + Math.min(LONGEST_PAUSE, PAUSE * Math.min(took, index.lookTook));
     if (index.version !== version) wake('change');
     else if (Date.now() - spoke >= aliveEvery) wake('alive');
     const pause = isWhole ? lookEvery : Math.max(lookEvery, PAUSE * took);

@@ -101,18 +101,18 @@ describe('info', () => {
   /** A value of every setting. */
   const WORDS: Record<string, string> = {
     ...{ size: '[64, 64]', classes: '3', channels: '2', filters: '6', layers: '3', blocks: '2', atrous: 'separable' },
-    ...{ crop: '33', batch: '1', device: 'cpu', threads: '1' },
+    ...{ crop: '33', batch: '1', device: 'cpu', threads: '1', target: 'onnxruntime' },
     ...{ 'budget.multiplyAdds': '5e9', 'budget.parameters': '1e6', 'budget.latencyMs': '1' },
     ...{ 'budget.trainingMemory': '4e9', 'budget.inferenceMemory': '8e8' },
   };
   const BUDGET = Object.keys(WORDS).filter((key) => key.startsWith('budget.'));
   const SUPERNET = ['layers', 'blocks', 'atrous', 'crop'];
-  const MEASURED = ['device', 'threads'];
+  const MEASURED = ['device', 'threads', 'target'];
   it.each([
     ['an architecture', () => 'auto-deeplab-s', [...SUPERNET, ...MEASURED]],
     ['a search', () => searchRun(null), [...SUPERNET, ...MEASURED]],
     ['a training', trainRun, [...SUPERNET, ...MEASURED, ...BUDGET, 'filters', 'classes', 'channels']],
-    ['the supernet', () => 'auto-deeplab', ['size', 'crop', 'batch', ...BUDGET]],
+    ['the supernet', () => 'auto-deeplab', ['size', 'crop', 'batch', 'target', ...BUDGET]],
   ])('of %s uses or refuses every setting', async (_, make, refused) => {
     const name = make();
     const base = name === 'auto-deeplab' ? ['layers=2', 'filters=2', 'blocks=1'] : [];

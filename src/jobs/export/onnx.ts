@@ -30,6 +30,8 @@ import { loadConfigFile } from '../../run/openRun.ts';
 import { recordFiles, requireFreeOutputs } from '../../run/outputs.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
+import { measureLatency } from '../cost/latency/measure.ts';
+import { budgetPredictor, threadsOf } from '../cost/latency/table.ts';
 import { prepareMachine, versions } from '../machine.ts';
 import { loadNetwork, type NetworkDescription } from '../network.ts';
 import { openRunData } from '../openData.ts';
@@ -43,6 +45,8 @@ export interface ExportOutcome {
   readonly parity: Parity;
   /** What both were given: the sample of the data, where it is there, and random inputs. */
   readonly samples: readonly string[];
+  /** Milliseconds of one inference in onnxruntime, in float32: the median of repeats. */
+  readonly latency: { readonly ms: number; readonly size: readonly number[]; readonly threads: number };
 }
 
 /** Sizes of random inputs where any size may come: neither square nor a multiple of a stride. */
@@ -67,7 +71,13 @@ export async function exportOnnx(config: ExportConfig, given: readonly string[] 
   const folder = openRunFolder(config.run);
   prepareMachine({ device: 'cpu', threads: config.threads });
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
-  if (hasBudget(config.budget)) requireWithin(network.graph, config.budget, budgetSize(config, description));
+  if (hasBudget(config.budget))
+    requireWithin(
+      network.graph,
+      config.budget,
+      budgetSize(config, description),
+      budgetPredictor(config.budget, config),
+    );
   const file = config.output ?? join(folder.exports, 'model.onnx');
   const found = await findData(folder, description);
   requireFreeOutputs({
@@ -100,7 +110,13 @@ export async function exportOnnx(config: ExportConfig, given: readonly string[] 
     );
   }
   writeAtomically(file, bytes);
-  return { file, bytes: bytes.byteLength, metadata, parity, samples: [...samples.keys()] };
+  const [{ size }] = samples.values();
+  const latency = {
+    ms: await measureLatency(network.graph, size, 'onnxruntime', threadsOf(config.threads)),
+    size,
+    threads: threadsOf(config.threads),
+  };
+  return { file, bytes: bytes.byteLength, metadata, parity, samples: [...samples.keys()], latency };
 }
 
 /** The input that a budget is counted for: the fixed size, or that of the windows of volumes. */

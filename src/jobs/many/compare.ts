@@ -27,7 +27,10 @@ import {
   readOutcome,
 } from '../../run/tables/comparison.ts';
 import { drawComparison } from '../../run/tables/drawComparison.ts';
+import { measureLatency } from '../cost/latency/measure.ts';
+import { threadsOf } from '../cost/latency/table.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
+import { prepareMachine } from '../machine.ts';
 import { onKnownSides, openTrainingData } from '../openData.ts';
 import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { describeFit, fitToBudget, networkOptions } from '../prepare/networkOptions.ts';
@@ -77,7 +80,7 @@ export async function compareJob(
   requireFreeFolder('compare', { ...config, resolved: written, tables: TABLES, inputs });
   const costs = new Map<string, ComparedCost>();
   for (const [i, name] of config.archs.entries())
-    costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config.measureMemory, watcher));
+    costs.set(name, await costOf(name, plans[i * config.seeds].training, dataset, config, watcher));
   const conditions: ComparisonConditions = {
     data: dataset.name,
     budget: config.budget,
@@ -169,7 +172,7 @@ async function costOf(
   name: string,
   training: TrainConfig,
   dataset: DataSet,
-  measured: boolean,
+  { measureMemory: measuresMemory, measureLatency: measuresLatency }: CompareConfig,
   watcher: RunWatcher,
 ): Promise<ComparedCost> {
   const { batch, threads } = training;
@@ -181,8 +184,11 @@ async function costOf(
   const { parameters, multiplyAdds } = countNetwork(graph, size);
   const { trainingBytes } = estimateMemory(graph, size, batch);
   const task = { graph, batch, size, threads, device: chooseDevice(training.device), kind: 'training' } as const;
-  const measuredBytes = measured ? (await measureMemory(task)).bytes : null;
-  return { parameters, multiplyAdds, trainingBytes, measuredBytes };
+  const measuredBytes = measuresMemory ? (await measureMemory(task)).bytes : null;
+  if (!measuresLatency) return { parameters, multiplyAdds, trainingBytes, measuredBytes };
+  prepareMachine({ threads, device: 'cpu' });
+  const latencyMs = await measureLatency(graph, size, 'engine', threadsOf(threads));
+  return { parameters, multiplyAdds, trainingBytes, measuredBytes, latencyMs };
 }
 
 function writeComparison(

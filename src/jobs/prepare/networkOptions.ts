@@ -5,6 +5,7 @@ import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { Architecture, BuildOptions } from '../../models/architecture.ts';
 import { BUDGET_KEYS, type FittedWidth, fitWidth, hasBudget, showCost } from '../../models/width.ts';
 import type { TrainConfig } from '../../run/config/schemas.ts';
+import { budgetPredictor } from '../cost/latency/table.ts';
 import { sidesOf, trainSettings } from '../settings.ts';
 
 /**
@@ -24,7 +25,8 @@ export function fitToBudget(
   if (!hasBudget(config.budget)) return undefined;
   const { rank } = dataset;
   const size = config.size ?? trainSettings(config, rank).crop;
-  return fitWidth(architecture, plainOptions(config, dataset), config.budget, sidesOf(size, rank));
+  const latencyOf = budgetPredictor(config.budget, config);
+  return fitWidth(architecture, plainOptions(config, dataset), config.budget, sidesOf(size, rank), 1, latencyOf);
 }
 
 const plainOptions = (config: TrainConfig, dataset: DataSet): BuildOptions =>

@@ -8,9 +8,10 @@ import { listNames, samplesOf, submissionValues } from '../../data/splits.ts';
 import type { DataSet, VolumeSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import type { VolumeDescription } from '../../infer/segment.ts';
+import type { Architecture } from '../../models/architecture.ts';
 import { estimateMemory } from '../../models/memory.ts';
 import type { Network } from '../../models/network.ts';
-import type { FittedWidth } from '../../models/width.ts';
+import { type FittedWidth, hasBudget } from '../../models/width.ts';
 import { adam, sgd } from '../../nn/optimisers.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import { settings } from '../../run/config/presets.ts';
@@ -19,7 +20,7 @@ import { openRunFolder } from '../../run/folder.ts';
 import { startOfTraining, type Training } from '../../train/trainState.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
-import { createDescribed, type NetworkDescription } from '../network.ts';
+import { createDescribed, loadDescription, type NetworkDescription } from '../network.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { transferWeights } from '../transferWeights.ts';
@@ -61,10 +62,14 @@ export async function prepareTraining(
     splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
   };
   checkTrain(config, dataset);
-  const fitted = fitToBudget(architecture, config, dataset);
+  // A table of latencies may differ by machine and in time: the first rank decides, and a run keeps the widths that it started with.
+  const [solved] = await parallel.gather(
+    parallel.rank === 0 ? widthsOf(architecture, config, dataset, source === folder ? folder : undefined) : undefined,
+  );
+  const { options, fitted } = solved as SolvedWidths;
   const description: NetworkDescription = {
     architecture,
-    options: fitted?.options ?? networkOptions(architecture, config, dataset),
+    options,
     classes: dataset.classes,
     submissionValues: submissionValues(dataset),
     reduction: config.scale,
@@ -89,6 +94,19 @@ export async function prepareTraining(
       ? memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize)
       : undefined;
   return { training, description, dataset, data, device, need, note, fitted };
+}
+
+interface SolvedWidths {
+  readonly options: NetworkDescription['options'];
+  readonly fitted?: FittedWidth;
+}
+
+/** The options of the network; of a run with a budget that has begun those in its folder. */
+function widthsOf(architecture: Architecture, config: TrainConfig, dataset: DataSet, begun?: string): SolvedWidths {
+  if (begun !== undefined && hasBudget(config.budget))
+    return { options: loadDescription(openRunFolder(begun)).options };
+  const fitted = fitToBudget(architecture, config, dataset);
+  return { options: fitted?.options ?? networkOptions(architecture, config, dataset), ...(fitted ? { fitted } : {}) };
 }
 
 function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {

@@ -133,6 +133,11 @@ export const networkBudget = {
     '[height, width] or [depth, height, width]',
     'input for which budgets are counted; by default the crop',
   ),
+  target: choice(
+    ['engine', 'onnxruntime'],
+    'engine',
+    'what runs the network that budget.latencyMs is for, on `threads`',
+  ),
 };
 
 const normalisation = z.discriminatedUnion('kind', [
@@ -299,6 +304,7 @@ export const dintsSearchSchema = z.strictObject({
   ...searchKeys({ epochs: 40, crop: 96 }),
   levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
   size: networkBudget.size,
+  target: networkBudget.target,
   width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
   norm: group({ epsilon: normEpsilon }),
   budget: group({
@@ -498,6 +504,10 @@ export const compareSchema = z.strictObject({
     'a number above 0',
     'at most so many multiply-adds of one crop: budget.multiplyAdds with the crop as size',
   ),
+  measureLatency: switched(
+    false,
+    'also measures the milliseconds of an inference of one crop with each architecture, by the engine on `threads`',
+  ),
   measureMemory: switched(
     false,
     'also measures the memory of a training step of each architecture, in a process of its own',
@@ -586,6 +596,7 @@ export const exportSchema = z.strictObject({
   ),
   result: choice(['logits', 'softmax', 'argmax'], 'logits', 'output: scores, probabilities or class ids'),
   budget: networkBudget.budget,
+  target: networkBudget.target,
   license: setting(z.string().min(1).default('unknown'), 'a string', 'license of the weights, for the model card'),
   threads: machine.threads,
 });

@@ -23,13 +23,18 @@ export interface ComparedRun {
   /** Peak bytes of a training step: estimated, and measured where that was asked for. */
   readonly trainingBytes: number;
   readonly measuredBytes: number | null;
+  /** Milliseconds of an inference of one image of the comparison's size, where they were measured. */
+  readonly latencyMs?: number;
   readonly steps: number;
   /** Seconds of wall-clock time, evaluation included. */
   readonly seconds: number;
 }
 
 /** What an architecture costs, whatever the seed. */
-export type ComparedCost = Pick<ComparedRun, 'parameters' | 'multiplyAdds' | 'trainingBytes' | 'measuredBytes'>;
+export type ComparedCost = Pick<
+  ComparedRun,
+  'parameters' | 'multiplyAdds' | 'trainingBytes' | 'measuredBytes' | 'latencyMs'
+>;
 
 /** An architecture with all its seeds; means and deviations are over the runs that have a score. */
 export interface ComparedArchitecture extends ComparedCost {
@@ -66,9 +71,16 @@ export function groupRuns(runs: readonly ComparedRun[]): ComparedArchitecture[] 
       const scores = own.flatMap(({ score }) => (score === null ? [] : [score]));
       const mean = scores.length === 0 ? null : scores.reduce((sum, value) => sum + value, 0) / scores.length;
       const squares = scores.reduce((sum, value) => sum + (value - (mean as number)) ** 2, 0);
-      const [{ parameters, multiplyAdds, trainingBytes, measuredBytes }] = own;
+      const [{ parameters, multiplyAdds, trainingBytes, measuredBytes, latencyMs }] = own;
+      const costs = {
+        parameters,
+        multiplyAdds,
+        trainingBytes,
+        measuredBytes,
+        ...(latencyMs === undefined ? {} : { latencyMs }),
+      };
       const deviation = scores.length < 2 ? null : Math.sqrt(squares / (scores.length - 1));
-      return { architecture, runs: own, parameters, multiplyAdds, trainingBytes, measuredBytes, mean, deviation };
+      return { architecture, runs: own, ...costs, mean, deviation };
     })
     .sort((a, b) => (b.mean ?? -1) - (a.mean ?? -1));
 }
@@ -85,11 +97,12 @@ export function formatComparisonCsv(runs: readonly ComparedRun[]): string {
     'multiplyAdds',
     'trainingBytes',
     'measuredBytes',
+    ...(runs.some(({ latencyMs }) => latencyMs !== undefined) ? (['latencyMs'] as const) : []),
     'steps',
     'seconds',
     'run',
   ] as const satisfies readonly (keyof ComparedRun)[];
-  return [keys, ...runs.map((run) => keys.map((key): CsvValue => run[key]))]
+  return [keys, ...runs.map((run) => keys.map((key): CsvValue => run[key] ?? null))]
     .map((row) => `${formatCsvRow(row)}\n`)
     .join('');
 }
@@ -110,6 +123,7 @@ export function formatComparisonMarkdown(
   { data, budget, size, batch, score: measure }: ComparisonConditions,
 ): string {
   const measured = architectures.some(({ measuredBytes }) => measuredBytes !== null);
+  const timed = architectures.some(({ latencyMs }) => latencyMs !== undefined);
   const rows = architectures.map((one) => {
     const { architecture, runs, mean, deviation } = one;
     const failed = runs.filter(({ score }) => score === null).map(({ seed, status }) => `seed ${seed} ${status}`);
@@ -121,6 +135,7 @@ export function formatComparisonMarkdown(
       (one.multiplyAdds / 1e9).toFixed(2),
       (one.trainingBytes / 1e9).toFixed(3),
       ...(measured ? [one.measuredBytes === null ? '–' : (one.measuredBytes / 1e9).toFixed(3)] : []),
+      ...(timed ? [one.latencyMs === undefined ? '–' : one.latencyMs.toFixed(1)] : []),
       String(Math.round(mean === null ? 0 : meanOf(runs.map(({ steps }) => steps)))),
       failed.join('; '),
     ];
@@ -134,6 +149,7 @@ export function formatComparisonMarkdown(
     `multiply-adds at ${shape}, G`,
     `memory of a step of ${batch}, GB`,
     ...(measured ? ['measured, GB'] : []),
+    ...(timed ? ['ms an image'] : []),
     'steps',
     'remarks',
   ];

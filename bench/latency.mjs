@@ -1,0 +1,73 @@
+/**
+ * @file How well latencies are predicted: 40 networks (random ones of both methods at random widths, and the baselines), predicted from a table that has
+ * none of them, and measured as a whole. For a machine that does nothing else. `node bench/latency.mjs [target=engine] [threads=1]`
+ */
+import { createRandom } from '../dist/base/random.js';
+import { extendTable, measureLatency } from '../dist/jobs/cost/latency/measure.js';
+import { processorName } from '../dist/jobs/cost/latency/table.js';
+import { prepareMachine } from '../dist/jobs/machine.js';
+import { buildArchitecture, isGenotype } from '../dist/models/architecture.js';
+import { predictLatency } from '../dist/models/latency.js';
+import { findArchitecture } from '../dist/models/registry.js';
+import { fitWidth } from '../dist/models/width.js';
+
+const given = Object.fromEntries(process.argv.slice(2).map((word) => word.split('=')));
+const { target = 'engine', threads: wanted = '1' } = given;
+const threads = Number(wanted);
+prepareMachine({ threads, device: 'cpu' });
+
+/** A network of a name that costs about `multiplyAdds`. */
+function networkOf(name, multiplyAdds) {
+  const architecture = findArchitecture(name);
+  const rank = isGenotype(architecture) ? architecture.rank : 2;
+  const size = rank === 3 ? [32, 64, 32] : [180, 240];
+  const options = { rank, inputs: rank === 3 ? 1 : 3, classes: rank === 3 ? 3 : 11 };
+  const { options: solved } = fitWidth(architecture, options, { multiplyAdds }, size);
+  return { name, size, graph: buildArchitecture(architecture, solved) };
+}
+
+const LEARNED = [
+  'random:100',
+  'random:101:8x3',
+  'unet',
+  'resunet:levels=4',
+  'deeplabv3plus',
+  'dints-random:100:8x4',
+  'dints-unet',
+];
+const WIDTHS = [0.15e9, 0.5e9, 1.5e9];
+const random = createRandom(0, 0x1a7e);
+const asked = [
+  ...Array.from({ length: 15 }, (_, seed) => `random:${seed}:${5 + random.integer(8)}x${2 + random.integer(4)}`),
+  ...Array.from({ length: 15 }, (_, seed) => `dints-random:${seed}:${4 + random.integer(6)}x${2 + random.integer(3)}`),
+  ...[
+    'unet',
+    'unet:levels=4',
+    'unet:start=2',
+    'resunet',
+    'deeplabv3',
+    'deeplabv3plus',
+    'deeplabv3-path',
+    'auto-deeplab-s',
+  ],
+  ...['unet-path', 'dints-unet:levels=3'],
+];
+
+const networks = LEARNED.flatMap((name) => WIDTHS.map((multiplyAdds) => networkOf(name, multiplyAdds)));
+const table = await extendTable({ units: {}, scale: 1 }, networks, target, threads);
+console.log(
+  `${processorName()}, ${target}, ${threads} threads: ${Object.keys(table.units).length} operators, scale ${table.scale.toFixed(3)}`,
+);
+console.log('network,predictedMs,measuredMs,error');
+const errors = [];
+for (const name of asked) {
+  const { graph, size } = networkOf(name, 0.2e9 * 6 ** random.uniform());
+  const predicted = predictLatency(table, graph, size, target);
+  const measured = await measureLatency(graph, size, target, threads);
+  errors.push(Math.abs(predicted / measured - 1));
+  console.log(`${name},${predicted.toFixed(2)},${measured.toFixed(2)},${errors.at(-1).toFixed(3)}`);
+}
+errors.sort((a, b) => a - b);
+console.log(
+  `${errors.length} networks: median error ${errors[errors.length >> 1].toFixed(3)}, worst ${errors.at(-1).toFixed(3)}`,
+);
