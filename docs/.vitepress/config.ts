@@ -24,6 +24,7 @@ export default defineConfig({
           page('Your own data', '/data'),
           page('Budgets', '/budgets'),
           page('Dashboard', '/dashboard'),
+          page('From a folder and a budget to a network', '/auto'),
           page('Variants of the search', '/search'),
           page('Networks by name', '/networks'),
           page('Questions', '/faq'),

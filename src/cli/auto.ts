@@ -21,7 +21,9 @@ export const autoCommand: Command = {
       printJson({ ...rest, probability: verdict.probability, chosenNetwork: verdict.chosen.candidate.id });
       return;
     }
-    const { text, chosen, page, run } = found;
-    process.stdout.write(`${text}\nnetwork: ${chosen}\nverdict: ${page}\nrecipe and plan: ${run}/config.yaml\n`);
+    const { text, chosen, page, run, model } = found;
+    process.stdout.write(
+      `${text}\nnetwork: ${chosen}\n${model ? `model: ${model}\n` : ''}verdict: ${page}\nrecipe: ${run}/config.yaml\n`,
+    );
   },
 };

@@ -36,6 +36,8 @@ export interface Candidate {
   readonly architecture: Architecture;
   readonly cost: CandidateCost;
   readonly macro: Macro;
+  /** Whether it gives logits at coarser levels too, for deep supervision. */
+  readonly auxiliary: boolean;
   /** Ids, of a child. */
   readonly parents?: readonly string[];
   /** What is new in a child, in words. */
@@ -43,7 +45,7 @@ export interface Candidate {
 }
 
 /** What an architecture costs at the widths that fit, and how it is shaped. */
-export type Fitted = Pick<Candidate, 'cost' | 'macro'>;
+export type Fitted = Pick<Candidate, 'cost' | 'macro' | 'auxiliary'>;
 
 /** Brings an architecture to the budgets; null where no width holds them all, or the data cannot be read by it. */
 export type Fit = (architecture: Architecture) => Fitted | null;

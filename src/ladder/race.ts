@@ -13,9 +13,9 @@ import { type RacePlan, type Rung, survivors } from './rungs.ts';
 
 /** What a training reached when it was judged. */
 export interface Reading {
-  /** Score on fixed crops of the held-out samples with averaged weights: mean IoU of pictures, mean Dice of volumes, in [0, 1]; NaN where it diverged. */
+  /** Score on held-out samples with averaged weights: mean IoU of images, mean Dice of volumes, in [0, 1]; NaN where it diverged. */
   readonly score: number;
-  /** Loss on the same crops. */
+  /** Loss on the same samples. */
   readonly loss: number;
   /** Mean training loss of equal parts of the steps since the last judgement, in order. */
   readonly curve: readonly number[];

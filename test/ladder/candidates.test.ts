@@ -17,7 +17,11 @@ const builtFit =
     if (isGenotype(architecture) && architecture.rank !== rank) return null;
     const graph = buildArchitecture(architecture, { rank, inputs: 3, classes: 3, filters: 4 });
     const { multiplyAdds, parameters } = countNetwork(graph, sizes[rank]);
-    return { cost: { multiplyAdds, parameters, trainingMemory: 0 }, macro: macroOf(graph, sizes[rank]) };
+    return {
+      cost: { multiplyAdds, parameters, trainingMemory: 0 },
+      macro: macroOf(graph, sizes[rank]),
+      auxiliary: false,
+    };
   };
 
 const rankAndSeed = fc.record({ rank: fc.constantFrom(2 as const, 3 as const), seed: fc.nat() });

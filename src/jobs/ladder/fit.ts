@@ -22,13 +22,20 @@ export function createFit(training: TrainConfig, dataset: DataSet): Fit {
       `say what the network may cost, such as budget.multiplyAdds=0.5e9; there are ${BUDGET_KEYS.map((key) => `budget.${key}`).join(', ')}`,
     );
   const { crop } = trainSettings(training, dataset.rank);
+  // Logits for the loss alone are no cost of the network.
+  const plain = { ...training, deepSupervision: false };
   return (architecture) => {
     try {
-      const fitted = fitToBudget(architecture, training, dataset);
+      const fitted = fitToBudget(architecture, plain, dataset);
       if (!fitted) return null;
       const graph = buildArchitecture(architecture, fitted.options);
       const { multiplyAdds, parameters, trainingMemory } = fitted.cost;
-      return { cost: { multiplyAdds, parameters, trainingMemory }, macro: macroOf(graph, crop) };
+      const supervised = buildArchitecture(architecture, { ...fitted.options, deepSupervision: true });
+      return {
+        cost: { multiplyAdds, parameters, trainingMemory },
+        macro: macroOf(graph, crop),
+        auxiliary: supervised.auxiliary !== undefined,
+      };
     } catch (error) {
       if (error instanceof ArchitectureError || error instanceof ShapeError || error instanceof ConfigError)
         return null;

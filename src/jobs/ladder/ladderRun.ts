@@ -2,7 +2,7 @@
  * @file A race in a run folder: settings to a plan, the race, its verdict. What `espalier auto`, `espalier search method=ladder` and the library call.
  */
 import { join } from 'node:path';
-import { NumericError } from '../../base/errors.ts';
+import { EspalierError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
 import { formatDuration } from '../../base/text.ts';
 import type { DataSet } from '../../data/types.ts';
@@ -14,6 +14,7 @@ import { parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { LadderConfig } from '../../run/config/schemas.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
+import { describeParity, exportOnnx } from '../export/onnx.ts';
 import { type FinishedRun, inRunFolder } from '../lifecycle.ts';
 import { type DataSettings, openTrainingData } from '../openData.ts';
 import { type Reporter, type RunWatcher, SILENT } from '../watcher.ts';
@@ -37,6 +38,8 @@ export interface LadderOutcome extends FinishedRun {
   readonly text: string;
   /** HTML page of the verdict. */
   readonly page: string;
+  /** The network as an ONNX file; absent where it could not be exported, which the log explains. */
+  readonly model?: string;
 }
 
 /**
@@ -78,10 +81,32 @@ export async function ladderRun(
       const page = writeVerdict(path, { verdict, result: raced, setUp, seconds, minutes: config.minutes });
       const text = describeVerdict(verdict, raced);
       for (const line of text.split('\n')) note(line);
-      return { result: { verdict, text, page, chosen: verdict.chosen.trainings[0].run }, found: text.split('\n')[0] };
+      const chosen = verdict.chosen.trainings[0].run;
+      const model = await exportChosen(chosen, config, { note, warn });
+      return {
+        result: { verdict, text, page, chosen, ...(model === undefined ? {} : { model }) },
+        found: text.split('\n')[0],
+      };
     },
   );
   return { ...finished, ...result };
+}
+
+/** The network as ONNX, held against the engine. A race does not fail over it: the network is trained. */
+async function exportChosen(
+  run: string,
+  { threads }: LadderConfig,
+  { note, warn }: Pick<Reporter, 'note' | 'warn'>,
+): Promise<string | undefined> {
+  try {
+    const { file, parity, metadata } = await exportOnnx(parseConfig(settings.export, [{ run, threads }]));
+    note(`exported to ${file}: ${describeParity(parity, metadata)}`);
+    return file;
+  } catch (error) {
+    if (!(error instanceof EspalierError)) throw error;
+    warn(`the network is not exported: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** The settings that hold, the recipe among them, and the data. Writes nothing. */
@@ -163,7 +188,7 @@ async function runRace(
       finalists: (finalists) => note(`finalists: ${finalists.map(labelOf).join('; ')}`),
     },
   });
-  return raced.finally(workers.close);
+  return raced.finally(() => workers.close());
 }
 
 /** What the race is going to do, and how long each part takes. */

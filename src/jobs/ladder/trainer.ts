@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { NumericError, StoppedError } from '../../base/errors.ts';
 import type { DataSet, Sample } from '../../data/types.ts';
 import { Generator } from '../../engine/device.ts';
+import type { Tensor } from '../../engine/tensor.ts';
 import { SINGLE_SCALE } from '../../infer/inference.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import type { Reading } from '../../ladder/race.ts';
@@ -26,7 +27,7 @@ import { createLoss, trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import type { RunWatcher } from '../watcher.ts';
 import { countSamples } from './counts.ts';
-import { scoreCrops } from './crops.ts';
+import { judgeNetwork } from './judgement.ts';
 
 /** Parts into which the training losses of a rung are averaged. */
 const CURVE_PARTS = 4;
@@ -40,7 +41,7 @@ export interface RaceTraining {
 
 /** The training of a candidate with a seed. @param recipe settings that all share */
 export function trainingOf(
-  { id }: Pick<Candidate, 'id'>,
+  { id, auxiliary }: Pick<Candidate, 'id' | 'auxiliary'>,
   seed: number,
   place: { readonly recipe: Layer; readonly folder: string; readonly steps: number; readonly constantShare: number },
 ): RaceTraining {
@@ -53,6 +54,7 @@ export function trainingOf(
     seed,
     steps,
     constantShare,
+    deepSupervision: recipe.deepSupervision === true && auxiliary,
     // The race judges; the run itself is scored at its end only.
     evaluateEvery: 1_000_000,
   };
@@ -109,7 +111,7 @@ export async function trainTo(
 /** A training that diverged. */
 export const DIVERGED: Reading = { score: Number.NaN, loss: Number.NaN, curve: [] };
 
-/** A training continued to `steps` steps and judged on the fixed crops. */
+/** A training continued to `steps` steps and judged on held-out samples. */
 export async function judgeAt(
   training: RaceTraining,
   steps: number,
@@ -122,7 +124,9 @@ export async function judgeAt(
   const device = prepareMachine(config);
   const { network } = loadNetwork(openRunFolder(path), 'last', new Generator(0), device);
   const loss = await createLoss(dataset, config, device);
-  const { score, loss: value } = await scoreCrops(network, dataset, trainSettings(config, dataset.rank), device, loss);
+  const forward = (images: Tensor) => network.forward(images, { training: false });
+  const own = trainSettings(config, dataset.rank);
+  const { score, loss: value } = await judgeNetwork(forward, dataset, own, device, loss);
   network.parameters.free();
   return { score, loss: value, curve: curveOf(path, steps) };
 }

@@ -16,7 +16,8 @@ const doTask = (task: TrainingTask, watcher: RunWatcher): Promise<unknown> =>
     ? judgeAt(task.training, task.steps, watcher, controller.signal)
     : finishTraining(task.training, task.groups, watcher, controller.signal);
 
-const send = (message: WorkerMessage): void => void process.send?.(message);
+/** Where nobody is there to take it, the process is about to end. */
+const send = (message: WorkerMessage): void => void process.send?.(message, undefined, undefined, () => undefined);
 
 async function answer(task: TrainingTask): Promise<void> {
   let last = 0;

@@ -30,8 +30,8 @@ export type WorkerMessage =
 /** Does tasks, as many at a time as there are workers; what is asked first is begun first. */
 export interface Workers {
   run<Task extends TrainingTask>(task: Task, watcher: RunWatcher): Promise<TaskAnswers[Task['kind']]>;
-  /** Ends the processes. */
-  close(): void;
+  /** Stops what is in progress, which saves, and ends the processes. */
+  close(): Promise<void>;
 }
 
 /** Signals by which a process ends that crashed: its network is at fault, not the machine or the user. */
@@ -51,6 +51,7 @@ export function createWorkers(count: number, warn: (message: string) => void, si
     for (const child of all) if (child.connected) child.send({ type: 'stop' });
   };
   signal?.addEventListener('abort', stop);
+  const running = new Set<Promise<unknown>>();
   const waiting: ((child: ChildProcess) => void)[] = [];
   let failed: unknown;
   const claim = (): Promise<ChildProcess> => {
@@ -68,7 +69,9 @@ export function createWorkers(count: number, warn: (message: string) => void, si
       try {
         if (failed !== undefined) throw failed;
         if (signal?.aborted) throw new StoppedError('stopped before the next training');
-        return (await ask(child, task, watcher)) as TaskAnswers[Task['kind']];
+        const answer = ask(child, task, watcher);
+        running.add(answer);
+        return (await answer.finally(() => running.delete(answer))) as TaskAnswers[Task['kind']];
       } catch (error) {
         if (error instanceof Crash) {
           all.delete(child);
@@ -83,8 +86,10 @@ export function createWorkers(count: number, warn: (message: string) => void, si
         release(child);
       }
     },
-    close() {
+    async close() {
       signal?.removeEventListener('abort', stop);
+      if (running.size > 0) stop();
+      await Promise.allSettled(running);
       for (const child of all) if (child.connected) child.disconnect();
     },
   };

@@ -51,7 +51,7 @@ export function describeVerdict(verdict: Verdict, result: RaceResult<FinishedTra
     const own = first.standings.find(({ candidate }) => candidate.id === chosen.candidate.id);
     const mean = sound.reduce((sum, value) => sum + value, 0) / sound.length;
     lines.push(
-      `after ${first.rung.steps} steps, on held-out crops: mean of ${sound.length} random networks ${percent(mean)}, best of them ${percent(Math.max(...sound))}${own ? `, the returned one ${percent(own.reading.score)}` : ''}`,
+      `after ${first.rung.steps} steps, on held-out samples: mean of ${sound.length} random networks ${percent(mean)}, best of them ${percent(Math.max(...sound))}${own ? `, the returned one ${percent(own.reading.score)}` : ''}`,
     );
   }
   return lines.join('\n');
@@ -92,7 +92,7 @@ function formatPage({ verdict, result, setUp }: VerdictPage, text: string): stri
   );
   const rungs = result.rungs.map(
     ({ rung, standings, survivors }, i) =>
-      html`<section><h2>Rung ${i + 1}: ${rung.steps} steps</h2><div class="scroll"><table class="numbers"><thead><tr><th scope="col">network</th><th scope="col">origin</th><th scope="col">${score} on held-out crops</th><th scope="col">loss</th><th scope="col">parameters</th><th scope="col">mean level</th><th scope="col"></th></tr></thead><tbody>${standings.map(
+      html`<section><h2>Rung ${i + 1}: ${rung.steps} steps</h2><div class="scroll"><table class="numbers"><thead><tr><th scope="col">network</th><th scope="col">origin</th><th scope="col">${score} on held-out samples</th><th scope="col">loss</th><th scope="col">parameters</th><th scope="col">mean level</th><th scope="col"></th></tr></thead><tbody>${standings.map(
         ({ candidate, reading }) =>
           html`<tr><th scope="row">${nameOf(candidate)}</th><td>${candidate.origin}</td><td>${percent(reading.score)}</td><td>${Number.isFinite(reading.loss) ? reading.loss.toFixed(3) : '-'}</td><td>${String(candidate.cost.parameters)}</td><td>${candidate.macro.meanLevel.toFixed(1)}</td><td>${survivors.includes(candidate.id) ? 'continues' : ''}</td></tr>`,
       )}</tbody></table></div></section>`,

@@ -5,10 +5,14 @@ import { StoppedError } from '../../../src/base/errors.ts';
 import { openJournal } from '../../../src/jobs/ladder/journal.ts';
 import { ladderRun } from '../../../src/jobs/ladder/ladderRun.ts';
 import type { Layer } from '../../../src/run/config/config.ts';
-import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
+import { writeFolder } from '../../helpers/folders.ts';
+import { sharedFolder, temporaryFolder } from '../../helpers/temporaryFolder.ts';
+
+const data = sharedFolder();
+writeFolder(data, 24);
 
 const tiny = (runs: string): Layer => ({
-  data: 'scenes:32x32',
+  data,
   name: 'race',
   runs,
   candidates: 3,
@@ -50,7 +54,7 @@ describe('a race in a run folder', () => {
     expect(resumed.text).toBe(outcome.text);
     const weights = (run: string) => readFileSync(join(run, 'checkpoints', 'last', 'tensors.safetensors'));
     expect(weights(resumed.chosen).equals(weights(outcome.chosen))).toBe(true);
-  }, 120_000);
+  }, 300_000);
 
   it('refuses before it writes anything: no budget, one that nothing fits, a mistake in the recipe', async () => {
     const runs = temporaryFolder();
