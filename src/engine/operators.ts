@@ -123,12 +123,16 @@ export const convolution = (
     return operator('espalier::dilated_convolution').one(x, own, dilation[0]);
   const rates =
     endsInPoint(weight) && !isHalf ? dilation.map((rate, axis) => (weight.shape[axis + 2] === 1 ? 2 : rate)) : dilation;
+  // A stride along an axis of one element changes nothing; libtorch 1.13 then reads memory of others for the gradient of a weight in bfloat16.
+  const isSingle = (axis: number) =>
+    x.shape[axis + 2] === 1 && 2 * padding[axis] === dilation[axis] * (weight.shape[axis + 2] - 1);
+  const steps = isHalf ? stride.map((step, axis) => (isSingle(axis) ? 1 : step)) : stride;
   const apply = (input: Tensor) =>
     operator('aten::convolution').one(
       input,
       own,
       shift,
-      stride,
+      steps,
       padding,
       rates,
       false,
