@@ -19,6 +19,8 @@ export const exportCommand: Command = {
   async run(words) {
     const { config, flags, keys, given } = readSettings(settings.export, words, ['json']);
     if (config.format === 'onnx') refuseUnused(keys, [UNUSED_IN_ONNX]);
+    if (config.budget.latencyMs === undefined)
+      refuseUnused(keys, [{ keys: ['target'], because: 'it is of budget.latencyMs', instead: 'set that too' }]);
     await FORMATS[config.format](config, given, flags.json);
   },
 };

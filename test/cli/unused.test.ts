@@ -63,7 +63,7 @@ const LISTS = [
       'threads',
       ...BUDGET,
     ],
-    ['license'],
+    ['license', 'target'],
   ],
   [decodeCommand, ['params', 'filters', 'output'], ['atrous', 'rank']],
 ] as const;
@@ -96,6 +96,7 @@ describe('settings without effect are refused', () => {
     await expect(evaluateCommand.run([`run=${run}`, 'toleranceMm=2'])).rejects.toThrow('toleranceMm has no effect');
     await expect(evaluateCommand.run([`run=${run}`, 'overlap=0.2'])).rejects.toThrow('overlap has no effect');
     await expect(exportCommand.run([`run=${run}`, 'license=MIT'])).rejects.toThrow('license has no effect');
+    await expect(exportCommand.run([`run=${run}`, 'target=onnxruntime'])).rejects.toThrow('target has no effect');
   });
 });
 
