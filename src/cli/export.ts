@@ -6,8 +6,8 @@ import { exportFolder } from '../jobs/export/hub.ts';
 import { describeParity, type ExportOutcome, exportOnnx } from '../jobs/export/onnx.ts';
 import { settings } from '../run/config/presets.ts';
 import type { ExportConfig } from '../run/config/schemas.ts';
+import { refuseUnused, type UnusedSettings } from '../run/config/unused.ts';
 import { type Command, printJson, readSettings } from './command.ts';
-import { refuseUnused, type UnusedSettings } from './unused.ts';
 
 export const exportCommand: Command = {
   name: 'export',
