@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
 import { decodeArchitecture, parseArchitectureParameters } from '../decode/parameters.ts';
+import { refuseUnused } from '../run/config/unused.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { recordFiles, requireFreeOutputs } from '../run/outputs.ts';
@@ -13,7 +14,6 @@ import { drawGenotype } from '../space/drawing.ts';
 import { formatGenotype, type Genotype, parseGenotype } from '../space/genotype.ts';
 import { parseJson } from '../space/genotypeFields.ts';
 import { type Command, printJson, readSettings } from './command.ts';
-import { refuseUnused } from './unused.ts';
 
 const decodeSettings = {
   schema: z.strictObject({

@@ -4,10 +4,10 @@
 import { type EvaluationOutcome, evaluateJob } from '../jobs/evaluateJob.ts';
 import { loadDescription } from '../jobs/network.ts';
 import { settings } from '../run/config/presets.ts';
+import { refuseUnused, unusedInInference } from '../run/config/unused.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
 import { createProgress } from './progress.ts';
-import { refuseUnused, unusedInInference } from './unused.ts';
 
 const latencyLine = (latency: EvaluationOutcome['latency']): string =>
   latency

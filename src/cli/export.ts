@@ -6,8 +6,8 @@ import { exportFolder } from '../jobs/export/hub.ts';
 import { describeParity, type ExportOutcome, exportOnnx } from '../jobs/export/onnx.ts';
 import { settings } from '../run/config/presets.ts';
 import type { ExportConfig } from '../run/config/schemas.ts';
+import { refuseUnused, type UnusedSettings } from '../run/config/unused.ts';
 import { type Command, printJson, readSettings } from './command.ts';
-import { refuseUnused, type UnusedSettings } from './unused.ts';
 
 export const exportCommand: Command = {
   name: 'export',
@@ -19,6 +19,8 @@ export const exportCommand: Command = {
   async run(words) {
     const { config, flags, keys, given } = readSettings(settings.export, words, ['json']);
     if (config.format === 'onnx') refuseUnused(keys, [UNUSED_IN_ONNX]);
+    if (config.budget.latencyMs === undefined)
+      refuseUnused(keys, [{ keys: ['target'], because: 'it is of budget.latencyMs', instead: 'set that too' }]);
     await FORMATS[config.format](config, given, flags.json);
   },
 };

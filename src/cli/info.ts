@@ -31,11 +31,11 @@ import { BUDGET_KEYS, fitWidth, hasBudget, sharesOf } from '../models/width.ts';
 import { parseConfig } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { networkBudget } from '../run/config/schemas.ts';
+import { refuseUnused, type UnusedSettings } from '../run/config/unused.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { trellisFacts } from '../supernet/network.ts';
 import { createSearch } from '../train/searchState.ts';
 import { type Command, printJson, readSettings } from './command.ts';
-import { refuseUnused, type UnusedSettings } from './unused.ts';
 
 const whole = (value: number, description: string) =>
   z.int().min(1).default(value).meta({ expected: 'a whole number from 1', description });

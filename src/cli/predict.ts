@@ -12,6 +12,7 @@ import { type OpenNetwork, openNetwork } from '../jobs/library.ts';
 import { inferenceOptions } from '../jobs/settings.ts';
 import { settings } from '../run/config/presets.ts';
 import type { PredictConfig } from '../run/config/schemas.ts';
+import { refuseUnused, unusedInInference } from '../run/config/unused.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { recordFiles, requireFreeOutputs, withFolders } from '../run/outputs.ts';
@@ -26,7 +27,6 @@ import {
   withProgress,
 } from './predictions.ts';
 import { namesModel, predictWithModel } from './predictModel.ts';
-import { refuseUnused, unusedInInference } from './unused.ts';
 
 export const predictCommand: Command = {
   name: 'predict',

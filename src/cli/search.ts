@@ -7,8 +7,9 @@ import { dryRunSearch } from '../jobs/cost/dryRun.ts';
 import { trialsJob } from '../jobs/many/trials.ts';
 import { followSearch, searchJob } from '../jobs/searchJob.ts';
 import { inGroup } from '../parallel/parallel.ts';
-import type { Layer } from '../run/config/config.ts';
+import { configKeys, givenKeys, type Layer } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
+import { refuseUnused } from '../run/config/unused.ts';
 import { summariseGenotype } from '../space/genotype.ts';
 import { autoCommand } from './auto.ts';
 import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
@@ -37,6 +38,10 @@ export const searchCommand: Command = {
       process.stdout.write(`${table}\n${folder}/trials.{md,csv,svg}\n${advice}`);
       return;
     }
+    const selection = configKeys(settings.search.schema).filter((key) => key.startsWith('selection.'));
+    refuseUnused(givenKeys(request.layers), [
+      { keys: selection, because: 'there is one search', instead: 'set trials=<number>' },
+    ]);
     const found = await stoppable((signal) =>
       inGroup(process.env, async (parallel) =>
         parallel.rank === 0 ? searchJob(request, watcher, signal, parallel) : followSearch(request, parallel, signal),

@@ -135,12 +135,16 @@ export const convolution = (
   }
   const rates =
     endsInPoint(weight) && !isHalf ? dilation.map((rate, axis) => (weight.shape[axis + 2] === 1 ? 2 : rate)) : dilation;
+  // A stride along an axis of one element changes nothing; libtorch 1.13 then reads memory of others for the gradient of a weight in bfloat16.
+  const isSingle = (axis: number) =>
+    x.shape[axis + 2] === 1 && 2 * padding[axis] === dilation[axis] * (weight.shape[axis + 2] - 1);
+  const steps = isHalf ? stride.map((step, axis) => (isSingle(axis) ? 1 : step)) : stride;
   const apply = (input: Tensor) =>
     operator('aten::convolution').one(
       input,
       own,
       shift,
-      stride,
+      steps,
       padding,
       rates,
       false,
@@ -191,7 +195,6 @@ function seesLittle(
 const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>
   batch === 1 && channels * depth * height <= 20_480 && device === 'cpu';
 
-/** Whether the kernel is one element wide along the last two axes, by which libtorch takes it for a 1x1. */
 /**
  * Whether libtorch 1.13 would write beyond its memory: the backward pass of a 1x1 convolution of images that strides and reads fewer than 16 channels does so
  * in its oneDNN at even sides (`test/engine/heap.test.ts`). The elements that it reads are picked first.
@@ -216,6 +219,7 @@ const overruns = (
 const everyNth = (x: Tensor, axis: number, step: number): Tensor =>
   step === 1 ? x : operator('aten::slice.Tensor').one(x, axis, 0, x.shape[axis], step);
 
+/** Whether the kernel is one element wide along the last two axes, by which libtorch takes it for a 1x1. */
 const endsInPoint = ({ shape }: Tensor): boolean => shape.slice(-2).every((length) => length === 1);
 
 /**

@@ -8,6 +8,7 @@ import { ConfigError, DataError } from '../base/errors.ts';
 import { type Checkpoint, hasCheckpoint, loadCheckpoint } from './checkpoint.ts';
 import {
   type ConfigOf,
+  flatten,
   formatConfig,
   type Layer,
   parseConfig,
@@ -66,17 +67,6 @@ function refuseOthers(stored: Layer, wanted: Layer, { path }: RunFolder): void {
   throw new ConfigError(
     `${other}: the run ${path} has ${say(before.get(other))}, got ${say(now.get(other))}`,
     `--resume takes ${taken.join(', ')} and keeps every other setting; for others start a new run, such as with from=${path}`,
-  );
-}
-
-/** The values of nested settings by their dotted keys. */
-function flatten(layer: Layer, path = ''): Map<string, unknown> {
-  return new Map(
-    Object.entries(layer).flatMap(([key, value]) =>
-      typeof value === 'object' && value !== null && !Array.isArray(value)
-        ? [...flatten(value as Layer, `${path}${key}.`)]
-        : [[path + key, value] as const],
-    ),
   );
 }
 

@@ -173,6 +173,16 @@ const CALLS: Record<string, (() => Record<string, string[]>) | string> = {
     'an evaluation that is there': [`run=${at('runs/train/t')}`, 'name=first'],
     'behind a link that leads out': [`run=${at('linked/train/t')}`],
   }),
+  auto: () => ({
+    'a run that is there': [
+      `data=${at('own')}`,
+      'minutes=1',
+      'budget.multiplyAdds=1e9',
+      'training.batch=2',
+      'name=t',
+      `runs=${at('taken')}`,
+    ],
+  }),
   demo: 'makes new runs',
   info: 'writes nothing',
   launch: 'prints, or starts another command',
@@ -211,7 +221,7 @@ async function prepare(name: string): Promise<void> {
     const header = createNiftiHeader({ shape: [SIDE, SIDE, SIDE, 2], affine: AFFINE });
     put('both/scan.nii.gz', encodeNifti(header, new Uint8Array(2 * SIDE ** 3)));
   }
-  if (name === 'search') put('taken/search/t/config.yaml', 'seed: 0\n');
+  if (name === 'search' || name === 'auto') put(`taken/${name}/t/config.yaml`, 'seed: 0\n');
   if (name === 'evaluate') {
     await run('evaluate', `run=${at('runs/train/t')}`, 'name=first');
     cpSync(at('runs/train/t'), at('linked/train/t'), { recursive: true });

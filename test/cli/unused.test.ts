@@ -7,10 +7,10 @@ import { decodeCommand } from '../../src/cli/decode.ts';
 import { evaluateCommand } from '../../src/cli/evaluate.ts';
 import { exportCommand } from '../../src/cli/export.ts';
 import { predictCommand } from '../../src/cli/predict.ts';
-import { refuseUnused, unusedInInference } from '../../src/cli/unused.ts';
 import { Generator } from '../../src/engine/device.ts';
 import { type NetworkDescription, saveDescription } from '../../src/jobs/network.ts';
 import { configKeys, givenKeys } from '../../src/run/config/config.ts';
+import { refuseUnused, unusedInInference } from '../../src/run/config/unused.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { createSupernet } from '../../src/supernet/network.ts';
@@ -63,7 +63,7 @@ const LISTS = [
       'threads',
       ...BUDGET,
     ],
-    ['license'],
+    ['license', 'target'],
   ],
   [decodeCommand, ['params', 'filters', 'output'], ['atrous', 'rank']],
 ] as const;
@@ -96,6 +96,7 @@ describe('settings without effect are refused', () => {
     await expect(evaluateCommand.run([`run=${run}`, 'toleranceMm=2'])).rejects.toThrow('toleranceMm has no effect');
     await expect(evaluateCommand.run([`run=${run}`, 'overlap=0.2'])).rejects.toThrow('overlap has no effect');
     await expect(exportCommand.run([`run=${run}`, 'license=MIT'])).rejects.toThrow('license has no effect');
+    await expect(exportCommand.run([`run=${run}`, 'target=onnxruntime'])).rejects.toThrow('target has no effect');
   });
 });
 

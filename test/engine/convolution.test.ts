@@ -111,3 +111,31 @@ it('of single elements that strides over few channels is the one of every second
   const small = [op.randn([1, 2, 4, 3], generator.id, 'float64'), op.randn([2, 2, 1, 1], generator.id, 'float64')];
   expectGradients((x, weight) => op.convolution(x, weight, null, [2, 2], [0, 0], [1, 1], 1), small);
 });
+
+it.each([[[1, 1]], [[3, 1]], [[1, 4]], [[1, 1, 1]], [[2, 3, 1]]])(
+  'in bfloat16 with a stride has the gradients of float32 where a side is one element: %j',
+  (size) => {
+    const all = (value: number) => size.map(() => value);
+    const found = (leaves: readonly Tensor[], kernel: number) => {
+      const padding = all((kernel - 1) / 2);
+      const output = op.convolution(leaves[0], leaves[1], null, all(2), padding, all(1), 1);
+      return [
+        output,
+        ...(gradients([output], leaves, { gradients: [op.toDType(op.ones(output.shape), output.dtype)] }) as Tensor[]),
+      ];
+    };
+    // Several times: what was read was whatever lay in memory.
+    for (let round = 0; round < 20; round++)
+      for (const kernel of [1, 3])
+        scope(() => {
+          const values = [op.randn([2, 16, ...size], generator.id), op.randn([16, 16, ...all(kernel)], generator.id)];
+          const half = values.map((x) => requireGradient(op.toDType(op.channelsLast(x), 'bfloat16')));
+          const expected = found(
+            values.map((x) => requireGradient(x)),
+            kernel,
+          );
+          for (const [i, tensor] of found(half, kernel).entries())
+            expect(difference(op.toDType(tensor, 'float32'), expected[i]), `kernel ${kernel}, ${i}`).toBeLessThan(0.05);
+        });
+  },
+);

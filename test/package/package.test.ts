@@ -15,6 +15,7 @@ const folder = sharedFolder();
 let packed: { filename: string; files: { path: string }[] };
 let installed = false;
 
+const tarball = () => readFileSync(join(folder, packed.filename));
 const environment = () => ({ ...process.env, XDG_CACHE_HOME: join(folder, 'cache') });
 const npm = (...words: string[]) => spawnSync('npm', words, { cwd: folder, encoding: 'utf8' });
 const espalier = (words: readonly string[], more: Record<string, string> = {}) =>
@@ -47,7 +48,7 @@ describe.skipIf(!isBuilt)('the package', () => {
     expect(files.filter((file) => /^prebuilds\/.*espalier\.node$/.test(file)).length).toBeGreaterThan(0);
     const rooms = new Set(files.map((file) => file.split('/')[0]));
     const wanted = ['dist', 'native', 'prebuilds', 'docs', 'examples', 'README.md', 'LICENSE', 'CHANGELOG.md'];
-    expect([...rooms].sort()).toEqual([...wanted, 'CONTRIBUTING.md', 'package.json'].sort());
+    expect([...rooms].sort()).toEqual([...wanted, 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'package.json'].sort());
     expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
   });
 
@@ -59,6 +60,35 @@ describe.skipIf(!isBuilt)('the package', () => {
     const links = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)];
     expect(links.length).toBeGreaterThan(3);
     for (const [, link] of links) expect(files.has(link) || folders.has(link), link).toBe(true);
+  });
+
+  it('has no fault that publint or arethetypeswrong know', async () => {
+    const { publint } = await import('publint');
+    const { formatMessage } = await import('publint/utils');
+    const { messages, pkg } = await publint({ pack: { tarball: new Uint8Array(tarball()).buffer } });
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+    const { checkPackage, createPackageFromTarballData } = await import('@arethetypeswrong/core');
+    const checked = await checkPackage(createPackageFromTarballData(new Uint8Array(tarball())));
+    // ES modules only: what a CommonJS program gets is said by its own error.
+    const problems = checked.types ? checked.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM') : ['no types'];
+    const resolved = problems.filter(
+      (each) => !(typeof each === 'object' && 'resolutionKind' in each && each.resolutionKind === 'node10'),
+    );
+    expect(resolved).toEqual([]);
+  });
+
+  it('is bundled for the browser by esbuild, without a line of Node', async () => {
+    const { build } = await import('esbuild');
+    const { outputFiles } = await build({
+      entryPoints: [join(root, 'dist', 'browser', 'index.js')],
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      external: ['onnxruntime-web*'],
+      write: false,
+    });
+    expect(outputFiles[0].text).toContain('onnxruntime-web/webgpu');
+    expect(outputFiles[0].text).not.toMatch(/node:|\brequire\(|process\./);
   });
 
   it('works from an empty folder', ({ skip }) => {

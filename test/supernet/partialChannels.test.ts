@@ -195,7 +195,7 @@ describe('a supernet with partial channels', () => {
     });
     const data = { rank: 2, inputs: 3, classes: 2, batch: 2, size: [33, 33] } as const;
     expect(method.createSearchNetwork(origin, data).notes).toEqual([
-      expect.stringMatching(/^partialChannels: not in the fused cell/),
+      expect.stringMatching(/^partialChannels: the fused cell does not support this/),
     ]);
   });
 });

@@ -6,6 +6,7 @@ import { channelsOf, type DataSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import { type DecodedArchitecture, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
+import { settings } from '../../run/config/presets.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
 import { createSearch, type Search } from '../../train/searchState.ts';
@@ -17,6 +18,7 @@ import { checkSides, searchSettings } from '../settings.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { requireSearchSamples } from './enoughSamples.ts';
 import { methodOf } from './methodOf.ts';
+import { refuseUnusedSettings } from './unusedSettings.ts';
 
 /** Everything that a search needs, from its settings. */
 export interface PreparedSearch {
@@ -43,6 +45,7 @@ export async function prepareSearch(
   const device = prepareMachine(config, parallel);
   const data = await prepareData(config, parallel, folder);
   const { dataset } = data;
+  if (folder === undefined) refuseUnusedSettings(settings.search, config, dataset.rank);
   checkSearch(config, dataset);
   const { crop: size, batch } = searchSettings(config, dataset.rank);
   checkSides(size, methodOf(config));

@@ -14,6 +14,7 @@ import type { Network } from '../../models/network.ts';
 import { type FittedWidth, hasBudget } from '../../models/width.ts';
 import { adam, sgd } from '../../nn/optimisers.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
+import { settings } from '../../run/config/presets.ts';
 import type { TrainConfig } from '../../run/config/schemas.ts';
 import { openRunFolder } from '../../run/folder.ts';
 import { startOfTraining, type Training } from '../../train/trainState.ts';
@@ -25,6 +26,7 @@ import { trainSettings } from '../settings.ts';
 import { transferWeights } from '../transferWeights.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
+import { refuseUnusedSettings } from './unusedSettings.ts';
 
 /** Everything that a training needs, from its settings. */
 export interface PreparedTraining {
@@ -54,6 +56,7 @@ export async function prepareTraining(
   const device = prepareMachine(config, parallel);
   const data = await prepareData(config, parallel, folder);
   const { dataset: opened } = data;
+  if (folder === undefined) refuseUnusedSettings(settings.train, config, opened.rank);
   const dataset = {
     ...opened,
     splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },

@@ -76,6 +76,17 @@ export function givenKeys(layers: readonly Layer[]): Set<string> {
   return new Set(keysOf(withoutNulls(merged), ''));
 }
 
+/** The values of nested settings by their dotted keys. */
+export function flatten(layer: Layer, path: string = ''): Map<string, unknown> {
+  return new Map(
+    Object.entries(layer).flatMap(([key, value]) =>
+      typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? [...flatten(value as Layer, `${path}${key}.`)]
+        : [[path + key, value] as const],
+    ),
+  );
+}
+
 /** Every dotted key of a schema, in its order. */
 export function configKeys(schema: z.ZodObject): string[] {
   return settingsOf(schema).map(({ key }) => key);

@@ -77,11 +77,11 @@ const augmentation = group({
       .refine(([low, high]) => low <= high)
       .default([0.5, 2]),
     'two numbers [smallest, largest] above 0',
-    'range of the random resize',
+    'of images: range of the random resize',
   ),
-  step: notNegative(0.25, 'grid of the random resize; 0 draws any scale'),
+  step: notNegative(0.25, 'of images: grid of the random resize; 0 draws any scale'),
   flip: switched(true, 'random horizontal flip; volumes are mirrored along every axis'),
-  colour: share(0, 'strength of random brightness, contrast and saturation'),
+  colour: share(0, 'of images: strength of random brightness, contrast and saturation'),
   rotation: notNegative(0.3, 'of volumes: largest rotation about each axis, in radians'),
   zoom: setting(
     z
@@ -107,7 +107,7 @@ const classWeights = setting(
 const scale = setting(
   z.number().min(1).default(1),
   'a number from 1',
-  'downscaling of the images: 2 halves height and width',
+  'of images: downscaling, 2 halves height and width',
 );
 
 const overlap = setting(
@@ -350,12 +350,12 @@ export const trainSchema = z.strictObject({
     'crop or patch; one number is a square or a cube; by default 513 for images and 96 for volumes',
   ),
   scale,
-  longSide: optionalWhole('resize every image first, so that its longer side has this many pixels'),
+  longSide: optionalWhole('of images: resize every image first, so that its longer side has this many pixels'),
   filters: optionalWhole(
     'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
   ),
   ...networkBudget,
-  from: optionalText('run whose weights to start from; the head is re-initialised if its classes differ'),
+  from: optionalText('run whose weights to start from; logits go by the names of the classes'),
   norms: choice(
     ['trained', 'frozen'],
     'trained',

@@ -1,7 +1,7 @@
 /**
  * @file Settings that a command takes but that have no effect in this call: they are refused, so that nobody waits for what does not happen.
  */
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError } from '../../base/errors.ts';
 
 /** Settings without effect in a call, and why. */
 export interface UnusedSettings {
