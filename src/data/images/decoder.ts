@@ -5,7 +5,7 @@
  */
 import type { Metadata, Sharp } from 'sharp';
 import { DataError } from '../../base/errors.ts';
-import { MAX_PIXELS } from './png.ts';
+import { MAX_PIXELS } from '../types.ts';
 import { isTiff } from './tiff.ts';
 
 /** The formats that sharp decodes here. */
