@@ -139,8 +139,9 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): P
   try {
     return await work(controller.signal);
   } catch (error) {
-    const name: unknown = controller.signal.reason;
-    if (error instanceof StoppedError) process.exitCode = 128 + constants.signals[name as NodeJS.Signals];
+    // A rank that another one stopped may not have got the signal itself.
+    const name = controller.signal.aborted ? (controller.signal.reason as NodeJS.Signals) : 'SIGTERM';
+    if (error instanceof StoppedError) process.exitCode = 128 + constants.signals[name];
     throw error;
   } finally {
     for (const name of STOP_SIGNALS) process.removeListener(name, stop);

@@ -105,7 +105,7 @@ export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').on
  * Three slow paths of libtorch on the CPU are avoided, none of which changes a value beyond rounding; two of them do not exist in bfloat16. Axes along
  * which the kernel has one element are passed with dilation 2 where the last two are such, since on one thread such kernels take a path several times
  * slower otherwise; a single small volume is computed as a batch of two, since alone it takes one a hundred times slower. And taps that are so far apart
- * that most of what they see lies outside of the image are computed for the rest of it alone.
+ * that most of what they see lies outside of the image are computed for the rest of it alone. One that is wrong is avoided as well: `overruns`.
  */
 export const convolution = (
   x: Tensor,
@@ -121,6 +121,18 @@ export const convolution = (
     x.dtype === weight.dtype ? [weight, bias] : [toDType(weight, x.dtype), bias && toDType(bias, x.dtype)];
   if (bias === null && stride.every((step) => step === 1) && seesLittle(x, weight, padding, dilation, groups))
     return operator('espalier::dilated_convolution').one(x, own, dilation[0]);
+  if (overruns(x, weight, stride, padding, groups)) {
+    const picked = stride.reduce((view, step, axis) => everyNth(view, axis + 2, step), x);
+    return convolution(
+      picked,
+      weight,
+      bias,
+      stride.map(() => 1),
+      padding,
+      dilation,
+      groups,
+    );
+  }
   const rates =
     endsInPoint(weight) && !isHalf ? dilation.map((rate, axis) => (weight.shape[axis + 2] === 1 ? 2 : rate)) : dilation;
   // A stride along an axis of one element changes nothing; libtorch 1.13 then reads memory of others for the gradient of a weight in bfloat16.
@@ -182,6 +194,30 @@ function seesLittle(
 /** Whether libtorch takes its plain path: by the first four of five axes, on the CPU. */
 const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>
   batch === 1 && channels * depth * height <= 20_480 && device === 'cpu';
+
+/**
+ * Whether libtorch 1.13 would write beyond its memory: the backward pass of a 1x1 convolution of images that strides and reads fewer than 16 channels does so
+ * in its oneDNN at even sides (`test/engine/heap.test.ts`). The elements that it reads are picked first.
+ */
+const overruns = (
+  x: Tensor,
+  { shape }: Tensor,
+  stride: readonly number[],
+  padding: readonly number[],
+  groups: number,
+): boolean =>
+  x.device === 'cpu' &&
+  shape.length === 4 &&
+  groups === 1 &&
+  shape[1] < 16 &&
+  shape[2] === 1 &&
+  shape[3] === 1 &&
+  stride.some((step) => step > 1) &&
+  padding.every((side) => side === 0);
+
+/** Elements 0, `step`, 2 `step`, ... along an axis: a view. */
+const everyNth = (x: Tensor, axis: number, step: number): Tensor =>
+  step === 1 ? x : operator('aten::slice.Tensor').one(x, axis, 0, x.shape[axis], step);
 
 /** Whether the kernel is one element wide along the last two axes, by which libtorch takes it for a 1x1. */
 const endsInPoint = ({ shape }: Tensor): boolean => shape.slice(-2).every((length) => length === 1);

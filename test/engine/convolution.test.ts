@@ -96,6 +96,22 @@ it('takes the way of parts from where less than half of a window is seen', () =>
   });
 });
 
+it('of single elements that strides over few channels is the one of every second element, and so are its gradients', () => {
+  scope(() => {
+    const images = op.randn([2, 6, 7, 3], generator.id, 'float64');
+    const weight = op.randn([5, 3, 1, 1], generator.id, 'float64');
+    const bias = op.randn([5], generator.id, 'float64');
+    const x = op.permute(images, [0, 3, 1, 2]);
+    const strided = op.convolution(x, weight, bias, [2, 2], [0, 0], [1, 1], 1);
+    const whole = op.convolution(x, weight, bias, [1, 1], [0, 0], [1, 1], 1);
+    const picked = [2, 3].reduce((y, axis) => operator('aten::slice.Tensor').one(y, axis, 0, y.shape[axis], 2), whole);
+    expect(strided.shape).toEqual([2, 5, 3, 4]);
+    expect(difference(strided, picked)).toBeLessThan(1e-12);
+  });
+  const small = [op.randn([1, 2, 4, 3], generator.id, 'float64'), op.randn([2, 2, 1, 1], generator.id, 'float64')];
+  expectGradients((x, weight) => op.convolution(x, weight, null, [2, 2], [0, 0], [1, 1], 1), small);
+});
+
 it.each([[[1, 1]], [[3, 1]], [[1, 4]], [[1, 1, 1]], [[2, 3, 1]]])(
   'in bfloat16 with a stride has the gradients of float32 where a side is one element: %j',
   (size) => {

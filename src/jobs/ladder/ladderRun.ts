@@ -69,7 +69,7 @@ export async function ladderRun(
     { ...(command === undefined ? {} : { command }), watcher },
     async ({ folder: { path }, note, warn, resumed, save }) => {
       if (!resumed) save();
-      for (const reason of reasons) note(reason);
+      for (const reason of reasons) note(`derived from the data: ${reason}`);
       const setUp = await setUpRace(config, path, dataset, watcher, signal);
       for (const line of describePlan(setUp, dataset)) note(line);
       const raced = await runRace(config, path, dataset, setUp, { watcher, note, warn }, signal);
