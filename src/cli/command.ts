@@ -3,6 +3,7 @@
  */
 import { constants } from 'node:os';
 import { StoppedError } from '../base/errors.ts';
+import { STOP_SIGNALS } from '../base/signals.ts';
 import { formatBytes, formatDuration } from '../base/text.ts';
 import type { Scores } from '../infer/evaluate.ts';
 import type { DryRun } from '../jobs/cost/dryRun.ts';
@@ -124,8 +125,8 @@ export function watchRun(label: string): RunWatcher & { finish(): void } {
 }
 
 /**
- * Runs `work` so that Ctrl-C and a plain kill stop it after the step in progress; a second one ends the process at once. The exit code of a
- * stopped command is that of the signal: 130, or 143.
+ * Runs `work` so that Ctrl-C, a plain kill and a closed terminal stop it after the step in progress; a second one ends the process at once. The
+ * exit code of a stopped command is that of the signal: 130, 143 or 129.
  */
 export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
@@ -147,8 +148,6 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): P
     for (const name of STOP_SIGNALS) process.removeListener(name, stop);
   }
 }
-
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** Says what a run would cost. */
 export function printDryRun(result: DryRun, json: boolean): void {

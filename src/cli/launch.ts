@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { ConfigError, GroupError } from '../base/errors.ts';
+import { STOP_SIGNALS } from '../base/signals.ts';
 import { requireProcessGroups } from '../engine/group.ts';
 import { type Command, readSettings } from './command.ts';
 import { kubernetesManifest, slurmScript } from './manifests.ts';
@@ -103,7 +104,7 @@ async function runTogether(
     stopped = true;
     for (const child of children) child.kill(signal);
   };
-  for (const signal of SIGNALS) process.on(signal, stop);
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   try {
     const ends = children.map((child, rank) => endOf(child, rank));
     const failed = await firstFailure(ends);
@@ -114,11 +115,9 @@ async function runTogether(
     const how = failed.signal ? `was ended by ${failed.signal}` : `ended with code ${failed.code}`;
     throw new GroupError(`rank ${failed.rank} of ${processes} ${how}, and the run with it`, [failed.rank]);
   } finally {
-    for (const signal of SIGNALS) process.removeListener(signal, stop);
+    for (const signal of STOP_SIGNALS) process.removeListener(signal, stop);
   }
 }
-
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** In a session of its own: a key that stops this process reaches the others through it, once. */
 function startRank(rank: number, size: number, port: number, words: readonly string[]): ChildProcess {

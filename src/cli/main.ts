@@ -9,6 +9,7 @@ import { describeConfig, variantsOf } from '../run/config/config.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { ensureEngine } from './setup.ts';
+import { survivePipes } from './streams.ts';
 
 function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
@@ -65,6 +66,7 @@ async function main(words: readonly string[]): Promise<void> {
   await command.run(rest);
 }
 
+survivePipes();
 main(process.argv.slice(2)).catch((error: unknown) => {
   if (error instanceof EspalierError) process.stderr.write(`espalier: ${error.message}\n`);
   else process.stderr.write(`${(error as Error).stack ?? error}\n`);

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { STOP_SIGNALS } from '../base/signals.ts';
 import { isBasePath, isHostName } from '../server/guard.ts';
 import { serveDashboard } from '../server/serve.ts';
 import { type Command, readSettings } from './command.ts';
@@ -71,7 +72,7 @@ export const uiCommand: Command = {
     const also = dashboard.urls.map((url) => `also as ${url}\n`).join('');
     process.stdout.write(`dashboard of ${root}: ${dashboard.url}\n${also}stop it with Ctrl-C\n`);
     await new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+      for (const signal of STOP_SIGNALS) process.once(signal, resolve);
     });
     await dashboard.close();
   },

@@ -1,11 +1,22 @@
 /** @file Signals, a second process, a full disk, a read-only folder, damaged checkpoints: what the command line says and what is left. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
+import { MAIN } from '../helpers/cli.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
 import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH, TINY_TRAIN } from '../helpers/tinyRuns.ts';
@@ -39,6 +50,7 @@ async function underWay(command: 'search' | 'train', name: string) {
 describe.each([
   ['search', 'SIGINT', 130],
   ['train', 'SIGTERM', 143],
+  ['train', 'SIGHUP', 129],
 ] as const)('%s', (command, signal, code) => {
   it(`on ${signal} finishes the step, saves, says how to go on, and goes on there`, async () => {
     const { child, ended } = await underWay(command, 'stopped');
@@ -61,6 +73,51 @@ describe.each([
       event.type === 'step' ? [event.epoch * 1000 + event.step] : [],
     );
     expect(taken).toEqual([...new Set(taken)].sort((a, b) => a - b));
+  });
+});
+
+describe('without a watcher', () => {
+  it.each(['SIGTERM', 'SIGHUP'] as const)('a run writes on, and on %s saves and releases its lock', async (signal) => {
+    const name = `unwatched-${signal}`;
+    const { child, ended } = await underWay('search', name);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    child.kill(signal);
+    expect((await ended).code).toBe({ SIGTERM: 143, SIGHUP: 129 }[signal]);
+    expect(events('search', name).at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
+    expect(readdirSync(join(folder, 'runs/search', name))).not.toContain('run.lock');
+  });
+
+  it('a run ends as usual, and with the same bytes', async () => {
+    const [watched, unwatched] = ['seen', 'unseen'].map((name) => start(folder, [...SHORT.search, `name=${name}`]));
+    unwatched.child.stdout.destroy();
+    unwatched.child.stderr.destroy();
+    expect(await watched.ended).toMatchObject({ code: 0 });
+    expect(await unwatched.ended).toMatchObject({ code: 0 });
+    const last = (name: string) =>
+      readFileSync(join(folder, 'runs/search', name, 'checkpoints/last/tensors.safetensors'));
+    expect(last('unseen').equals(last('seen'))).toBe(true);
+  });
+
+  it('a command ends as usual when its reader has gone', async () => {
+    for (const words of [['--help'], ['info', 'small.json'], ['data', 'check', 'own']]) {
+      const { child, ended } = start(folder, words);
+      child.stdout.destroy();
+      expect(await ended, words[0]).toMatchObject({ code: 0, error: expect.not.stringContaining('Error') });
+    }
+  });
+
+  it('a result that cannot be written down is an error (needs /dev/full)', async (context) => {
+    if (!existsSync('/dev/full')) context.skip('this system has no /dev/full');
+    const full = openSync('/dev/full', 'w');
+    const result = spawnSync(process.execPath, [MAIN, 'info', 'small.json'], {
+      cwd: folder,
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    expect(result.status).toBe(1);
+    expect(String(result.stderr)).toMatch(/^espalier: standard output: .*ENOSPC/);
+    expect(String(result.stderr)).not.toMatch(/^\s+at /m);
   });
 });
 

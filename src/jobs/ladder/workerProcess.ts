@@ -2,6 +2,7 @@
  * @file A process that `workers.ts` starts: does one task after the other, and ends with the process that asks.
  */
 import { EspalierError } from '../../base/errors.ts';
+import { STOP_SIGNALS } from '../../base/signals.ts';
 import type { RunWatcher } from '../watcher.ts';
 import { finishTraining, judgeAt } from './trainer.ts';
 import type { TrainingTask, WorkerMessage } from './workers.ts';
@@ -37,8 +38,8 @@ async function answer(task: TrainingTask): Promise<void> {
   }
 }
 
-// Ctrl-C goes to the whole group of processes: the one that asks decides what stops.
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => undefined);
+// Ctrl-C, like a closed terminal, goes to the whole group of processes: the one that asks decides what stops.
+for (const name of STOP_SIGNALS) process.on(name, () => undefined);
 process.on('message', (message: TrainingTask | { type: 'stop' }) => {
   if ('type' in message) controller.abort();
   else void answer(message);
