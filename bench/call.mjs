@@ -1,5 +1,5 @@
 /**
- * @file What one call through the door costs beside the same call from Python's torch: same libtorch, one thread, alternating in one run. Time of the
+ * @file What one call of the addon costs beside the same call from Python's torch: same libtorch, one thread, alternating in one run. Time of the
  * processor is counted, so that other work on the machine disturbs little.
  * node bench/call.mjs [python with torch]
  */
@@ -39,7 +39,7 @@ function measure(call) {
 }
 
 console.log(`libtorch of Python: ${await nextLine()}; one thread; median of ${ROUNDS} rounds of ${COUNT} calls`);
-console.log('| call | door, ns | Python, ns | ratio | range of the ratio |\n|---|---|---|---|---|');
+console.log('| call | Espalier, ns | Python, ns | ratio | range of the ratio |\n|---|---|---|---|---|');
 for (const [name, call] of Object.entries(cases)) {
   const [ours, theirs] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {

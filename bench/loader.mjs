@@ -3,7 +3,7 @@
  *
  *   node bench/loader.mjs [data=scenes:480x360] [crop=241] [batch=8] [arch=auto-deeplab-s] [filters=8] [steps=10] [workers=1] [threads=0] [json=0]
  *
- * Samples come from memory after the first epoch, as in a training.
+ * Samples are read from memory after the first epoch, as in a training.
  */
 
 import { createLoader } from '../dist/data/loader/loader.js';

@@ -1,5 +1,5 @@
 /**
- * @file What a training step and an inference of a network cost, on random pictures or volumes; figures as JSON. Each is done once to warm up and
+ * @file What a training step and an inference of a network cost, on random images or volumes; figures as JSON. Each is done once to warm up and
  * then measured as the fastest of `rounds`.
  *
  *   node bench/networkStep.mjs [arch=auto-deeplab-s] [size=321] [batch=2] [classes=19] [inputs=3] [filters=0] [engine=espalier|onnxruntime] ...

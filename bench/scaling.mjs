@@ -1,6 +1,6 @@
 /**
- * @file What several processes cost and bring: samples a second of a search by one and by two ranks of one thread each, the share of time in exchanges,
- * bytes a step, and what an exchange takes; and, computed, how many ranks would do on networks that are assumed. Prints what `docs/scaling.md` records.
+ * @file What several processes cost and bring: samples a second of a search by one and by two ranks of one thread each, the share of time in collectives,
+ * bytes a step, and what an all-reduce takes; and, computed, how many ranks would do on networks that are assumed. Prints what `docs/scaling.md` records.
  *
  *   node bench/scaling.mjs                         measures
  *   node bench/scaling.mjs model [picture.svg]     computes
@@ -32,11 +32,11 @@ const SETTINGS = {
 const STEPS = 4;
 /**
  * The paper's search: the weights of its supernet (`espalier info auto-deeplab`), and a step of both halves from its 3 days of a P100 for 40 epochs of
- * 1487 pictures in batches of 2. What a GPU of today takes is not known here: a tenth stands for it.
+ * 1487 images in batches of 2. A current GPU was not measured; a tenth is assumed.
  */
 const PAPER = { weights: 47_868_816, stepSeconds: (3 * 24 * 3600) / (40 * Math.floor(1487 / 2)) };
 
-/** Steps of a search: seconds by the clock and of the processor, seconds in exchanges and bytes, all a step; the first step does not count. */
+/** Steps of a search: seconds by the clock and of the processor, seconds in collectives and bytes, all a step; the first step does not count. */
 async function measureSearch(parallel, syncNorms) {
   threads(1);
   const dataset = createSceneSet({ width: 160, height: 128, train: 2 * BATCH * STEPS, val: 1 });
@@ -78,14 +78,14 @@ async function measureSearch(parallel, syncNorms) {
   const [first, last] = [marks[0], marks[marks.length - 1]];
   const each = (key) => (last[key] - first[key]) / (marks.length - 1);
   return {
-    ...{ clock: each('clock'), processor: each('processor'), exchange: each('seconds'), bytes: each('bytes') },
+    ...{ clock: each('clock'), processor: each('processor'), communicated: each('seconds'), bytes: each('bytes') },
     ...{ underWay: each('underWay'), hidden: each('hidden') },
     weights: search.network.weights.count(),
   };
 }
 
-/** The smallest seconds of some sums of 8 bytes and of 8 MiB between two ranks: what exchanges take when nothing disturbs them. */
-function measureExchanges(group) {
+/** The smallest seconds of some sums of 8 bytes and of 8 MiB between two ranks: what an all-reduce takes when nothing disturbs it. */
+function measureCollectives(group) {
   const best = (elements, times) => {
     const tensor = op.zeros([elements]);
     let least = Number.POSITIVE_INFINITY;
@@ -123,7 +123,7 @@ async function asRanks(size, what) {
 }
 
 /**
- * Seconds of a step of `ranks` that compute `seconds` each, and exchange `bytes` in rings, and `small` numbers besides. A ring sends each byte nearly
+ * Seconds of a step of `ranks` that compute `seconds` each, all-reduce `bytes` in rings, and `small` numbers besides. A ring sends each byte nearly
  * twice, and waits twice for each rank it passes; a number passes as many hops as a ring does.
  */
 function stepSeconds(ranks, seconds, { bytes, small }, { latency, bandwidth }) {
@@ -131,8 +131,8 @@ function stepSeconds(ranks, seconds, { bytes, small }, { latency, bandwidth }) {
   return seconds + (hops / ranks) * (bytes / bandwidth) + hops * latency * (1 + small);
 }
 
-/** Share of the speed that as many ranks would have without exchanges. */
-const efficiency = (ranks, seconds, exchanged, network) => seconds / stepSeconds(ranks, seconds, exchanged, network);
+/** Share of the speed that as many ranks would have without communication. */
+const efficiency = (ranks, seconds, reduced, network) => seconds / stepSeconds(ranks, seconds, reduced, network);
 
 /** Networks that are assumed, not measured here: seconds of a hop and bytes a second. */
 const NETWORKS = {
@@ -173,30 +173,30 @@ function draw(lines) {
 
 /** One and two ranks on this machine. */
 async function measure() {
-  const { latency, large } = await asRanks(2, 'exchanges');
+  const { latency, large } = await asRanks(2, 'collectives');
   const bandwidth = (8 << 20) / large;
   console.log(
-    `measured: an exchange of 8 bytes ${(1e6 * latency).toFixed(0)} us, of 8 MiB ${(1000 * large).toFixed(1)} ms (${(bandwidth / 1e9).toFixed(2)} GB/s)`,
+    `measured: an all-reduce of 8 bytes ${(1e6 * latency).toFixed(0)} us, of 8 MiB ${(1000 * large).toFixed(1)} ms (${(bandwidth / 1e9).toFixed(2)} GB/s)`,
   );
   for (const norms of ['apart', 'synchronised'])
     for (const size of [1, 2]) {
-      const { clock, processor, exchange, underWay, hidden, bytes, weights } = await asRanks(size, norms);
+      const { clock, processor, communicated, underWay, hidden, bytes, weights } = await asRanks(size, norms);
       console.log(
-        `measured: ${size} ranks, norms ${norms}: ${((2 * BATCH) / clock).toFixed(2)} samples/s, ${clock.toFixed(3)} s a step, processor ${processor.toFixed(3)} s a rank, in exchanges ${((100 * exchange) / clock).toFixed(0)} %, gradients under way ${underWay.toFixed(3)} s, hidden ${hidden.toFixed(3)} s, ${(bytes / 1e6).toFixed(3)} MB; ${weights} weights`,
+        `measured: ${size} ranks, norms ${norms}: ${((2 * BATCH) / clock).toFixed(2)} samples/s, ${clock.toFixed(3)} s a step, processor ${processor.toFixed(3)} s a rank, in collectives ${((100 * communicated) / clock).toFixed(0)} %, gradients under way ${underWay.toFixed(3)} s, hidden ${hidden.toFixed(3)} s, ${(bytes / 1e6).toFixed(3)} MB; ${weights} weights`,
       );
     }
 }
 
 /** Many ranks, on networks that are assumed. */
 function model(picture) {
-  const exchanged = { bytes: 4 * PAPER.weights, small: SMALL };
+  const reduced = { bytes: 4 * PAPER.weights, small: SMALL };
   const linesAt = (seconds) =>
     Object.entries(NETWORKS).map(([name, network]) => ({
       name,
-      points: RANKS.map((ranks) => [ranks, efficiency(ranks, seconds, exchanged, network)]),
+      points: RANKS.map((ranks) => [ranks, efficiency(ranks, seconds, reduced, network)]),
     }));
   for (const seconds of [PAPER.stepSeconds, PAPER.stepSeconds / 10]) {
-    console.log(`computed: steps of ${seconds.toFixed(2)} s, ${(exchanged.bytes / 1e6).toFixed(0)} MB of gradients`);
+    console.log(`computed: steps of ${seconds.toFixed(2)} s, ${(reduced.bytes / 1e6).toFixed(0)} MB of gradients`);
     for (const { name, points } of linesAt(seconds))
       console.log(
         `  ${name.padEnd(22)} ${points.map(([ranks, share]) => `${ranks}: ${(100 * share).toFixed(1)} %`).join('  ')}`,
@@ -208,9 +208,9 @@ function model(picture) {
 const [what, picture] = process.argv.slice(2);
 if (what === 'model') model(picture);
 else if (process.env.RANK === undefined) await measure();
-else if (what === 'exchanges') {
+else if (what === 'collectives') {
   const group = joinGroup(placeInGroup(process.env));
-  process.stdout.write(JSON.stringify(measureExchanges(group)));
+  process.stdout.write(JSON.stringify(measureCollectives(group)));
   group.leave();
 } else
   await inGroup(process.env, async (parallel) =>

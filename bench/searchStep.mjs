@@ -4,7 +4,7 @@
  *   node bench/searchStep.mjs [method=auto-deeplab|dints] [key=value ...]      keys and defaults by method below
  *
  * GFLOP are those of the cells' or edges' convolutions as the equations have them: each edge once for each cell evaluation, a multiply-add counted as
- * two, the backward pass as twice the forward one, or once where weights are frozen. What is shared, and what falls outside of the picture, is not
+ * two, the backward pass as twice the forward one, or once where weights are frozen. What is shared, and what falls outside of the image, is not
  * subtracted. The peak is that of a large channels-last convolution in the same process. CPU seconds are those of all threads, and rates are per CPU
  * second: other programs that run disturb them least. With device=cuda the peak and the shares of it still are the processor's; graphs=0 computes
  * each step without CUDA graphs.
@@ -42,7 +42,7 @@ const DINTS_TAPS = Object.values(DINTS_OPERATORS)
   .flatMap(({ kernels }) => kernels)
   .reduce((sum, kernel) => sum + (typeof kernel === 'number' ? kernel ** 3 : kernel.reduce((a, b) => a * b)), 0);
 
-/** By method: its pictures, its keys with their defaults, and GFLOP of the cells or edges in one forward pass. */
+/** By method: its data, its keys with their defaults, and GFLOP of the cells or edges in one forward pass. */
 const CASES = {
   'auto-deeplab': {
     data: { rank: 2, inputs: 3 },
@@ -66,7 +66,7 @@ const CASES = {
 };
 
 const name = process.argv.includes('method=dints') ? 'dints' : 'auto-deeplab';
-const { data: pictures, space, forwardGflop } = CASES[name];
+const { data: shapes, space, forwardGflop } = CASES[name];
 const settings = settingsOf({
   method: name,
   ...space,
@@ -84,7 +84,7 @@ if (settings.threads > 0) threads(settings.threads);
 const generator = new Generator(0);
 const defaults = parseConfig(schemas.search, [{ data: 'none', method: settings.method }]);
 const method = METHODS[name]({ ...defaults, ...settings, memory, fused: settings.fused !== 0 });
-const data = { ...pictures, classes, batch, size: Array(pictures.rank).fill(crop) };
+const data = { ...shapes, classes, batch, size: Array(shapes.rank).fill(crop) };
 const network = inPrecision(method.createSearchNetwork({ generator: generator.id, device }, data), settings.precision);
 const measured = measureSearchStep(createSearch(method, network), {
   ...data,

@@ -65,7 +65,7 @@ while (performance.now() < deadline || rounds.length < 3) {
 rmSync(runs, { recursive: true, force: true });
 
 /** Growth a round by least squares. */
-function slope(values) {
+function growthPerRound(values) {
   const middle = (values.length - 1) / 2;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   let above = 0;
@@ -78,11 +78,11 @@ function slope(values) {
 }
 
 const warm = rounds.slice(Math.ceil(rounds.length / 5));
-/** What may grow over all rounds that count, by noise: the heap of JavaScript comes and goes. */
+/** What may grow over all rounds that count, by noise: the heap of JavaScript grows and shrinks. */
 const LIMITS = { residentBytes: 64 * MiB, handles: 2, tensors: 0.5, logBytes: 1024 };
 let failed = false;
 for (const [key, limit] of Object.entries(LIMITS)) {
-  const growth = slope(warm.map((state) => state[key])) * warm.length;
+  const growth = growthPerRound(warm.map((state) => state[key])) * warm.length;
   const flat = growth <= limit;
   failed ||= !flat;
   console.log(

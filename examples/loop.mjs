@@ -1,6 +1,6 @@
 /**
- * @file The loop in one's own program: search on a folder, train what was found, segment a picture.
- * node examples/loop.mjs <folder> <picture>
+ * @file The loop in one's own program: search on a folder, train what was found, segment an image.
+ * node examples/loop.mjs <folder> <image>
  */
 import { openNetwork, search, segment, train } from 'espalier';
 
@@ -14,9 +14,9 @@ export async function loop(data, settings = { search: { preset: 'small' }, train
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const [folder, picture] = process.argv.slice(2);
+  const [folder, image] = process.argv.slice(2);
   const network = openNetwork(await loop(folder));
-  const { ids } = await segment(network, picture);
+  const { ids } = await segment(network, image);
   const shares = network.classes.map(({ name }, id) => [name, ids.filter((value) => value === id).length / ids.length]);
   console.table(shares.filter(([, share]) => share > 0));
 }

@@ -14,10 +14,10 @@ console.log(`${parameters} parameters, ${(multiplyAdds / 1e9).toFixed(1)} G mult
 
 // Everything made inside a scope is freed at its end, except what it returns.
 const norm = scope(() => {
-  const picture = ops.randn([1, 3, 65, 129], new Generator(1).id);
-  const logits = network.forward(picture, { training: true });
-  const [slope] = gradients([ops.mean(logits)], [network.parameters.parameters()[0].tensor]);
+  const image = ops.randn([1, 3, 65, 129], new Generator(1).id);
+  const logits = network.forward(image, { training: true });
+  const [gradient] = gradients([ops.mean(logits)], [network.parameters.parameters()[0].tensor]);
   console.log(`logits [${logits.shape.join(', ')}]`);
-  return Math.hypot(...slope.numbers());
+  return Math.hypot(...gradient.numbers());
 });
 console.log(`norm of the gradient of the first convolution: ${norm.toExponential(2)}`);

@@ -1,5 +1,5 @@
 /**
- * @file From a folder of labelled pictures to a model that runs anywhere: what is in it, the search, the training, the ONNX file.
+ * @file From a folder of labelled images to a model that runs anywhere: what is in it, the search, the training, the ONNX file.
  * node examples/search-your-folder.mjs <folder>
  */
 import { exportNetwork, openDataSet, search, train } from 'espalier';
@@ -7,7 +7,7 @@ import { exportNetwork, openDataSet, search, train } from 'espalier';
 /** Settings are those of the command line; `small` is half an hour each on two cores. */
 export async function searchFolder(data, settings = { search: { preset: 'small' }, train: { preset: 'small' } }) {
   const { layout, classes, splits } = await openDataSet(data);
-  console.log(`${layout}: ${splits.train.length} pictures to train on, ${splits.val.length} to judge by`);
+  console.log(`${layout}: ${splits.train.length} images to train on, ${splits.val.length} to judge by`);
   console.log(`classes: ${classes.map(({ name }) => name).join(', ')}`);
 
   const found = await search({ data, ...settings.search });

@@ -1,23 +1,23 @@
 /**
- * @file A server that segments the pictures it is sent, with an exported model (no libtorch needed) or with a run.
+ * @file A server that segments the images it is sent, with an exported model (no libtorch needed) or with a run.
  * node examples/serve.mjs <model.onnx|run> [port]
- * curl --data-binary @street.jpg http://127.0.0.1:8080/                               PNG: the classes over the picture
+ * curl --data-binary @street.jpg http://127.0.0.1:8080/                               PNG: the classes over the image
  * curl --data-binary @street.jpg -H 'Accept: application/json' http://127.0.0.1:8080/   the share of each class
  */
 import { createServer } from 'node:http';
 import { decodePicture, encodePng, openModel, openNetwork, overlayLabels, segment } from 'espalier';
 
-/** Pictures above this many bytes are refused. */
+/** Images above this many bytes are refused. */
 const LIMIT_BYTES = 32 * 2 ** 20;
 
-/** What segments pictures: its classes, and a function from a picture to the class of every pixel. */
+/** What segments images: its classes, and a function from an image to the class of every pixel. */
 async function openSegmenter(source) {
   if (source.endsWith('.onnx')) {
     const model = await openModel(source);
-    return { classes: model.metadata.classes, segment: (picture) => model.segment(picture) };
+    return { classes: model.metadata.classes, segment: (image) => model.segment(image) };
   }
   const network = openNetwork(source);
-  return { classes: network.classes, segment: (picture) => segment(network, picture) };
+  return { classes: network.classes, segment: (image) => segment(network, image) };
 }
 
 async function readBody(request) {
@@ -35,9 +35,9 @@ async function readBody(request) {
 export async function serve(source, port = 0) {
   const { classes, segment } = await openSegmenter(source);
   const answer = async (request, response) => {
-    if (request.method !== 'POST') return response.writeHead(405, { Allow: 'POST' }).end('send a picture by POST\n');
-    const picture = await decodePicture(await readBody(request), 'the picture');
-    const { width, height, ids } = await segment(picture);
+    if (request.method !== 'POST') return response.writeHead(405, { Allow: 'POST' }).end('send an image by POST\n');
+    const image = await decodePicture(await readBody(request), 'the image');
+    const { width, height, ids } = await segment(image);
     if (request.headers.accept === 'application/json') {
       const counts = classes.map(() => 0);
       for (const id of ids) counts[id]++;
@@ -45,7 +45,7 @@ export async function serve(source, port = 0) {
       response.writeHead(200, { 'Content-Type': 'application/json' });
       return response.end(JSON.stringify({ width, height, classes: shares }));
     }
-    const data = overlayLabels(picture.data, ids, classes, 0.5);
+    const data = overlayLabels(image.data, ids, classes, 0.5);
     response.writeHead(200, { 'Content-Type': 'image/png' });
     return response.end(encodePng({ width, height, channels: 3, data }));
   };

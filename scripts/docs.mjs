@@ -21,8 +21,9 @@ writeFileSync(join(reference, 'settings.md'), settingsPage());
 await documentLibrary('library', 'src/index.ts', 'tsconfig.build.json');
 await documentLibrary('browser', 'src/browser/index.ts', 'tsconfig.browser.json');
 await build(docs);
-// Linked as files, which VitePress leaves alone.
-cpSync(join(docs, 'architectures'), join(root, 'build', 'site', 'architectures'), { recursive: true });
+// Linked as files, which VitePress does not change.
+for (const name of ['architectures', 'results'])
+  cpSync(join(docs, name), join(root, 'build', 'site', name), { recursive: true });
 
 /** One page for what an entry of the package exports, one for each of its namespaces. */
 async function documentLibrary(name, entry, tsconfig) {

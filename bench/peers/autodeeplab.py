@@ -1,4 +1,4 @@
-"""One search step of the supernet of NoamRosenberg/autodeeplab on random pictures: autodeeplab.py checkout=<folder> [key=value ...].
+"""One search step of the supernet of NoamRosenberg/autodeeplab on random images: autodeeplab.py checkout=<folder> [key=value ...].
 
 The checkout stays as it is. Without a GPU two of its calls cannot run, and are answered here: `.cuda()` of a tensor, and the building of a CUDA
 extension that the search does not use.

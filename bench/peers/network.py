@@ -25,7 +25,7 @@ LAYOUT = (torch.channels_last, torch.channels_last_3d)[rank - 2]
 
 
 def layer(node, channels):
-    """The module of a node whose first input has `channels`, or None, and the channels that come out."""
+    """The module of a node whose first input has `channels`, or None, and the number of channels of its output."""
     kind = node["kind"]
     if kind == "convolution":
         kernel = node["kernel"] if isinstance(node["kernel"], list) else [node["kernel"]] * rank

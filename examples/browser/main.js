@@ -1,5 +1,5 @@
 /**
- * @file Drop a picture, see its segmentation, switch classes on and off. The model is `/model.onnx`, as server.mjs serves it.
+ * @file Drop an image, see its segmentation, switch classes on and off. The model is `/model.onnx`, as server.mjs serves it.
  */
 import { loadSegmenter } from 'espalier/browser';
 
@@ -12,7 +12,7 @@ let segmentation;
 function show() {
   if (!segmentation) return;
   const overlay = segmenter.draw(segmentation, { opacity: find('opacity').valueAsNumber, hidden });
-  const canvas = find('picture');
+  const canvas = find('image');
   [canvas.width, canvas.height] = [overlay.width, overlay.height];
   canvas.getContext('2d').putImageData(overlay, 0, 0);
 }

@@ -159,7 +159,7 @@ uint32_t arrayLength(napi_env env, napi_value value, const What& what) {
 
 int64_t toInteger(napi_env env, napi_value value, const What& what) {
   double number;
-  // Numbers come first and are not asked for their type: lists of them are a large part of what a call costs.
+  // Numbers are tried first, without a check of their type: lists of them are a large part of what a call costs.
   if (napi_get_value_double(env, value, &number) == napi_ok) {
     if (number != std::floor(number) || std::abs(number) > 9007199254740992.0)
       refuse(what.text() + ": expected a whole number, got " + std::to_string(number));

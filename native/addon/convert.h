@@ -1,6 +1,6 @@
-/// @file What the door and the conversions share: the table of live tensors of one JavaScript environment, and the way
-/// between JS values and IValues. A tensor is known to JavaScript as a number: slot index plus generation, so that a
-/// handle used after it was freed is recognised.
+/// @file What door.cc and convert.cc share: the table of live tensors of one JavaScript environment, and conversions
+/// between JS values and IValues. A tensor is a number in JavaScript: slot index plus generation, so that a handle used
+/// after it was freed is recognised.
 #pragma once
 #include <node_api.h>
 

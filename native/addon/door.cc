@@ -40,7 +40,7 @@ struct Arguments {
 };
 
 void throwError(napi_env env, const std::string& message) {
-  // A getter that threw on the way says more than what came of it.
+  // The error of a getter that threw says more than the one that follows from it.
   bool thrown = false;
   if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown) return;
   napi_value text, factory, receiver, error;
@@ -115,7 +115,7 @@ napi_value findOperator(napi_env env, State& state, const Arguments& arguments) 
   return number(env, static_cast<double>(state.operators.size() - 1));
 }
 
-/// By value, as everything that comes out of the state: JavaScript may run while a call reads its arguments (getters),
+/// By value, as everything that is read from the state: JavaScript may run while a call reads its arguments (getters),
 /// and whatever it does there with the tables of the state must not touch what the call holds.
 c10::OperatorHandle operatorOf(napi_env env, State& state, napi_value id) {
   const double index = toNumber(env, id, "operator");
@@ -217,7 +217,7 @@ napi_value call(napi_env env, State& state, const Arguments& arguments) {
   return results;
 }
 
-/// Tells the garbage collector how much hangs on the objects it sees: it cannot know how large a tensor is.
+/// Reports to the garbage collector how much memory its objects hold: it cannot know how large a tensor is.
 void report(napi_env env, int64_t bytes) {
   int64_t total;
   if (bytes) napi_adjust_external_memory(env, bytes, &total);
@@ -487,7 +487,7 @@ void define(napi_env env, napi_value exports, const char* name) {
   napi_set_named_property(env, exports, name, value);
 }
 
-/// Node tells glibc to give freed memory back at once; every tensor above 128 KiB then costs a page fault per 4 KiB
+/// Node makes glibc give freed memory back at once; every tensor above 128 KiB then costs a page fault per 4 KiB
 /// (measured: two thirds of a small step). Here freed memory stays with the process, to be used by the next tensor.
 /// Whoever measures what is needed sets ESPALIER_RETURN_MEMORY, and every tensor is given back at once.
 void keepFreedMemory() {

@@ -1,11 +1,11 @@
 /// @file `espalier::group_*`: the processes of one run, on libtorch's own process groups (Gloo over TCP), as operators
-/// behind the door.
+/// of the dispatcher.
 ///
-/// Processes find each other through a TCPStore that rank 0 serves. Beside what libtorch has, every process keeps a
-/// watcher: a thread with a connection of its own that tells the store once an interval that its process lives. Rank 0
-/// judges who fell silent and writes a verdict that all read, so that every rank ends soon, and knows why, when one of
-/// them is gone. A broken group is never taken down: its threads may hang. One file although it is long: it is built,
-/// or left out, as one, where libtorch has process groups or has none.
+/// Processes find each other through a TCPStore that rank 0 serves. Beside what libtorch has, every process runs a
+/// watcher: a thread with a connection of its own that writes a heartbeat to the store once an interval. Rank 0 judges
+/// whose heartbeat stopped and writes a verdict that all read, so that every rank ends soon, and knows why, when one of
+/// them is lost. A broken group is never destroyed: its threads may hang. One file although it is long: it is built as
+/// a whole where libtorch has process groups, and left out where it has none.
 #include "group.h"
 
 #include <netdb.h>
@@ -38,7 +38,7 @@ namespace {
 using at::Tensor;
 using std::chrono::milliseconds;
 
-/// Where the processes meet, and how long they wait for each other.
+/// Where the store is, and how long processes wait for each other.
 struct Meeting {
   std::string host;
   int port;
@@ -46,18 +46,18 @@ struct Meeting {
   int size;
   /// Whether this process serves the store; false for rank 0 too where the launcher serves it.
   bool serves;
-  /// Of the keys of the store, so that a second start on the same store does not meet the first.
+  /// Of the keys of the store: a second start on the same store does not see the keys of the first.
   std::string prefix;
-  /// Until all have joined, and at most for each collective.
+  /// Timeout until all have joined, and of each collective.
   milliseconds patience;
-  /// Without a word, after which a process counts as lost.
+  /// Time without a heartbeat after which a process counts as lost.
   milliseconds silence;
 
   std::string address() const { return host + ":" + std::to_string(port); }
   milliseconds interval() const { return std::min(milliseconds(1000), std::max(milliseconds(20), silence / 8)); }
 };
 
-/// The group is of no use any more: why, and who is missing.
+/// The group cannot be used any more: why, and which ranks are missing.
 struct Broken : std::runtime_error {
   explicit Broken(const std::string& message, std::vector<int> missing = {})
       : std::runtime_error(message), missing(std::move(missing)) {}
@@ -81,7 +81,7 @@ std::vector<int> ranksOf(const std::string& text) {
   return ranks;
 }
 
-/// What an exception says, without the trace that libtorch adds.
+/// The message of an exception, without the trace that libtorch adds.
 std::string firstLine(const std::exception& error) {
   const auto* known = dynamic_cast<const c10::Error*>(&error);
   const std::string text = known ? known->what_without_backtrace() : error.what();
@@ -101,7 +101,7 @@ std::string named(const std::vector<int>& ranks, int size) {
 const std::string kLeft = "left";
 std::string beatKey(int rank) { return "beat/" + std::to_string(rank); }
 
-/// A collective that has begun, with what it works on.
+/// A collective in progress, with its tensors.
 struct Collective {
   std::mutex mutex;
   std::condition_variable changed;
@@ -117,9 +117,9 @@ struct Group {
   Meeting meeting;
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
-  /// For sums that are begun in the middle of others, with connections and an order of their own.
+  /// For all-reduces that start while other collectives run: connections and an order of their own.
   c10::intrusive_ptr<c10d::ProcessGroupGloo> aside;
-  /// Exchanges that this process has begun: who is behind has begun fewer.
+  /// Collectives that this process has started: a rank that is behind has started fewer.
   std::atomic<int64_t> begun{0};
   std::map<int64_t, std::shared_ptr<Collective>> collectives;
 
@@ -127,7 +127,7 @@ struct Group {
   std::atomic<bool> leaving{false};
   std::mutex mutex;
   std::condition_variable changed;
-  /// Why the group is broken; empty while it is well.
+  /// Why the group is broken; empty while it is not.
   std::string verdict;
   std::vector<int> missing;
   Clock::time_point lastContact = Clock::now();
@@ -150,8 +150,7 @@ struct Group {
   }
 };
 
-/// The one group of this process, its ranks that were missing when it broke, and the rank and size for the watcher's
-/// words.
+/// The one group of this process, and the ranks that were missing when the last one broke.
 Group* current = nullptr;
 std::vector<int> lastMissing;
 
@@ -188,7 +187,7 @@ c10::intrusive_ptr<c10d::Store> openStore(const Meeting& meeting, bool serves) {
   }
 }
 
-/// The address of this machine from which the store is reached: what the others can reach it by.
+/// The local address of the connection to the store: the others can reach this machine by it.
 std::string ownAddress(const Meeting& meeting) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = SOCK_DGRAM;
@@ -200,7 +199,7 @@ std::string ownAddress(const Meeting& meeting) {
     sockaddr_storage own{};
     socklen_t length = sizeof own;
     char text[NI_MAXHOST];
-    // Connecting a datagram socket sends nothing: it only chooses the way.
+    // Connecting a datagram socket sends nothing: it only chooses the route.
     const bool known =
         connect(channel, each->ai_addr, each->ai_addrlen) == 0 &&
         getsockname(channel, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
@@ -227,8 +226,8 @@ Broken readVerdict(c10d::Store& store) {
   return Broken(text.substr(end + 1), ranksOf(text.substr(0, end)));
 }
 
-/// Rank 0 asks for the first beat of each, the others for its word. Asking again and again: a wait of this store that
-/// was broken off leaves an answer on its way, which the next question would take for its own.
+/// Rank 0 waits for the first heartbeat of each rank, the others for its `ready`. By polling: a wait of this store that
+/// timed out leaves its answer in the connection, and the next request would read it as its own.
 void awaitAll(c10d::Store& store, const Meeting& meeting) {
   const milliseconds pause(50), grace(2000);
   auto end = Clock::now() + meeting.patience;
@@ -242,7 +241,7 @@ void awaitAll(c10d::Store& store, const Meeting& meeting) {
       if (Clock::now() < end) continue;
       const Broken broken(named(absent, meeting.size) + " did not join within " + seconds(meeting.patience), absent);
       writeVerdict(store, broken.what(), absent);
-      // So that those who joined have read it before the store is gone.
+      // So that those who joined have read it before the store closes.
       std::this_thread::sleep_for(grace / 2);
       throw broken;
     }
@@ -287,7 +286,7 @@ Group* meet(const Meeting& meeting) {
 
 // --- watching
 
-/// Rank 0: who has not changed its beat for too long.
+/// Rank 0: the ranks whose heartbeat has not changed for too long.
 std::vector<int> silentRanks(c10d::Store& store, const Meeting& meeting,
                              std::map<int, std::pair<std::string, Clock::time_point>>& heard) {
   std::vector<int> ranks;
@@ -330,8 +329,7 @@ void watch(Group& group, c10::intrusive_ptr<c10d::Store> store) {
   }
 }
 
-/// What a connection that broke means: the verdict says more than the socket, and takes as long as silence takes to be
-/// noticed.
+/// Why a connection broke: the verdict says more than the socket; it is written once the missing heartbeat is noticed.
 [[noreturn]] void explain(Group& group, const std::string& error) {
   std::unique_lock<std::mutex> lock(group.mutex);
   group.changed.wait_for(lock, group.meeting.silence + 4 * group.meeting.interval(),
@@ -340,12 +338,12 @@ void watch(Group& group, c10::intrusive_ptr<c10d::Store> store) {
   throw Broken("a connection between ranks broke: " + error.substr(0, error.find('\n')));
 }
 
-/// Who is behind when patience has come to its end.
+/// Names the ranks that are behind when the timeout has passed.
 [[noreturn]] void tooLate(Group& group) {
   const Meeting& meeting = group.meeting;
   std::vector<int> late;
   for (int rank = 0; rank < meeting.size; rank++) {
-    // This process is here; its last word in the store may be older.
+    // This process takes part; its last heartbeat in the store may be older.
     if (rank == meeting.rank) continue;
     const std::string beat = textOf(group.store->get(beatKey(rank)));
     const size_t space = beat.find(' ');
@@ -400,7 +398,7 @@ std::shared_ptr<Collective> start(Group& group, c10d::ProcessGroupGloo& gloo, co
   return collective;
 }
 
-/// True when it is done; false when it is not within `limit`.
+/// Whether it is done within `limit`.
 bool waitFor(Group& group, Collective& collective, milliseconds limit) {
   const auto end = Clock::now() + limit;
   std::unique_lock<std::mutex> lock(collective.mutex);
@@ -420,7 +418,7 @@ void finish(Group& group, Collective& collective) {
   if (!waitFor(group, collective, group.meeting.patience)) tooLate(group);
 }
 
-/// The sum over all ranks: a copy. What lives on a GPU is summed on the CPU.
+/// The sum over all ranks, as a copy. Tensors on a GPU are summed on the CPU.
 Tensor summed(const Tensor& x) {
   Tensor result = x.cpu().contiguous();
   if (result.data_ptr() == x.data_ptr()) result = result.clone();
@@ -441,7 +439,7 @@ class Sum : public torch::autograd::Function<Sum> {
   }
 };
 
-/// Remembers who was missing, for the caller to ask.
+/// Keeps the missing ranks for `group_missing`.
 template <typename Work>
 auto withGroupErrors(Work work) {
   try {
@@ -475,7 +473,7 @@ void groupJoin(c10::string_view host, int64_t port, int64_t rank, int64_t size, 
                         ms(silence)};
   withGroupErrors([&] {
     if (current) throw Broken("this process is in a group already");
-    // In a thread of its own: connections to what is no store, or through a network that swallows, would hang.
+    // In a thread of its own: a connection to something else, or through a network that drops packets, would hang.
     auto promise = std::make_shared<std::promise<Group*>>();
     auto future = promise->get_future();
     std::thread([promise, meeting] {
@@ -484,7 +482,8 @@ void groupJoin(c10::string_view host, int64_t port, int64_t rank, int64_t size, 
       } catch (const Broken&) {
         promise->set_exception(std::current_exception());
       } catch (const std::exception& error) {
-        const Broken broken("rank 0 at " + meeting.address() + " went away, or is no group: " + firstLine(error), {0});
+        const std::string rankZero = "rank 0 at " + meeting.address();
+        const Broken broken(rankZero + " closed the connection, or is no group: " + firstLine(error), {0});
         promise->set_exception(std::make_exception_ptr(broken));
       }
     }).detach();
@@ -536,7 +535,8 @@ void groupWait(int64_t id) {
 
 std::string groupMissing() { return join(lastMissing); }
 
-/// Stops the watcher and says that this process has left. Rank 0, which may serve the store, stays until all have.
+/// Stops the watcher and records in the store that this process has left. Rank 0, which may serve the store, stays until
+/// all have.
 void leaveWell(Group& group) {
   const Meeting& meeting = group.meeting;
   group.leaving = true;
@@ -550,7 +550,7 @@ void leaveWell(Group& group) {
   }
 }
 
-/// Tells all why it is over; what hangs on a broken network is left hanging.
+/// Writes the reason as the verdict of all ranks, waiting at most two seconds where the network is broken.
 void leaveBroken(Group& group, const std::string& reason) {
   const Meeting& meeting = group.meeting;
   auto said = std::make_shared<std::promise<void>>();
@@ -561,17 +561,17 @@ void leaveBroken(Group& group, const std::string& reason) {
                    "rank " + std::to_string(rank) + " of " + std::to_string(group.meeting.size) + " ended: " + reason,
                    {rank});
     } catch (const std::exception&) {
-      // Then the others notice by themselves.
+      // The others notice the missing heartbeat.
     }
     said->set_value();
   }).detach();
   said->get_future().wait_for(milliseconds(2000));
-  // So that all have read it before the store is gone.
+  // So that all have read it before the store closes.
   if (meeting.rank == 0) std::this_thread::sleep_for(3 * meeting.interval());
   group.leaving = true;
 }
 
-/// Without a reason the group ends well; with one, all get it.
+/// Without a reason the group ends normally; with one, every rank reports it.
 void groupLeave(c10::string_view reason) {
   if (!current) return;
   std::unique_ptr<Group> group(current);
@@ -585,7 +585,7 @@ void groupLeave(c10::string_view reason) {
     group.release();
     return;
   }
-  // A broken group is not taken down: its threads may hang in a collective.
+  // A broken group is not destroyed: its threads may hang in a collective.
   if (!reason.empty()) group.release();
 }
 

@@ -1,4 +1,4 @@
-/// @file What the gradients of a group ask of it: sums over all ranks that go on while this process computes.
+/// @file What the gradients of a group need of it: asynchronous sums over all ranks, while this process computes.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -10,14 +10,14 @@ namespace espalier::group {
 
 using Clock = std::chrono::steady_clock;
 
-/// From when to when a collective was under way.
+/// Start and end of a collective.
 struct Interval {
   Clock::time_point began;
   Clock::time_point ended;
 };
 
-/// Begins to add a contiguous tensor on the CPU up over all ranks, in place; the function waits for the end. These sums
-/// have connections of their own: they need an order among themselves alone, the same on every rank.
+/// Starts an all-reduce (sum, in place) of a contiguous tensor on the CPU; the returned function waits for its end.
+/// These collectives have connections of their own: every rank starts them in the same order, whatever others run.
 std::function<Interval()> beginSum(const at::Tensor& tensor);
 
 /// Number of ranks.

@@ -1,10 +1,10 @@
-/// @file `espalier::group_gradients`: the gradients of a loss as means over all ranks, exchanged while the backward
-/// pass goes on.
+/// @file `espalier::group_gradients`: the gradients of a loss as means over all ranks, all-reduced while the
+/// backward pass runs.
 ///
 /// As in the data-parallel training of PyTorch [Li et al., PyTorch Distributed, VLDB 2020, section 3.2]: a hook at
-/// every leaf tells when its gradient is there, and a bucket is on its way as soon as it is full. Buckets leave in one
-/// order on every rank, whatever order their gradients come in. Which tensors share a bucket is the caller's choice. On
-/// a GPU, where a copy to the processor would hold the backward pass up, all leave behind it.
+/// every leaf signals that its gradient is ready, and the all-reduce of a bucket starts as soon as it is full. Buckets
+/// start in the same order on every rank, whatever order gradients are computed in. The caller chooses the buckets. On
+/// a GPU, where a copy to the processor would stall the backward pass, all of them start after it.
 #include "group.h"
 
 #include <torch/csrc/autograd/autograd.h>
@@ -25,8 +25,8 @@ namespace {
 using at::Tensor;
 using torch::autograd::Node;
 
-/// Seconds of all passes so far: in which this process packed, waited and unpacked; in which sums were under way; in
-/// which it computed meanwhile.
+/// Seconds of all backward passes so far: in which this process packed, waited and unpacked; in which all-reduces were
+/// running; and those of them in which it still computed.
 struct Figures {
   double spent = 0;
   double underWay = 0;
@@ -37,7 +37,7 @@ double secondsBetween(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-/// All nodes that a backward pass from `root` may come to.
+/// All nodes that a backward pass from `root` can reach.
 std::unordered_set<Node*> reachable(Node* root) {
   std::unordered_set<Node*> found;
   std::vector<Node*> open;
@@ -53,8 +53,7 @@ std::unordered_set<Node*> reachable(Node* root) {
   return found;
 }
 
-/// The gradients of one backward pass, in the leaves where autograd puts them; what it leaves there is taken away in
-/// the end.
+/// The gradients of one backward pass, accumulated by autograd in its leaves and cleared from them at the end.
 class Pass {
  public:
   Pass(const Tensor& loss, at::TensorList inputs, c10::List<c10::optional<Tensor>> before, at::IntArrayRef sizes)
@@ -85,7 +84,7 @@ class Pass {
     for (const Tensor& input : inputs) input.mutable_grad().reset();
   }
 
-  /// What is left to do when the backward pass has come to its end; the means.
+  /// Starts what is left after the backward pass, waits for all buckets and returns the means.
   std::vector<Tensor> finish() {
     const auto end = Clock::now();
     for (; next < buckets.size(); next++) send(buckets[next]);
@@ -117,7 +116,7 @@ class Pass {
   struct Bucket {
     size_t first = 0;
     size_t count = 0;
-    /// Gradients that are still to come.
+    /// Gradients that are not ready yet.
     size_t absent = 0;
     Tensor flat;
     std::function<Interval()> wait;
@@ -151,7 +150,7 @@ class Pass {
     return gradients;
   }
 
-  /// Adds what there was before, and begins the exchange.
+  /// Adds what was accumulated before, and starts the all-reduce.
   void send(Bucket& bucket) {
     for (size_t i = bucket.first; i < bucket.first + bucket.count; i++) {
       const c10::optional<Tensor> sum = before.get(i);
@@ -173,17 +172,17 @@ class Pass {
   const c10::List<c10::optional<Tensor>> before;
   std::vector<std::shared_ptr<Node>> accumulators;
   std::vector<std::pair<Node*, uintptr_t>> hooks;
-  /// None moves when another is added: hooks hold on to their bucket.
+  /// A deque: hooks keep references to their bucket, which must not move.
   std::deque<Bucket> buckets;
   std::mutex mutex;
-  /// The first bucket that has not left.
+  /// The first bucket that has not been started.
   size_t next = 0;
   bool onProcessor = true;
 };
 
 std::vector<Tensor> groupGradients(const Tensor& loss, at::TensorList inputs,
                                    const c10::List<c10::optional<Tensor>>& before, at::IntArrayRef buckets) {
-  TORCH_CHECK(before.size() == inputs.size(), "group_gradients: expected something or none for each of ", inputs.size(),
+  TORCH_CHECK(before.size() == inputs.size(), "group_gradients: expected a tensor or none for each of ", inputs.size(),
               " tensors, got ", before.size());
   Pass pass(loss, inputs, before, buckets);
   torch::autograd::backward({loss}, {}, /*retain_graph=*/false, /*create_graph=*/false, inputs.vec());
@@ -191,7 +190,7 @@ std::vector<Tensor> groupGradients(const Tensor& loss, at::TensorList inputs,
   return pass.finish();
 }
 
-/// Seconds so far, float64 `[3]`: spent, under way, hidden.
+/// Seconds so far, float64 `[3]`: spent, running, hidden.
 Tensor groupFigures() { return at::tensor({figures.spent, figures.underWay, figures.hidden}, at::kDouble); }
 
 }  // namespace

@@ -1,5 +1,5 @@
 /**
- * @file The files of a sample and their sizes: what tells, without reading them, whether two copies of a data set hold the same.
+ * @file The files of a sample and their sizes: what shows, without reading them, whether two copies of a data set hold the same.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * @file The door as a function: any operator of libtorch by its name and overload (`aten::add.Tensor`), with tensors in and tensors out.
+ * @file Operators as functions: any operator of libtorch by its name and overload (`aten::add.Tensor`), with tensors in and tensors out.
  */
 import { EngineError } from '../base/errors.ts';
 import { native, type RawArgument, type RawResult } from './native.ts';
@@ -59,15 +59,15 @@ function identify(name: string): { id: number; display: string } {
 
 function find(name: string): Operator {
   const { id } = identify(name);
-  const door = native();
+  const addon = native();
   // `args` is the caller's own list of rest arguments: made for this call, so it may be changed.
   const invoke = (args: Argument[]) => {
     for (let i = 0; i < args.length; i++) args[i] = raw(args[i]) as Argument;
-    return door.call(id, null, ...(args as RawArgument[]));
+    return addon.call(id, null, ...(args as RawArgument[]));
   };
   return {
     name,
-    schema: door.schema(id),
+    schema: addon.schema(id),
     one(...args) {
       const result = invoke(args);
       if (typeof result !== 'number') throw new EngineError(`${name} does not return one tensor`);

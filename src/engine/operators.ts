@@ -1,5 +1,5 @@
 /**
- * @file The operators in use, each a typed line over the door. Names are libtorch's; spatial sizes are `[depth, height, width]`, rank 2 drops the depth.
+ * @file The operators in use, each a typed line over `call.ts`. Names are libtorch's; spatial sizes are `[depth, height, width]`, rank 2 drops the depth.
  */
 import { operator } from './call.ts';
 import { type DType, scope, type Tensor } from './tensor.ts';

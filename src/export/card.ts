@@ -5,7 +5,7 @@
 import { stringify } from 'yaml';
 import type { NetworkCost } from '../models/graph.ts';
 
-/** What a card tells. */
+/** What a card says. */
 export interface CardFacts {
   readonly name: string;
   /** As the hub writes it: `apache-2.0`, `cc-by-4.0`, ... or `unknown`. */

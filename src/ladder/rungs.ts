@@ -36,10 +36,10 @@ export interface Pace {
   readonly finish: number;
 }
 
-/** A third of the candidates continues, with two places more. */
+/** A third of the candidates continues, among them the steepest curve and the best hand-made network; a third as many children join. */
 const ETA = 3;
-/** Places beside those of the best: for the steepest curve and for the best hand-made network. */
-const EXTRA_PLACES = 2;
+/** Fewest that continue: two and the best hand-made network. */
+const FEWEST = 3;
 /** A whole training over the last rung: the rate decays in what is beyond. */
 const WHOLE = 1.5;
 /** Populations that are tried, the largest first, and the steps of the first rung below which a smaller one is taken. */
@@ -55,16 +55,21 @@ export function rungsOf(population: number, steps: number): RacePlan {
   while (rungs.length < depth) {
     const before = rungs[rungs.length - 1];
     const kept = survivors(before.candidates);
-    const children = Math.max(1, Math.round(kept / 2));
+    const children = Math.max(1, Math.round(kept / ETA));
     rungs.push({ steps: before.steps * ETA, candidates: kept + children, children });
   }
   const last = rungs[rungs.length - 1];
-  return { rungs, finalists: population >= 9 ? 4 : 2, seeds: 2, steps: Math.floor(WHOLE * last.steps) };
+  return {
+    rungs,
+    finalists: population >= 12 ? 4 : population >= 9 ? 3 : 2,
+    seeds: 2,
+    steps: Math.floor(WHOLE * last.steps),
+  };
 }
 
 /** Candidates that continue after a rung. */
 export const survivors = (candidates: number): number =>
-  Math.min(candidates, Math.floor(candidates / ETA) + (candidates >= 9 ? EXTRA_PLACES : 1));
+  Math.min(candidates, Math.max(FEWEST, Math.ceil(candidates / ETA)));
 
 /** Seconds of every rung, and of the finish, on one worker. */
 export function secondsOf(

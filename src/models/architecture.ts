@@ -93,7 +93,7 @@ export function parseArchitecture(content: unknown, where: string): Architecture
   return parseNetwork(file.network, asRecord(file.options) ?? {}, where);
 }
 
-/** What tells an architecture from others, in a few words. */
+/** An architecture in a few words. */
 export function summariseArchitecture(architecture: Architecture): string {
   if (isGenotype(architecture)) return summariseGenotype(architecture);
   const { network, options } = architecture;

@@ -14,7 +14,7 @@ import type { Watch } from './watch.ts';
 export interface StreamRequest {
   /** Id of a run; without it only the table is followed. */
   readonly run?: string;
-  /** Byte of its log to go on from. */
+  /** Byte of its log to resume at. */
   readonly offset: number;
 }
 

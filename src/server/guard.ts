@@ -145,7 +145,7 @@ function admissionOf(context: Context, options: GuardOptions): Response | undefi
   return context.json({ error: 'a token is needed; open the address that the server printed' }, 401);
 }
 
-/** Compares in a time that tells nothing: of hashes, which have one length. */
+/** Compares hashes, which have one length, in constant time. */
 function isEqual(a: string, b: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));

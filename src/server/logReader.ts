@@ -48,7 +48,7 @@ export async function readPiece(file: FileHandle, offset: number): Promise<LogPi
   }
 }
 
-/** Whether a line begins at a byte: where a reader may go on. */
+/** Whether a line begins at a byte: where a reader may resume. */
 export async function isLineStart(file: FileHandle, offset: number): Promise<boolean> {
   if (offset === 0) return true;
   const [byte] = await readBytes(file, offset - 1, 1);

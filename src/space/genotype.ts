@@ -114,7 +114,7 @@ export function requireMethod<M extends Genotype['method']>(
   return genotype as Extract<Genotype, { method: M }>;
 }
 
-/** What tells an architecture from others, in a few words: its path, or how many edges are on, and a start stride that is not the standard one. */
+/** An architecture in a few words: its path, or how many edges are on, and a start stride that is not the standard one. */
 export function summariseGenotype(genotype: Genotype): string {
   const { start } = genotype;
   const from = start === undefined ? '' : ` from stride ${typeof start === 'number' ? start : start.join('x')}`;

@@ -47,6 +47,22 @@ describe('links in the files', () => {
   });
 });
 
+it('keeps tables of more than ten rows out of the results, as CSV files that the page links', () => {
+  const text = read(join(docs, 'results.md'));
+  const rows = [...text.matchAll(/(?:^\|.*\n)+/gm)].map(([table]) => table.trim().split('\n').length - 2);
+  expect(rows.length).toBeGreaterThan(0);
+  expect(Math.max(...rows)).toBeLessThanOrEqual(10);
+  for (const name of readdirSync(join(docs, 'results'))) {
+    expect(text).toContain(`](results/${name})`);
+    const cells = read(join(docs, 'results', name))
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(',').length);
+    expect(cells.length, name).toBeGreaterThan(11);
+    expect(new Set(cells).size, `${name}: rows of one length`).toBe(1);
+  }
+});
+
 it('shows concepts in pictures that the functions of the product draw', async () => {
   const { conceptPictures } = (await import(join(root, 'scripts', 'docs', 'pictures.mjs'))) as {
     conceptPictures(): Record<string, string>;

@@ -131,7 +131,7 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
   it('tells of several processes who computes, and whom the others wait for', async () => {
     await open('#/train/orchard/cost');
     await page.getByText('of the time of 4 ranks').waitFor();
-    expect(await page.locator('.tiles').textContent()).toContain('in exchanges27 %');
+    expect(await page.locator('.tiles').textContent()).toContain('in collectives27 %');
     const rows = page.locator('table[aria-label=ranks] tbody tr');
     expect(await rows.allTextContents()).toEqual([
       ...['021 s10 s2.4 s33 %', '120 s11 s2.4 s35 %', '230 s1.6 s2.0 s5 %', '320 s11 s2.4 s36 %'],

@@ -9,7 +9,7 @@ import { createThinner } from '../../src/server/thinner.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { differencesOf, paretoFront } from '../../web/src/compare.ts';
 import { placeNodes } from '../../web/src/layout.ts';
-import { exchangedShare, ranksOf } from '../../web/src/ranks.ts';
+import { communicatedShare, ranksOf } from '../../web/src/ranks.ts';
 import { linesOf, paceOf, smoothed } from '../../web/src/series.ts';
 
 const stepAt = (seq: number, loss: number | null): RunEvent => ({
@@ -55,12 +55,12 @@ describe('ranks', () => {
     ];
     const rows = ranksOf(events);
     expect(rows).toEqual([
-      { rank: 0, computed: 4, exchanged: 3, hidden: 1, straggles: false },
-      { rank: 1, computed: 7, exchanged: 1, hidden: 1, straggles: true },
-      { rank: 2, computed: 4, exchanged: 4, hidden: 1, straggles: false },
+      { rank: 0, computed: 4, communicated: 3, hidden: 1, straggles: false },
+      { rank: 1, computed: 7, communicated: 1, hidden: 1, straggles: true },
+      { rank: 2, computed: 4, communicated: 4, hidden: 1, straggles: false },
     ]);
-    expect(exchangedShare(rows)).toBeCloseTo(8 / 23);
-    expect(exchangedShare(rows.slice(1, 2))).toBeCloseTo(1 / 8);
+    expect(communicatedShare(rows)).toBeCloseTo(8 / 23);
+    expect(communicatedShare(rows.slice(1, 2))).toBeCloseTo(1 / 8);
   });
 
   it('are none of a single process', () => {

@@ -7,7 +7,7 @@ import { levelsOf } from '../../src/space/dints/trellis.ts';
 import type { AutoDeepLabGenotype, DintsGenotype } from '../../src/space/genotype.ts';
 import type { AutoDeepLabLogits } from '../../src/space/logits.ts';
 
-/** What is told of an epoch. */
+/** What the log holds of an epoch. */
 export type Architecture = AutoDeepLabState | DintsState;
 
 interface Common {

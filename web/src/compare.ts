@@ -1,4 +1,4 @@
-/** @file What tells runs apart: settings that differ, and scores for what they cost. Pure. */
+/** @file How runs differ: settings that differ, and scores for what they cost. Pure. */
 import type { RunSummary } from '../../src/server/api.ts';
 
 /** Settings that are not the same in all of some runs. */

@@ -1,11 +1,11 @@
 /**
- * @file The one stream that a page follows. After a break it goes on from the byte of the log where it stood, whatever server it finds.
+ * @file The one stream that a page follows. After a break it resumes at the byte of the log where it stopped, whatever server answers.
  */
 import { signal } from '@preact/signals';
 import type { RunEvent } from '../../src/run/events.ts';
 import type { RunsMessage } from '../../src/server/api.ts';
 
-/** What a page is told. */
+/** What a page receives. */
 export interface Listener {
   runs(message: RunsMessage): void;
   /** New events of the run that is followed, and the byte behind them. */

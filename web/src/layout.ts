@@ -11,7 +11,7 @@ export interface Placed {
   readonly isOutside: boolean;
 }
 
-/** Columns by the longest way from an input of the stage; rows in the order in which nodes come. */
+/** Columns by the longest path from an input of the stage; rows in the order of the nodes. */
 export function placeNodes(graph: Pick<GraphFile, 'nodes'>, stage: string): Placed[] {
   const ids = graph.nodes.flatMap((node, id) => (node.stage === stage ? [id] : []));
   const inside = new Set(ids);

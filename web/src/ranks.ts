@@ -1,11 +1,12 @@
 /** @file Who computes and who waits among the processes of a run. Pure. */
 import type { RunEvent } from '../../src/run/events.ts';
 
-/** The seconds of a rank over all epochs that are told of. */
+/** The seconds of a rank over all epochs in the log. */
 export interface RankRow {
   readonly rank: number;
   readonly computed: number;
-  readonly exchanged: number;
+  /** In collectives, waiting for the others included. */
+  readonly communicated: number;
   readonly hidden: number;
   /** Whether the others wait for it: it computes a quarter longer than the rank in the middle. */
   readonly straggles: boolean;
@@ -13,12 +14,12 @@ export interface RankRow {
 
 const STRAGGLING = 1.25;
 
-/** One row a rank; none for a run of a single process. A run that went on with another number of processes counts from there. */
+/** One row a rank; none for a run of a single process. A run that was resumed with another number of processes counts from there. */
 export function ranksOf(events: readonly RunEvent[]): RankRow[] {
-  const told = events.flatMap((event) => (event.type === 'ranks' ? [event] : []));
-  const size = told.at(-1)?.computedSeconds.length ?? 0;
-  const since = told.findLastIndex(({ computedSeconds }) => computedSeconds.length !== size) + 1;
-  const epochs = told.slice(since);
+  const logged = events.flatMap((event) => (event.type === 'ranks' ? [event] : []));
+  const size = logged.at(-1)?.computedSeconds.length ?? 0;
+  const since = logged.findLastIndex(({ computedSeconds }) => computedSeconds.length !== size) + 1;
+  const epochs = logged.slice(since);
   const sumOf = (key: 'computedSeconds' | 'exchangedSeconds' | 'hiddenSeconds', rank: number) =>
     epochs.reduce((sum, event) => sum + (event[key][rank] ?? 0), 0);
   const computed = Array.from({ length: size }, (_, rank) => sumOf('computedSeconds', rank));
@@ -26,16 +27,16 @@ export function ranksOf(events: readonly RunEvent[]): RankRow[] {
   return computed.map((seconds, rank) => ({
     rank,
     computed: seconds,
-    exchanged: sumOf('exchangedSeconds', rank),
+    communicated: sumOf('exchangedSeconds', rank),
     hidden: sumOf('hiddenSeconds', rank),
     straggles: seconds > STRAGGLING * middle,
   }));
 }
 
-/** Share of the time of all ranks that went into exchanges, in [0, 1]. */
-export function exchangedShare(rows: readonly Pick<RankRow, 'computed' | 'exchanged'>[]): number {
-  const [computed, exchanged] = [rows.map((row) => row.computed), rows.map((row) => row.exchanged)].map((seconds) =>
-    seconds.reduce((sum, each) => sum + each, 0),
+/** Share of the time of all ranks that was spent in collectives, in [0, 1]. */
+export function communicatedShare(rows: readonly Pick<RankRow, 'computed' | 'communicated'>[]): number {
+  const [computed, communicated] = [rows.map((row) => row.computed), rows.map((row) => row.communicated)].map(
+    (seconds) => seconds.reduce((sum, each) => sum + each, 0),
   );
-  return exchanged / (computed + exchanged);
+  return communicated / (computed + communicated);
 }

@@ -130,7 +130,7 @@ function followRun(id: string | undefined): () => void {
   };
 }
 
-/** Samples and documents come while a run goes on, with its epochs. */
+/** Samples and documents are added while a run runs, with its epochs. */
 async function refreshDetail(row: RunSummary | undefined): Promise<void> {
   const before = current.peek();
   if (row === undefined || before.state !== 'ready') return;

@@ -478,7 +478,7 @@ void poolGradients(const Plan<T>& plan, const StateJob<T>& job, const double* su
   });
 }
 
-/// The gradient of x: what came through the ReLU where it let x through, skip, and both pools.
+/// The gradient of x: through the ReLU where x was positive, skip, and both pools.
 template <class T>
 void finishInput(const Plan<T>& plan, const StateJob<T>& job) {
   const int64_t channels = plan.channels, width = plan.geometry.width, height = plan.geometry.height;

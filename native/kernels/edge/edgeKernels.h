@@ -213,7 +213,7 @@ void branchBackward(const EdgePlan<T>& plan, const EdgeBranch<T>& branch, bool a
   convolve(plan, grad, first.kernelSize, -1, first.transposed, Rows<T>{plan.gradInput, false}, add, none);
 }
 
-/// The gradient of x: what came through the ReLU where it let x through, and the identity.
+/// The gradient of x: through the ReLU where x was positive, and the identity.
 template <class T>
 void finishInput(const EdgePlan<T>& plan, const EdgeJob<T>& job) {
   parallel(job.volume.rows(), [&](int64_t begin, int64_t end, int) {

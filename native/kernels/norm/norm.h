@@ -19,10 +19,10 @@ struct NormKernels {
   /// `y = scale (x - mean) + shift`, or nothing where that is below zero and `rectify` is set.
   void (*apply)(const T* x, T* y, int64_t count, int64_t period, const T* scale, const T* shift, const T* mean,
                 bool rectify);
-  /// Adds to `sums` the sums of the gradient of what came before a ReLU, and of its product with `x - mean`.
+  /// Adds to `sums` the sums of the gradient before a ReLU, and of its product with `x - mean`.
   void (*gradSums)(const T* x, const T* gradOutput, int64_t count, int64_t period, const T* scale, const T* shift,
                    const T* mean, bool rectify, double* sums, T* scratch);
-  /// `result = scale gradient - constant - linear (x - mean)`, with the gradient of what came before a ReLU.
+  /// `result = scale gradient - constant - linear (x - mean)`, with the gradient before a ReLU.
   void (*gradInput)(const T* x, const T* gradOutput, T* result, int64_t count, int64_t period, const T* scale,
                     const T* shift, const T* mean, const T* constant, const T* linear, bool rectify);
 };

@@ -30,7 +30,7 @@ export function sequencesOf(ids: readonly string[]): { sequences: FramesOf[]; si
 }
 
 /**
- * What a sample belongs to: `patient012` of `patient012_frame01`, where a number stands before the last one; `Image_01` of `Image_01L`, whose end tells
+ * What a sample belongs to: `patient012` of `patient012_frame01`, where a number stands before the last one; `Image_01` of `Image_01L`, whose end sets
  * two pictures of one person apart; otherwise its own name.
  */
 export function unitOf(id: string): string {

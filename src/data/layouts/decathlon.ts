@@ -32,7 +32,7 @@ async function pairListed(root: string, listed: readonly ListedVolume[]): Promis
     const found = await Promise.all(wanted.map((path) => locate(root, path)));
     const files = found.filter((file) => file !== undefined);
     if (entry.label === undefined || files.length < wanted.length) {
-      // Files that are there lack a partner; where none is, the names of the list tell which.
+      // Files that are there lack a partner; where none is, the names of the list say which.
       alone.push(...(files.length > 0 ? files : entry.images.map((path) => join(root, path))));
       continue;
     }

@@ -17,7 +17,7 @@ const LARGEST_REST = 64 * 2 ** 20;
 
 /** How much to read. */
 export interface ByteRequest {
-  /** Bytes that tell `measure` what it needs; a shorter file gives what it has. */
+  /** Bytes in which `measure` finds what it needs; a shorter file gives what it has. */
   headBytes: number;
   /** From the first bytes of the file: how many are wanted, and the memory that all work on them takes. */
   measure(head: Uint8Array): { bytes: number; memoryBytes: number };
@@ -72,7 +72,7 @@ export async function readBytes(file: string, request: ByteRequest): Promise<Buf
           'the header or the compressed data are damaged: fetch or copy the file again',
         );
       }
-      // What follows the samples is of no use; compressed, its end still tells whether all of it is sound.
+      // What follows the samples is of no use; compressed, its end still shows whether all of it is sound.
       if (filled === result.length && !compressed) break;
     }
   } catch (error) {

@@ -81,7 +81,7 @@ export type NiftiField = keyof (typeof FIELDS)[1];
 /** Bytes of the header itself, by version; four bytes that announce extensions follow. */
 export const HEADER_BYTES = { 1: 348, 2: 540 } as const;
 
-/** Bytes that tell every version's header. */
+/** Bytes that hold the header of every version. */
 export const LONGEST_HEADER = 540;
 
 /** The part of the field of units that is of length. */

@@ -166,7 +166,7 @@ function paintTree(canvas: Canvas, x: number, foot: number, tall: number): void 
 function paintBall(canvas: Canvas, x: number, foot: number, radius: number): void {
   const { random, light } = canvas;
   paintShadow(canvas, x, foot, radius * 1.5);
-  // A third of the balls are as green as trees: only their smooth shade tells.
+  // A third of the balls are as green as trees: only their smooth shade differs.
   const colour: Rgb =
     random.uniform() < 0.34
       ? [60 + 40 * random.uniform(), 110 + 30 * random.uniform(), 46]

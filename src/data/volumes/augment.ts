@@ -202,7 +202,7 @@ function resamplePatch(
         const nx = Math.floor(fx + 0.5);
         if (nz < 0 || ny < 0 || nx < 0 || nz >= depth || ny >= height || nx >= width) continue;
         if (label !== undefined) labels[to] = label[(nz * height + ny) * width + nx];
-        // Up to half a voxel outside the outermost centres the outermost voxels go on.
+        // Up to half a voxel outside the outermost centres the outermost voxels are repeated.
         const z0 = fz <= 0 ? 0 : fz >= depth - 1 ? depth - 1 : Math.floor(fz);
         const y0 = fy <= 0 ? 0 : fy >= height - 1 ? height - 1 : Math.floor(fy);
         const x0 = fx <= 0 ? 0 : fx >= width - 1 ? width - 1 : Math.floor(fx);

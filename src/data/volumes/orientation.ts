@@ -10,7 +10,7 @@ export interface Orientation {
   readonly code: string;
   /** `axes[w]` is the axis of the file that runs along axis w of the world. */
   readonly axes: readonly [number, number, number];
-  /** `flips[w]` tells that it runs against it. */
+  /** `flips[w]` is true where it runs against it. */
   readonly flips: readonly [boolean, boolean, boolean];
 }
 

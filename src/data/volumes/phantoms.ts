@@ -1,6 +1,6 @@
 /**
  * @file Phantoms: small synthetic scans from a seed, for tests and for a first run without data. An organ like a bent ellipsoid with
- * lesions in it, among blobs as bright as lesions that belong to the background, so that brightness alone tells nothing. As in MR, every
+ * lesions in it, among blobs as bright as lesions that belong to the background, so that brightness alone does not separate them. As in MR, every
  * volume has a gain of its own, uneven illumination and noise.
  */
 import { createRandom, type Random } from '../../base/random.ts';

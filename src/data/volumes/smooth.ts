@@ -1,5 +1,5 @@
 /**
- * @file Gaussian smoothing of a patch, in place: axis after axis, the edge voxels going on outside.
+ * @file Gaussian smoothing of a patch, in place: axis after axis, the edge voxels repeated outside.
  */
 import type { VolumeShape } from '../volume.ts';
 

@@ -54,7 +54,7 @@ export function randomTopology(levels: number, layers: number, random: Random): 
   });
 }
 
-/** For every layer the number of ways to go on behind it from each node set, relative to the largest: no number holds those of many layers. */
+/** For every layer the number of paths that continue after it from each node set, relative to the largest: no number holds those of many layers. */
 function topologiesFrom(levels: number, layers: number): number[][] {
   const counts = transitionCounts(levels);
   const rows = [Array<number>(nodeSetCount(levels)).fill(1)];

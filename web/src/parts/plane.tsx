@@ -13,7 +13,7 @@ export function PlaneView(props: {
   ratio: number;
   overlay: Overlay;
   opacity: number;
-  /** Is told where the crosshair goes from where it is. */
+  /** Called with how the crosshair moves from where it is. */
   onMove: (move: (before: Place) => Place) => void;
 }) {
   const { plane, volume, place, ratio, overlay, opacity, onMove } = props;

@@ -30,7 +30,7 @@ export function Solid({ volume, overlay, opacity }: { volume: SampleVolume; over
     );
   return (
     <div class="solid" aria-busy={scene === undefined}>
-      <canvas ref={canvas} tabIndex={0} aria-label="volume in 3D: drag to turn, wheel to come closer" />
+      <canvas ref={canvas} tabIndex={0} aria-label="volume in 3D: drag to turn, wheel to zoom" />
     </div>
   );
 }

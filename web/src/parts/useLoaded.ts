@@ -1,4 +1,4 @@
-/** @file Fetches what a view needs beside the events, again whenever the run has gone on. */
+/** @file Fetches what a view needs beside the events, again whenever the run has made progress. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Loadable } from '../state.ts';
 

@@ -18,7 +18,7 @@ export function CellView(run: LoadedRun) {
   if (epochs === undefined)
     return (
       <Empty title="No cell yet">
-        <p>A search tells its operators at the end of every epoch; a training has none to tell.</p>
+        <p>A search logs its operators at the end of every epoch; a training has none.</p>
       </Empty>
     );
   const { shown, slider } = epochs;

@@ -102,7 +102,7 @@ function Matrix({ confusion: { names, counts } }: { confusion: NonNullable<RunSc
   );
 }
 
-/** The scores of the classes by the header of their file; shares have a bar, the pixels of a class are told as their share. */
+/** The scores of the classes by the header of their file; shares have a bar, the pixels of a class are shown as their share. */
 function Classes({ rows: [header, ...body] }: { rows: readonly (readonly string[])[] }) {
   const classes = body.filter(([name]) => name !== 'mean');
   const numberAt = (row: readonly string[], place: number) => (row[place] ? Number(row[place]) : undefined);

@@ -3,26 +3,34 @@ import { formatBytes, formatDuration, formatShare } from '../format.ts';
 import { Plot } from '../parts/plot.tsx';
 import { Card, Empty, Tiles } from '../parts/states.tsx';
 import { type Column, SortedTable } from '../parts/table.tsx';
-import { exchangedShare, type RankRow, ranksOf } from '../ranks.ts';
+import { communicatedShare, type RankRow, ranksOf } from '../ranks.ts';
 import { paceOf } from '../series.ts';
 import { type LoadedRun, runs } from '../state.ts';
 
 const RANK_COLUMNS: readonly Column<RankRow>[] = [
   { name: 'rank', key: ({ rank }) => rank, cell: ({ rank }) => rank },
   { name: 'computed', key: ({ computed }) => computed, cell: ({ computed }) => formatDuration(computed) },
-  { name: 'exchanged', key: ({ exchanged }) => exchanged, cell: ({ exchanged }) => formatDuration(exchanged) },
+  {
+    name: 'communicated',
+    key: ({ communicated }) => communicated,
+    cell: ({ communicated }) => formatDuration(communicated),
+  },
   { name: 'hidden', key: ({ hidden }) => hidden, cell: ({ hidden }) => formatDuration(hidden), isWide: true },
-  { name: 'in exchanges', key: (row) => exchangedShare([row]), cell: (row) => formatShare(exchangedShare([row]), 0) },
+  {
+    name: 'in collectives',
+    key: (row) => communicatedShare([row]),
+    cell: (row) => formatShare(communicatedShare([row]), 0),
+  },
   {
     name: 'computing',
     cell: (row) => (
-      <meter min={0} max={1} value={1 - exchangedShare([row])} aria-label={`share that rank ${row.rank} computes`} />
+      <meter min={0} max={1} value={1 - communicatedShare([row])} aria-label={`share that rank ${row.rank} computes`} />
     ),
     isWide: true,
   },
 ];
 
-/** Who computes, and who waits in exchanges. */
+/** Which ranks compute, and which wait in collectives. */
 const RanksCard = ({ ranks }: { ranks: readonly RankRow[] }) => (
   <Card title="ranks">
     <SortedTable
@@ -48,7 +56,7 @@ export function CostView({ detail, events }: LoadedRun) {
   if (pace.length === 0 && memory.length === 0)
     return (
       <Empty title="Nothing measured yet">
-        <p>The second step of the run tells the first pace.</p>
+        <p>The second step of the run gives the first figure.</p>
       </Empty>
     );
   const done = secondsLeft === undefined ? undefined : new Date(Date.now() + 1000 * secondsLeft);
@@ -63,11 +71,11 @@ export function CostView({ detail, events }: LoadedRun) {
             ['so far', formatDuration(seconds)],
             ...(ranks.length > 0
               ? [
-                  ['in exchanges', formatShare(exchangedShare(ranks), 0), `of the time of ${ranks.length} ranks`] as [
-                    string,
-                    string,
-                    string,
-                  ],
+                  [
+                    'in collectives',
+                    formatShare(communicatedShare(ranks), 0),
+                    `of the time of ${ranks.length} ranks`,
+                  ] as [string, string, string],
                 ]
               : []),
             ...(state === 'running'

@@ -31,7 +31,7 @@ export function DataSetView({ detail }: LoadedRun) {
             ['to validate', samples.val.toLocaleString('en')],
             ...(report
               ? [
-                  ['looked at', String(report.counts.train.read + report.counts.val.read), 'at the start'] as [
+                  ['read', String(report.counts.train.read + report.counts.val.read), 'at the start'] as [
                     string,
                     string,
                     string,
@@ -69,7 +69,7 @@ export function DataSetView({ detail }: LoadedRun) {
         <>
           <Card title="Problems">
             {report.problems.length === 0 ? (
-              <p class="quiet">None in the pictures that were looked at. To look at all: espalier data check</p>
+              <p class="quiet">None in the samples that were read. To read all: espalier data check</p>
             ) : (
               <ul class="problems">
                 {report.problems.map(({ severity, file, message, fix }) => (

@@ -42,7 +42,7 @@ export function RunPage({ id }: { id: string }) {
   if (loaded.state === 'missing')
     return (
       <Empty title={`There is no run ${id}`}>
-        <p>It may have been moved or removed; it is shown when it comes back.</p>
+        <p>It may have been moved or removed; it is shown when it is there again.</p>
         <p>
           <a href={linkTo({})}>all runs</a>
         </p>

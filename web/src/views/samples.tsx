@@ -1,4 +1,4 @@
-/** @file Samples: the picture or the volume with the label, the prediction or the error over it, as opaque as one likes. */
+/** @file Samples: the image or the volume with the label, the prediction or the error over it, as opaque as one likes. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { SegmentationClass } from '../../../src/data/types.ts';
 import type { DataFile } from '../../../src/run/dataFile.ts';
@@ -9,7 +9,7 @@ import type { Over } from '../volumeSlice.ts';
 import { VolumeSample } from './volume.tsx';
 
 /** What a sample file shows side by side, white columns of so many pixels between. */
-const PANELS = ['picture', 'label', 'prediction', 'error'] as const;
+const PANELS = ['image', 'label', 'prediction', 'error'] as const;
 const GAP = 4;
 /** What may lie over the image. */
 const OVER = ['label', 'prediction', 'error'] as const satisfies readonly Over[];
@@ -40,7 +40,7 @@ export function SamplesView({ detail }: LoadedRun) {
   const volume = name.replace(/\.png$/, '.nii.gz');
   const hasVolume = volumes.includes(volume);
   const { rank, classes } = data.state === 'ready' ? data.value : { rank: 2, classes: [] };
-  // Of runs of earlier versions only the picture of three slices is there.
+  // Of runs of earlier versions only the image of three slices is there.
   const isDrawn = rank === 3 && !hasVolume;
   return (
     <Card
@@ -48,7 +48,7 @@ export function SamplesView({ detail }: LoadedRun) {
       aside={
         !isDrawn && (
           <>
-            <Choice names={OVER} chosen={over} label="what lies over the picture" onChange={setOver} />
+            <Choice names={OVER} chosen={over} label="what is drawn over the image" onChange={setOver} />
             <Slider
               name="opacity"
               value={opacity}
@@ -107,12 +107,12 @@ const Slices = ({ source, name }: { source: string; name: string }) => (
 
 function Overlay({ source, over, opacity, name }: { source: string; over: Over; opacity: number; name: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [picture, setPicture] = useState<HTMLImageElement | 'failed'>();
+  const [image, setImage] = useState<HTMLImageElement | 'failed'>();
   useEffect(() => {
     const image = new Image();
     let isCurrent = true;
-    image.onload = () => isCurrent && setPicture(image);
-    image.onerror = () => isCurrent && setPicture('failed');
+    image.onload = () => isCurrent && setImage(image);
+    image.onerror = () => isCurrent && setImage('failed');
     image.src = source;
     return () => {
       isCurrent = false;
@@ -120,31 +120,26 @@ function Overlay({ source, over, opacity, name }: { source: string; over: Over; 
   }, [source]);
   useEffect(() => {
     const context = canvas.current?.getContext('2d');
-    if (!context || !(picture instanceof HTMLImageElement)) return;
-    drawOverlay(context, picture, PANELS.indexOf(over), opacity);
-  }, [picture, over, opacity]);
-  if (picture === 'failed') return <p class="bad">The picture {name} could not be shown.</p>;
+    if (!context || !(image instanceof HTMLImageElement)) return;
+    drawOverlay(context, image, PANELS.indexOf(over), opacity);
+  }, [image, over, opacity]);
+  if (image === 'failed') return <p class="bad">The image {name} could not be shown.</p>;
   return <canvas class="overlay" ref={canvas} role="img" aria-label={`${name} with its ${over}`} />;
 }
 
-/** Draws the panel `over` on the first one; a picture that is not made of panels is drawn as it is. */
-function drawOverlay(
-  context: CanvasRenderingContext2D,
-  picture: HTMLImageElement,
-  over: number,
-  opacity: number,
-): void {
-  const { naturalWidth: across, naturalHeight: height } = picture;
+/** Draws the panel `over` on the first one; an image that is not made of panels is drawn as it is. */
+function drawOverlay(context: CanvasRenderingContext2D, image: HTMLImageElement, over: number, opacity: number): void {
+  const { naturalWidth: across, naturalHeight: height } = image;
   const width = (across - GAP * (PANELS.length - 1)) / PANELS.length;
   const isPanels = Number.isInteger(width) && width > 0;
   context.canvas.width = isPanels ? width : across;
   context.canvas.height = height;
   if (!isPanels) {
-    context.drawImage(picture, 0, 0);
+    context.drawImage(image, 0, 0);
     return;
   }
   const draw = (panel: number) =>
-    context.drawImage(picture, panel * (width + GAP), 0, width, height, 0, 0, width, height);
+    context.drawImage(image, panel * (width + GAP), 0, width, height, 0, 0, width, height);
   context.globalAlpha = 1;
   draw(0);
   context.globalAlpha = opacity;

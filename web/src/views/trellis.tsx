@@ -12,7 +12,7 @@ export function TrellisView(run: LoadedRun) {
   if (epochs === undefined)
     return (
       <Empty title="No architecture yet">
-        <p>A search tells its architecture at the end of every epoch; a training has none to tell.</p>
+        <p>A search logs its architecture at the end of every epoch; a training has none.</p>
       </Empty>
     );
   const { shown, all, slider } = epochs;
