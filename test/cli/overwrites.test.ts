@@ -188,6 +188,7 @@ const CALLS: Record<string, (() => Record<string, string[]>) | string> = {
   launch: 'prints, or starts another command',
   setup: 'builds the addon in the folder of the package',
   ui: 'writes nothing',
+  measure: 'keeps its own table in the cache of the user',
   mlflow: 'keeps its own mlflow.json in the run',
 };
 

@@ -19,10 +19,11 @@ import { largestScores } from '../../portable/pixels.ts';
 import { loadRuntime } from '../../portable/runtime.ts';
 
 /**
- * How many times the engine's own float32 error another program may be away from it: both round, each in its own order. Over the 66 exports of the tests
- * the difference was at most 1.6 times that error.
+ * How many times the engine's own float32 error another program may be away from it: both round, each in its own order. Over the exports of the tests the
+ * difference is at most 1.6 times that error with batch norm, and at most 12 times with instance norm, whose variance onnxruntime computes less exactly. A
+ * network that computes something else is thousands of times away.
  */
-const ROUNDING_FACTOR = 8;
+const ROUNDING_FACTOR = 32;
 /** The least error that is assumed of float32, as a share of the largest score: an engine that happens to round nothing expects no more of others. */
 const LEAST_ROUNDING = 2 ** -20;
 /** Least share of equal classes where the model computes in float16. */

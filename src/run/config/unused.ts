@@ -29,10 +29,7 @@ export function refuseUnused(given: ReadonlySet<string>, unused: readonly Unused
 /** Settings of `evaluate` and `predict` that do nothing for a network of images or of volumes. */
 export const unusedInInference = (isOfVolumes: boolean, window: unknown): UnusedSettings[] =>
   isOfVolumes
-    ? [
-        { keys: ['overlay'], because: 'predictions of volumes are drawn as slices' },
-        { keys: ['submission'], because: 'predictions of volumes always have the values of the label files' },
-      ]
+    ? [{ keys: ['overlay'], because: 'predictions of volumes are drawn as slices' }]
     : [
         { keys: ['toleranceMm'], because: 'it is of volumes, this network reads images' },
         ...(window === undefined
