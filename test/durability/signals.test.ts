@@ -145,7 +145,7 @@ it('a second process is refused with the owner, and takes over when it was kille
   next.kill('SIGTERM');
   const { code, error } = await nextEnded;
   expect(code).toBe(143);
-  expect(error).toContain(`note: took over from process ${child.pid} on `);
+  expect(error).toContain(`note: took over the run from process ${child.pid} on `);
 });
 
 it('a damaged checkpoint costs the work since the one before, and is told', async () => {

@@ -286,10 +286,10 @@ describe('options', () => {
       1,
     );
     expect(isParity(parity, 'float32')).toBe(false);
-    const known = { largestScore: 1, rounding: 1e-5, agreement: 1 };
+    const known = { largestScore: 1, rounding: 1e-6, agreement: 1 };
     expect(isParity({ ...known, largestDifference: Number.NaN }, 'float32')).toBe(false);
-    expect(isParity({ ...known, largestDifference: 7e-5 }, 'float32')).toBe(true);
-    expect(isParity({ ...known, largestDifference: 9e-5 }, 'float32')).toBe(false);
+    expect(isParity({ ...known, largestDifference: 3e-5 }, 'float32')).toBe(true);
+    expect(isParity({ ...known, largestDifference: 3.5e-5 }, 'float32')).toBe(false);
     // The size of the scores alone allows little: a network that rounds little is held to it.
     expect(isParity({ ...known, rounding: 0, largestDifference: 7e-6 }, 'float32')).toBe(true);
     expect(isParity({ ...known, rounding: 0, largestDifference: 9e-6 }, 'float32')).toBe(false);

@@ -25,7 +25,7 @@ import { loadRuntime } from '../../portable/runtime.ts';
  */
 const ROUNDING_FACTOR = 32;
 /** The least error that is assumed of float32, as a share of the largest score: an engine that happens to round nothing expects no more of others. */
-const LEAST_ROUNDING = 2 ** -20;
+const LEAST_ROUNDING = 2 ** -22;
 /** Least share of equal classes where the model computes in float16. */
 export const HALF_AGREEMENT = 0.99;
 
