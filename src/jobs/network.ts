@@ -16,6 +16,7 @@ import type { RunFolder } from '../run/folder.ts';
 import { readSafetensors } from '../run/safetensors.ts';
 import { restoreTensors } from './checkpoint/tensors.ts';
 import { AVERAGE, WEIGHTS } from './checkpoint/training.ts';
+import { requireNetworkFile, requireStored } from './networkFile.ts';
 
 /** Everything that the weights do not say. */
 export interface NetworkDescription {
@@ -67,6 +68,7 @@ export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): 
       'give the folder of a run of espalier train',
     );
   }
+  requireNetworkFile(value, file);
   // The first runs had genotypes only, under that name.
   const { genotype, architecture = genotype, ...rest } = value;
   return { ...rest, architecture: parseArchitecture(architecture, file) };
@@ -80,8 +82,14 @@ export function loadNetwork(
   device: string,
 ): { network: Network; description: NetworkDescription } {
   const description = loadDescription(folder);
-  const network = createDescribed(description, generator, device);
   const { tensors, prefix } = loadWeights(folder, which);
+  const stored = Object.entries(tensors).filter(([name]) => name.startsWith(prefix));
+  requireStored(
+    buildArchitecture(description.architecture, description.options),
+    stored.reduce((total, [, { shape }]) => total + shape.reduce((a, b) => a * b, 1), 0),
+    folder.network,
+  );
+  const network = createDescribed(description, generator, device);
   restoreTensors(network.parameters.entries(), tensors, prefix);
   return { network, description };
 }
