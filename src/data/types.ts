@@ -8,6 +8,9 @@ import type { Preparation } from './volumes/preparation.ts';
 /** The label of pixels that count neither in a loss nor in a metric. */
 export const IGNORE = 255;
 
+/** Images of more pixels are refused: the sizes in a file are numbers that anybody may write. */
+export const MAX_PIXELS = 2 ** 28;
+
 /** In a label map: the value must not occur. */
 export const NOT_ALLOWED = -1;
 

@@ -42,6 +42,13 @@ export interface ModelMetadata {
 
 const FORMAT = 'espalier-segmentation';
 
+/** The largest input of a model, in pixels or voxels: 8192 x 8192, or 400 x 400 x 400. */
+export const MAX_INPUT = 2 ** 26;
+/** The largest `sideMultiple`: a small image grows to at most this many pixels a side. */
+const MAX_MULTIPLE = 1024;
+/** The most channels of an input. */
+const MAX_CHANNELS = 256;
+
 /** The entries of `metadata_props`. */
 export function formatMetadata(metadata: ModelMetadata): Record<string, string> {
   const { classes, version, architecture, result, precision, preprocessing, preparation, size, sideMultiple } =
@@ -93,12 +100,26 @@ export function parseMetadata(entries: Readonly<Record<string, string>>, file: s
   const palette = read<Colour[]>('palette', isListOf(names.length, names.length, isColour), 'a colour for every class');
   return {
     classes: names.map((name, id) => ({ name, colour: palette[id] })),
-    preprocessing: read('preprocessing', isPreprocessing, 'layout, dtype, channels, divisor and offset'),
+    preprocessing: read(
+      'preprocessing',
+      isPreprocessing,
+      `layout, dtype, channels (at most ${MAX_CHANNELS}), divisor and offset`,
+    ),
     result: oneOf('result', ['logits', 'softmax', 'argmax']),
-    size: read('input_size', (value) => value === 'dynamic' || isSize(value), '"dynamic" or two or three sides'),
+    size: read(
+      'input_size',
+      (value) => value === 'dynamic' || isSize(value),
+      `"dynamic" or two or three sides of at most ${MAX_INPUT} pixels in all`,
+    ),
     ...(entries.side_multiple === undefined
       ? {}
-      : { sideMultiple: read<number>('side_multiple', isSide, 'a whole number from 1') }),
+      : {
+          sideMultiple: read<number>(
+            'side_multiple',
+            isWhole(MAX_MULTIPLE),
+            `a whole number from 1 to ${MAX_MULTIPLE}`,
+          ),
+        }),
     precision: oneOf('precision', ['float32', 'float16']),
     ...(entries.preparation === undefined
       ? {}
@@ -110,7 +131,10 @@ export function parseMetadata(entries: Readonly<Record<string, string>>, file: s
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
-const isSide = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 1;
+const isWhole =
+  (most: number) =>
+  (value: unknown): boolean =>
+    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most;
 const isByte = (value: unknown): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
 const isListOf =
@@ -118,7 +142,8 @@ const isListOf =
   (value: unknown): boolean =>
     Array.isArray(value) && value.length >= least && value.length <= most && value.every(isElement);
 const isColour = isListOf(3, 3, isByte);
-const isSize = isListOf(2, 3, isSide);
+const isSize = (value: unknown): boolean =>
+  isListOf(2, 3, isWhole(MAX_INPUT))(value) && (value as number[]).reduce((a, b) => a * b) <= MAX_INPUT;
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -126,14 +151,17 @@ const isPreprocessing = (value: unknown): boolean =>
   isRecord(value) &&
   (value.layout === 'channelsFirst' || value.layout === 'channelsLast') &&
   (value.dtype === 'float32' || value.dtype === 'uint8') &&
-  isSide(value.channels) &&
+  isWhole(MAX_CHANNELS)(value.channels) &&
   isNumber(value.divisor) &&
   value.divisor !== 0 &&
   isNumber(value.offset);
 
+/** From a tenth of a nanometre to a hundred metres. */
+const isSpacing = (side: unknown): boolean => isNumber(side) && side >= 1e-7 && side <= 1e5;
+
 const isPreparation = (value: unknown): boolean =>
   isRecord(value) &&
-  (value.spacingMm === null || isListOf(3, 3, (side) => isNumber(side) && side > 0)(value.spacingMm)) &&
+  (value.spacingMm === null || isListOf(3, 3, isSpacing)(value.spacingMm)) &&
   isListOf(1, 256, isNormalisation)(value.normalisation) &&
   typeof value.cropForeground === 'boolean';
 

@@ -3,6 +3,7 @@
  * Knows no libtorch, no Node and no browser: the runtime comes as an argument.
  */
 import { DataError } from '../base/errors.ts';
+import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
 import { largestScores, type Picture, resizeIds, resizePicture, toInput } from './pixels.ts';
@@ -68,6 +69,11 @@ export async function createSegmenter<Options>(
       const { width, height } = picture;
       // A size that the model does not take is brought to the nearest that it does, and the classes back.
       const space = size === 'dynamic' ? [height, width].map((side) => nearestMultiple(side, sideMultiple)) : size;
+      if (space[0] * space[1] > MAX_PIXELS)
+        throw new DataError(
+          `${file}: an image of ${width}x${height} pixels would be read as ${space[1]}x${space[0]}`,
+          `at most ${MAX_PIXELS} pixels are read: cut the image into parts`,
+        );
       const isFitting = space[0] === height && space[1] === width;
       const read = isFitting ? picture : resizePicture(picture, space);
       const shape = preprocessing.layout === 'channelsLast' ? [1, ...space, 3] : [1, 3, ...space];

@@ -8,6 +8,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -16,12 +17,12 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../base/errors.ts';
 
 /**
  * Writes a file through a temporary one in the same folder (which is created when it is missing), flushed to disk, then renamed.
- * A reader sees the old content or the new, never a part.
+ * A reader sees the old content or the new, never a part. The first write to a folder removes temporary files in it that are older than an hour.
  *
  * @throws DataError when the disk is full or the folder may not be written to.
  */
@@ -30,6 +31,7 @@ export function writeAtomically(path: string, content: Uint8Array | string): voi
   const temporary = join(folder, temporaryName(basename(path)));
   onDisk(path, () => {
     mkdirSync(folder, { recursive: true });
+    removeOld(resolve(folder));
     try {
       writeFlushed(temporary, content);
       renameSync(temporary, path);
@@ -53,7 +55,7 @@ export function writeFolderAtomically(path: string, files: Record<string, Uint8A
   const temporary = join(parent, temporaryName(basename(path)));
   onDisk(path, () => {
     mkdirSync(parent, { recursive: true });
-    removeAbandoned(path);
+    removeTemporaries(parent, (name) => name === basename(path));
     try {
       mkdirSync(temporary);
       for (const [name, content] of Object.entries(files)) writeFlushed(join(temporary, name), content);
@@ -114,21 +116,38 @@ const REASONS: Record<string, readonly [reason: string, advice: string]> = {
   ENOTDIR: ['a part of the path is a file', FORBIDDEN],
 };
 
-/** Removes half-written folders of killed processes: checkpoints are large. */
-function removeAbandoned(path: string): void {
-  const parent = dirname(path);
-  for (const name of readdirSync(parent)) {
-    if (name.startsWith(`.${basename(path)}.`) && name.endsWith(temporarySuffix)) {
-      rmSync(join(parent, name), { recursive: true, force: true });
+/** A hidden name beside `name`, different for every write; where its process is killed, it stays until {@link removeTemporaries}. */
+export const temporaryName = (name: string): string => `.${name}.${randomUUID()}.tmp`;
+
+/** What {@link temporaryName} was given; undefined for any other name. */
+const writtenAs = (name: string): string | undefined =>
+  /^\.(.+)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+
+/**
+ * Removes temporary files and folders that lie directly in `folder`, for names that `isAbandoned`. What cannot be removed stays: it is in nobody's
+ * way.
+ */
+export function removeTemporaries(folder: string, isAbandoned: (name: string, path: string) => boolean): void {
+  try {
+    for (const entry of readdirSync(folder)) {
+      const [name, path] = [writtenAs(entry), join(folder, entry)];
+      if (name !== undefined && isAbandoned(name, path)) rmSync(path, { recursive: true, force: true });
     }
+  } catch {
+    // See above.
   }
 }
 
-const temporarySuffix = '.tmp';
+/** Longer than any write takes, in milliseconds: what has not changed for so long belongs to a process that was killed. */
+const ABANDONED_AFTER = 3_600_000;
+/** Folders that this process has written to: they are looked through once. */
+const seen = new Set<string>();
 
-/** Hidden, and different for every write. */
-function temporaryName(name: string): string {
-  return `.${name}.${randomUUID()}${temporarySuffix}`;
+function removeOld(folder: string): void {
+  if (seen.has(folder)) return;
+  seen.add(folder);
+  const before = Date.now() - ABANDONED_AFTER;
+  removeTemporaries(folder, (_, path) => (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before);
 }
 
 function writeFlushed(path: string, content: Uint8Array | string): void {

@@ -4,13 +4,12 @@
  * A process of the same machine is gone when no process has its number, or one that began at another time (Linux knows when). Of other
  * machines nothing is known: their locks hold until somebody removes the file.
  */
-import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
-import { onDisk } from './files.ts';
+import { onDisk, temporaryName } from './files.ts';
 
 /** The name of the lock in a run folder. */
 export const LOCK_FILE = 'run.lock';
@@ -92,7 +91,7 @@ function createWhole(path: string, text: string): boolean {
   }
 }
 
-const temporaryOf = (path: string): string => join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+const temporaryOf = (path: string): string => join(dirname(path), temporaryName(basename(path)));
 
 function createPlainly(path: string, text: string): boolean {
   try {

@@ -1,8 +1,8 @@
 /**
  * @file The run of a command, new or found again: its folder, its trusted settings, its event log.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { type Checkpoint, hasCheckpoint, loadCheckpoint } from './checkpoint.ts';
@@ -16,10 +16,10 @@ import {
   type Settings,
 } from './config/config.ts';
 import { type EventLog, openEventLog } from './eventLog.ts';
-import { setAside, writeAtomically } from './files.ts';
+import { removeTemporaries, setAside, writeAtomically } from './files.ts';
 import { createRunFolder, listRunFolders, openRunFolder, type RunFolder } from './folder.ts';
 import { withTensorBoard } from './followers/tensorBoard.ts';
-import { describeOwner, lockRun } from './lock.ts';
+import { describeOwner, LOCK_FILE, lockRun } from './lock.ts';
 
 /** What is asked for: settings, later layers over earlier ones, and whether an earlier run is resumed. */
 export interface RunRequest {
@@ -97,6 +97,7 @@ export function openRun<State>(
   if (lock.takenFrom)
     notices.push(`took over the run from ${describeOwner(lock.takenFrom)}, which ended without closing it`);
   try {
+    removeLeftovers(folder);
     if (!found) {
       if (existsSync(folder.config)) throw new ConfigError(`name: the run ${folder.path} exists`, 'add --resume');
       writeAtomically(folder.config, formatConfig(config as unknown as Layer));
@@ -112,6 +113,19 @@ export function openRun<State>(
     lock.release();
     throw error;
   }
+}
+
+/**
+ * Removes what killed processes had half written, in the run and in those of its folders that only the owner of the lock writes to. A process that
+ * asks for the lock has a temporary file, too.
+ */
+function removeLeftovers({ path, evaluations, predictions, exports }: RunFolder): void {
+  const others = [evaluations, predictions, exports];
+  const folders = readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => join(path, name));
+  for (const folder of [path, ...folders.filter((each) => !others.includes(each))])
+    removeTemporaries(folder, (name) => name !== LOCK_FILE);
 }
 
 /** The last checkpoint that can be read. */

@@ -100,6 +100,8 @@ describe.each(['search', 'train'] as const)('%s', (command) => {
         expect(readFileSync(place(name, file)).equals(readFileSync(place('whole', file))), file).toBe(true);
       expect(losses).toEqual(reference);
       expect(readdirSync(place(name, 'samples'))).toEqual(readdirSync(place('whole', 'samples')));
+      const all = readdirSync(place(name, '.'), { recursive: true, encoding: 'utf8' });
+      expect(all.filter((file) => file.endsWith('.tmp'))).toEqual([]);
       finished++;
     }
     console.log(`${command}: ${kills} kills, ${finished} runs finished, each the same as the one that was not killed`);

@@ -10,6 +10,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { DataError, EspalierError } from '../../src/base/errors.ts';
 import { decodePicture, loadPicture } from '../../src/data/images/image.ts';
+import { decodeLabels } from '../../src/data/images/labels.ts';
 import { parseDescription } from '../../src/data/layouts/description.ts';
 import { parseConfigText } from '../../src/run/config/config.ts';
 import { parseEvents } from '../../src/run/eventLog.ts';
@@ -55,6 +56,46 @@ describe('a picture', () => {
       writeFileSync(join(folder, name), content);
       await expect(loadPicture(join(folder, name))).rejects.toThrow(`${name}: is no PNG, JPEG, WebP or TIFF`);
     }
+  });
+});
+
+describe('a drawing', () => {
+  const svg = (start: string, attribute = '') =>
+    `${start}<svg    WEBP="1" ${attribute} xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>`;
+
+  it.each([
+    ['with WEBP at byte 8', svg('')],
+    ['behind the beginning of a WebP', svg(`RIFF    WEBP${' '.repeat(20)}`)],
+    ['behind the beginning of a JPEG', svg('\xff\xd8\xff')],
+    ['behind the beginning of a TIFF', svg('II*\0')],
+    ['behind that of a TIFF in the other byte order', svg('MM\0*')],
+    ['that would compute for minutes', svg('').replace('<rect', `${'<g filter="url(#f)">'.repeat(50)}<rect`)],
+  ])('%s is not decoded, as image or as labels', async (_, text) => {
+    const bytes = Buffer.from(text, 'latin1');
+    await expect(decodePicture(bytes, 'a.webp')).rejects.toThrow(
+      /^a\.webp: (is no PNG, JPEG, WebP or TIFF|cannot be decoded)/,
+    );
+    await expect(decodeLabels(bytes, 'a.tif')).rejects.toThrow(/^a\.tif: /);
+  });
+});
+
+describe('a progressive JPEG', () => {
+  it('that decodes its 64 million pixels a hundred times is refused before it is decoded', async () => {
+    const jpeg = await sharp(new Uint8Array(16 * 12 * 3), { raw: { width: 16, height: 12, channels: 3 } })
+      .jpeg({ progressive: true })
+      .toBuffer();
+    const frame = jpeg.indexOf(Buffer.from([0xff, 0xc2]));
+    const last = jpeg.lastIndexOf(Buffer.from([0xff, 0xda]));
+    const scan = jpeg.subarray(last, -2);
+    const many = Buffer.concat([jpeg.subarray(0, -2), ...Array.from({ length: 90 }, () => scan), jpeg.subarray(-2)]);
+    expect(await decodePicture(jpeg, 'small.jpg')).toMatchObject({ width: 16 });
+    many.writeUInt16BE(8000, frame + 5);
+    many.writeUInt16BE(8000, frame + 7);
+    const began = process.cpuUsage();
+    await expect(decodePicture(many, 'many.jpg')).rejects.toThrow(
+      /^many\.jpg: expected a JPEG of about ten scans, got \d+ of 8000x8000 pixels/,
+    );
+    expect(process.cpuUsage(began).user / 1e6).toBeLessThan(1);
   });
 });
 

@@ -1,4 +1,5 @@
 /** @file Checkpoints come back, are verified, and survive a crash at any point of a save. */
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -61,10 +62,11 @@ describe('checkpoints', () => {
 
   it('clear away what a killed save left', () => {
     const root = temporaryFolder();
-    mkdirSync(join(root, '.last.abandoned.tmp'));
-    mkdirSync(join(root, '.best.other.tmp'));
+    mkdirSync(join(root, `.last.${randomUUID()}.tmp`));
+    const other = `.best.${randomUUID()}.tmp`;
+    mkdirSync(join(root, other));
     saveCheckpoint(join(root, 'last'), { tensors: {}, state: null });
-    expect(readdirSync(root).sort()).toEqual(['.best.other.tmp', 'last']);
+    expect(readdirSync(root).sort()).toEqual([other, 'last']);
   });
 
   it.each<[string, (folder: string) => void]>([

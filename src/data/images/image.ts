@@ -7,9 +7,10 @@
 import { readFile } from 'node:fs/promises';
 import { DataError } from '../../base/errors.ts';
 import type { Raster } from '../types.ts';
+import { openWithSharp, sharpFormat } from './decoder.ts';
 import { IMAGE_ENDINGS } from './endings.ts';
 import { turnUpright } from './orientation.ts';
-import { decodePng, findChunk, isPng, MAX_PIXELS } from './png.ts';
+import { decodePng, findChunk, isPng } from './png.ts';
 import { readTiffTags } from './tiff.ts';
 
 /** A photograph, `[height, width, 3]`. */
@@ -87,29 +88,15 @@ export function toRgb(raster: Raster, file: string): RgbPicture {
   return { width, height, data: out };
 }
 
-/** How the files begin that sharp is given. It reads more, SVG among them, which may name other files. */
-const SIGNATURES: readonly (readonly [offset: number, text: string])[] = [
-  [0, '\xff\xd8\xff'], // JPEG
-  [8, 'WEBP'],
-  [0, 'II*\0'], // TIFF, little-endian
-  [0, 'MM\0*'], // TIFF, big-endian
-];
-
-/** An image that takes longer to decode is refused. */
-const MOST_SECONDS = 30;
-
 /** What files are converted to where they cannot be read. */
 const CONVERT = `images are ${IMAGE_ENDINGS.join(' ')}: convert the file, PNG keeps every pixel`;
 
 async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFile> {
-  const begins = ([offset, text]: readonly [number, string]) =>
-    Buffer.from(bytes.subarray(offset, offset + text.length)).toString('latin1') === text;
-  if (!SIGNATURES.some(begins)) throw new DataError(`${file}: is no PNG, JPEG, WebP or TIFF`, CONVERT);
-  const { default: sharp } = await import('sharp');
+  const format = sharpFormat(bytes);
+  if (format === undefined) throw new DataError(`${file}: is no PNG, JPEG, WebP or TIFF`, CONVERT);
   try {
-    // The size is taken from the header and refused before anything of it is decoded.
-    const image = sharp(bytes, { limitInputPixels: MAX_PIXELS }).timeout({ seconds: MOST_SECONDS }).rotate();
-    const { depth = 'uchar', space, orientation = 1, pages = 1 } = await image.metadata();
+    const { image, metadata } = await openWithSharp(bytes, format, file);
+    const { depth = 'uchar', space, orientation = 1, pages = 1 } = metadata;
     if (!Object.hasOwn(DEPTHS, depth)) {
       throw new DataError(
         `${file}: expected samples of 8 or 16 bits, or in floating point from 0 to 1, got ${depth}`,
@@ -118,6 +105,7 @@ async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFi
     }
     const { type, colours } = DEPTHS[depth as keyof typeof DEPTHS];
     const { data, info } = await image
+      .rotate()
       // The space of floating-point RGB is linear: converting it would change the samples.
       .toColourspace(type === 'float' && space === 'scrgb' ? 'scrgb' : colours)
       .raw({ depth: type })

@@ -4,8 +4,9 @@
  */
 import { DataError } from '../../base/errors.ts';
 import type { Raster } from '../types.ts';
+import { openWithSharp } from './decoder.ts';
 import { firstLine, readBytes } from './image.ts';
-import { decodePng, isPng, MAX_PIXELS } from './png.ts';
+import { decodePng, isPng } from './png.ts';
 import { isLossless, isTiff, PHOTOMETRIC, readTiffTags } from './tiff.ts';
 
 const WRITE_PNG = 'write grey or indexed PNG whose value is the class';
@@ -67,10 +68,9 @@ async function decodeTiff(bytes: Uint8Array, file: string): Promise<Raster> {
   const { blackIsZero, rgb } = PHOTOMETRIC;
   if (tags.photometric !== blackIsZero && tags.photometric !== rgb)
     refuse(`photometric ${tags.photometric ?? 'unknown'}`);
-  const { default: sharp } = await import('sharp');
   try {
-    const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, ignoreIcc: true });
-    const { depth, bitsPerSample = 8, channels, pages = 1 } = await image.metadata();
+    const { image, metadata } = await openWithSharp(bytes, 'tiff', file, true);
+    const { depth, bitsPerSample = 8, channels, pages = 1 } = metadata;
     if (pages > 1) refuse(`${pages} pages`);
     if (![1, 8, 16].includes(bitsPerSample) || (depth !== 'uchar' && depth !== 'ushort'))
       refuse(`${bitsPerSample} bits a sample as ${depth}`);

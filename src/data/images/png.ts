@@ -8,11 +8,8 @@
  */
 import { deflateSync, inflateSync } from 'node:zlib';
 import { DataError } from '../../base/errors.ts';
-import type { Colour, Raster } from '../types.ts';
+import { type Colour, MAX_PIXELS, type Raster } from '../types.ts';
 import { type PngLayout, readRows, streamLength } from './pngRows.ts';
-
-/** The largest image that is decoded, in pixels. */
-export const MAX_PIXELS = 2 ** 28;
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 

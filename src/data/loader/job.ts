@@ -75,7 +75,7 @@ function createVolumeMaker(dataset: SampleFormat & { rank: 3 }, setting: JobSett
   const cache = createSampleCache(
     async (sample) => {
       const { image, label } = await loadVolume(dataset, sample);
-      return createPatchSource(prepareVolume(image, label, dataset.preparation));
+      return createPatchSource(prepareVolume(image, label, dataset.preparation, sample.id));
     },
     patchSourceBytes,
     setting.cacheBytes,

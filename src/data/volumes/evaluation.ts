@@ -33,7 +33,7 @@ export function toEvaluationVolume(
   preparation: Preparation,
   id: string,
 ): EvaluationVolume {
-  const prepared = prepareVolume(image, label, preparation);
+  const prepared = prepareVolume(image, label, preparation, id);
   const { grid, channels } = prepared;
   return {
     images: prepared.image,

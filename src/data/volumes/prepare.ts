@@ -2,7 +2,7 @@
  * @file A volume made ready for a network, and a class map taken back to the grid of the volume: turned to RAS+, cropped to its
  * foreground, normalised, resampled. Every step is remembered in the grid, so that `restoreToInput` can undo it.
  */
-import { ShapeError } from '../../base/errors.ts';
+import { DataError, ShapeError } from '../../base/errors.ts';
 import { type Affine, type LabelVolume, spacingOf, type Volume, type VolumeShape } from '../volume.ts';
 import { fillMissing, floorOf, normaliseChannel } from './normalise.ts';
 import { type Orientation, orientationOf, turn, turnBack, turnedAffine, turnedShape } from './orientation.ts';
@@ -33,8 +33,19 @@ export interface PreparedVolume {
   readonly label?: Uint8Array;
 }
 
-/** Prepares a volume and its labels, which lie on one grid. */
-export function prepareVolume(image: Volume, label: LabelVolume | undefined, preparation: Preparation): PreparedVolume {
+/** A volume is resampled to at most so many voxels: 645 a side, 1 GiB a channel. */
+export const MAX_VOXELS = 2 ** 28;
+
+/**
+ * Prepares a volume and its labels, which lie on one grid. `name` is that of the volume, for errors.
+ * @throws DataError where resampling would make it larger than itself and than {@link MAX_VOXELS}: the spacing is a number from its header.
+ */
+export function prepareVolume(
+  image: Volume,
+  label: LabelVolume | undefined,
+  preparation: Preparation,
+  name = 'a volume',
+): PreparedVolume {
   const { channels, shape: inputShape, affine: inputAffine } = image;
   if (preparation.normalisation.length !== channels) {
     throw new ShapeError(`${channels} channels and ${preparation.normalisation.length} normalisations`);
@@ -53,6 +64,15 @@ export function prepareVolume(image: Volume, label: LabelVolume | undefined, pre
     : { start: [0, 0, 0] as const, shape: whole };
   const affine = turnedAffine(inputAffine, inputShape, orientation);
   const shape = resampledShape(box.shape, spacingOf(affine), preparation.spacingMm);
+  if (product(shape) > Math.max(MAX_VOXELS, product(box.shape)))
+    throw new DataError(
+      `${name}: would have ${shape.join(' x ')} voxels at a spacing of ${preparation.spacingMm?.join(' x ')} mm, got ${box.shape.join(' x ')} at ${spacingOf(
+        affine,
+      )
+        .map((side) => Number(side.toPrecision(4)))
+        .join(' x ')} mm`,
+      `at most ${MAX_VOXELS} are resampled: correct the spacing in its header, or set a larger preparation.spacingMm`,
+    );
   const grid: PreparedGrid = {
     shape,
     ...resampledAffine(affine, box, shape),
@@ -123,6 +143,8 @@ function foregroundBox(
     shape: [high[0] - low[0] + 1, high[1] - low[1] + 1, high[2] - low[2] + 1],
   };
 }
+
+const product = ([depth, height, width]: VolumeShape): number => depth * height * width;
 
 /** Voxels at the wanted spacing over the same extent, at least one. */
 export function resampledShape(

@@ -18,7 +18,7 @@ import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
 import { hasBudget, requireWithin } from '../../models/width.ts';
-import type { ModelMetadata } from '../../portable/metadata.ts';
+import { MAX_INPUT, type ModelMetadata } from '../../portable/metadata.ts';
 import { readModelMetadata } from '../../portable/modelFile.ts';
 import type { Layer } from '../../run/config/config.ts';
 import { parseConfig } from '../../run/config/config.ts';
@@ -68,6 +68,11 @@ const VOLUME_SIDE = 96;
  * @throws NumericError, and writes nothing, when the model differs from the engine by more than rounding.
  */
 export async function exportOnnx(config: ExportConfig, given: readonly string[] = []): Promise<ExportOutcome> {
+  if (config.size !== 'dynamic' && config.size.reduce((a, b) => a * b) > MAX_INPUT)
+    throw new ConfigError(
+      `size: expected at most ${MAX_INPUT} pixels in all, got ${config.size.join(' x ')}`,
+      'export it with a smaller size or with size=dynamic, and predict in windows',
+    );
   const folder = openRunFolder(config.run);
   prepareMachine({ device: 'cpu', threads: config.threads });
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');

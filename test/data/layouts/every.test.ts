@@ -2,9 +2,11 @@
  * @file What holds for every layout, by a loop over them: a file is never its own partner, own classes in a `data.yaml` are used, the folder and
  * its file mean the same, and every kind of image is read by training, check and predictions alike. A new layout is one more row.
  */
-import { join } from 'node:path';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { DataError } from '../../../src/base/errors.ts';
 import { findPictures } from '../../../src/cli/inputs.ts';
 import { checkDataSet } from '../../../src/data/check/check.ts';
 import { describeDataSet } from '../../../src/data/describe.ts';
@@ -92,7 +94,42 @@ const SETS: Record<string, (ending: string, image: Uint8Array) => Files> = {
 };
 const OF_IMAGES = ['cityscapes', 'voc', 'ade20k', 'camvid', 'folder'];
 
+/** For each layout whose files name others: such files, naming what lies beside the folder of the data set. */
+const LEAVING: Record<string, Files[]> = {
+  cityscapes: [],
+  voc: [
+    { 'ImageSets/Segmentation/train.txt': '../../secret\n' },
+    { 'ImageSets/Segmentation/train.txt': '../secret\n' },
+  ],
+  ade20k: [],
+  camvid: [
+    { 'train.txt': '../secret.png ../secret_mask.png\n' },
+    { 'train.txt': 'train/../../secret.png ../secret_mask.png\n' },
+    { 'train.txt': 'train/0001TP_1.png ../secret_mask.png\n' },
+    // Of an absolute path the last two parts are taken, below the folder.
+    { 'train.txt': '/a/../secret.png /a/../secret_mask.png\n' },
+  ],
+  folder: [
+    { 'data.yaml': 'train: ../others\nval: images\n' },
+    { 'data.yaml': 'train: images/../../others\nval: images\n' },
+    { 'data.yaml': 'train: {images: images, masks: ../others}\nval: images\n' },
+    { 'data.yaml': 'masks: ../others\n' },
+    { 'data.yaml': 'groups: {csv: ../secret.csv, column: patient}\n' },
+  ],
+  nnunet: [
+    { 'splits_final.json': JSON.stringify([{ train: ['../../secret'], val: ['üa'] }]) },
+    { 'splits_final.json': JSON.stringify([{ train: ['../secret'], val: ['üa'] }]) },
+  ],
+  decathlon: ['../secret.nii.gz', 'imagesTr/../../secret.nii.gz', '/a/../secret.nii.gz'].map((image) => ({
+    'dataset.json': JSON.stringify({
+      ...{ modality: { 0: 'CT' }, labels: { 0: 'background', 1: 'liver' } },
+      training: [{ image, label: 'labelsTr/üa.nii.gz' }],
+    }),
+  })),
+};
+
 it('has a row for every layout', () => {
+  expect(Object.keys(LEAVING).sort()).toEqual(LAYOUTS.map(({ name }) => name).sort());
   expect(Object.keys(SETS).sort()).toEqual(LAYOUTS.map(({ name }) => name).sort());
 });
 
@@ -115,6 +152,49 @@ describe.each(LAYOUTS.map(({ name }) => name))('%s', (name) => {
     expect(files.length).toBeGreaterThan(3);
     expect(new Set(files).size).toBe(files.length);
     expect(dataset.notes).toBeUndefined();
+  });
+
+  it('names no file outside its folder', async () => {
+    for (const files of LEAVING[name]) {
+      const parent = temporaryFolder();
+      const root = join(parent, 'set');
+      writeFiles(parent, {
+        'secret.png': IMAGE,
+        'secret_mask.png': mask(0, 1),
+        'others/a.png': mask(0, 1),
+        'others/b.png': mask(0, 1),
+        'secret.nii.gz': volume,
+        'secret.csv': 'file,patient\na,1\nb,2\n',
+      });
+      writeFiles(root, { ...SETS[name]('.png', IMAGE), ...files });
+      const said = JSON.stringify(files);
+      const refusal = await openDataSet(root).then(
+        () => new Error(`opened ${said}`),
+        (error: unknown) => error as Error,
+      );
+      expect(refusal, said).toBeInstanceOf(DataError);
+      expect(refusal.message, said).toMatch(/secret|others/);
+    }
+  });
+
+  it('follows symbolic links of files and folders, as data on another disk have them', async () => {
+    const [disk, root] = [temporaryFolder(), join(temporaryFolder(), 'set')];
+    const files = SETS[name]('.png', IMAGE);
+    writeFiles(disk, files);
+    const linked = join(dirname(root), 'linked');
+    mkdirSync(linked);
+    for (const folder of new Set(Object.keys(files).map((file) => file.split('/')[0])))
+      symlinkSync(join(disk, folder), join(linked, folder));
+    for (const file of Object.keys(files)) {
+      mkdirSync(dirname(join(root, file)), { recursive: true });
+      symlinkSync(resolve(disk, file), join(root, file));
+    }
+    const plain = await openDataSet(disk);
+    for (const place of [root, linked]) {
+      const dataset = await openDataSet(place);
+      const below = (path: string, { splits }: typeof dataset) => JSON.stringify(splits).replaceAll(`"${path}/`, '"');
+      expect(below(place, dataset)).toBe(below(disk, plain));
+    }
   });
 
   it.runIf(OF_IMAGES.includes(name))('has the classes of a data.yaml beside it, by folder and by file', async () => {

@@ -229,6 +229,22 @@ describe('prepareVolume and restoreToInput', () => {
     expect(data.filter(Number.isNaN)).toHaveLength(117);
   });
 
+  it('are refused before they are allocated where the header has an absurd spacing', () => {
+    for (const millimetres of [1e3, 1e6, 1e15, 1e300]) {
+      const affine: Affine = [
+        [millimetres, 0, 0, 0],
+        [0, millimetres, 0, 0],
+        [0, 0, millimetres, 0],
+      ];
+      const image: Volume = { channels: 1, shape: [4, 5, 6], data: new Float32Array(120).fill(1), affine };
+      const before = process.memoryUsage.rss();
+      expect(() => prepareVolume(image, undefined, { ...PLAIN, spacingMm: [1, 1, 1] }, 'case_7')).toThrow(
+        /^case_7: would have .* voxels at a spacing of 1 x 1 x 1 mm, got 4 x 5 x 6 at 1/,
+      );
+      expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 26);
+    }
+  });
+
   it('at another spacing keep the extent, and bring a phantom back nearly whole', () => {
     const { image, label } = paintPhantom(3, [40, 44, 36]);
     const { grid, label: prepared } = prepareVolume(image, label, { ...PLAIN, spacingMm: [1.6, 0.8, 1.25] });

@@ -1,0 +1,63 @@
+/**
+ * @file What sharp is given to decode, and within which bounds. It chooses a decoder by the bytes, and has more than are meant: one for SVG, which
+ * computes for as long as the drawing asks. A file must therefore begin exactly as one of three formats, and sharp must read it as that one.
+ * libvips could block its other decoders only for the whole process, with everything else in it that uses sharp.
+ */
+import type { Metadata, Sharp } from 'sharp';
+import { DataError } from '../../base/errors.ts';
+import { MAX_PIXELS } from '../types.ts';
+import { isTiff } from './tiff.ts';
+
+/** The formats that sharp decodes here. */
+export type SharpFormat = 'jpeg' | 'webp' | 'tiff';
+
+/** An image that takes longer to decode is refused. */
+const MOST_SECONDS = 30;
+
+/** A progressive JPEG is decoded as a whole for each of its scans, which nothing can end; encoders write about ten. */
+const MOST_SCANNED_PIXELS = 16 * MAX_PIXELS;
+
+/** Which of the formats the bytes begin as; undefined for any other. */
+export function sharpFormat(bytes: Uint8Array): SharpFormat | undefined {
+  const begins = (offset: number, text: string): boolean =>
+    Buffer.from(bytes.subarray(offset, offset + text.length)).toString('latin1') === text;
+  if (begins(0, '\xff\xd8\xff')) return 'jpeg';
+  if (begins(0, 'RIFF') && begins(8, 'WEBP')) return 'webp';
+  return isTiff(bytes) ? 'tiff' : undefined;
+}
+
+/**
+ * An image to be decoded, with what its header says: nothing of it is decoded yet. `file` is named in errors.
+ * @param ignoreIcc keep the samples as they are, whatever colour profile the file has
+ * @throws DataError where sharp would read another format, or for more than `MAX_PIXELS` pixels or too many scans; sharp's own errors for a damaged
+ * header.
+ */
+export async function openWithSharp(
+  bytes: Uint8Array,
+  format: SharpFormat,
+  file: string,
+  ignoreIcc = false,
+): Promise<{ image: Sharp; metadata: Metadata }> {
+  const { default: sharp } = await import('sharp');
+  const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, ignoreIcc }).timeout({ seconds: MOST_SECONDS });
+  const metadata = await image.metadata();
+  if (metadata.format !== format)
+    throw new DataError(`${file}: begins as ${format} and continues as ${metadata.format}`, 'write the image again');
+  const scans = format === 'jpeg' ? countScans(bytes) : 1;
+  if (scans * metadata.width * metadata.height > MOST_SCANNED_PIXELS)
+    throw new DataError(
+      `${file}: expected a JPEG of about ten scans, got ${scans} of ${metadata.width}x${metadata.height} pixels`,
+      'write the image again',
+    );
+  return { image, metadata };
+}
+
+/** The scans of a JPEG, with those of its thumbnails: the marker occurs in no compressed data. */
+function countScans(bytes: Uint8Array): number {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let scans = 0;
+  for (let at = buffer.indexOf(SCAN); at !== -1; at = buffer.indexOf(SCAN, at + 2)) scans++;
+  return scans;
+}
+
+const SCAN = Uint8Array.of(0xff, 0xda);
