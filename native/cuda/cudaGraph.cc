@@ -1,5 +1,5 @@
-/// @file Work for a CUDA device recorded as a graph, and replayed as a whole; what the device's memory has held. Built
-/// where libtorch has CUDA; where not, espalier::graph_* and espalier::cuda_* do not exist.
+/// @file CUDA graphs: work of a CUDA device captured once and replayed as a whole; the peak of the device's memory.
+/// Built where libtorch has CUDA; where not, espalier::graph_* and espalier::cuda_* do not exist.
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -17,19 +17,18 @@ namespace {
 using Graph = at::cuda::CUDAGraph;
 
 std::mutex mutex;
-/// Never taken down: when a process ends, CUDA may be gone before its graphs.
+/// Never destroyed: when a process ends, CUDA may shut down before its graphs.
 auto& graphs = *new std::map<int64_t, std::unique_ptr<Graph>>;
 int64_t newest = 0;
-/// One recording at a time: the graph that is being recorded, and the stream that work goes to when it is done.
-struct Recording {
+/// One capture at a time: its graph, and the stream that was current before it.
+struct Capture {
   std::unique_ptr<Graph> graph;
   c10::cuda::CUDAStream before;
 };
-std::optional<Recording> recording;
+std::optional<Capture> capture;
 
-/// The memory of all graphs: they are replayed one after the other, so that what one holds only while it runs serves
-/// the next as well. It ends with the last of them, and is of no use after a recording that failed: then there is a new
-/// one.
+/// The memory pool of all graphs: they are replayed one after the other, so that they share temporary memory. It ends
+/// with the last of them, and is replaced after a capture that failed.
 at::cuda::MempoolId_t pool;
 bool poolIsUsed = false;
 
@@ -39,10 +38,10 @@ at::cuda::MempoolId_t sharedPool() {
   return pool;
 }
 
-/// From here to graph_end nothing is computed: what is called on the current device is written down.
+/// From here to graph_end nothing is computed: what is called on the current device is captured.
 void graphBegin() {
   std::lock_guard<std::mutex> lock(mutex);
-  TORCH_CHECK(!recording, "a graph is being recorded already");
+  TORCH_CHECK(!capture, "a CUDA graph is being captured already");
   auto graph = std::make_unique<Graph>();
   c10::cuda::device_synchronize();
   const c10::cuda::CUDAStream before = c10::cuda::getCurrentCUDAStream();
@@ -53,15 +52,15 @@ void graphBegin() {
     c10::cuda::setCurrentCUDAStream(before);
     throw;
   }
-  recording.emplace(Recording{std::move(graph), before});
+  capture.emplace(Capture{std::move(graph), before});
 }
 
-/// Ends the recording; with `keep` its graph can be replayed by the number that is returned.
+/// Ends the capture; with `keep` its graph can be replayed by the number that is returned.
 int64_t graphEnd(bool keep) {
   std::lock_guard<std::mutex> lock(mutex);
-  TORCH_CHECK(recording, "no graph is being recorded");
-  Recording done = std::move(*recording);
-  recording.reset();
+  TORCH_CHECK(capture, "no CUDA graph is being captured");
+  Capture done = std::move(*capture);
+  capture.reset();
   // Until it is known that all went well.
   poolIsUsed = false;
   try {
@@ -78,11 +77,11 @@ int64_t graphEnd(bool keep) {
   return newest;
 }
 
-/// Computes everything that was recorded, on the memory that it was recorded with.
+/// Computes everything that was captured, in the memory of the capture.
 void graphReplay(int64_t id) {
   std::lock_guard<std::mutex> lock(mutex);
   const auto found = graphs.find(id);
-  TORCH_CHECK(found != graphs.end(), "unknown graph");
+  TORCH_CHECK(found != graphs.end(), "unknown CUDA graph");
   found->second->replay();
 }
 
@@ -93,7 +92,7 @@ void graphFree(int64_t id) {
   if (graphs.empty()) poolIsUsed = false;
 }
 
-/// Waits until the current device has done everything.
+/// Waits until the current device has finished all work.
 void synchronise() { c10::cuda::device_synchronize(); }
 
 /// The most bytes that tensors have held on a device since the last call with `reset`.

@@ -23,7 +23,7 @@ import {
   outputsOf,
   planPictures,
   predictPictures,
-  tellPredictions,
+  reportPredictions,
   withProgress,
 } from './predictions.ts';
 import { namesModel, predictWithModel } from './predictModel.ts';
@@ -54,7 +54,7 @@ export const predictCommand: Command = {
       ? await predictVolumes(network, await findVolumes(positionals, volumes.modalities), output, config, requireFree)
       : await predictWithRun(network, findPictures(positionals), output, config, requireFree);
     const what = volumes ? 'volumes' : 'pictures';
-    tellPredictions({ source: { run: config.run }, classes, what, written, output, json: flags.json });
+    reportPredictions({ source: { run: config.run }, classes, what, written, output, json: flags.json });
   },
 };
 

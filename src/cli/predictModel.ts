@@ -10,7 +10,7 @@ import { predictSchema } from '../run/config/schemas.ts';
 import { requireFreeOutputs, withFolders } from '../run/outputs.ts';
 import { readSettings } from './command.ts';
 import { findPictures } from './inputs.ts';
-import { outputsOf, planPictures, predictPictures, tellPredictions } from './predictions.ts';
+import { outputsOf, planPictures, predictPictures, reportPredictions } from './predictions.ts';
 
 const { output, overlay, threads } = predictSchema.shape;
 const modelSettings = { schema: z.strictObject({ output, overlay, threads }) };
@@ -39,6 +39,6 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
       return { ...(await segment(picture)), image: picture.data };
     },
   });
-  tellPredictions({ source: { model }, classes, what: 'pictures', written, output, json: flags.json });
+  reportPredictions({ source: { model }, classes, what: 'pictures', written, output, json: flags.json });
   await release();
 }

@@ -80,7 +80,7 @@ export const nothingToPredict = (): ConfigError =>
   new ConfigError('nothing to predict', 'name files, folders or globs: espalier predict run=<run> new/*');
 
 /** Says what was written, in words or for programs. */
-export function tellPredictions(job: {
+export function reportPredictions(job: {
   source: { run: string } | { model: string };
   classes: readonly SegmentationClass[];
   what: 'pictures' | 'volumes';

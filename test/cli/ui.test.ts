@@ -37,7 +37,7 @@ describe('espalier ui', () => {
   });
 
   it.each([
-    [['nowhere'], /nowhere: expected a folder of runs/],
+    [['nowhere'], /nowhere: no such folder; make a run first: espalier demo/],
     [['runs', 'more'], /expected one folder of runs/],
     [['runs', 'port=70000'], /port/],
     [['runs', 'token=short'], /token/],

@@ -53,23 +53,24 @@ describe.each([
   ['train', 'SIGHUP', 129],
 ] as const)('%s', (command, signal, code) => {
   it(`on ${signal} finishes the step, saves, says how to go on, and goes on there`, async () => {
-    const { child, ended } = await underWay(command, 'stopped');
+    const name = `stopped-${signal}`;
+    const { child, ended } = await underWay(command, name);
     child.kill(signal);
     const { error, ...result } = await ended;
     expect(result.code).toBe(code);
     expect(error).toContain(`${signal}: stopping after this step and saving; press Ctrl-C again to quit now`);
-    expect(error).toContain(`resume with: espalier ${command} --resume name=stopped\n`);
-    const before = events(command, 'stopped');
+    expect(error).toContain(`resume with: espalier ${command} --resume name=${name}\n`);
+    const before = events(command, name);
     expect(before.at(-1)).toMatchObject({ type: 'end', status: 'stopped' });
-    expect(readdirSync(join(folder, 'runs', command, 'stopped'))).not.toContain('run.lock');
+    expect(readdirSync(join(folder, 'runs', command, name))).not.toContain('run.lock');
     // Nothing is done again: the first step of the second process follows the last of the first.
     const steps = before.filter(({ type }) => type === 'step').length;
-    const again = start(folder, [command, '--resume', 'name=stopped']);
-    while (events(command, 'stopped').filter(({ type }) => type === 'step').length < steps + 2)
+    const again = start(folder, [command, '--resume', `name=${name}`]);
+    while (events(command, name).filter(({ type }) => type === 'step').length < steps + 2)
       await new Promise((resolve) => setTimeout(resolve, 20));
     again.child.kill(signal);
     expect((await again.ended).code).toBe(code);
-    const taken = events(command, 'stopped').flatMap((event) =>
+    const taken = events(command, name).flatMap((event) =>
       event.type === 'step' ? [event.epoch * 1000 + event.step] : [],
     );
     expect(taken).toEqual([...new Set(taken)].sort((a, b) => a - b));

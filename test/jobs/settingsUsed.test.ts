@@ -36,6 +36,6 @@ it('evaluate', async () => {
 it('export', async () => {
   const { config, read } = watched(parseConfig(settings.export, [{ run: join(folder, 'train', 't') }]));
   await exportOnnx(config);
-  // The format chooses between two exports; the license is for the folder of the other one.
-  expect([...read, 'format', 'license'].sort()).toEqual(Object.keys(settings.export.schema.shape).sort());
+  // The format chooses between two exports; the license is for the folder of the other one, the target for a budget of latency.
+  expect([...read, 'format', 'license', 'target'].sort()).toEqual(Object.keys(settings.export.schema.shape).sort());
 }, 60_000);

