@@ -62,13 +62,13 @@ it("whose taps see little of the picture is libtorch's own, and so are its gradi
       scope(() => {
         const leaf = (shape: readonly number[]) => requireGradient(op.randn(shape, generator.id, 'float64'));
         const leaves = [leaf([batch, inputs, ...size]), leaf([outputs, inputs, 3, 3])];
-        const slope = op.randn([batch, outputs, ...size], generator.id, 'float64');
+        const grad = op.randn([batch, outputs, ...size], generator.id, 'float64');
         const [x, weight] = leaves;
         const all = [dilation, dilation];
         // With a bias libtorch's own is taken.
         const own = op.convolution(x, weight, op.zeros([outputs], 'float64'), [1, 1], all, all, 1);
         const parts = operator('espalier::dilated_convolution').one(x, weight, dilation);
-        const everything = (y: Tensor) => [y, ...(gradients([y], leaves, { gradients: [slope] }) as Tensor[])];
+        const everything = (y: Tensor) => [y, ...(gradients([y], leaves, { gradients: [grad] }) as Tensor[])];
         const expected = everything(own);
         for (const [i, tensor] of everything(parts).entries())
           expect(difference(tensor, expected[i])).toBeLessThan(1e-12);

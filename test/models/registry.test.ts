@@ -36,14 +36,14 @@ describe('every architecture of the registry', () => {
       const optimiser = sgd(parameters, { momentum: 0, decay: 0 });
       const before = scope(() => {
         const value = loss();
-        const slopes = gradients(
+        const grads = gradients(
           [value],
           parameters.map(({ tensor }) => tensor),
         );
-        slopes.forEach((slope, i) => {
-          expect(slope && Number.isFinite(op.sum(slope).item()), parameters[i].name).toBe(true);
+        grads.forEach((grad, i) => {
+          expect(grad && Number.isFinite(op.sum(grad).item()), parameters[i].name).toBe(true);
         });
-        optimiser.step(slopes, 0.01);
+        optimiser.step(grads, 0.01);
         return value.item();
       });
       const after = scope(() => loss().item());

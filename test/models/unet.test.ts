@@ -63,8 +63,8 @@ describe('the U-Net', () => {
       ]);
       expect(network.forward(images, { training: false }).numbers()).toEqual(logits.numbers());
       const weights = network.parameters.parameters().map(({ tensor }) => tensor);
-      const slopes = gradients([logits, ...coarser].map(op.sum), weights);
-      expect(slopes.filter((slope) => slope === null)).toEqual([]);
+      const grads = gradients([logits, ...coarser].map(op.sum), weights);
+      expect(grads.filter((grad) => grad === null)).toEqual([]);
     });
   });
 

@@ -52,9 +52,9 @@ describe('the kernel of a batch norm', () => {
           const outputs = [fused(x, [...affines, ...ours], rectify), composed(x, [...affines, ...theirs], rectify)];
           expect(difference(outputs[0], outputs[1])).toBeLessThan(1e-10);
           ours.forEach((statistic, i) => void expect(difference(statistic, theirs[i])).toBeLessThan(1e-10));
-          const slope = op.randn(outputs[0].shape, generator, 'float64');
+          const grad = op.randn(outputs[0].shape, generator, 'float64');
           const leaves = [x, ...affines.filter((tensor) => tensor !== null)];
-          const [own, expected] = outputs.map((output) => gradients([output], leaves, { gradients: [slope] }));
+          const [own, expected] = outputs.map((output) => gradients([output], leaves, { gradients: [grad] }));
           own.forEach(
             (gradient, i) => void expect(difference(gradient as Tensor, expected[i] as Tensor)).toBeLessThan(1e-7),
           );
@@ -79,9 +79,9 @@ describe('the kernel of a batch norm', () => {
         const precise = leaves.map(exact);
         const expected = composed(precise[0], [precise[1], precise[2], null, null], rectify);
         expect(difference(op.toDType(output, 'float64'), expected)).toBeLessThan(2e-6);
-        const slope = op.randn(output.shape, generator);
-        const own = gradients([output], leaves, { gradients: [slope] });
-        gradients([expected], precise, { gradients: [op.toDType(slope, 'float64')] }).forEach((gradient, i) => {
+        const grad = op.randn(output.shape, generator);
+        const own = gradients([output], leaves, { gradients: [grad] });
+        gradients([expected], precise, { gradients: [op.toDType(grad, 'float64')] }).forEach((gradient, i) => {
           expect(difference(op.toDType(own[i] as Tensor, 'float64'), gradient as Tensor)).toBeLessThan(2e-4);
         });
       });
@@ -90,12 +90,12 @@ describe('the kernel of a batch norm', () => {
   it('gives the same to the last bit on any number of threads', () => {
     scope(() => {
       const x = leaf(randomInput([2, 24, 40, 40], 'float32', true));
-      const slope = op.randn(x.shape, generator);
+      const grad = op.randn(x.shape, generator);
       const before = threads();
       const [one, three] = [1, 3].map((count) => {
         threads(count);
         const output = fused(x, [null, null, null, null], true);
-        return [output, ...(gradients([output], [x], { gradients: [slope] }) as Tensor[])];
+        return [output, ...(gradients([output], [x], { gradients: [grad] }) as Tensor[])];
       });
       threads(before);
       one.forEach((tensor, i) => void expect(difference(tensor, three[i])).toBe(0));

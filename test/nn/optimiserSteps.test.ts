@@ -36,11 +36,11 @@ describe.each(['float32', 'float64'] as const)('steps as one operator, in %s', (
     const state = set.parameters().map(({ tensor }) => ({ w: tensor.numbers(), v: tensor.numbers().map(() => 0) }));
     for (let step = 0; step < 3; step++) {
       scope(() => {
-        const slopes = gradientsOf(dtype);
-        optimiser.step(slopes, rate, scale);
+        const grads = gradientsOf(dtype);
+        optimiser.step(grads, rate, scale);
         state.forEach(({ w, v }, k) => {
-          slopes[k].numbers().forEach((slope, i) => {
-            v[i] = momentum * v[i] + scale * slope + (set.parameters()[k].decay ? decay : 0) * w[i];
+          grads[k].numbers().forEach((grad, i) => {
+            v[i] = momentum * v[i] + scale * grad + (set.parameters()[k].decay ? decay : 0) * w[i];
             w[i] -= rate * v[i];
           });
         });
@@ -61,12 +61,12 @@ describe.each(['float32', 'float64'] as const)('steps as one operator, in %s', (
     });
     for (let step = 1; step <= 3; step++) {
       scope(() => {
-        const slopes = gradientsOf(dtype);
-        optimiser.step(slopes, rate, scale);
+        const grads = gradientsOf(dtype);
+        optimiser.step(grads, rate, scale);
         state.forEach(({ w, m, v }, k) => {
           const own = set.parameters()[k].decay ? decay : 0;
-          slopes[k].numbers().forEach((slope, i) => {
-            const g = scale * slope + (decoupled ? 0 : own * w[i]);
+          grads[k].numbers().forEach((grad, i) => {
+            const g = scale * grad + (decoupled ? 0 : own * w[i]);
             m[i] = beta1 * m[i] + (1 - beta1) * g;
             v[i] = beta2 * v[i] + (1 - beta2) * g * g;
             const shrunk = decoupled ? w[i] * (1 - rate * own) : w[i];

@@ -22,16 +22,16 @@ interface Shape {
 
 const leaf = ({ batch, channels, from }: Shape, dtype: DType) =>
   requireGradient(op.randn([batch, channels, ...from], generator.id, dtype));
-const slopeFor = ({ batch, channels, to }: Shape, dtype: DType) =>
+const gradFor = ({ batch, channels, to }: Shape, dtype: DType) =>
   op.randn([batch, channels, ...to], generator.id, dtype);
 
 const own = (x: Tensor, to: Size) => operator('espalier::resize').one(x, to);
 const plain = (x: Tensor, to: Size) => operator('aten::upsample_bilinear2d').one(x, to, true, null, null);
 
 /** Output and gradient. */
-const both = (resize: typeof own, x: Tensor, { to }: Shape, slope: Tensor): Tensor[] => {
+const both = (resize: typeof own, x: Tensor, { to }: Shape, grad: Tensor): Tensor[] => {
   const output = resize(x, to);
-  return [output, gradients([output], [x], { gradients: [slope] })[0] as Tensor];
+  return [output, gradients([output], [x], { gradients: [grad] })[0] as Tensor];
 };
 
 const SHAPE: Shape = { batch: 2, channels: 19, from: [11, 7], to: [41, 25] };
@@ -53,9 +53,9 @@ describe('bilinear resampling with aligned corners', () => {
       fc.property(shapes, (shape) => {
         scope(() => {
           const x = leaf(shape, 'float64');
-          const slope = slopeFor(shape, 'float64');
-          const expected = both(plain, x, shape, slope);
-          for (const [i, tensor] of both(own, x, shape, slope).entries()) {
+          const grad = gradFor(shape, 'float64');
+          const expected = both(plain, x, shape, grad);
+          for (const [i, tensor] of both(own, x, shape, grad).entries()) {
             expect(tensor.shape).toEqual(expected[i].shape);
             expect(difference(tensor, expected[i])).toBeLessThan(1e-11);
           }
@@ -68,11 +68,11 @@ describe('bilinear resampling with aligned corners', () => {
   it('is so in float32 on every instruction set', () => {
     scope(() => {
       const x = leaf(SHAPE, 'float32');
-      const slope = slopeFor(SHAPE, 'float32');
-      const expected = both(plain, exact(x), SHAPE, op.toDType(slope, 'float64'));
+      const grad = gradFor(SHAPE, 'float32');
+      const expected = both(plain, exact(x), SHAPE, op.toDType(grad, 'float64'));
       for (const set of INSTRUCTION_SETS.filter(use)) {
         use(set);
-        both(own, x, SHAPE, slope).forEach((tensor, i) => {
+        both(own, x, SHAPE, grad).forEach((tensor, i) => {
           expect(difference(op.toDType(tensor, 'float64'), expected[i]), `${set}, ${i}`).toBeLessThan(1e-6);
         });
       }
@@ -95,14 +95,14 @@ describe('bilinear resampling with aligned corners', () => {
   it('gives the same to the last bit on any number of threads, and in any memory layout', () => {
     scope(() => {
       const x = leaf(SHAPE, 'float32');
-      const slope = slopeFor(SHAPE, 'float32');
+      const grad = gradFor(SHAPE, 'float32');
       const before = threads();
       const [one, three] = [1, 3].map((count) => {
         threads(count);
-        return both(own, x, SHAPE, slope);
+        return both(own, x, SHAPE, grad);
       });
       threads(before);
-      const last = both(own, requireGradient(op.detach(op.channelsLast(x))), SHAPE, op.channelsLast(slope));
+      const last = both(own, requireGradient(op.detach(op.channelsLast(x))), SHAPE, op.channelsLast(grad));
       one.forEach((tensor, i) => {
         expect(difference(tensor, three[i])).toBe(0);
         expect(difference(tensor, last[i])).toBe(0);

@@ -50,13 +50,13 @@ function plain([x, depthwise, pointwise]: readonly Tensor[], { inputs, window, d
   return op.convolution(filtered, pointwise, null, [1, 1], [0, 0], [1, 1], 1);
 }
 
-const slopeFor = ({ batch, outputs, size }: Shape, dtype: DType) =>
+const gradFor = ({ batch, outputs, size }: Shape, dtype: DType) =>
   op.randn([batch, outputs, ...size], generator.id, dtype);
 
 /** Output and all gradients. */
-const everything = (compute: typeof fused, leaves: readonly Tensor[], shape: Shape, slope: Tensor): Tensor[] => {
+const everything = (compute: typeof fused, leaves: readonly Tensor[], shape: Shape, grad: Tensor): Tensor[] => {
   const output = compute(leaves, shape);
-  return [output, ...(gradients([output], leaves, { gradients: [slope] }) as Tensor[])];
+  return [output, ...(gradients([output], leaves, { gradients: [grad] }) as Tensor[])];
 };
 
 afterEach(() => {
@@ -67,9 +67,9 @@ describe('a separable convolution', () => {
   it.each(named)('of %s is both convolutions in float64, and so are its gradients', (_, shape) => {
     scope(() => {
       const leaves = createLeaves(shape, 'float64');
-      const slope = slopeFor(shape, 'float64');
-      const expected = everything(plain, leaves, shape, slope);
-      everything(fused, leaves, shape, slope).forEach((tensor, i) => {
+      const grad = gradFor(shape, 'float64');
+      const expected = everything(plain, leaves, shape, grad);
+      everything(fused, leaves, shape, grad).forEach((tensor, i) => {
         expect(tensor.shape).toEqual(expected[i].shape);
         expect(difference(tensor, expected[i]), `${i}`).toBeLessThan(1e-12);
       });
@@ -79,11 +79,11 @@ describe('a separable convolution', () => {
   it.each(named)('of %s is both in float32 on every instruction set', (_, shape) => {
     scope(() => {
       const leaves = createLeaves(shape, 'float32');
-      const slope = slopeFor(shape, 'float32');
-      const expected = everything(plain, leaves.map(exact), shape, op.toDType(slope, 'float64'));
+      const grad = gradFor(shape, 'float32');
+      const expected = everything(plain, leaves.map(exact), shape, op.toDType(grad, 'float64'));
       for (const set of INSTRUCTION_SETS.filter(use)) {
         use(set);
-        everything(fused, leaves, shape, slope).forEach((tensor, i) => {
+        everything(fused, leaves, shape, grad).forEach((tensor, i) => {
           expect(difference(op.toDType(tensor, 'float64'), expected[i]), `${set}, ${i}`).toBeLessThan(1e-5);
         });
       }
@@ -103,9 +103,9 @@ describe('a separable convolution', () => {
       fc.property(shapes, (shape) => {
         scope(() => {
           const leaves = createLeaves(shape, 'float64');
-          const slope = slopeFor(shape, 'float64');
-          const expected = everything(plain, leaves, shape, slope);
-          for (const [i, tensor] of everything(fused, leaves, shape, slope).entries())
+          const grad = gradFor(shape, 'float64');
+          const expected = everything(plain, leaves, shape, grad);
+          for (const [i, tensor] of everything(fused, leaves, shape, grad).entries())
             expect(difference(tensor, expected[i])).toBeLessThan(1e-11);
         });
       }),
@@ -118,11 +118,11 @@ describe('a separable convolution', () => {
   it('gives the same to the last bit on any number of threads', () => {
     scope(() => {
       const leaves = createLeaves(small, 'float32');
-      const slope = slopeFor(small, 'float32');
+      const grad = gradFor(small, 'float32');
       const before = threads();
       const [one, three] = [1, 3].map((count) => {
         threads(count);
-        return everything(fused, leaves, small, slope);
+        return everything(fused, leaves, small, grad);
       });
       threads(before);
       one.forEach((tensor, i) => {
@@ -139,14 +139,14 @@ describe('a separable convolution', () => {
   it('reads any memory layout, and gives the gradient of its input alone where weights are frozen', () => {
     scope(() => {
       const leaves = createLeaves(small, 'float64');
-      const slope = slopeFor(small, 'float64');
-      const expected = everything(fused, leaves, small, slope);
-      everything(fused, leaves.map(op.channelsLast), small, op.channelsLast(slope)).forEach((tensor, i) => {
+      const grad = gradFor(small, 'float64');
+      const expected = everything(fused, leaves, small, grad);
+      everything(fused, leaves.map(op.channelsLast), small, op.channelsLast(grad)).forEach((tensor, i) => {
         expect(difference(tensor, expected[i])).toBe(0);
       });
       const [x, ...weights] = leaves;
       const output = fused([x, ...weights.map(op.detach)], small);
-      expect(difference(gradients([output], [x], { gradients: [slope] })[0] as Tensor, expected[1])).toBe(0);
+      expect(difference(gradients([output], [x], { gradients: [grad] })[0] as Tensor, expected[1])).toBe(0);
       expect(noGrad(() => fused(leaves, small)).requiresGradient).toBe(false);
     });
   });

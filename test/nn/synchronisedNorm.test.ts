@@ -33,10 +33,8 @@ describe.each([
     close(own, expected);
     close(ownMean, mean);
     close(ownVariance, variance);
-    const slopes = [own, expected].map((output) =>
-      gradients([op.sum(op.multiply(output, weights))], [x, weight, bias]),
-    );
-    slopes[0].forEach((slope, i) => void close(slope as Tensor, slopes[1][i] as Tensor));
+    const grads = [own, expected].map((output) => gradients([op.sum(op.multiply(output, weights))], [x, weight, bias]));
+    grads[0].forEach((grad, i) => void close(grad as Tensor, grads[1][i] as Tensor));
   });
 
   it('of a batch that is there twice is that of the batch once', () => {

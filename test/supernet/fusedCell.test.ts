@@ -38,13 +38,13 @@ describe('the fused cell', () => {
   it.each(named)('of %s equals the plain composition in float64, and so do all gradients', (_, shape) => {
     scope(() => {
       const leaves = createCellLeaves(shape, 'float64');
-      const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id, 'float64');
+      const grad = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id, 'float64');
       const plain = plainCell(leaves, shape);
-      const plainGradients = gradients([plain], allLeaves(leaves), { gradients: [slope] });
+      const plainGradients = gradients([plain], allLeaves(leaves), { gradients: [grad] });
       for (const memory of ['fast', 'small'] as const) {
         const fused = fusedCell(leaves, shape, memory);
         expect(difference(fused, plain)).toBeLessThan(1e-10);
-        gradients([fused], allLeaves(leaves), { gradients: [slope] }).forEach((gradient, i) => {
+        gradients([fused], allLeaves(leaves), { gradients: [grad] }).forEach((gradient, i) => {
           expect(difference(gradient as Tensor, plainGradients[i] as Tensor), `leaf ${i}`).toBeLessThan(1e-8);
         });
       }
@@ -54,7 +54,7 @@ describe('the fused cell', () => {
   it.each(named)('of %s equals it in float32 on every instruction set', (_, shape) => {
     scope(() => {
       const leaves = createCellLeaves(shape, 'float32');
-      const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
+      const grad = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
       // The composition in float64 on the same numbers: both float32 ways differ from it by their own rounding.
       const precise: CellLeaves = {
         lasts: leaves.lasts.map(exact),
@@ -65,13 +65,13 @@ describe('the fused cell', () => {
       };
       const expected = plainCell(precise, shape);
       const expectedGradients = gradients([expected], allLeaves(precise), {
-        gradients: [op.toDType(slope, 'float64')],
+        gradients: [op.toDType(grad, 'float64')],
       });
       for (const set of INSTRUCTION_SETS.filter(use)) {
         use(set);
         const output = fusedCell(leaves, shape);
         expect(difference(op.toDType(output, 'float64'), expected), set).toBeLessThan(2e-5);
-        gradients([output], allLeaves(leaves), { gradients: [slope] }).forEach((gradient, i) => {
+        gradients([output], allLeaves(leaves), { gradients: [grad] }).forEach((gradient, i) => {
           const distance = difference(op.toDType(gradient as Tensor, 'float64'), expectedGradients[i] as Tensor);
           expect(distance, `${set}, leaf ${i}`).toBeLessThan(5e-4);
         });
@@ -87,13 +87,13 @@ describe('the fused cell', () => {
     scope(() => {
       const shape: CellShape = { lasts: 2, batch: 2, channels: 8, size: [31, 29], blocks: 3, atrous };
       const leaves = createCellLeaves(shape, 'float32');
-      const slope = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
+      const grad = op.randn([shape.batch, shape.blocks * shape.channels, ...shape.size], generator.id);
       const before = threads();
       for (const memory of ['fast', 'small'] as const) {
         const [one, two, five] = [1, 2, 5].map((count) => {
           threads(count);
           const output = fusedCell(leaves, shape, memory, products);
-          return [output, ...(gradients([output], allLeaves(leaves), { gradients: [slope] }) as Tensor[])];
+          return [output, ...(gradients([output], allLeaves(leaves), { gradients: [grad] }) as Tensor[])];
         });
         threads(before);
         one.forEach((tensor, i) => {
@@ -132,10 +132,10 @@ describe('the fused cell', () => {
       const shape = { ...given, blocks: 1 };
       scope(() => {
         const leaves = createCellLeaves(shape, 'float32');
-        const slope = op.randn([shape.batch, shape.channels, ...shape.size], generator.id);
+        const grad = op.randn([shape.batch, shape.channels, ...shape.size], generator.id);
         const found = (products: Precision, memory: 'fast' | 'small') => {
           const output = fusedCell(leaves, shape, memory, products);
-          return [output, ...(gradients([output], allLeaves(leaves), { gradients: [slope] }) as Tensor[])];
+          return [output, ...(gradients([output], allLeaves(leaves), { gradients: [grad] }) as Tensor[])];
         };
         const plain = found('float32', 'fast');
         for (const memory of ['fast', 'small'] as const)
@@ -177,9 +177,9 @@ describe('the fused cell', () => {
   it('has the gradients of central differences', () => {
     scope(() => {
       const leaves = createCellLeaves(SMALL, 'float64');
-      const slope = op.randn([1, 4, 3, 4], generator.id, 'float64');
-      const value = () => op.sum(op.multiply(fusedCell(leaves, SMALL), slope)).item();
-      const found = gradients([fusedCell(leaves, SMALL)], allLeaves(leaves), { gradients: [slope] });
+      const grad = op.randn([1, 4, 3, 4], generator.id, 'float64');
+      const value = () => op.sum(op.multiply(fusedCell(leaves, SMALL), grad)).item();
+      const found = gradients([fusedCell(leaves, SMALL)], allLeaves(leaves), { gradients: [grad] });
       allLeaves(leaves).forEach((leaf, i) => {
         // Along one random direction for each leaf.
         const direction = op.randn(leaf.shape, generator.id, 'float64');
@@ -213,13 +213,13 @@ describe('the fused cell', () => {
   it('gives the gradients that are asked for when weights or probabilities are frozen', () => {
     scope(() => {
       const leaves = createCellLeaves(SMALL, 'float64');
-      const slope = op.randn([1, 4, 3, 4], generator.id, 'float64');
-      const every = gradients([fusedCell(leaves, SMALL)], allLeaves(leaves), { gradients: [slope] }) as Tensor[];
-      const [ofLogits] = gradients([fusedCell(leaves, SMALL)], [leaves.logits], { gradients: [slope] }) as Tensor[];
+      const grad = op.randn([1, 4, 3, 4], generator.id, 'float64');
+      const every = gradients([fusedCell(leaves, SMALL)], allLeaves(leaves), { gradients: [grad] }) as Tensor[];
+      const [ofLogits] = gradients([fusedCell(leaves, SMALL)], [leaves.logits], { gradients: [grad] }) as Tensor[];
       expect(difference(ofLogits, every[3])).toBe(0);
       const frozen = { ...leaves, weights: leaves.weights.map(op.detach), logits: op.detach(leaves.logits) };
       const ofInputs = gradients([fusedCell(frozen, SMALL)], [...frozen.lasts, frozen.beforeLast], {
-        gradients: [slope],
+        gradients: [grad],
       }) as Tensor[];
       ofInputs.forEach((gradient, i) => {
         expect(difference(gradient, every[i])).toBe(0);

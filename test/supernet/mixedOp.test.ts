@@ -50,7 +50,7 @@ describe('the mixed operator', () => {
         const { set, operators } = build(readers, channels, rank, atrous, affine);
         const x = requireGradient(op.randn([2, channels, ...size], generator.id));
         const logits = requireGradient(op.randn([readers, 8], generator.id));
-        const slope = op.randn([2, readers * channels, ...size], generator.id);
+        const grad = op.randn([2, readers * channels, ...size], generator.id);
         const fast = operators.contributions(x, op.softmax(logits, 1));
         const plain = op.concat(
           Array.from({ length: readers }, (_, r) =>
@@ -65,7 +65,7 @@ describe('the mixed operator', () => {
         );
         expect(largest(fast, plain)).toBeLessThan(1e-4);
         const leaves = [x, logits, ...set.parameters().map(({ tensor }) => tensor)];
-        const [a, b] = [fast, plain].map((output) => gradients([output], leaves, { gradients: [slope] }) as Tensor[]);
+        const [a, b] = [fast, plain].map((output) => gradients([output], leaves, { gradients: [grad] }) as Tensor[]);
         a.forEach((gradient, i) => {
           const size = Math.max(1, ...op.abs(b[i]).numbers());
           expect(largest(gradient, b[i]) / size, `leaf ${i}`).toBeLessThan(2e-3);

@@ -78,9 +78,9 @@ describe('a cell with partial channels', () => {
       }
       const plain = op.concat(values.slice(2), 1);
       expect(largest(fast, plain)).toBeLessThan(1e-4);
-      const slope = op.randn(fast.shape, generator.id);
+      const grad = op.randn(fast.shape, generator.id);
       const leaves = [last, beforeLast, table, predecessors];
-      const [a, b] = [fast, plain].map((output) => gradients([output], leaves, { gradients: [slope] }) as Tensor[]);
+      const [a, b] = [fast, plain].map((output) => gradients([output], leaves, { gradients: [grad] }) as Tensor[]);
       a.forEach((gradient, i) => {
         expect(largest(gradient, b[i]) / Math.max(1, ...op.abs(b[i]).numbers())).toBeLessThan(2e-3);
       });
@@ -163,8 +163,8 @@ describe('a supernet with partial channels', () => {
     scope(() => {
       const logits = supernet.forward(images, { training: true });
       const leaves = supernet.architecture.parameters.map(({ tensor }) => tensor);
-      const slopes = gradients([op.sum(op.power(logits, 2))], leaves);
-      for (const slope of slopes) expect(slope?.numbers().some((value) => value !== 0)).toBe(true);
+      const grads = gradients([op.sum(op.power(logits, 2))], leaves);
+      for (const grad of grads) expect(grad?.numbers().some((value) => value !== 0)).toBe(true);
     });
     const genotype = randomGenotype({ layers: 2, blocks: 2, filters: 4 }, createRandom(3));
     const before = scope(() => supernet.forward(images, { training: false }, genotype).numbers());

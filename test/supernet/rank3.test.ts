@@ -24,11 +24,11 @@ it.each(['dense', 'separable'] as const)(
       const logits = supernet.forward(op.randn([1, 1, 33, 17, 20], generator.id), { training: true });
       expect(logits.shape).toEqual([1, 3, 33, 17, 20]);
       const leaves = [...supernet.architecture.parameters, ...supernet.parameters.parameters()];
-      const slopes = gradients(
+      const grads = gradients(
         [op.sum(op.power(logits, 2))],
         leaves.map(({ tensor }) => tensor),
       );
-      expect(leaves.filter((_, i) => slopes[i] === null).map(({ name }) => name)).toEqual([]);
+      expect(leaves.filter((_, i) => grads[i] === null).map(({ name }) => name)).toEqual([]);
     });
   },
 );
@@ -62,13 +62,13 @@ it.each([2, 3] as const)(
         const logits = supernet.forward(images, { training: true }, genotype);
         expect(logits.shape).toEqual([1, 3, ...images.shape.slice(2)]);
         const parameters = supernet.parameters.parameters();
-        const slopes = gradients(
+        const grads = gradients(
           [op.sum(op.power(logits, 2))],
           parameters.map(({ tensor }) => tensor),
         );
         // Only nodes on the path and the head of its last level are computed.
         const used = new Set(
-          parameters.flatMap(({ name }, k) => (slopes[k] ? [name.split('.').slice(0, 2).join(' ')] : [])),
+          parameters.flatMap(({ name }, k) => (grads[k] ? [name.split('.').slice(0, 2).join(' ')] : [])),
         );
         const nodes = genotype.path.map((level, layer) => `layer${layer + 1} level${level}`);
         expect([...used].filter((name) => name.startsWith('layer'))).toEqual(nodes);

@@ -42,13 +42,13 @@ describe('sampled operators', () => {
   it('pass the gradient of the softmax with the same noise straight through', () => {
     scope(() => {
       const alpha = requireGradient(op.randn([2, 8], generator.id, 'float64'));
-      const slope = op.randn([2, 8], generator.id, 'float64').numbers();
+      const grad = op.randn([2, 8], generator.id, 'float64').numbers();
       const [temperature, seed] = [0.7, 5];
       const [found] = gradients([sampleOperators(alpha, createRandom(seed), temperature).table], [alpha], {
-        gradients: [fromArray(slope, [2, 8], 'float64')],
+        gradients: [fromArray(grad, [2, 8], 'float64')],
       });
       const random = createRandom(seed);
-      const noise = slope.map(() => -Math.log(-Math.log(random.uniform())));
+      const noise = grad.map(() => -Math.log(-Math.log(random.uniform())));
       const soft = (logits: number[]) =>
         [0, 1].flatMap((row) => {
           const powers = Array.from({ length: 8 }, (_, k) =>
@@ -60,7 +60,7 @@ describe('sampled operators', () => {
       const at = (i: number, offset: number) => {
         const logits = alpha.numbers();
         logits[i] += offset;
-        return soft(logits).reduce((sum, p, k) => sum + p * slope[k], 0);
+        return soft(logits).reduce((sum, p, k) => sum + p * grad[k], 0);
       };
       found?.numbers().forEach((value, i) => {
         expect(value).toBeCloseTo((at(i, 1e-5) - at(i, -1e-5)) / 2e-5, 7);
@@ -102,13 +102,13 @@ describe('a cell with one operator an edge', () => {
         expect(Math.max(...op.abs(op.subtract(output, relaxed)).numbers())).toBeLessThan(1e-4);
 
         const names = set.parameters().map(({ name }) => name);
-        const slopes = gradients(
+        const grads = gradients(
           [op.sum(op.power(output, 3))],
           [alpha, ...set.parameters().map(({ tensor }) => tensor)],
         );
         // What was not computed has no gradient at all, rather than one of zeros.
         const computed = new Set(
-          names.filter((_, i) => slopes[i + 1] !== null).map((name) => name.split('.').slice(0, 2).join()),
+          names.filter((_, i) => grads[i + 1] !== null).map((name) => name.split('.').slice(0, 2).join()),
         );
         const drawn = new Set<string>();
         for (let block = 0; block < blocks; block++)

@@ -80,12 +80,12 @@ describe('the supernet', () => {
           const logits = supernet.forward(op.randn([2, 3, 33, 49], generator.id), { training: true });
           expect(logits.shape).toEqual([2, 4, 33, 49]);
           const leaves = [...supernet.architecture.parameters, ...supernet.parameters.parameters()];
-          const slopes = gradients(
+          const grads = gradients(
             [op.sum(op.power(logits, 2))],
             leaves.map(({ tensor }) => tensor),
           );
-          expect(leaves.filter((_, i) => slopes[i] === null).map(({ name }) => name)).toEqual([]);
-          expect(slopes[0]?.numbers().every((value) => value !== 0)).toBe(true);
+          expect(leaves.filter((_, i) => grads[i] === null).map(({ name }) => name)).toEqual([]);
+          expect(grads[0]?.numbers().every((value) => value !== 0)).toBe(true);
         });
       }
     },
@@ -133,11 +133,11 @@ describe('the supernet', () => {
       const images = op.randn([2, 3, 33, 33], generator.id);
       const [a, b] = [plain, affine].map((supernet) => supernet.forward(images, { training: true }));
       expect(Math.max(...op.abs(op.subtract(a, b)).numbers())).toBeLessThan(1e-4);
-      const slopes = gradients(
+      const grads = gradients(
         [op.sum(op.power(b, 2))],
         added.map(([, tensor]) => tensor),
       );
-      expect(added.filter((_, i) => slopes[i] === null)).toEqual([]);
+      expect(added.filter((_, i) => grads[i] === null)).toEqual([]);
     });
   });
 

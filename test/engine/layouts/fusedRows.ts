@@ -109,9 +109,9 @@ const adam = step(
       ...[[w], [g], [m], [v], BETA1, BETA2, EPSILON, DECAY, SHRINK, RATE, CORRECTION, SCALE],
     ),
   ([w, g, m, v]) => {
-    const slope = op.add(op.scale(g, SCALE), op.scale(w, DECAY));
-    op.copyInto(m, op.add(op.scale(m, BETA1), op.scale(slope, 1 - BETA1)));
-    op.copyInto(v, op.add(op.scale(v, BETA2), op.scale(op.multiply(slope, slope), 1 - BETA2)));
+    const grad = op.add(op.scale(g, SCALE), op.scale(w, DECAY));
+    op.copyInto(m, op.add(op.scale(m, BETA1), op.scale(grad, 1 - BETA1)));
+    op.copyInto(v, op.add(op.scale(v, BETA2), op.scale(op.multiply(grad, grad), 1 - BETA2)));
     const root = op.addNumber(op.scale(op.power(v, 0.5), 1 / CORRECTION), EPSILON);
     op.copyInto(w, op.subtract(op.scale(w, 1 - SHRINK), op.scale(op.divide(m, root), RATE)));
   },

@@ -119,13 +119,13 @@ describe('the supernet', () => {
         const logits = supernet.forward(op.randn([2, 2, ...size], generator.id), { training: true });
         expect(logits.shape).toEqual([2, 3, ...size]);
         const leaves = [...supernet.architecture.parameters, ...supernet.parameters.parameters()];
-        const slopes = gradients(
+        const grads = gradients(
           [op.sum(op.power(logits, 2))],
           leaves.map(({ tensor }) => tensor),
         );
-        expect(leaves.filter((_, i) => slopes[i] === null).map(({ name }) => name)).toEqual([]);
-        expect(slopes[0]?.numbers().every((value) => value !== 0)).toBe(true);
-        expect(slopes[1]?.numbers().every((value) => value !== 0)).toBe(true);
+        expect(leaves.filter((_, i) => grads[i] === null).map(({ name }) => name)).toEqual([]);
+        expect(grads[0]?.numbers().every((value) => value !== 0)).toBe(true);
+        expect(grads[1]?.numbers().every((value) => value !== 0)).toBe(true);
       });
     },
   );
@@ -138,11 +138,11 @@ describe('the supernet', () => {
       return scope(() => {
         const logits = supernet.forward(image, { training: true });
         const leaves = [...supernet.architecture.parameters, ...supernet.parameters.parameters()];
-        const slopes = gradients(
+        const grads = gradients(
           [op.sum(op.power(logits, 2))],
           leaves.map(({ tensor }) => tensor),
         );
-        return [logits, ...slopes].map((tensor) => (tensor as Tensor).numbers());
+        return [logits, ...grads].map((tensor) => (tensor as Tensor).numbers());
       });
     };
     const composed = run({ fused: false });

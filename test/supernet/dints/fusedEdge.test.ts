@@ -29,7 +29,7 @@ const SHAPES: readonly EdgeShape[] = [
 ];
 const named = SHAPES.map((shape) => [JSON.stringify(shape), shape] as const);
 
-const slopeFor = ({ batch, channels, size }: EdgeShape, dtype: DType) =>
+const gradFor = ({ batch, channels, size }: EdgeShape, dtype: DType) =>
   op.randn([batch, channels, ...size], generator.id, dtype);
 
 afterEach(() => {
@@ -40,13 +40,13 @@ describe('the fused edge', () => {
   it.each(named)('of %s equals the plain composition in float64, and so do all gradients', (_, shape) => {
     scope(() => {
       const leaves = createEdgeLeaves(shape, 'float64');
-      const slope = slopeFor(shape, 'float64');
+      const grad = gradFor(shape, 'float64');
       const expected = plainEdge(leaves, shape);
-      const expectedGradients = gradients([expected], leaves, { gradients: [slope] });
+      const expectedGradients = gradients([expected], leaves, { gradients: [grad] });
       for (const memory of MEMORIES) {
         const output = fusedEdgeOf(leaves, shape, memory);
         expect(difference(output, expected), memory).toBeLessThan(1e-10);
-        gradients([output], leaves, { gradients: [slope] }).forEach((gradient, i) => {
+        gradients([output], leaves, { gradients: [grad] }).forEach((gradient, i) => {
           expect(gradient?.shape).toEqual(leaves[i].shape);
           expect(difference(gradient as Tensor, expectedGradients[i] as Tensor), `${memory}, leaf ${i}`).toBeLessThan(
             1e-8,
@@ -61,15 +61,15 @@ describe('the fused edge', () => {
     const tolerance = shape.size.reduce((product, length) => product * length, 1) < 8 ? 2e-2 : 5e-4;
     scope(() => {
       const leaves = createEdgeLeaves(shape, 'float32');
-      const slope = slopeFor(shape, 'float32');
+      const grad = gradFor(shape, 'float32');
       const precise = leaves.map(exact);
       const expected = plainEdge(precise, shape);
-      const expectedGradients = gradients([expected], precise, { gradients: [op.toDType(slope, 'float64')] });
+      const expectedGradients = gradients([expected], precise, { gradients: [op.toDType(grad, 'float64')] });
       for (const set of INSTRUCTION_SETS.filter(use)) {
         use(set);
         const output = fusedEdgeOf(leaves, shape);
         expect(difference(op.toDType(output, 'float64'), expected), set).toBeLessThan(tolerance);
-        gradients([output], leaves, { gradients: [slope] }).forEach((gradient, i) => {
+        gradients([output], leaves, { gradients: [grad] }).forEach((gradient, i) => {
           const distance = difference(op.toDType(gradient as Tensor, 'float64'), expectedGradients[i] as Tensor);
           expect(distance, `${set}, leaf ${i}`).toBeLessThan(tolerance);
         });
@@ -88,11 +88,11 @@ describe('the fused edge', () => {
     scope(() => {
       const leaves = createEdgeLeaves(small, 'float64');
       const last = leaves.map((leaf) => (leaf.shape.length === 5 ? op.channelsLast(leaf) : leaf));
-      const slope = slopeFor(small, 'float64');
+      const grad = gradFor(small, 'float64');
       const [one, other] = [fusedEdgeOf(leaves, small), fusedEdgeOf(last, small)];
       expect(difference(one, other)).toBe(0);
-      const ofLast = gradients([other], last, { gradients: [op.channelsLast(slope)] });
-      gradients([one], leaves, { gradients: [slope] }).forEach((gradient, i) => {
+      const ofLast = gradients([other], last, { gradients: [op.channelsLast(grad)] });
+      gradients([one], leaves, { gradients: [grad] }).forEach((gradient, i) => {
         expect(difference(gradient as Tensor, ofLast[i] as Tensor)).toBe(0);
       });
     });
@@ -101,11 +101,11 @@ describe('the fused edge', () => {
   it('gives the gradients that are asked for when weights are frozen, and none when nothing is recorded', () => {
     scope(() => {
       const leaves = createEdgeLeaves(small, 'float64');
-      const slope = slopeFor(small, 'float64');
-      const every = gradients([fusedEdgeOf(leaves, small)], leaves, { gradients: [slope] });
+      const grad = gradFor(small, 'float64');
+      const every = gradients([fusedEdgeOf(leaves, small)], leaves, { gradients: [grad] });
       const frozen = leaves.map((leaf, i) => (i < 2 ? leaf : op.detach(leaf)));
       for (const memory of MEMORIES) {
-        gradients([fusedEdgeOf(frozen, small, memory)], frozen.slice(0, 2), { gradients: [slope] }).forEach(
+        gradients([fusedEdgeOf(frozen, small, memory)], frozen.slice(0, 2), { gradients: [grad] }).forEach(
           (gradient, i) => {
             expect(difference(gradient as Tensor, every[i] as Tensor)).toBe(0);
           },
@@ -122,11 +122,11 @@ describe('the fused edge', () => {
     (products) => {
       scope(() => {
         const leaves = createEdgeLeaves(small, 'float32');
-        const slope = slopeFor(small, 'float32');
+        const grad = gradFor(small, 'float32');
         const on = (count: number) => {
           threads(count);
           const output = fusedEdgeOf(leaves, small, 'fast', products);
-          return [output, ...gradients([output], leaves, { gradients: [slope] })];
+          return [output, ...gradients([output], leaves, { gradients: [grad] })];
         };
         const before = threads();
         const one = on(1);
@@ -155,10 +155,10 @@ describe('the fused edge', () => {
     it.runIf(hasBfloat16Tiles()).each(cases(large))('of %s has the gradients of float32, rounded', (_, shape) => {
       scope(() => {
         const leaves = createEdgeLeaves(shape, 'float32');
-        const slope = slopeFor(shape, 'float32');
+        const grad = gradFor(shape, 'float32');
         const found = (products: Precision, memory: KeptMemory) => {
           const output = fusedEdgeOf(leaves, shape, memory, products);
-          return [output, ...(gradients([output], leaves, { gradients: [slope] }) as Tensor[])];
+          return [output, ...(gradients([output], leaves, { gradients: [grad] }) as Tensor[])];
         };
         const plain = found('float32', 'fast');
         const fast = found('bfloat16', 'fast');
