@@ -192,7 +192,7 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
     const pixels = async () =>
       JSON.parse(
         await page.evaluate(
-          'JSON.stringify([...document.getElementById("picture").getContext("2d").getImageData(0, 0, 150, 101).data])',
+          'JSON.stringify([...document.getElementById("image").getContext("2d").getImageData(0, 0, 150, 101).data])',
         ),
       ) as number[];
     const rgb = (data: number[]) => data.filter((_, i) => i % 4 < 3);

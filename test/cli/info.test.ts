@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { infoCommand } from '../../src/cli/info.ts';
+import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
 import { saveDescription } from '../../src/jobs/network.ts';
 import { buildArchitecture } from '../../src/models/architecture.ts';
 import { countNetwork } from '../../src/models/graph.ts';
@@ -44,7 +45,12 @@ function trainRun(): string {
     stem: [4, 4, 8],
     head: { aspp: 8, decoder: 8, lowLevel: 4 },
   } as const;
-  saveDescription(openRunFolder(folder), { architecture: genotype, options, classes: [], reduction: 1 });
+  saveDescription(openRunFolder(folder), {
+    architecture: genotype,
+    options,
+    classes: SCENE_CLASSES.slice(0, 2),
+    reduction: 1,
+  });
   writeFileSync(join(folder, 'genotype.json'), formatGenotype(genotype));
   return folder;
 }

@@ -7,6 +7,7 @@ import { decodeCommand } from '../../src/cli/decode.ts';
 import { evaluateCommand } from '../../src/cli/evaluate.ts';
 import { exportCommand } from '../../src/cli/export.ts';
 import { predictCommand } from '../../src/cli/predict.ts';
+import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
 import { Generator } from '../../src/engine/device.ts';
 import { type NetworkDescription, saveDescription } from '../../src/jobs/network.ts';
 import { configKeys, givenKeys } from '../../src/run/config/config.ts';
@@ -25,7 +26,12 @@ function trainRun(volumes = false): string {
   const folder = join(temporaryFolder(), 'train', 'x');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'config.yaml'), 'data: own\n');
-  const description = { architecture: genotype, options: { inputs: 3, classes: 2 }, classes: [], reduction: 1 };
+  const description = {
+    architecture: genotype,
+    options: { inputs: 3, classes: 2 },
+    classes: SCENE_CLASSES.slice(0, 2),
+    reduction: 1,
+  };
   const ofVolumes = { modalities: ['CT'], window: [32, 32, 32], largestComponents: [] };
   const whole = { ...description, ...(volumes ? { volumes: ofVolumes } : {}) };
   saveDescription(openRunFolder(folder), whole as unknown as NetworkDescription);
