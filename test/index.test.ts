@@ -61,7 +61,7 @@ it('the example of a folder ends with a model, and the server of predictions ser
       const refused = await fetch(url, { method: 'POST', body: 'no picture' });
       expect([refused.status, await refused.text()]).toEqual([
         400,
-        expect.stringContaining('the picture: is no PNG, JPEG'),
+        expect.stringContaining('the image: is no PNG, JPEG'),
       ]);
       expect((await fetch(url)).status).toBe(405);
     } finally {
