@@ -12,12 +12,17 @@ export class EspalierError extends Error {
   readonly advice: string | undefined;
 
   constructor(code: ErrorCode, message: string, advice?: string) {
-    super(advice === undefined ? message : `${message}; ${advice}`);
+    const [said, fix] = [cut(message), advice];
+    super(fix === undefined ? said : `${said}; ${fix}`);
     this.code = code;
-    this.advice = advice;
+    this.advice = fix;
     this.name = new.target.name;
   }
 }
+
+/** Characters of a message: what it quotes may be from a file of a stranger. */
+const LONGEST = 1500;
+const cut = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)} ...` : text);
 
 /** A setting that is unknown, of the wrong kind or out of range. */
 export class ConfigError extends EspalierError {

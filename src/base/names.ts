@@ -61,7 +61,7 @@ export function namesOfFiles(
   for (const group of groups.values()) {
     if (group.length === 1) continue;
     const folders = group.map((i) => files[i].split(/[/\\]/).slice(0, -1));
-    const depths = Math.max(...folders.map(({ length }) => length));
+    const depths = folders.reduce((most, { length }) => Math.max(most, length), 0);
     const candidates = Array.from({ length: depths }, (_, depth) =>
       group.map((i, k) => [...folders[k].slice(-depth - 1), stems[i]].join('_')),
     );

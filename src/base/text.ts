@@ -6,8 +6,14 @@ import { closest } from 'fastest-levenshtein';
 /** `expected one of a, b; did you mean "a"?` in one phrase, for error messages. */
 export function suggest(name: string, valid: readonly string[]): string {
   if (valid.length === 0) return 'nothing is valid here';
-  return `did you mean "${closest(name, [...valid])}"? valid: ${valid.join(', ')}`;
+  // Both may be from a file of a stranger: comparing takes as long as they are.
+  const few = valid.slice(0, 1000).map((each) => each.slice(0, 100));
+  const shown = few.slice(0, MOST_SUGGESTED).join(', ') + (valid.length > MOST_SUGGESTED ? ', ...' : '');
+  return `did you mean "${closest(name.slice(0, 100), few)}"? valid: ${shown}`;
 }
+
+/** Names that an error lists. */
+const MOST_SUGGESTED = 100;
 
 /** Any value as in a JSON file, cut to fit a message; numbers that no JSON holds by their names. */
 export function showShort(value: unknown): string {

@@ -1,10 +1,11 @@
 /**
  * @file `espalier decode`: architecture parameters from anywhere to a genotype.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
+import { readTextFile } from '../base/textFile.ts';
 import { decodeArchitecture, parseArchitectureParameters } from '../decode/parameters.ts';
 import { refuseUnused } from '../run/config/unused.ts';
 import { writeAtomically } from '../run/files.ts';
@@ -82,13 +83,14 @@ const STANDARD_FILTERS = 20;
 /** What a search wrote of what it found; undefined where there is nothing yet. */
 function foundIn(folder: string): Genotype | undefined {
   const file = join(folder, 'genotype.json');
-  return existsSync(file) ? parseGenotype(readText(file), file) : undefined;
+  return existsSync(file) ? parseGenotype(readTextFile(file), file) : undefined;
 }
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readTextFile(file);
   } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
 }

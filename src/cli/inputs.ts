@@ -42,14 +42,15 @@ export const findPictures = (
  * @throws DataError naming the modality where a volume lacks a channel, has one twice, or one that there is none of.
  */
 export async function findVolumes(words: readonly string[], modalities: readonly string[]): Promise<VolumeInput[]> {
-  const found: string[] = [];
+  let found: string[] = [];
   for (const word of words) {
-    if (!existsSync(word)) found.push(...filesOf(word, namedFiles(word), isNiftiName, 'volume (nii, nii.gz, hdr)'));
+    if (!existsSync(word))
+      found = found.concat(filesOf(word, namedFiles(word), isNiftiName, 'volume (nii, nii.gz, hdr)'));
     else if (!statSync(word).isDirectory()) found.push(word);
     else {
       const inside = [...(await listVolumes(word)).values()];
       // A folder with neither volumes nor folders in it is one of DICOM slices.
-      found.push(...(inside.length > 0 ? inside : [word]));
+      found = found.concat(inside.length > 0 ? inside : [word]);
     }
   }
   const files = withoutRepeats(found);

@@ -4,12 +4,12 @@
  */
 import type { z } from 'zod';
 import { ConfigError, EspalierError } from '../base/errors.ts';
+import { survivePipes } from '../base/streams.ts';
 import { suggest } from '../base/text.ts';
 import { describeConfig, variantsOf } from '../run/config/config.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { ensureEngine } from './setup.ts';
-import { survivePipes } from './streams.ts';
 
 function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));

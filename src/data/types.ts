@@ -9,7 +9,7 @@ import type { Preparation } from './volumes/preparation.ts';
 export const IGNORE = 255;
 
 /** Images of more pixels are refused: the sizes in a file are numbers that anybody may write. */
-export const MAX_PIXELS = 2 ** 28;
+export const MAX_PIXELS = 2 ** 27;
 
 /** In a label map: the value must not occur. */
 export const NOT_ALLOWED = -1;

@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { readTextFile } from '../base/textFile.ts';
 import type { SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
 import type { VolumeDescription } from '../infer/segment.ts';
@@ -61,7 +62,7 @@ export const formatDescription = (description: NetworkDescription): string =>
 export function loadDescription({ network: file }: Pick<RunFolder, 'network'>): NetworkDescription {
   let value: NetworkDescription & { genotype?: unknown };
   try {
-    value = parseJson(readFileSync(file, 'utf8')) as NetworkDescription;
+    value = parseJson(readTextFile(file)) as NetworkDescription;
   } catch (error) {
     throw new DataError(
       `${file}: cannot be read (${(error as Error).message})`,

@@ -1,10 +1,11 @@
 /**
  * @file What a user names as an architecture: a file, the folder of a run, or a name of the registry.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArchitectureError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
+import { readTextFile } from '../base/textFile.ts';
 import { type Architecture, parseArchitecture } from '../models/architecture.ts';
 import { architectureNames, findArchitecture } from '../models/registry.ts';
 import { loadDescription } from './network.ts';
@@ -19,7 +20,7 @@ export function readArchitecture(name: string): Architecture {
       suggest(name, architectureNames()),
     );
   }
-  if (!statSync(name).isDirectory()) return parseArchitecture(readFileSync(name, 'utf8'), name);
+  if (!statSync(name).isDirectory()) return parseArchitecture(readTextFile(name), name);
   const [network, genotype] = [join(name, 'network.json'), join(name, 'genotype.json')];
   if (existsSync(network)) return loadDescription({ network }).architecture;
   if (!existsSync(genotype))
@@ -27,5 +28,5 @@ export function readArchitecture(name: string): Architecture {
       `${name}: holds neither network.json nor genotype.json`,
       'give a genotype file, or a run of search or train',
     );
-  return parseArchitecture(readFileSync(genotype, 'utf8'), genotype);
+  return parseArchitecture(readTextFile(genotype), genotype);
 }

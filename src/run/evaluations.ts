@@ -2,11 +2,13 @@
  * @file What `espalier evaluate` leaves in a run: `evaluations/<name>/` with tables, samples, a report, and `evaluation.json`, which says what was
  * measured and how. The scores of the run itself are those of its training.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import { fileName } from '../base/names.ts';
+import { readTextFile } from '../base/textFile.ts';
 import { onDisk, writeAtomically } from './files.ts';
 import { type RunFolder, requireRunName } from './folder.ts';
 import { isInside, requireInside } from './inside.ts';
@@ -114,7 +116,7 @@ export const writeEvaluation = ({ record }: EvaluationFolder, evaluation: Evalua
 export function parseEvaluation(content: string, file: string): EvaluationRecord {
   let value: unknown;
   try {
-    value = JSON.parse(content);
+    value = parseJson(content);
   } catch {
     throw new DataError(`${file}: is no JSON`, 'evaluate again');
   }
@@ -131,7 +133,7 @@ export function listEvaluations(run: RunFolder): NamedEvaluation[] {
     const file = join(run.evaluations, name, EVALUATION_RECORD);
     if (name.startsWith('.') || !existsSync(file) || !isInside(run.path, file)) return [];
     try {
-      return [{ name, ...parseEvaluation(readFileSync(file, 'utf8'), file) }];
+      return [{ name, ...parseEvaluation(readTextFile(file), file) }];
     } catch (error) {
       if (error instanceof DataError) return [];
       throw error;

@@ -6,6 +6,7 @@ import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readSync } fr
 import { dirname } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { formatBytes } from '../base/text.ts';
 import { faultOf } from './eventFields.ts';
 import type { RunEvent, RunEventBody } from './events.ts';
 import { appendWhole, onDisk } from './files.ts';
@@ -29,7 +30,7 @@ export function openEventLog(path: string, clock: () => Date = () => new Date())
   });
   let seq: number;
   try {
-    const { line, end } = lastLine(file);
+    const { line, end } = lastLine(file, path);
     if (end < fstatSync(file).size) ftruncateSync(file, end);
     seq = line === '' ? 0 : parseEvent(line, `${path}, last line`).seq + 1;
   } catch (error) {
@@ -57,11 +58,44 @@ export function openEventLog(path: string, clock: () => Date = () => new Date())
  * @throws DataError naming the file and the line when a whole line is not an event.
  */
 export function readEvents(path: string): RunEvent[] {
-  return readEventsFrom(path, 0).events;
+  let events: RunEvent[] = [];
+  let held = 0;
+  for (let offset = 0, atEnd = false; !atEnd; ) {
+    const piece = readEventsFrom(path, offset);
+    held += piece.offset - offset;
+    ({ offset, atEnd } = piece);
+    for (const event of piece.events) events.push(event);
+    while (held > MOST_HELD_BYTES && !atEnd) {
+      const before = events.length;
+      events = withoutEverySecondStep(events);
+      if (events.length === before)
+        throw new DataError(
+          `${path}: expected at most ${formatBytes(MOST_HELD_BYTES)} of events beside steps, got more`,
+          'no run writes so many: the log is damaged',
+        );
+      held *= events.length / before;
+    }
+  }
+  return events;
 }
 
-/** The events after a byte offset and the offset to ask from next: how a live log is followed. */
-export function readEventsFrom(path: string, offset: number): { events: RunEvent[]; offset: number } {
+/** Bytes of a log that are read at a time. */
+const PIECE_BYTES = 2 ** 22;
+/** A longer line is damage: no event that Espalier writes is near. */
+export const LONGEST_LINE = 2 ** 20;
+/** Bytes of the lines whose events are in memory together, where they take four times as much; from more, every second step is left out. */
+const MOST_HELD_BYTES = 2 ** 25;
+
+function withoutEverySecondStep(events: readonly RunEvent[]): RunEvent[] {
+  let steps = 0;
+  return events.filter(({ type }) => type !== 'step' || steps++ % 2 === 0);
+}
+
+/**
+ * The next events after a byte offset, about 4 MiB of them, the offset to ask from next, and whether they reach the end: how a live log is followed.
+ * @throws DataError naming the file and the place when a whole line is not an event, or is longer than a megabyte.
+ */
+export function readEventsFrom(path: string, offset: number): { events: RunEvent[]; offset: number; atEnd: boolean } {
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -69,10 +103,14 @@ export function readEventsFrom(path: string, offset: number): { events: RunEvent
     throw new DataError(`${path}: expected an event log, got ${(error as NodeJS.ErrnoException).code ?? error}`);
   }
   try {
-    const bytes = readRange(file, offset, fstatSync(file).size);
+    const { size } = fstatSync(file);
+    const bytes = readRange(file, offset, Math.min(size, offset + PIECE_BYTES));
     const where = (line: number) => `${path}, ${offset === 0 ? '' : `after byte ${offset}, `}line ${line}`;
     const { events, end } = parseEvents(bytes, where);
-    return { events, offset: offset + end };
+    const atEnd = offset + bytes.length >= size;
+    if (end === 0 && bytes.length > LONGEST_LINE)
+      throw new DataError(`${where(1)}: expected an event of at most ${formatBytes(LONGEST_LINE)}, got a longer line`);
+    return { events, offset: offset + end, atEnd };
   } finally {
     closeSync(file);
   }
@@ -95,6 +133,10 @@ export function parseEvents(bytes: Uint8Array, where: (line: number) => string):
  */
 export function parseEvent(line: string, where: string): RunEvent {
   let value: unknown;
+  if (line.length > LONGEST_LINE)
+    throw new DataError(
+      `${where}: expected an event of at most ${formatBytes(LONGEST_LINE)}, got ${line.length} characters`,
+    );
   try {
     value = parseJson(line);
   } catch {
@@ -114,13 +156,15 @@ export function parseEvent(line: string, where: string): RunEvent {
 }
 
 /** The last whole line and the offset behind it, read from the end: logs grow to hundreds of megabytes. */
-function lastLine(file: number): { line: string; end: number } {
+function lastLine(file: number, path: string): { line: string; end: number } {
   const { size } = fstatSync(file);
   for (let span = 65536; ; span *= 4) {
     const start = Math.max(0, size - span);
     const bytes = readRange(file, start, size);
     const newline = bytes.lastIndexOf(0x0a);
     if (newline < 0 && start === 0) return { line: '', end: 0 };
+    if (newline < 0 && span > 2 * LONGEST_LINE)
+      throw new DataError(`${path}: expected events of at most ${formatBytes(LONGEST_LINE)}, got a longer line`);
     const before = newline <= 0 ? -1 : bytes.lastIndexOf(0x0a, newline - 1);
     if (newline >= 0 && (before >= 0 || start === 0)) {
       return { line: bytes.subarray(before + 1, newline).toString('utf8'), end: start + newline + 1 };

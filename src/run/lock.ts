@@ -4,11 +4,12 @@
  * A process of the same machine is gone when no process has its number, or one that began at another time (Linux knows when). Of other
  * machines nothing is known: their locks hold until somebody removes the file.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { readTextFile } from '../base/textFile.ts';
 import { onDisk, temporaryName } from './files.ts';
 
 /** The name of the lock in a run folder. */
@@ -59,6 +60,19 @@ export function lockRun(folder: string, now: Date = new Date()): RunLock {
       held = false;
     },
   };
+}
+
+/**
+ * Waits until no process of this machine holds a run, at most so many seconds: one whose parent was killed ends behind its step.
+ * What holds it then is found when it is locked.
+ */
+export async function whenFree(folder: string, seconds: number): Promise<void> {
+  const until = performance.now() + 1000 * seconds;
+  while (performance.now() < until) {
+    const owner = parseOwner(readText(join(folder, LOCK_FILE)) ?? '');
+    if (owner === undefined || owner.host !== hostname() || owner.pid === process.pid || isGone(owner)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 const MOST_ATTEMPTS = 100;
@@ -163,7 +177,7 @@ export function parseOwner(text: string): LockOwner | undefined {
 
 function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextFile(path);
   } catch {
     return undefined;
   }

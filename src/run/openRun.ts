@@ -1,10 +1,11 @@
 /**
  * @file The run of a command, new or found again: its folder, its trusted settings, its event log.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { readTextFile } from '../base/textFile.ts';
 import { type Checkpoint, hasCheckpoint, loadCheckpoint } from './checkpoint.ts';
 import {
   type ConfigOf,
@@ -146,8 +147,9 @@ function findCheckpoint<State>({ last }: RunFolder, notices: string[]): Checkpoi
 export function loadConfigFile(path: string): Layer {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path);
   } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(
       `${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`,
       'give a YAML file of settings',

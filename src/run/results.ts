@@ -1,10 +1,11 @@
 /**
  * @file `results.csv`: one row an epoch, for spreadsheets. The first row fixes the columns; a resumed run drops the rows of epochs it does again.
  */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
+import { type CsvValue, formatCsvRow, parseCsv } from '../base/csv.ts';
 import { DataError } from '../base/errors.ts';
-import { suggest } from '../base/text.ts';
-import { type CsvValue, formatCsvRow, parseCsv } from './csv.ts';
+import { showShort, suggest } from '../base/text.ts';
+import { readTextFile } from '../base/textFile.ts';
 import { onDisk, writeAtomically } from './files.ts';
 
 /** One row: the epoch and any scores. */
@@ -52,18 +53,18 @@ export function openResults(path: string, resumedEpoch: number = Number.POSITIVE
 /** The rows of a results file by column, all texts; an absent file has none. */
 export function readResults(path: string): Record<string, string>[] {
   if (!existsSync(path)) return [];
-  const [header = [], ...rows] = parseCsv(readFileSync(path, 'utf8')).rows;
+  const [header = [], ...rows] = parseCsv(readTextFile(path), path).rows;
   return rows.map((row) => Object.fromEntries(header.map((column, index) => [column, row[index] ?? ''])));
 }
 
 /** Rewrites the file without what does not count, and returns its columns. */
 function keepUntil(path: string, lastEpoch: number): string[] {
   if (!existsSync(path)) return [];
-  const { rows, torn } = parseCsv(readFileSync(path, 'utf8'));
+  const { rows, torn } = parseCsv(readTextFile(path), path);
   if (rows.length === 0) return [];
   const [header, ...body] = rows;
   const epoch = header.indexOf('epoch');
-  if (epoch < 0) throw new DataError(`${path}: expected a column "epoch", got ${header.join(', ')}`);
+  if (epoch < 0) throw new DataError(`${path}: expected a column "epoch", got ${showShort(header)}`);
   const kept = body.filter((row) => Number(row[epoch]) <= lastEpoch);
   if (torn || kept.length < body.length) {
     writeAtomically(path, `${[header, ...kept].map(formatCsvRow).join('\n')}\n`);

@@ -3,8 +3,8 @@
  * run folders, never libtorch.
  */
 import { type Context, Hono } from 'hono';
+import { parseCsv } from '../base/csv.ts';
 import { DataError } from '../base/errors.ts';
-import { parseCsv } from '../run/csv.ts';
 import { describeEvaluation, EVALUATION_RECORD, parseEvaluation } from '../run/evaluations.ts';
 import {
   DOCUMENTS,
@@ -20,7 +20,7 @@ import { type GuardOptions, guard, withSlash } from './guard.ts';
 import { readHistory } from './history.ts';
 import { readPiece } from './logReader.ts';
 import type { IndexedRun } from './runIndex.ts';
-import { listInside, openInside, readInside } from './safeFiles.ts';
+import { listInside, openInside, readInside, readTextInside } from './safeFiles.ts';
 import type { Watch } from './watch.ts';
 import type { WebFiles } from './webFiles.ts';
 
@@ -154,14 +154,14 @@ async function describe(run: IndexedRun): Promise<RunDetail> {
   const { path, facts, summary } = run;
   const top = await listInside(path, '.');
   const samples = await listInside(path, 'samples');
-  const config = top.includes('config.yaml') ? await readInside(path, 'config.yaml') : undefined;
+  const config = top.includes('config.yaml') ? await readTextInside(path, 'config.yaml') : undefined;
   const keysOf = <Key extends string>(table: Readonly<Record<Key, string>>) =>
     (Object.keys(table) as Key[]).filter((key) => top.includes(table[key]));
   return {
     summary,
     command: facts.command,
     versions: facts.versions,
-    config: config?.content.toString('utf8'),
+    config,
     samples: samples.filter((name) => typeOf(name)?.startsWith('image/')),
     volumes: samples.filter((name) => typeOf(name) === VOLUME_TYPE),
     evaluations: await readEvaluations(path),
@@ -177,10 +177,10 @@ const MOST_EVALUATIONS = 100;
 async function readEvaluations(path: string): Promise<EvaluationSummary[]> {
   const found: EvaluationSummary[] = [];
   for (const name of await listInside(path, 'evaluations', 'folders')) {
-    const file = await readInside(path, 'evaluations', name, EVALUATION_RECORD);
-    if (file === undefined) continue;
+    const text = await readTextInside(path, 'evaluations', name, EVALUATION_RECORD);
+    if (text === undefined) continue;
     try {
-      const evaluation = parseEvaluation(file.content.toString('utf8'), name);
+      const evaluation = parseEvaluation(text, name);
       const { time, data, dataset, split, samples, trainedOn, scores } = evaluation;
       const how = describeEvaluation(evaluation);
       found.push({ name, time, data, dataset, split, samples, trainedOn, how, scores });
@@ -193,8 +193,14 @@ async function readEvaluations(path: string): Promise<EvaluationSummary[]> {
 
 async function readScores({ path }: IndexedRun): Promise<RunScores> {
   const table = async (name: string) => {
-    const file = await readInside(path, name);
-    return file && parseCsv(file.content.toString('utf8')).rows;
+    const text = await readTextInside(path, name);
+    try {
+      return text === undefined ? undefined : parseCsv(text, name).rows;
+    } catch (error) {
+      // A table that is none costs its run the table, no more.
+      if (error instanceof DataError) return undefined;
+      throw error;
+    }
   };
   const perClass = await table('per_class.csv');
   const [header, ...rows] = (await table('confusion_matrix.csv')) ?? [];

@@ -3,16 +3,11 @@
  * copied run still shows what it can.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { parseEvent } from '../run/eventLog.ts';
+import { LONGEST_LINE, parseEvent } from '../run/eventLog.ts';
 import type { RunEvent } from '../run/events.ts';
 
 /** Bytes read at a time. */
 const PIECE = 256 * 1024;
-/** A longer line is damage: no event that Espalier writes comes near. */
-export const LONGEST_LINE = 2 ** 20;
-/** More nested values are damage: what walks through them would run out of stack. */
-export const DEEPEST = 32;
-
 /** Some whole lines of a log. */
 export interface LogPiece {
   readonly events: RunEvent[];
@@ -56,27 +51,12 @@ export async function isLineStart(file: FileHandle, offset: number): Promise<boo
 }
 
 function maybeEvent(line: string): RunEvent | undefined {
-  if (line.length > LONGEST_LINE || isDeeper(line, DEEPEST)) return undefined;
   try {
     return parseEvent(line, 'event log');
   } catch {
     return undefined;
   }
 }
-
-/** Whether the arrays and objects of a JSON text are nested deeper than `most`. */
-function isDeeper(text: string, most: number): boolean {
-  let [depth, inText] = [0, false];
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === QUOTE) inText = !inText;
-    else if (code === BACKSLASH) i++;
-    else if (!inText && (code === BRACE || code === BRACKET) && ++depth > most) return true;
-    else if (!inText && (code === BRACE + 2 || code === BRACKET + 2)) depth--;
-  }
-  return false;
-}
-const [QUOTE, BACKSLASH, BRACE, BRACKET] = ['"', '\\', '{', '['].map((sign) => sign.charCodeAt(0));
 
 async function readBytes(file: FileHandle, offset: number, length: number): Promise<Buffer> {
   const bytes = Buffer.alloc(Math.max(0, length));

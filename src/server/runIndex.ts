@@ -4,12 +4,13 @@
  */
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { parseJson } from '../base/json.ts';
 import { listRunFolders, openRunFolder } from '../run/folder.ts';
 import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
 import type { RunSummary } from './api.ts';
 import { readPiece } from './logReader.ts';
 import { gather, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
-import { isPlainName, listInside, openInside, readInside } from './safeFiles.ts';
+import { isPlainName, listInside, openInside, readInside, readTextInside } from './safeFiles.ts';
 
 /** One run. */
 export interface IndexedRun {
@@ -223,11 +224,12 @@ async function costsOf(entry: Entry): Promise<{ parameters?: number; multiplyAdd
   if (modified === undefined) return {};
   if (entry.costs?.modified !== modified) {
     entry.costs = { modified };
-    const file = await readInside(entry.path, 'graph.json');
+    const text = await readTextInside(entry.path, 'graph.json');
     try {
-      const { parameters, multiplyAdds } = JSON.parse(file?.content.toString('utf8') ?? '{}');
-      if (Number.isFinite(parameters) && Number.isFinite(multiplyAdds))
-        entry.costs = { modified, parameters, multiplyAdds };
+      const value = parseJson(text ?? '{}') as Record<string, unknown> | null;
+      const { parameters, multiplyAdds } = value ?? {};
+      const isNumber = (count: unknown): count is number => Number.isFinite(count);
+      if (isNumber(parameters) && isNumber(multiplyAdds)) entry.costs = { modified, parameters, multiplyAdds };
     } catch {
       // A damaged file costs its run two numbers in a table, no more.
     }

@@ -4,6 +4,7 @@
 import { constants, type Dirent } from 'node:fs';
 import { type FileHandle, open, readdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { MOST_TEXT_BYTES } from '../base/textFile.ts';
 
 /** Larger documents and pictures are not served: nothing that Espalier writes comes near. */
 export const MOST_BYTES = 64 * 2 ** 20;
@@ -41,6 +42,17 @@ export async function readInside(
   try {
     const { size, mtimeMs } = await file.stat();
     return size > MOST_BYTES ? undefined : { content: await file.readFile(), modified: mtimeMs };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The text of a file as {@link openInside} finds it; undefined also above {@link MOST_TEXT_BYTES}. */
+export async function readTextInside(root: string, ...names: readonly string[]): Promise<string | undefined> {
+  const file = await openInside(root, ...names);
+  if (file === undefined) return undefined;
+  try {
+    return (await file.stat()).size > MOST_TEXT_BYTES ? undefined : await file.readFile('utf8');
   } finally {
     await file.close();
   }

@@ -2,13 +2,16 @@
  * @file Every parser of files from strangers: a row has valid files to start from, and the parser as the product calls it. A new parser is one
  * more row. What a parser throws must be one of the product's errors and name the file.
  *
+ * `covers` are the files of `src` that the row stands for: `limits.test.ts` finds the files that read or parse and are in no row. `kind` says which
+ * hostile inputs fit (`hostile.mjs`). Where there is a `file`, inputs are put there; `text` gets the text of a file as the product reads it.
+ *
  * `mend` makes a damaged file pass the checks that would keep every damage at the door: checksums, lengths.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { constants, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
 import sharp from 'sharp';
+import { parseCsv } from '../../dist/base/csv.js';
 import { createRandom } from '../../dist/base/random.js';
 import { stackSlices } from '../../dist/data/dicom/series.js';
 import { parseDicomSlice } from '../../dist/data/dicom/slice.js';
@@ -31,7 +34,6 @@ import { readModelMetadata } from '../../dist/portable/modelFile.js';
 import { parseState } from '../../dist/run/checkpoint.js';
 import { formatConfig, parseConfig, parseConfigText } from '../../dist/run/config/config.js';
 import { settings } from '../../dist/run/config/presets.js';
-import { parseCsv } from '../../dist/run/csv.js';
 import { describeEvaluation, parseEvaluation } from '../../dist/run/evaluations.js';
 import { createRunFolder } from '../../dist/run/folder.js';
 import { loadReportData } from '../../dist/run/report/data.js';
@@ -42,15 +44,13 @@ import { parseJson } from '../../dist/space/genotypeFields.js';
 import { publishedGenotype } from '../../dist/space/published.js';
 import { slice } from '../helpers/dicom.mjs';
 import { crc32 } from './crc32.mjs';
+import { disk, FOLDER_PARSERS } from './folderParsers.mjs';
 
 /** The name that errors must hold. */
 export const FILE = 'stranger.file';
 
-/** A run whose event log is replaced by each input, so that it is read from the disk and told in a report. */
-const run = createRunFolder(mkdtempSync(join(tmpdir(), 'espalier-fuzz-')), 'search', 'run');
-/** Folder of the files that are read from the disk. */
-const disk = dirname(dirname(run.path));
-process.on('exit', () => rmSync(disk, { recursive: true, force: true }));
+/** A run whose event log is replaced by each input, so that it is read from the disk and shown in a report. */
+const run = createRunFolder(disk, 'search', 'run');
 
 const text = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 const pixels = (length) => Uint8Array.from({ length }, (_, i) => (i * 37) & 255);
@@ -161,8 +161,7 @@ function sampleVolumeSeed() {
 }
 
 /** Reads a volume as the product does, with less memory than a damaged header may ask for. */
-async function parseNifti(bytes, file) {
-  writeFileSync(file, bytes);
+async function parseNifti(file) {
   const image = await readNifti(file, { limitBytes: 64 * 2 ** 20 });
   if (niftiVolume(image, file).channels === 1) niftiRawLabels(image, file);
 }
@@ -287,21 +286,30 @@ const dints = {
   topology: [[{ from: 0, to: 0, operator: 'skip' }], [{ from: 0, to: 1, operator: 'p3d331' }]],
 };
 
-/** `parse` gets the bytes; what it returns does not matter. */
-export const PARSERS = {
-  png: { seeds: pngSeeds(), mend: mendPng, parse: (bytes) => decodePicture(bytes, FILE) },
-  jpeg: {
-    seeds: await jpegSeeds(),
+const OWN = {
+  png: {
+    seeds: pngSeeds(),
+    mend: mendPng,
+    kind: 'png',
+    covers: ['data/images/png.ts', 'data/images/image.ts'],
     parse: (bytes) => decodePicture(bytes, FILE),
   },
-  tiff: { seeds: await tiffSeeds(), parse: (bytes) => decodePicture(bytes, FILE) },
+  jpeg: {
+    seeds: await jpegSeeds(),
+    kind: 'jpeg',
+    covers: ['data/images/decoder.ts'],
+    parse: (bytes) => decodePicture(bytes, FILE),
+  },
+  tiff: { seeds: await tiffSeeds(), kind: 'tiff', parse: (bytes) => decodePicture(bytes, FILE) },
   labels: { seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2)], mend: mendPng, parse: parseLabels },
   'class names': {
     seeds: [
       '# label:color_rgb:parts:actions\nbackground:0,0,0::\ndisc:250,50,83::\n',
       'Pixel Value, Class\n0, ground\n1, disc\n',
     ].map(text),
-    parse: (bytes) => (bytes[0] === 35 ? parseLabelMap : parseClassTable)(bytes.toString('utf8'), FILE),
+    kind: 'lines',
+    covers: ['data/layouts/names.ts', 'base/textFile.ts'],
+    text: (text) => (text.startsWith('#') || text.includes(':') ? parseLabelMap : parseClassTable)(text, FILE),
   },
   genotype: {
     seeds: [
@@ -309,12 +317,16 @@ export const PARSERS = {
       formatGenotype(randomGenotype({ layers: 3, blocks: 2, filters: 4 }, createRandom(1))),
       dints,
     ].map(text),
-    parse: (bytes) => parseGenotype(bytes.toString('utf8'), FILE),
+    kind: 'json',
+    covers: ['space/genotype.ts', 'space/genotypeFields.ts', 'base/json.ts'],
+    text: (text) => parseGenotype(text, FILE),
   },
   'architecture parameters': {
     seeds: [text({ method: 'auto-deeplab', alpha, beta })],
-    parse: (bytes) => {
-      const logits = parseArchitectureParameters(parseJson(bytes.toString('utf8'), FILE), FILE);
+    kind: 'json',
+    covers: ['cli/decode.ts'],
+    text: (text) => {
+      const logits = parseArchitectureParameters(parseJson(text, FILE), FILE);
       formatGenotype(decodeArchitecture(logits, { filters: 8, atrous: 'dense', rank: 2 }));
     },
   },
@@ -322,8 +334,9 @@ export const PARSERS = {
     seeds: ['demo', 'small'].map((preset) =>
       text(formatConfig(parseConfig(settings.search, [{ data: 'scenes', preset }]))),
     ),
-    parse: (bytes) => {
-      const layer = parseConfigText(bytes.toString('utf8'), FILE);
+    kind: 'yaml',
+    text: (text) => {
+      const layer = parseConfigText(text, FILE);
       parseConfig(settings.search, [layer]);
     },
     // A value is named by its key: which of the layers it came from is not known where it is checked.
@@ -334,7 +347,8 @@ export const PARSERS = {
       'classes: [road, sky, car]\ncolours:\n  sky: [1, 2, 3]\nignore: 255\nvalShare: 0.25\n',
       'name: street\npath: .\nclasses:\n  0: road\n  3: sky\ntrain: images/train\nval: {images: images/val, masks: labels/val}\n',
     ].map(text),
-    parse: (bytes) => parseDescription(bytes.toString('utf8'), FILE),
+    kind: 'yaml',
+    text: (text) => parseDescription(text, FILE),
   },
   'checkpoint state': {
     seeds: [
@@ -345,52 +359,80 @@ export const PARSERS = {
       }),
       text({ version: 1, sha256: 'ab', state: null }),
     ],
-    parse: (bytes) => parseState(bytes.toString('utf8'), FILE),
+    kind: 'json',
+    text: (text) => parseState(text, FILE),
   },
-  safetensors: { seeds: safetensorsSeeds(), mend: mendSafetensors, parse: (bytes) => readSafetensors(bytes, FILE) },
+  safetensors: {
+    seeds: safetensorsSeeds(),
+    mend: mendSafetensors,
+    kind: 'safetensors',
+    covers: ['run/safetensors.ts'],
+    parse: (bytes) => readSafetensors(bytes, FILE),
+  },
   'event log': {
     seeds: [text(events.join('')), text(events.slice(0, 3).join(''))],
     file: run.events,
-    parse: (bytes) => {
-      writeFileSync(run.events, bytes);
-      formatReport(loadReportData(run));
-    },
+    kind: 'log',
+    parse: () => formatReport(loadReportData(run)),
   },
   nifti: {
     seeds: niftiSeeds().map((bytes) => gunzipSync(bytes)),
     file: join(disk, 'stranger.nii'),
-    parse: (bytes) => parseNifti(bytes, join(disk, 'stranger.nii')),
+    kind: 'nifti',
+    covers: ['data/nifti/bytes.ts'],
+    parse: () => parseNifti(join(disk, 'stranger.nii')),
   },
   gz: {
     seeds: niftiSeeds(),
     mend: mendGzip,
     file: join(disk, 'stranger.nii.gz'),
-    parse: (bytes) => parseNifti(bytes, join(disk, 'stranger.nii.gz')),
+    kind: 'gz',
+    parse: () => parseNifti(join(disk, 'stranger.nii.gz')),
   },
-  'sample volume': { seeds: [sampleVolumeSeed()], parse: (bytes) => parseSampleVolume(bytes, FILE) },
+  'sample volume': { seeds: [sampleVolumeSeed()], kind: 'nifti', parse: (bytes) => parseSampleVolume(bytes, FILE) },
   dicom: {
     seeds: ['1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2'].flatMap((syntax) => {
       const whole = slice(7, [0, 1, 2, -1, -2048, 2047], syntax);
       // Without the preamble, and without the head behind it as well.
       return [whole, whole.subarray(132), whole.subarray(144 + whole.readUInt32LE(140))];
     }),
+    kind: 'dicom',
     parse: (bytes) => stackSlices([parseDicomSlice(bytes, FILE)], FILE),
   },
   'dataset.json': {
     seeds: datasetSeeds.map(text),
     file: join(disk, 'dataset.json'),
-    parse: async (bytes) => {
-      writeFileSync(join(disk, 'dataset.json'), bytes);
-      await loadDatasetJson(disk);
-    },
+    kind: 'json',
+    parse: () => loadDatasetJson(disk),
   },
   'evaluation.json': {
     seeds: evaluationSeeds.map(text),
-    parse: (bytes) => describeEvaluation(parseEvaluation(bytes.toString('utf8'), FILE)),
+    kind: 'json',
+    covers: ['run/evaluations.ts'],
+    text: (text) => describeEvaluation(parseEvaluation(text, FILE)),
   },
-  'onnx metadata': { seeds: onnxSeeds(), parse: (bytes) => readModelMetadata(bytes, FILE) },
+  'onnx metadata': {
+    seeds: onnxSeeds(),
+    kind: 'onnx',
+    covers: ['portable/modelFile.ts', 'portable/metadata.ts'],
+    parse: (bytes) => readModelMetadata(bytes, FILE),
+  },
   csv: {
     seeds: [text('epoch,loss,"a ""b"""\n0,1.5,x\n1,,y\n')],
-    parse: (bytes) => parseCsv(bytes.toString('utf8')),
+    kind: 'lines',
+    text: (text) => parseCsv(text, FILE),
   },
 };
+
+/** Rows by name; `parse` gets the bytes, which are at `file` where there is one. What it returns does not matter. */
+export const PARSERS = Object.fromEntries(
+  Object.entries({ ...OWN, ...FOLDER_PARSERS }).map(([name, { text, parse, file, ...row }]) => {
+    const whole = text ? (bytes) => text(bytes.toString('utf8')) : parse;
+    const placed = async (bytes) => {
+      if (file !== undefined) writeFileSync(file, bytes);
+      await whole(bytes);
+    };
+    // What lies at its place is read from there: nothing else holds the bytes.
+    return [name, { ...row, text, file, parse: placed, read: file === undefined ? undefined : () => whole() }];
+  }),
+);

@@ -3,8 +3,8 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { formatCsvRow, parseCsv } from '../../src/base/csv.ts';
 import { DataError } from '../../src/base/errors.ts';
-import { formatCsvRow, parseCsv } from '../../src/run/csv.ts';
 import { openResults, readResults } from '../../src/run/results.ts';
 import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 

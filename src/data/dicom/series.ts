@@ -1,7 +1,7 @@
 /**
  * @file A folder of DICOM slices as a volume: slices in the order in which they lie along their normal, whatever the files are called.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { countKinds } from '../../base/text.ts';
@@ -21,7 +21,7 @@ export async function readDicomSeries(folder: string): Promise<Volume> {
   for (const name of (await readdir(folder)).sort()) {
     if (name.startsWith('.') || name === 'DICOMDIR') continue;
     const file = join(folder, name);
-    const bytes = await readFile(file).catch(() => undefined);
+    const bytes = await readSlice(file);
     const found = bytes && parseDicomObject(bytes, file);
     if (found === undefined) others.push(extname(name) === '' ? 'without an ending' : extname(name));
     else if ('pixels' in found) slices.push(found);
@@ -33,6 +33,21 @@ export async function readDicomSeries(folder: string): Promise<Volume> {
     `${folder}: holds no image slices of DICOM${there}`,
     'give the folder of one series, or volumes as .nii or .nii.gz',
   );
+}
+
+/** A slice of 16,000 x 16,000 pixels of 16 bits, and room for its head. */
+const MOST_SLICE_BYTES = 2 ** 29 + 2 ** 24;
+
+/** The bytes of a file; undefined for what is none or cannot be read. @throws DataError for a file larger than any slice. */
+async function readSlice(file: string): Promise<Buffer | undefined> {
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) return undefined;
+  if (found.size > MOST_SLICE_BYTES)
+    throw new DataError(
+      `${file}: expected a slice of at most ${MOST_SLICE_BYTES} bytes, got ${found.size}`,
+      'remove it',
+    );
+  return readFile(file).catch(() => undefined);
 }
 
 /** Slices as one volume; `folder` is for messages. */

@@ -4,6 +4,7 @@
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { DataError } from '../../base/errors.ts';
 import { showShort } from '../../base/text.ts';
+import { readElements } from './elements.ts';
 import { asPart10 } from './part10.ts';
 
 /** A slice; vectors are in the patient's coordinates of DICOM, LPS+ (left, posterior, superior), in millimetres. */
@@ -77,7 +78,7 @@ function readSlice(bytes: Buffer, file: string): DicomSlice | DicomOther {
       'decompress the series first, for example with dcmdjpeg or gdcmconv --raw',
     );
   }
-  const dataset = dicomParser.parseDicom(bytes);
+  const dataset = readElements(bytes);
   const text = (tag: string) => dataset.string(tag) ?? '';
   const modality = text('x00080060').slice(0, 16);
   // Reports, contours and plans have no rows; a slice that was cut short has.

@@ -2,10 +2,10 @@
  * @file Validation that can be trusted: a part of the training samples that resembles new data as much as possible. What belongs together (a group, a
  * sequence's neighbouring frames, a patient) stays on one side; the validation split that the data set has is left for the report.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ConfigError, DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
+import { readTextFile } from '../../base/textFile.ts';
 import type { DataSet, Sample } from '../types.ts';
 import { type FramesOf, sequencesOf, unitOf } from './stems.ts';
 
@@ -102,7 +102,7 @@ const schema = z.strictObject({
 export function readHeldOut(file: string): HeldOut {
   let value: unknown;
   try {
-    value = parseJson(readFileSync(file, 'utf8'));
+    value = parseJson(readTextFile(file));
   } catch (error) {
     throw new ConfigError(`heldOut: ${file} cannot be read (${(error as Error).message})`, 'give a JSON file');
   }

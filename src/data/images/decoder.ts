@@ -6,6 +6,7 @@
 import type { Metadata, Sharp } from 'sharp';
 import { DataError } from '../../base/errors.ts';
 import { MAX_PIXELS } from '../types.ts';
+import { MAX_PROGRESSIVE_PIXELS, MAX_SCANNED_PIXELS, requireDecodable } from './limits.ts';
 import { isTiff } from './tiff.ts';
 
 /** The formats that sharp decodes here. */
@@ -14,8 +15,17 @@ export type SharpFormat = 'jpeg' | 'webp' | 'tiff';
 /** An image that takes longer to decode is refused. */
 const MOST_SECONDS = 30;
 
-/** A progressive JPEG is decoded as a whole for each of its scans, which nothing can end; encoders write about ten. */
-const MOST_SCANNED_PIXELS = 16 * MAX_PIXELS;
+/** Bytes of a sample by the name that libvips has for its kind. */
+const BYTES: Readonly<Record<string, number>> = {
+  uchar: 1,
+  char: 1,
+  ushort: 2,
+  short: 2,
+  uint: 4,
+  int: 4,
+  float: 4,
+  double: 8,
+};
 
 /** Which of the formats the bytes begin as; undefined for any other. */
 export function sharpFormat(bytes: Uint8Array): SharpFormat | undefined {
@@ -43,12 +53,16 @@ export async function openWithSharp(
   const metadata = await image.metadata();
   if (metadata.format !== format)
     throw new DataError(`${file}: begins as ${format} and continues as ${metadata.format}`, 'write the image again');
-  const scans = format === 'jpeg' ? countScans(bytes) : 1;
-  if (scans * metadata.width * metadata.height > MOST_SCANNED_PIXELS)
-    throw new DataError(
-      `${file}: expected a JPEG of about ten scans, got ${scans} of ${metadata.width}x${metadata.height} pixels`,
-      'write the image again',
-    );
+  const { width, height, channels = 4, depth } = metadata;
+  requireDecodable({ width, height, channels, bytesPerSample: BYTES[depth ?? 'uchar'] ?? 8 }, file);
+  if (format === 'jpeg' && metadata.isProgressive) {
+    const scans = countScans(bytes);
+    if (width * height > MAX_PROGRESSIVE_PIXELS || scans * width * height > MAX_SCANNED_PIXELS)
+      throw new DataError(
+        `${file}: expected a progressive JPEG of at most ${MAX_PROGRESSIVE_PIXELS} pixels and about ten scans, got ${scans} of ${width}x${height} pixels`,
+        'write the image again as an ordinary JPEG',
+      );
+  }
   return { image, metadata };
 }
 

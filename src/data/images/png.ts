@@ -8,7 +8,8 @@
  */
 import { deflateSync, inflateSync } from 'node:zlib';
 import { DataError } from '../../base/errors.ts';
-import { type Colour, MAX_PIXELS, type Raster } from '../types.ts';
+import type { Colour, Raster } from '../types.ts';
+import { requireDecodable } from './limits.ts';
 import { type PngLayout, readRows, streamLength } from './pngRows.ts';
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -140,9 +141,7 @@ function parseHeader(body: Uint8Array, file: string): PngLayout & { colourType: 
   if (compression !== 0 || filter !== 0 || interlace > 1) {
     throw new DataError(`${file}: PNG with unknown compression, filter or interlace method`, 'the file is damaged');
   }
-  if (width < 1 || height < 1 || width * height > MAX_PIXELS) {
-    throw new DataError(`${file}: PNG of ${width}x${height} pixels`, `1 to ${MAX_PIXELS} pixels are read`);
-  }
+  requireDecodable({ width, height, channels: kind.channels, bytesPerSample: Math.max(1, bitDepth / 8) }, file);
   return { width, height, channels: kind.channels, bitDepth, interlaced: interlace === 1, colourType };
 }
 

@@ -2,8 +2,8 @@
  * @file ADE20K as the scene-parsing benchmark lays it out: `images/{training,validation}/`, `annotations/` alike. Value 0 is ignored,
  * value v is class v - 1; the 150 names come from `objectInfo150.txt`.
  */
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { linesOf, maybeTextFile } from '../../base/textFile.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED } from '../types.ts';
 import { noteForeign } from './classes.ts';
@@ -56,10 +56,9 @@ async function findRoot(path: string): Promise<string | undefined> {
 
 /** The first of each row's synonyms; empty when there is no such file. */
 async function loadNames(file: string): Promise<string[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return text
-    .split(/\r?\n/)
+  return linesOf(maybeTextFile(file) ?? '', file)
     .slice(1)
     .map((line) => line.split('\t').at(-1)?.split(',')[0].trim() ?? '')
-    .filter((name) => name !== '');
+    .filter((name) => name !== '')
+    .slice(0, CLASSES);
 }

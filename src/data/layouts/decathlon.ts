@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import type { Sample } from '../types.ts';
 import { type ListedVolume, loadDatasetJson } from './datasetJson.ts';
 import { isFile, type Layout } from './layout.ts';
-import { assembleVolumes, hasTestLabels, listVolumes, locate, type VolumePairing, volumeId } from './volumeFolders.ts';
+import {
+  assembleVolumes,
+  createLocator,
+  hasTestLabels,
+  listVolumes,
+  type VolumePairing,
+  volumeId,
+} from './volumeFolders.ts';
 
 /** The layout `decathlon`. */
 export const decathlon: Layout = {
@@ -25,15 +32,16 @@ export const decathlon: Layout = {
 };
 
 async function pairListed(root: string, listed: readonly ListedVolume[]): Promise<VolumePairing> {
+  const locate = createLocator(root);
   const samples: Sample[] = [];
   const alone: string[] = [];
   for (const entry of listed) {
     const wanted = [...entry.images, ...(entry.label === undefined ? [] : [entry.label])];
-    const found = await Promise.all(wanted.map((path) => locate(root, path)));
+    const found = await Promise.all(wanted.map((path) => locate(path)));
     const files = found.filter((file) => file !== undefined);
     if (entry.label === undefined || files.length < wanted.length) {
       // Files that are there lack a partner; where none is, the names of the list say which.
-      alone.push(...(files.length > 0 ? files : entry.images.map((path) => join(root, path))));
+      for (const file of files.length > 0 ? files : entry.images.map((path) => join(root, path))) alone.push(file);
       continue;
     }
     const label = files.pop();

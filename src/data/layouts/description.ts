@@ -3,16 +3,16 @@
  * values to ignore, and the folders of the splits. The keys of Ultralytics' files are understood: `names` are classes, `nc` their number,
  * `masks_dir` the folder of the masks.
  */
-import { readFile } from 'node:fs/promises';
 import { isAbsolute, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { showShort, suggest } from '../../base/text.ts';
+import { readTextFile } from '../../base/textFile.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
-import type { GroupOf } from '../folds.ts';
 import type { Colour } from '../types.ts';
 import type { GroupTable } from './groups.ts';
 import type { NamedClass } from './names.ts';
+import { type GroupsOf, groupsBy } from './pattern.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
 export interface Description {
@@ -31,7 +31,7 @@ export interface Description {
   /** Share of the samples that go to val when the folders make no split; by default a fold of five. */
   valShare?: number;
   /** Which samples stay on one side, by their ids: where the folders make no split, and where training samples are held out. */
-  groupOf?: GroupOf;
+  groupsOf?: GroupsOf;
   /** A table that says so. */
   groupTable?: GroupTable;
 }
@@ -85,8 +85,9 @@ const schema = z.strictObject({
 export async function loadDescription(file: string): Promise<Description> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
-  } catch {
+    text = readTextFile(file);
+  } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`${file}: cannot be read`);
   }
   return parseDescription(text, file);
@@ -124,7 +125,7 @@ export function parseDescription(text: string, file: string): Description {
   if (nc !== undefined && nc !== count)
     throw new DataError(`${file}: \`nc\` is ${nc}, but ${count ?? 'no'} classes are named`, 'leave `nc` out');
   const description: Description = { name, path, valShare };
-  if (typeof groups === 'string') description.groupOf = groupsBy(groups, file);
+  if (typeof groups === 'string') description.groupsOf = groupsBy(groups, file);
   else if (groups !== undefined) description.groupTable = groups;
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
@@ -174,23 +175,6 @@ export function parseDescription(text: string, file: string): Description {
   const colourOf = (name: string, i: number): Colour | undefined =>
     Array.isArray(colours) ? colours[i] : colours?.[name];
   return { ...description, classes: kinds.map((kind, i) => ({ ...kind, colour: colourOf(kind.name, i) })) };
-}
-
-/** Groups by a pattern: what its parentheses hold, or all that it matches; an id without a match is a group of its own. */
-function groupsBy(pattern: string, file: string): GroupOf {
-  let matcher: RegExp;
-  try {
-    matcher = new RegExp(pattern, 'u');
-  } catch (error) {
-    throw new DataError(
-      `${file}: \`groups\` is no regular expression (${(error as Error).message})`,
-      'such as groups: "^(.+)_frame" for one group a video',
-    );
-  }
-  return (id) => {
-    const match = matcher.exec(id);
-    return match === null ? id : (match[1] ?? match[0]);
-  };
 }
 
 /** Exports of Roboflow name the folder of a split as `../train/images`; it lies beside the file all the same. */

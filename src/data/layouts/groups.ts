@@ -1,11 +1,13 @@
 /**
  * @file Which samples of a folder belong together: by `groups:` of its `data.yaml`, or by a CSV file that says so without being asked.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, parse } from 'node:path';
+import { parseCsv } from '../../base/csv.ts';
 import { DataError } from '../../base/errors.ts';
 import { suggest } from '../../base/text.ts';
-import type { GroupOf } from '../folds.ts';
+import { readTextFile } from '../../base/textFile.ts';
+import type { GroupsOf } from './pattern.ts';
 
 /** A column of a CSV file in the folder of the data set; `file` is the column of the files. */
 export interface GroupTable {
@@ -16,7 +18,7 @@ export interface GroupTable {
 
 /** What `groups:` of a `data.yaml` says. */
 export interface GroupRule {
-  readonly groupOf?: GroupOf;
+  readonly groupsOf?: GroupsOf;
   readonly groupTable?: GroupTable;
 }
 
@@ -32,9 +34,12 @@ const GROUP_COLUMNS = ['group', 'patient', 'case', 'subject', 'sequence', 'slide
 export async function readGroups(
   root: string,
   ids: readonly string[],
-  { groupOf, groupTable }: GroupRule = {},
+  { groupsOf, groupTable }: GroupRule = {},
 ): Promise<Record<string, string> | undefined> {
-  if (groupOf) return Object.fromEntries(ids.map((id) => [id, groupOf(id)]));
+  if (groupsOf) {
+    const groups = groupsOf(ids);
+    return Object.fromEntries(ids.map((id, i) => [id, groups[i]]));
+  }
   if (groupTable) {
     const path = join(root, groupTable.csv);
     const table = await loadCsv(path);
@@ -81,19 +86,13 @@ interface Table {
 async function loadCsv(path: string): Promise<Table> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
-  } catch {
+    text = readTextFile(path);
+  } catch (error) {
+    if (error instanceof DataError) throw error;
     throw new DataError(`${path}: cannot be read`, 'name a CSV file inside the folder of the data set');
   }
-  const [header = [], ...rows] = text
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== '')
-    .map(cellsOf);
+  // The last line of a table that is written by hand may have no end.
+  const { rows: all } = parseCsv(`${text}\n`, path);
+  const [header = [], ...rows] = all.map((row) => row.map((cell) => cell.trim())).filter((row) => row.join('') !== '');
   return { header, rows };
 }
-
-/** The cells of one line; a quoted one may hold commas and doubled quotes. */
-const cellsOf = (line: string): string[] =>
-  [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) =>
-    (quoted === undefined ? plain : quoted.replaceAll('""', '"')).trim(),
-  );

@@ -3,6 +3,7 @@
  * them, or from value to name, as the Decathlon does.
  */
 import { DataError } from '../../base/errors.ts';
+import { showShort } from '../../base/text.ts';
 import { paletteColour } from '../images/visual.ts';
 import { MOST_LABEL } from '../nifti/labels.ts';
 import { createLabelMap, IGNORE, type SegmentationClass } from '../types.ts';
@@ -26,7 +27,7 @@ export function parseLabels(labels: Record<string, unknown>, file: string): Labe
   for (const [key, content] of Object.entries(labels)) {
     const [name, given] =
       isValue(key) && typeof content === 'string' && !isValue(content) ? [content, [key]] : [key, [content].flat()];
-    if (name === 'ignore') ignored.push(...given.map((value) => ignoredValue(value, file)));
+    if (name === 'ignore') for (const value of given) ignored.push(ignoredValue(value, file));
     else kinds.push({ value: classValue(name, given, file), name });
   }
   kinds.sort((a, b) => a.value - b.value);
@@ -36,7 +37,11 @@ export function parseLabels(labels: Record<string, unknown>, file: string): Labe
   if (kinds[0]?.value !== 0)
     throw new DataError(`${file}: no label has the value 0`, 'name the background, as "0": "background"');
   const inMap = ignored.filter((value) => value >= 0);
-  const labelMap = createLabelMap(0, inMap, Math.max(255, ...inMap, kinds[kinds.length - 1].value) + 1);
+  const labelMap = createLabelMap(
+    0,
+    inMap,
+    inMap.reduce((a, b) => Math.max(a, b), Math.max(255, kinds[kinds.length - 1].value)) + 1,
+  );
   kinds.forEach(({ value }, id) => {
     labelMap[value] = id;
   });
@@ -59,9 +64,9 @@ function classValue(name: string, given: readonly unknown[], file: string): numb
   const [value] = given.map(toNumber);
   const isLabel = typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_LABEL;
   if (given.length === 1 && isLabel) return value;
-  const written = JSON.stringify(given.length === 1 ? given[0] : given);
+  const written = showShort(given.length === 1 ? given[0] : given);
   throw new DataError(
-    `${file}: label "${name}" is ${written}`,
+    `${file}: label ${showShort(name)} is ${written}`,
     given.length > 1
       ? 'regions of several labels are not read: give each label a name of its own'
       : `label values are whole numbers from 0 to ${MOST_LABEL}; what does not count is called "ignore", also -1 and "NaN"`,
@@ -73,7 +78,7 @@ function ignoredValue(given: unknown, file: string): number {
   if (typeof value === 'number' && (Number.isNaN(value) || (Number.isInteger(value) && value <= MOST_LABEL)))
     return value;
   throw new DataError(
-    `${file}: label "ignore" is ${JSON.stringify(given)}`,
+    `${file}: label "ignore" is ${showShort(given)}`,
     `give whole numbers up to ${MOST_LABEL}, or "NaN", such as "ignore": [-1, "NaN"]`,
   );
 }

@@ -1,10 +1,10 @@
 /**
  * @file Class names that an annotation tool writes beside its masks: `labelmap.txt` of CVAT and `_classes.csv` of Roboflow.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { showShort } from '../../base/text.ts';
+import { linesOf, readTextFile } from '../../base/textFile.ts';
 import type { Colour } from '../types.ts';
 import { isFile } from './layout.ts';
 
@@ -24,13 +24,13 @@ export const LABEL_MAP = 'labelmap.txt';
  */
 export async function loadLabelMapFile(root: string): Promise<NamedClass[] | undefined> {
   const file = join(root, LABEL_MAP);
-  return (await isFile(file)) ? parseLabelMap(await readFile(file, 'utf8'), file) : undefined;
+  return (await isFile(file)) ? parseLabelMap(readTextFile(file), file) : undefined;
 }
 
 /** As {@link loadLabelMapFile}, from the text of the file. */
 export function parseLabelMap(text: string, file: string): NamedClass[] {
   const classes: NamedClass[] = [];
-  for (const [n, line] of text.split(/\r?\n/).entries()) {
+  for (const [n, line] of linesOf(text, file).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
     const [, name, ...numbers] = /^(.+?):(\d{1,3}),(\d{1,3}),(\d{1,3})(?::|$)/.exec(line.trim()) ?? [];
     const colour = numbers.map(Number) as Colour;
@@ -41,6 +41,7 @@ export function parseLabelMap(text: string, file: string): NamedClass[] {
       );
     }
     classes.push({ value: classes.length, name, colour });
+    requireFew(classes, file);
   }
   requireDistinct(classes, file);
   return classes;
@@ -52,25 +53,38 @@ export const CLASS_TABLE = '_classes.csv';
 /** The classes of `_classes.csv`: a value and a name a line, below a header. Undefined without the file. */
 export async function loadClassTable(folder: string): Promise<NamedClass[] | undefined> {
   const file = join(folder, CLASS_TABLE);
-  return (await isFile(file)) ? parseClassTable(await readFile(file, 'utf8'), file) : undefined;
+  return (await isFile(file)) ? parseClassTable(readTextFile(file), file) : undefined;
 }
 
 /** As {@link loadClassTable}, from the text of the file. */
 export function parseClassTable(text: string, file: string): NamedClass[] {
   const classes: NamedClass[] = [];
-  for (const [n, line] of text.split(/\r?\n/).entries()) {
+  for (const [n, line] of linesOf(text, file).entries()) {
     if (n === 0 || line.trim() === '') continue;
-    const [, value, name] = /^\s*(\d{1,3})\s*,\s*(.+?)\s*$/.exec(line) ?? [];
+    const [, value, name] = /^(\d{1,3})\s*,(.+)$/.exec(line.trim()) ?? [];
     if (value === undefined || Number(value) > 255) {
       throw new DataError(
         `${file}:${n + 1}: expected a value from 0 to 255 and a name, got ${showShort(line)}`,
         'export the masks again, or write a data.yaml',
       );
     }
-    classes.push({ value: Number(value), name });
+    classes.push({ value: Number(value), name: name.trim() });
+    requireFew(classes, file);
   }
   requireDistinct(classes, file);
   return classes;
+}
+
+/** Label files hold no more values. */
+const MOST_CLASSES = 65_536;
+
+/** @throws DataError for more classes than any label file tells apart. */
+function requireFew({ length }: readonly NamedClass[], file: string): void {
+  if (length > MOST_CLASSES)
+    throw new DataError(
+      `${file}: expected at most ${MOST_CLASSES} classes, got more`,
+      'is it the file that was meant?',
+    );
 }
 
 /** Names, values and colours tell classes apart. @throws DataError */

@@ -71,7 +71,7 @@ async function pairCases(
         'add the missing modality, or remove the case',
       );
     }
-    if (missing >= 0 || label === undefined) alone.push(...images);
+    if (missing >= 0 || label === undefined) for (const image of images) alone.push(image);
     else samples.push({ id, source: { kind: 'volume', images, label } });
   }
   return { samples, alone };

@@ -1,11 +1,11 @@
 /**
  * @file `splits_final.json`, nnU-Net's own folds: a list of `{ "train": [cases], "val": [cases] }`, as it writes it beside its preprocessed data.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
+import { maybeTextFile } from '../../base/textFile.ts';
 import type { Sample } from '../types.ts';
 
 const schema = z.array(z.object({ train: z.array(z.string()), val: z.array(z.string()) })).min(1);
@@ -20,7 +20,7 @@ export async function readNnunetSplit(
   fold: number,
 ): Promise<{ train: Sample[]; val: Sample[] } | undefined> {
   const file = join(root, 'splits_final.json');
-  const text = await readFile(file, 'utf8').catch(() => undefined);
+  const text = maybeTextFile(file);
   if (text === undefined) return undefined;
   const split = parseSplits(text, file)[fold];
   if (split === undefined) throw new ConfigError(`fold ${fold}: ${file} has no such fold`, 'they count from 0');

@@ -3,9 +3,10 @@
  * `ImageSets/Segmentation/`. Where `trainaug.txt` (or `train_aug.txt`) and `SegmentationClassAug/` exist, train is the augmented set. With the
  * `labelmap.txt` of CVAT the folders are the same and the classes its own; a list that is neither of train nor of val is split.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
+import { linesOf, readTextFile } from '../../base/textFile.ts';
 import { splitImages } from '../folds.ts';
 import { paletteColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
@@ -128,8 +129,7 @@ const filesOf = async (folder: string): Promise<Map<string, string>> =>
 
 /** The names of a list, one a line. */
 const readList = async (list: string): Promise<string[]> =>
-  (await readFile(list, 'utf8'))
-    .split(/\r?\n/)
+  linesOf(readTextFile(list), list)
     .map((line) => line.trim().normalize('NFC'))
     .filter((line) => line !== '');
 

@@ -2,7 +2,7 @@
  * @file Folders of volumes with their labels: how files are listed, found and paired, for all layouts of volumes.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { countKinds } from '../../base/text.ts';
@@ -45,18 +45,43 @@ export async function listVolumes(folder: string): Promise<Map<string, string>> 
 }
 
 /**
- * Where a listed path is: as written below the root, else with or without `.gz`, else the same name in the same folder below the root, as for
- * absolute paths of another machine. Nothing outside the root is looked at.
+ * Finds where listed paths are: as written below the root, else with or without `.gz`, else the same name in the same folder below the root, as for
+ * absolute paths of another machine. Nothing outside the root is looked at. Folders are listed once: a list may be longer than the disk is fast.
  */
-export async function locate(root: string, path: string): Promise<string | undefined> {
-  const parts = path.split(/[/\\]/).filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new DataError(`${path}: leaves the folder ${root}`, 'move the file below it');
-  const candidates = [join(root, ...parts), join(root, ...parts.slice(-2))];
-  for (const candidate of candidates) {
-    const other = candidate.endsWith('.gz') ? candidate.slice(0, -3) : `${candidate}.gz`;
-    for (const file of [candidate, other]) if (await stat(file).catch(() => undefined)) return file;
-  }
-  return undefined;
+export function createLocator(root: string): (path: string) => Promise<string | undefined> {
+  const listed = new Map<string, Promise<ReadonlySet<string>>>();
+  const namesIn = (folder: string): Promise<ReadonlySet<string>> => {
+    let names = listed.get(folder);
+    if (names === undefined) {
+      names = readdir(folder).then(
+        (all) => new Set(all),
+        () => new Set(),
+      );
+      listed.set(folder, names);
+    }
+    return names;
+  };
+  const isThere = async (parts: readonly string[]): Promise<boolean> => {
+    let folder = root;
+    for (const part of parts) {
+      if (!(await namesIn(folder)).has(part)) return false;
+      folder = join(folder, part);
+    }
+    return true;
+  };
+  return async (path) => {
+    const parts = path.split(/[/\\]/).filter((part) => part !== '' && part !== '.');
+    if (parts.includes('..')) throw new DataError(`${path}: leaves the folder ${root}`, 'move the file below it');
+    for (const candidate of [parts, parts.slice(-2)]) {
+      const name = candidate.at(-1) ?? '';
+      const other = name.endsWith('.gz') ? name.slice(0, -3) : `${name}.gz`;
+      for (const last of [name, other]) {
+        const found = [...candidate.slice(0, -1), last];
+        if (await isThere(found)) return join(root, ...found);
+      }
+    }
+    return undefined;
+  };
 }
 
 /** Whether a folder of volumes has a test part with labels. */

@@ -1,9 +1,10 @@
 /**
  * @file The answers of the trainer so far, in a file: a race that was ended is run again and reads them here, so that it reaches the same result.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { DataError } from '../../base/errors.ts';
-import { parseJson } from '../../base/json.ts';
+import { JSON_LIMITS, type JsonLimits, parseJson } from '../../base/json.ts';
+import { readTextFile } from '../../base/textFile.ts';
 import { writeAtomically } from '../../run/files.ts';
 
 /** Answers by what was asked. */
@@ -11,6 +12,10 @@ export interface Journal {
   /** The answer that the file holds, or that of `work`, which is then written. JSON holds no NaN: it is null there and NaN again here. */
   remember<Answer>(question: string, work: () => Promise<Answer>): Promise<Answer>;
 }
+
+/** A journal holds the counts of every class of every scored sample of every finalist. */
+const LIMITS: JsonLimits = { ...JSON_LIMITS, values: 30_000_000 };
+const MOST_BYTES = 2 ** 28;
 
 /** Opens or begins a journal. @throws DataError when the file is damaged. */
 export function openJournal(file: string): Journal {
@@ -29,7 +34,7 @@ export function openJournal(file: string): Journal {
 
 function readAnswers(file: string): Record<string, unknown> {
   try {
-    const value = parseJson(readFileSync(file, 'utf8'));
+    const value = parseJson(readTextFile(file, MOST_BYTES), LIMITS);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch {
     // Said below.

@@ -2,11 +2,10 @@
  * @file What a race is made of before it starts: the held-out samples, the first candidates, how fast they train here, and the plan that fits the time. All
  * of it is written down once; a race that resumes reads it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
-import { parseJson } from '../../base/json.ts';
 import { createRandom } from '../../base/random.ts';
 import { type HeldOut, holdOut } from '../../data/heldOut/validation.ts';
 import type { DataSet } from '../../data/types.ts';
@@ -25,6 +24,7 @@ import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings, weightsOfClasses } from '../settings.ts';
 import type { RunWatcher } from '../watcher.ts';
 import { createFit } from './fit.ts';
+import { readSetUp } from './setUpFile.ts';
 import { countRun, judgeAt, trainingOf } from './trainer.ts';
 
 /** Everything that is decided before the first rung. */
@@ -84,7 +84,7 @@ export async function setUpRace(
   signal?: AbortSignal,
 ): Promise<RaceSetUp> {
   const file = join(folder, SET_UP);
-  if (existsSync(file)) return parseJson(readFileSync(file, 'utf8')) as RaceSetUp;
+  if (existsSync(file)) return readSetUp(file);
   const started = performance.now();
   const heldOut = holdOut(
     dataset.splits.train.map(({ id }) => id),

@@ -17,6 +17,7 @@ import { parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { TrainConfig } from '../../run/config/schemas.ts';
 import { openRunFolder } from '../../run/folder.ts';
+import { whenFree } from '../../run/lock.ts';
 import { loadReportData } from '../../run/report/data.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
 import type { StoredTraining } from '../checkpoint/training.ts';
@@ -67,6 +68,9 @@ export function stepsDone(path: string): number {
   return hasCheckpoint(last) ? loadCheckpoint<StoredTraining>(last).state.progress.step : 0;
 }
 
+/** A process of an earlier race that was killed may be in the middle of a step. */
+const MOST_WAIT_SECONDS = 120;
+
 const statusOf = (path: string): string =>
   existsSync(join(path, 'config.yaml')) ? readOutcome(openRunFolder(path)).status : 'absent';
 
@@ -82,6 +86,7 @@ export async function trainTo(
   signal?: AbortSignal,
 ): Promise<boolean> {
   const total = config.steps as number;
+  await whenFree(path, MOST_WAIT_SECONDS);
   const status = statusOf(path);
   if (status === 'diverged') return false;
   if (status === 'done' || (steps < total && stepsDone(path) >= steps)) return true;

@@ -3,6 +3,7 @@
  */
 import { EspalierError } from '../../base/errors.ts';
 import { STOP_SIGNALS } from '../../base/signals.ts';
+import { survivePipes } from '../../base/streams.ts';
 import type { RunWatcher } from '../watcher.ts';
 import { finishTraining, judgeAt } from './trainer.ts';
 import type { TrainingTask, WorkerMessage } from './workers.ts';
@@ -38,6 +39,8 @@ async function answer(task: TrainingTask): Promise<void> {
   }
 }
 
+// The terminal of the race may be closed.
+survivePipes();
 // Ctrl-C, like a closed terminal, goes to the whole group of processes: the one that asks decides what stops.
 for (const name of STOP_SIGNALS) process.on(name, () => undefined);
 process.on('message', (message: TrainingTask | { type: 'stop' }) => {

@@ -40,9 +40,16 @@ const CRASHES: readonly (NodeJS.Signals | null)[] = ['SIGSEGV', 'SIGABRT', 'SIGB
 /** A process that crashed over a task. */
 class Crash extends Error {}
 
+/** A process that was ended from outside in the middle of a task, or never began it. */
+class Lost extends Error {}
+
+/** A task whose process was lost so often is not begun again: the machine has too little memory for it. */
+const MOST_LOSSES = 4;
+
 /**
  * Workers for a race, each a process. An aborted `signal` stops the trainings in progress, which save; after any error nothing more is begun. A process that
- * crashes is replaced, and its training answered as one that diverged: one bad network must not end a race.
+ * crashes is replaced, and its training answered as one that diverged: one bad network must not end a race. One that is ended from outside is replaced, and
+ * its training continues from its last checkpoint.
  */
 export function createWorkers(count: number, warn: (message: string) => void, signal?: AbortSignal): Workers {
   const free = Array.from({ length: count }, startProcess);
@@ -58,6 +65,12 @@ export function createWorkers(count: number, warn: (message: string) => void, si
     const child = free.shift();
     return child ? Promise.resolve(child) : new Promise((resolve) => waiting.push(resolve));
   };
+  const replace = (child: ChildProcess): ChildProcess => {
+    all.delete(child);
+    const other = startProcess();
+    all.add(other);
+    return other;
+  };
   const release = (child: ChildProcess): void => {
     const next = waiting.shift();
     if (next) next(child);
@@ -69,14 +82,26 @@ export function createWorkers(count: number, warn: (message: string) => void, si
       try {
         if (failed !== undefined) throw failed;
         if (signal?.aborted) throw new StoppedError('stopped before the next training');
-        const answer = ask(child, task, watcher);
-        running.add(answer);
-        return (await answer.finally(() => running.delete(answer))) as TaskAnswers[Task['kind']];
+        for (let losses = 1; ; losses++) {
+          const answer = ask(child, task, watcher);
+          running.add(answer);
+          try {
+            return (await answer.finally(() => running.delete(answer))) as TaskAnswers[Task['kind']];
+          } catch (error) {
+            if (!(error instanceof Lost)) throw error;
+            child = replace(child);
+            if (signal?.aborted) throw new StoppedError('stopped while a training was begun again');
+            if (losses === MOST_LOSSES)
+              throw new EngineError(
+                `${error.message}, ${MOST_LOSSES} times`,
+                'where memory is short, resume with a smaller training.batch or fewer processes',
+              );
+            warn(`${error.message}: it is started again`);
+          }
+        }
       } catch (error) {
         if (error instanceof Crash) {
-          all.delete(child);
-          child = startProcess();
-          all.add(child);
+          child = replace(child);
           warn(`${error.message}: it is taken out of the race`);
           return LOST[task.kind] as TaskAnswers[Task['kind']];
         }
@@ -122,11 +147,7 @@ function ask(child: ChildProcess, task: TrainingTask, watcher: RunWatcher): Prom
       done();
       const how = name ? `was ended by ${name}` : `ended with code ${code}`;
       const what = `the process of the training ${task.training.config.name} ${how}`;
-      reject(
-        CRASHES.includes(name)
-          ? new Crash(what)
-          : new EngineError(what, 'where memory is short, resume with a smaller training.batch or fewer processes'),
-      );
+      reject(CRASHES.includes(name) ? new Crash(what) : new Lost(what));
     };
     child.on('message', listen);
     child.on('exit', lost);

@@ -4,10 +4,11 @@
  *
  * A new kind of such runs is a file like `compare.ts`: which runs there are, and the tables after each.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, NumericError, StoppedError } from '../../base/errors.ts';
+import { readTextFile } from '../../base/textFile.ts';
 import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, requireRunName } from '../../run/folder.ts';
@@ -42,7 +43,7 @@ export function requireFreeFolder(kind: 'compare' | 'trials', folderOfRuns: Fold
 }
 
 const isWritten = (path: string, settings: Layer): boolean =>
-  existsSync(path) && readFileSync(path, 'utf8') === formatConfig(settings);
+  existsSync(path) && readTextFile(path) === formatConfig(settings);
 
 /**
  * Does `work` in `<runs>/<kind>/<name>`, which begins with the settings of all its runs in `<kind>.yaml`.

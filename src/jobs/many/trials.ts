@@ -2,8 +2,9 @@
  * @file Several searches that differ in their seed, and the choice among what they found by a short training: ten seeds and the best of them, as in the
  * paper. Every search and training is an ordinary run. @paper auto-deeplab section 4.2
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { readTextFile } from '../../base/textFile.ts';
 import { BUDGET_KEYS } from '../../models/width.ts';
 import { parseConfig } from '../../run/config/config.ts';
 import { settings, trainPreset } from '../../run/config/presets.ts';
@@ -117,9 +118,7 @@ function planTrials(config: SearchConfig, name: string): Plan[] {
 
 function readBack(seed: number, { search, training }: Plan['paths']): Trial {
   const genotype = join(search, 'genotype.json');
-  const found = existsSync(genotype)
-    ? summariseGenotype(parseGenotype(readFileSync(genotype, 'utf8'), genotype))
-    : 'nothing';
+  const found = existsSync(genotype) ? summariseGenotype(parseGenotype(readTextFile(genotype), genotype)) : 'nothing';
   return readTrial(
     seed,
     openRunFolder(search),
@@ -140,7 +139,7 @@ function writeTrials(
   const chosen = bestTrial(trials);
   if (chosen) {
     const file = join(chosen.run, 'genotype.json');
-    const text = readFileSync(file, 'utf8');
+    const text = readTextFile(file);
     writeAtomically(join(folder, 'genotype.json'), text);
     writeAtomically(join(folder, 'genotype.svg'), drawGenotype(parseGenotype(text, file)));
   }

@@ -2,10 +2,11 @@
  * @file The network that a search found, as the training that follows it would build it: for the classes and the channels of the data of the search, with
  * the stem and the head of the preset of training that has the name of the preset of the search, or of its defaults.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
+import { readTextFile } from '../../base/textFile.ts';
 import type { BuildOptions } from '../../models/architecture.ts';
 import { parseConfig } from '../../run/config/config.ts';
 import { settings, trainPreset } from '../../run/config/presets.ts';
@@ -40,7 +41,7 @@ export function foundNetwork(path: string): FoundNetwork {
 
 function readDataFile(file: string): Pick<DataFile, 'rank' | 'classes' | 'channels'> {
   try {
-    const { rank, classes, channels } = parseJson(readFileSync(file, 'utf8')) as DataFile;
+    const { rank, classes, channels } = parseJson(readTextFile(file)) as DataFile;
     if ((rank === 2 || rank === 3) && Array.isArray(classes) && classes.length > 0) return { rank, classes, channels };
   } catch {
     // It is said below.

@@ -1,9 +1,10 @@
 /**
  * @file The split of an earlier run that a command takes: that of the run it resumes, or of the one that its settings name.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
+import { readTextFile } from '../../base/textFile.ts';
 import { parseRecord, type SplitRecord } from '../../data/splitRecord.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 
@@ -29,7 +30,7 @@ export interface SplitSettings {
 /** The record of a run; undefined where it has none. */
 export function readSplit(run: string, own: boolean): KnownSplit | undefined {
   const file = join(run, SPLIT_FILE);
-  return existsSync(file) ? { record: parseRecord(readFileSync(file, 'utf8'), file), run, own } : undefined;
+  return existsSync(file) ? { record: parseRecord(readTextFile(file), file), run, own } : undefined;
 }
 
 /**

@@ -227,7 +227,8 @@ function withoutNulls(values: Layer): Record<string, unknown> {
 function refuseUnknown(values: Layer, schema: z.ZodObject, path: string[], keys: string[]): void {
   for (const [key, value] of Object.entries(values)) {
     const dotted = [...path, key].join('.');
-    if (!Object.hasOwn(schema.shape, key)) throw new ConfigError(`unknown setting "${dotted}"`, suggest(dotted, keys));
+    if (!Object.hasOwn(schema.shape, key))
+      throw new ConfigError(`unknown setting "${dotted.slice(0, LONGEST_SHOWN)}"`, suggest(dotted, keys));
     const inner = unwrap(schema.shape[key] as z.ZodType);
     if (!(inner instanceof z.ZodObject)) continue;
     if (!isGroup(value)) throw new ConfigError(`${dotted}: expected a group of settings, got ${show(value)}`);
@@ -272,5 +273,9 @@ function isGroup(value: unknown): value is Record<string, unknown> {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}...` : text;
 }
+
+/** Characters of a value in an error. */
+const LONGEST_SHOWN = 200;

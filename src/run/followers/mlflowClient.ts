@@ -2,11 +2,12 @@
  * @file Sends a run to an MLflow server, and resumes where it stopped: the run folder remembers under which id it is known and up to which event it
  * was sent. Reads the log as anybody would; the run knows nothing of it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
+import { readTextFile } from '../../base/textFile.ts';
 import { readEventsFrom } from '../eventLog.ts';
 import type { RunEvent } from '../events.ts';
 import { writeAtomically } from '../files.ts';
@@ -44,7 +45,7 @@ const memorySchema = z.strictObject({
 export async function sendToMlflow(folder: RunFolder, target: MlflowTarget): Promise<MlflowOutcome> {
   const file = join(folder.path, 'mlflow.json');
   const known = readMemory(file, target);
-  const { events, offset } = readEventsFrom(folder.events, known?.offset ?? 0);
+  const { events, offset } = allFrom(folder.events, known?.offset ?? 0);
   const call = createCaller(target);
   const runId = known?.runId ?? (await createRun(call, target.experiment, folder, events));
   // The id first: a connection that breaks later must not make a second run.
@@ -68,11 +69,23 @@ const statusOf = (event: RunEvent): object =>
     ? { status: MLFLOW_STATUS[event.status], end_time: Date.parse(event.time) }
     : { status: 'RUNNING' };
 
-function readMemory(file: string, { server, experiment }: MlflowTarget) {
+/** What is new in a log, to its end. */
+function allFrom(path: string, start: number): { events: RunEvent[]; offset: number } {
+  const events: RunEvent[] = [];
+  for (let offset = start; ; ) {
+    const piece = readEventsFrom(path, offset);
+    for (const event of piece.events) events.push(event);
+    offset = piece.offset;
+    if (piece.atEnd) return { events, offset };
+  }
+}
+
+/** What was sent of a run, by the file that says so; undefined where it is about another server. @throws DataError where it cannot be read. */
+export function readMemory(file: string, { server, experiment }: MlflowTarget) {
   if (!existsSync(file)) return undefined;
   let memory: z.output<typeof memorySchema>;
   try {
-    memory = memorySchema.parse(parseJson(readFileSync(file, 'utf8')));
+    memory = memorySchema.parse(parseJson(readTextFile(file)));
   } catch {
     throw new DataError(`${file}: does not say what was sent`, 'remove it: the run is then sent anew');
   }

@@ -41,8 +41,8 @@ export function drawChart(chart: Chart): string {
   const all = lines.flatMap(({ points }) => points);
   const values = [...all.flatMap(([, y]) => (isNumber(y) ? [y] : [])), ...(chart.include ?? [])];
   const xs = all.map(([x]) => x);
-  const [xLow, xHigh] = spread(Math.min(...xs, 0), Math.max(...xs, 0));
-  const [low, high] = values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0, 1];
+  const [xLow, xHigh] = spread(...rangeOf([0, ...xs]));
+  const [low, high] = values.length > 0 ? rangeOf(values) : [0, 1];
   const logarithmic = chart.scale === 'auto' && low > 0 && high / low > 100;
   const yTicks = logarithmic ? powersOfTen(low, high) : roundTicks(...spread(low, high), 5);
   const toScale = (y: number) => (logarithmic ? Math.log10(y) : y);
@@ -149,3 +149,10 @@ const label = (x: number, y: number, text: string, anchor: 'middle' | 'end'): st
   `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeMarkup(text)}</text>`;
 
 const round = (value: number): number => Math.round(value * 10) / 10;
+
+/** The smallest and the largest; a list may be longer than the arguments of a call. */
+const rangeOf = (values: readonly number[]): [number, number] =>
+  values.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );

@@ -3,8 +3,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseCsv } from '../../base/csv.ts';
+import { maybeTextFile } from '../../base/textFile.ts';
 import { formatConfig } from '../config/config.ts';
-import { parseCsv } from '../csv.ts';
 import { listEvaluations, type NamedEvaluation } from '../evaluations.ts';
 import { readEvents } from '../eventLog.ts';
 import type { RunEvent, RunStatus } from '../events.ts';
@@ -71,7 +72,8 @@ export function loadReportData(folder: RunFolder): ReportData {
     events: withoutRepeats(log),
     seconds: secondsOf(log),
     lastTime: log.at(-1)?.time,
-    config: readText(folder.config) ?? (starts.length > 0 ? formatConfig(starts[starts.length - 1].config) : undefined),
+    config:
+      maybeTextFile(folder.config) ?? (starts.length > 0 ? formatConfig(starts[starts.length - 1].config) : undefined),
     genotypeDrawing: readPicture(folder.genotypeDrawing, 'genotype.svg'),
     evaluations: listEvaluations(folder),
     ...loadScores(folder),
@@ -119,13 +121,11 @@ function readConfusion(path: string): ReportData['confusion'] {
 }
 
 function readTable(path: string): string[][] | undefined {
-  const text = readText(path);
+  const text = maybeTextFile(path);
   if (text === undefined) return undefined;
-  const { rows } = parseCsv(text);
+  const { rows } = parseCsv(text, path);
   return rows.length > 1 ? rows : undefined;
 }
-
-const readText = (path: string): string | undefined => (existsSync(path) ? readFileSync(path, 'utf8') : undefined);
 
 const isPicture = (name: string): boolean => typeOf(name) !== undefined && !name.startsWith('.');
 

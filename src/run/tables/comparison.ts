@@ -2,7 +2,7 @@
  * @file Trainings side by side: what each run reached, the table by architecture with the spread over seeds, as Markdown and CSV. Reads run folders and
  * knows no network.
  */
-import { type CsvValue, formatCsvRow } from '../csv.ts';
+import { type CsvValue, formatCsvRow } from '../../base/csv.ts';
 import type { RunStatus } from '../events.ts';
 import type { RunFolder } from '../folder.ts';
 import { type EventOf, loadReportData } from '../report/data.ts';

@@ -2,7 +2,7 @@
  * @file Searches side by side that differ in their seed: what each one found, its curve, and the table. Reads run folders and knows no network.
  */
 
-import { type CsvValue, formatCsvRow } from '../csv.ts';
+import { type CsvValue, formatCsvRow } from '../../base/csv.ts';
 import type { RunFolder } from '../folder.ts';
 import { scoredEpochs } from '../report/curves.ts';
 import { loadReportData } from '../report/data.ts';

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseCsv } from '../../../src/base/csv.ts';
 import { compareJob } from '../../../src/jobs/many/compare.ts';
 import { parseConfig } from '../../../src/run/config/config.ts';
 import { settings } from '../../../src/run/config/presets.ts';
-import { parseCsv } from '../../../src/run/csv.ts';
 import { readEvents } from '../../../src/run/eventLog.ts';
 import {
   type ComparedRun,

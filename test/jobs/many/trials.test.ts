@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseCsv } from '../../../src/base/csv.ts';
 import { StoppedError } from '../../../src/base/errors.ts';
 import { search } from '../../../src/jobs/library.ts';
 import { trialsJob } from '../../../src/jobs/many/trials.ts';
-import { parseCsv } from '../../../src/run/csv.ts';
 import { drawTrials } from '../../../src/run/tables/drawTrials.ts';
 import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, type Trial } from '../../../src/run/tables/trials.ts';
 import { parseGenotype } from '../../../src/space/genotype.ts';

@@ -2,12 +2,13 @@
  * @file The latency tables of this machine, one a target and number of threads, in the user's cache folder. A table says for which processor and
  * versions it was measured; under any others it does not count.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism, cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError, EspalierError } from '../../../base/errors.ts';
 import { parseJson } from '../../../base/json.ts';
+import { readTextFile } from '../../../base/textFile.ts';
 import { LATENCY_TARGETS, type LatencyTable, type LatencyTarget, predictLatency } from '../../../models/latency.ts';
 import type { Budget, LatencyOf } from '../../../models/width.ts';
 import { writeAtomically } from '../../../run/files.ts';
@@ -44,7 +45,7 @@ export function loadTable(target: LatencyTarget, threads: number): MachineTable 
   const again = `measure again: espalier measure target=${target} threads=${threads}`;
   let table: MachineTable;
   try {
-    table = schema.parse(parseJson(readFileSync(path, 'utf8')));
+    table = schema.parse(parseJson(readTextFile(path)));
   } catch {
     throw new DataError(`${path}: expected a latency table, got something else`, `remove it and ${again}`);
   }

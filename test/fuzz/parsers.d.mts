@@ -1,0 +1,7 @@
+/** Types of `parsers.mjs`. */
+export interface ParserRow {
+  readonly seeds: readonly Buffer[];
+  readonly kind?: string;
+  readonly covers?: readonly string[];
+}
+export const PARSERS: Readonly<Record<string, ParserRow>>;
