@@ -61,6 +61,10 @@ export const uiCommand: Command = {
     const [root = 'runs'] = positionals;
     if (!existsSync(root)) throw new DataError(`${root}: no such folder`, 'make a run first: espalier demo');
     const { host, port, token, hosts, proxy, base } = config;
+    // Before its address is printed: a signal at that moment would end the process by it.
+    const stopped = new Promise<void>((resolve) => {
+      for (const signal of STOP_SIGNALS) process.once(signal, resolve);
+    });
     const dashboard = await serveDashboard({
       root,
       web: fileURLToPath(new URL('../web', import.meta.url)),
@@ -71,9 +75,7 @@ export const uiCommand: Command = {
     });
     const also = dashboard.urls.map((url) => `also as ${url}\n`).join('');
     process.stdout.write(`dashboard of ${root}: ${dashboard.url}\n${also}stop it with Ctrl-C\n`);
-    await new Promise<void>((resolve) => {
-      for (const signal of STOP_SIGNALS) process.once(signal, resolve);
-    });
+    await stopped;
     await dashboard.close();
   },
 };

@@ -80,9 +80,9 @@ export function readEvents(path: string): RunEvent[] {
 }
 
 /** Bytes of a log that are read at a time. */
-const PIECE_BYTES = 2 ** 22;
+const PIECE_BYTES = 2 ** 23;
 /** A longer line is damage: no event that Espalier writes is near. */
-export const LONGEST_LINE = 2 ** 20;
+const LONGEST_LINE = 2 ** 22;
 /** Bytes of the lines whose events are in memory together, where they take four times as much; from more, every second step is left out. */
 const MOST_HELD_BYTES = 2 ** 25;
 
@@ -92,8 +92,8 @@ function withoutEverySecondStep(events: readonly RunEvent[]): RunEvent[] {
 }
 
 /**
- * The next events after a byte offset, about 4 MiB of them, the offset to ask from next, and whether they reach the end: how a live log is followed.
- * @throws DataError naming the file and the place when a whole line is not an event, or is longer than a megabyte.
+ * The next events after a byte offset, about 8 MiB of them, the offset to ask from next, and whether they reach the end: how a live log is followed.
+ * @throws DataError naming the file and the place when a whole line is not an event, or is longer than 4 MiB.
  */
 export function readEventsFrom(path: string, offset: number): { events: RunEvent[]; offset: number; atEnd: boolean } {
   let file: number;

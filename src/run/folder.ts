@@ -99,6 +99,12 @@ export function openRunFolder(path: string): RunFolder {
   const { evaluations, predictions, exports, ...own } = folder;
   for (const path of [...Object.values(own), dirname(folder.last)])
     if (path.startsWith(folder.path)) requireInside(folder.path, path);
+  // A race keeps whole runs in folders of its own.
+  for (const entry of readdirSync(folder.path, { withFileTypes: true })) {
+    const inner = join(folder.path, entry.name);
+    if (entry.isSymbolicLink() && ![evaluations, predictions, exports].includes(inner))
+      requireInside(folder.path, inner);
+  }
   return folder;
 }
 

@@ -3,11 +3,16 @@
  * copied run still shows what it can.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { LONGEST_LINE, parseEvent } from '../run/eventLog.ts';
+import { parseEvent } from '../run/eventLog.ts';
 import type { RunEvent } from '../run/events.ts';
 
 /** Bytes read at a time. */
 const PIECE = 256 * 1024;
+/** A longer line is damage to a page: no event that it shows is near. */
+const LONGEST_LINE = 2 ** 20;
+/** A piece with so many damaged lines is of no log: nothing behind it is read. A refusal costs more than an event. */
+const MOST_DAMAGED = 100;
+
 /** Some whole lines of a log. */
 export interface LogPiece {
   readonly events: RunEvent[];
@@ -32,13 +37,17 @@ export async function readPiece(file: FileHandle, offset: number): Promise<LogPi
     const events: RunEvent[] = [];
     const sizes: number[] = [];
     let damaged = 0;
-    for (const line of bytes.toString('utf8', 0, end).split('\n').slice(0, -1)) {
+    const text = bytes.toString('utf8', 0, end);
+    for (let at = 0, next = 0; at < text.length && damaged < MOST_DAMAGED; at = next + 1) {
+      next = text.indexOf('\n', at);
+      const line = text.slice(at, next);
       const event = maybeEvent(line);
       if (event) {
         events.push(event);
         sizes.push(line.length);
       } else damaged++;
     }
+    if (damaged === MOST_DAMAGED) return { events, bytes: sizes, offset: size, damaged, atEnd: true };
     return { events, bytes: sizes, offset: offset + end, damaged, atEnd: whole };
   }
 }
@@ -51,6 +60,7 @@ export async function isLineStart(file: FileHandle, offset: number): Promise<boo
 }
 
 function maybeEvent(line: string): RunEvent | undefined {
+  if (line.length > LONGEST_LINE) return undefined;
   try {
     return parseEvent(line, 'event log');
   } catch {

@@ -2,7 +2,7 @@
  * @file All runs below a folder, kept up to date by looking: each log is read once, then only what was added to it. Polling and no
  * notifications of the file system: those are missing on network drives and in containers, and a look at a size costs microseconds.
  */
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseJson } from '../base/json.ts';
 import { listRunFolders, openRunFolder } from '../run/folder.ts';
@@ -45,6 +45,8 @@ export interface RunIndex {
 type Entry = { -readonly [Key in keyof IndexedRun]: IndexedRun[Key] } & {
   inode: number;
   modified: number;
+  /** What changes when a file is added to its folder or removed, or another process locks it. */
+  folder: string;
   costs?: { modified: number; parameters?: number; multiplyAdds?: number };
 };
 
@@ -81,6 +83,10 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
       const found = await readOn(entry);
       // A finished run whose log is as it was: most of them, most of the time.
       if (found === 'same' && entry.facts.end && entry.version > 0) return;
+      // One whose process is gone: only somebody who works in its folder changes that.
+      const folder = entry.facts.end ? '' : await folderNow(entry.path);
+      if (found === 'same' && entry.version > 0 && entry.summary.state !== 'running' && folder === entry.folder) return;
+      entry.folder = folder;
       if (found === 'another') entry.generation = ++generations;
       const owner = entry.facts.end ? undefined : await ownerOf(entry);
       summary = summarise(entry, await costsOf(entry), owner, clock());
@@ -148,11 +154,15 @@ async function findRuns(root: string): Promise<Map<string, string>> {
     return found;
   }
   const single = isRun(real);
-  const folders = single ? [{ path: real }] : listRunFolders(real);
-  for (const { path } of folders) {
-    const id = `${basename(dirname(path))}/${basename(path)}`;
-    if ((await realpath(path).catch(() => undefined)) === (single ? real : join(real, id))) found.set(id, path);
-  }
+  const idOf = (path: string) => `${basename(dirname(path))}/${basename(path)}`;
+  if (single) return new Map([[idOf(real), real]]);
+  // A folder of a real folder that is no link is where it seems to be; asking for the real path of each would cost most of a look.
+  const folders = async (path: string) =>
+    (await readdir(path, { withFileTypes: true }).catch(() => []))
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(path, name));
+  const own = new Set((await Promise.all((await folders(real)).map(folders))).flat());
+  for (const { path } of listRunFolders(real)) if (own.has(path)) found.set(idOf(path), path);
   return found;
 }
 
@@ -167,7 +177,7 @@ function isRun(path: string): boolean {
 
 function createEntry(id: string, path: string, generation: number): Entry {
   const facts = noFacts();
-  const entry = { id, path, size: 0, generation, version: 0, facts, inode: 0, modified: 0 };
+  const entry = { id, path, size: 0, generation, version: 0, facts, inode: 0, modified: 0, folder: '' };
   return { ...entry, summary: {} as RunSummary };
 }
 
@@ -187,7 +197,7 @@ async function readOn(entry: Entry): Promise<'same' | 'more' | 'another'> {
     return 'same';
   const file = await openInside(entry.path, 'events.jsonl');
   if (file === undefined) {
-    entry.modified = (await stat(entry.path).catch(() => undefined))?.mtimeMs ?? 0;
+    entry.modified = await changedAt(entry.path);
     return 'same';
   }
   try {
@@ -211,6 +221,11 @@ async function readOn(entry: Entry): Promise<'same' | 'more' | 'another'> {
     await file.close();
   }
 }
+
+const changedAt = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
+
+const folderNow = async (path: string): Promise<string> =>
+  (await Promise.all([changedAt(path), changedAt(join(path, LOCK_FILE))])).join(' ');
 
 /** The process that the lock of a run names. */
 async function ownerOf({ path }: Entry): Promise<LockOwner | undefined> {

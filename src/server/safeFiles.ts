@@ -60,15 +60,17 @@ export async function readTextInside(root: string, ...names: readonly string[]):
 
 /** Names without regard to case, numbers in them by their value. By keys that are made once: comparing by locale takes seconds for 100,000. */
 export function inNaturalOrder(names: readonly string[]): string[] {
-  const keyOf = (name: string) =>
-    `${name.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(DIGITS, '0'))}\0${name}`;
-  const keys = names.map((name) => [keyOf(name), name] as const);
-  keys.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return keys.map(([, name]) => name);
+  // Before the only NUL of a key is what is compared, behind it the name: texts alone sort in half the time of pairs.
+  const keys = names.map((name) => {
+    const plain = name.toLowerCase().replaceAll('\0', '');
+    return `${plain.replace(/\d+/g, (digits) => (PADDING[digits.length] ?? '') + digits)}\0${name}`;
+  });
+  return keys.sort().map((key) => key.slice(key.indexOf('\0') + 1));
 }
 
 /** Numbers of more digits come by their letters. */
 const DIGITS = 16;
+const PADDING = Array.from({ length: DIGITS + 1 }, (_, length) => '0'.repeat(DIGITS - length));
 
 /** The plain names of the regular files, or of the folders, of a folder below `root`, in natural order; none when it is a link or not there. */
 export async function listInside(root: string, name: string, what: 'files' | 'folders' = 'files'): Promise<string[]> {

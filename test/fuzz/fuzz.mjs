@@ -36,7 +36,7 @@ function processorSeconds(pid) {
 }
 
 /** Runs inputs from `first` on; a crash or a hang is a finding and ends it. */
-function feed(name, first) {
+function feed(name, first, inputs) {
   const progress = join(folder, 'progress');
   const child = spawn(
     process.execPath,
@@ -84,11 +84,12 @@ function feed(name, first) {
 let found = 0;
 for (const name of names) {
   const began = performance.now();
-  const { accepted, grownBytes, findings } = await feed(name, 0);
+  const own = Math.ceil(inputs * PARSERS[name].share);
+  const { accepted, grownBytes, findings } = await feed(name, 0, own);
   const seconds = (performance.now() - began) / 1000;
   found += findings.length;
   console.log(
-    `${name.padEnd(24)}${String(inputs).padStart(8)} inputs, ${String(accepted).padStart(6)} accepted, the process grew by ${(grownBytes / 2 ** 20).toFixed(0).padStart(4)} MiB, ${seconds.toFixed(1)} s, ${findings.length} findings`,
+    `${name.padEnd(24)}${String(own).padStart(8)} inputs, ${String(accepted).padStart(6)} accepted, the process grew by ${(grownBytes / 2 ** 20).toFixed(0).padStart(4)} MiB, ${seconds.toFixed(1)} s, ${findings.length} findings`,
   );
   for (const { index, fault } of findings) console.log(`  input ${index}: ${fault}`);
 }

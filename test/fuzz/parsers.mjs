@@ -427,12 +427,14 @@ const OWN = {
 /** Rows by name; `parse` gets the bytes, which are at `file` where there is one. What it returns does not matter. */
 export const PARSERS = Object.fromEntries(
   Object.entries({ ...OWN, ...FOLDER_PARSERS }).map(([name, { text, parse, file, ...row }]) => {
+    // What reads folders gets fewer inputs at random.
+    const share = Object.hasOwn(FOLDER_PARSERS, name) ? 0.2 : 1;
     const whole = text ? (bytes) => text(bytes.toString('utf8')) : parse;
     const placed = async (bytes) => {
       if (file !== undefined) writeFileSync(file, bytes);
       await whole(bytes);
     };
     // What lies at its place is read from there: nothing else holds the bytes.
-    return [name, { ...row, text, file, parse: placed, read: file === undefined ? undefined : () => whole() }];
+    return [name, { ...row, share, text, file, parse: placed, read: file === undefined ? undefined : () => whole() }];
   }),
 );

@@ -3,9 +3,12 @@
  *
  * Words: name of the parser, seed, first index, number of inputs, file of progress. Prints one line of JSON at the end.
  */
-import { openSync, readFileSync, writeSync } from 'node:fs';
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { EspalierError } from '../../dist/base/errors.js';
-import { inputOf } from './mutate.mjs';
+import { changeFields, hasFields } from './fields.mjs';
+import { inputOf, randomOf } from './mutate.mjs';
 import { FILE, PARSERS } from './parsers.mjs';
 
 /** Seconds and bytes that one input may take. */
@@ -22,6 +25,19 @@ let accepted = 0;
 const resident = () => process.memoryUsage.rss();
 const peak = () =>
   Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0) * 1024 || resident();
+
+/** Of three inputs one has other fields, one other bytes, and one other bytes with what keeps them from being read put right. */
+function makeInput(index) {
+  if (index % 3 === 2 && hasFields(parser.kind))
+    return changeFields(parser.kind, parser.seeds, randomOf(Number(seed), index));
+  const input = inputOf(parser.seeds, Number(seed), index);
+  return parser.mend && index % 2 === 1 ? parser.mend(input) : input;
+}
+
+/** A folder beside that of the parsers, where this process works: nothing is written to it. */
+const outside = mkdtempSync(join(tmpdir(), 'espalier-outside-'));
+process.chdir(outside);
+process.on('exit', () => rmSync(outside, { recursive: true, force: true }));
 
 async function tryOne(bytes) {
   const polluted = Object.keys(Object.prototype).length;
@@ -55,11 +71,12 @@ const last = Number(first) + Number(count);
 for (let index = Number(first); index < last; index++) {
   position.writeDoubleLE(index);
   writeSync(progress, position, 0, 8, 0);
-  const input = inputOf(parser.seeds, Number(seed), index);
-  const fault = await tryOne(parser.mend && index % 2 === 1 ? parser.mend(input) : input);
+  const fault = await tryOne(makeInput(index));
   if (fault) findings.push({ index, fault });
   if (findings.length >= 10) break;
 }
+const written = readdirSync(outside);
+if (written.length > 0) findings.push({ index: -1, fault: `wrote ${written.join(', ')} outside its folder` });
 const grown = peak() - base;
 if (grown > LIMITS.bytes)
   findings.push({ index: -1, fault: `the process grew by ${(grown / 2 ** 20).toFixed(0)} MiB` });

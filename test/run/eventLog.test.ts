@@ -69,7 +69,7 @@ describe('event log', () => {
     const log = openEventLog(path, clock);
     log.append({ type: 'note', message: 'a' });
     const first = readEventsFrom(path, 0);
-    expect(readEventsFrom(path, first.offset)).toEqual({ events: [], offset: first.offset });
+    expect(readEventsFrom(path, first.offset)).toEqual({ events: [], offset: first.offset, atEnd: true });
     log.append({ type: 'note', message: 'b' });
     appendFileSync(path, '{"type"');
     expect(readEventsFrom(path, first.offset).events).toMatchObject([{ message: 'b', seq: 1 }]);

@@ -1,10 +1,10 @@
 /** @file Run folders: never the same twice, found again, nothing outside the root. */
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../../src/base/errors.ts';
 import { createRunFolder, listRunFolders, openRunFolder } from '../../src/run/folder.ts';
-import { temporaryFolder } from '../helpers/temporaryFolder.ts';
+import { sharedFolder, temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const now = new Date(2025, 5, 3, 4, 5, 6);
 
@@ -46,7 +46,12 @@ describe('run folders', () => {
     expect(listRunFolders(join(root, 'absent'))).toEqual([]);
   });
 
-  it.each(['checkpoints', 'samples', 'events.jsonl', 'genotype.svg', 'config.yaml'])(
+  /** Everything that a run keeps, and that races keep beside it; what later commands add is looked at when they write. */
+  const LATER = ['evaluations', 'predictions', 'export'];
+  const { command: _, name: __, path: own, ...paths } = createRunFolder(sharedFolder(), 'train', 'a');
+  const kept = Object.values(paths).map((path) => relative(own, path));
+  const inRaces = ['train', 'architectures', 'probes', 'answers.json', 'race.json', 'verdict.json', 'unknown'];
+  it.each([...kept.filter((name) => !LATER.includes(name)), 'checkpoints', ...inRaces])(
     'are refused when %s is a link that leads out of them, also to nothing',
     (name) => {
       const root = temporaryFolder();
@@ -56,6 +61,7 @@ describe('run folders', () => {
       writeFileSync(folder.events, '');
       const path = join(folder.path, name);
       rmSync(path, { recursive: true, force: true });
+      mkdirSync(dirname(path), { recursive: true });
       symlinkSync(outside, path);
       expect(() => openRunFolder(folder.path)).toThrow(DataError);
       if (name.includes('.')) writeFileSync(outside, 'x');

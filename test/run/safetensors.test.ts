@@ -124,7 +124,7 @@ describe('safetensors', () => {
   it.each<[string, Uint8Array, RegExp]>([
     ['a short file', new Uint8Array(7), /at least 8 bytes/],
     ['an empty header', fileOf('', 0), /begins with "\{"/],
-    ['a huge header', Uint8Array.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]), /at most 100000000/],
+    ['a huge header', Uint8Array.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]), /at most 33554432/],
     ['a header beyond the file', Uint8Array.from([9, 0, 0, 0, 0, 0, 0, 0, 0x7b]), /expected a header of 9 bytes/],
     ['a list', fileOf('[]', 0), /begins with/],
     ['broken JSON', fileOf('{"a":', 0), /expected a JSON header/],

@@ -5,8 +5,8 @@
 import { DataError } from '../../base/errors.ts';
 import { MAX_PIXELS } from '../types.ts';
 
-/** Bytes of the samples as they are stored: 11,500 x 11,500 pixels of RGBA, or 9,400 x 9,400 of RGB with 16 bits. */
-export const MAX_SAMPLE_BYTES = 2 ** 29;
+/** Bytes of the samples as they are stored: 11,585 x 11,585 pixels of RGB, 10,033 x 10,033 of RGBA, or 8,191 x 8,191 of RGB with 16 bits. */
+export const MAX_SAMPLE_BYTES = 3 * 2 ** 27;
 
 /** Pixels of a progressive JPEG: its decoder holds the coefficients of all of them, six bytes a pixel. */
 export const MAX_PROGRESSIVE_PIXELS = 2 ** 26;

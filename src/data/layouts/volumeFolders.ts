@@ -110,7 +110,7 @@ export function assembleVolumes(
       `${root}: holds no labelled volumes`,
       `they belong into imagesTr/ and labelsTr/ as .nii.gz, .nii, or folders of DICOM slices${unreadable(root)}`,
     );
-  refuseTwins([...train.samples, ...(val?.samples ?? []), ...(test?.samples ?? [])]);
+  refuseTwins(root, [...train.samples, ...(val?.samples ?? []), ...(test?.samples ?? [])]);
   return {
     name: description.name ?? basename(root),
     layout,
@@ -144,11 +144,14 @@ function unreadable(root: string): string {
   return found.length === 0 ? '' : `; ${found.join(' and ')}, which cannot be read: convert them to .nii.gz`;
 }
 
-function refuseTwins(samples: readonly Sample[]): void {
+function refuseTwins(root: string, samples: readonly Sample[]): void {
   const seen = new Set<string>();
   for (const { id } of samples) {
     if (seen.has(id))
-      throw new DataError(`${id}: is listed twice`, 'take it out of one place, or give the files different names');
+      throw new DataError(
+        `${root}: ${id} is listed twice`,
+        'take it out of one place, or give the files different names',
+      );
     seen.add(id);
   }
 }
