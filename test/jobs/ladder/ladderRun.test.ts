@@ -31,7 +31,8 @@ describe('a race in a run folder', () => {
     expect(outcome.text).toMatch(/multiply-adds, mIoU \d/);
     // The last training has the held-out samples too, and three times the steps of those that were compared.
     const trained = (run: string) => JSON.parse(readFileSync(join(run, 'data.json'), 'utf8')).samples.train;
-    const stepsOf = (run: string) => Number(/^steps: (\d+)$/m.exec(readFileSync(join(run, 'config.yaml'), 'utf8'))?.[1]);
+    const stepsOf = (run: string) =>
+      Number(/^steps: (\d+)$/m.exec(readFileSync(join(run, 'config.yaml'), 'utf8'))?.[1]);
     const [compared] = outcome.verdict.chosen.trainings;
     const { validation } = JSON.parse(readFileSync(join(whole, 'auto', 'race', 'validation.json'), 'utf8'));
     expect(trained(outcome.chosen) - trained(compared.run)).toBe(Object.keys(validation).length);
