@@ -37,12 +37,18 @@ export function augmentationOf(
   };
 }
 
+/** Epochs of the warm-up: as given, or the share of all of them, of which at least one is left. */
+export function warmupEpochsOf({ epochs, warmup = 0.5, warmupEpochs }: SearchConfig): number {
+  return warmupEpochs ?? Math.min(epochs - 1, Math.round(warmup * epochs));
+}
+
 export function searchSettings(config: SearchConfig, rank: 2 | 3): SearchSettings {
   const crop = sidesOf(config.crop, rank);
   return {
     ...config,
     ...volumeSettings(config, crop, rank),
     crop,
+    warmupEpochs: warmupEpochsOf(config),
     augmentation: augmentationOf(config.augmentation, config.scale),
     reduction: config.scale,
   };
