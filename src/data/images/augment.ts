@@ -56,7 +56,7 @@ export interface Transformation {
   flip: boolean;
   /** Mirrors it from top to bottom. */
   flipRows: boolean;
-  /** Exchanges the axes of the picture before everything else: all sizes and places here are those of the transposed one. */
+  /** Transposes the picture before everything else: all sizes and places here are those of the transposed one. */
   transpose: boolean;
   brightness: number;
   contrast: number;
