@@ -32,7 +32,7 @@ const MOST_PAINTED = 2 ** 31;
  * @throws DataError for another size than the image's, and for shapes that are damaged or cost too much to draw.
  */
 export function drawLabels(drawing: LabelDrawing, image: { width: number; height: number }, file: string): Raster {
-  const { size, background, top, shapes } = drawing;
+  const { size, shares = false, background, top, shapes } = drawing;
   const [width, height] = size ?? [image.width, image.height];
   const isTurned = width === image.height && height === image.width;
   if (!isTurned && (width !== image.width || height !== image.height))
@@ -40,7 +40,7 @@ export function drawLabels(drawing: LabelDrawing, image: { width: number; height
       `${file}: is about an image of ${width}x${height}, the image has ${image.width}x${image.height}`,
       'shapes have the coordinates of their image: give the images that were annotated, or export again',
     );
-  const scale: Scale = size === undefined ? [width, height] : [1, 1];
+  const scale: Scale = shares ? [width, height] : [1, 1];
   requireAffordable(shapes, scale, width * height, file);
   const drawn = shapes.map((shape) => ({ shape, parts: partsOf(shape, scale, width, height, file) }));
   const areas = new Map(drawn.map((entry) => [entry, entry.parts.reduce((sum, part) => sum + countPixels(part), 0)]));

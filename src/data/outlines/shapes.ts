@@ -26,8 +26,10 @@ export type LabelShape = Outline & {
 
 /** The labels of an image as shapes. */
 export interface LabelDrawing {
-  /** The size of the image that the coordinates are of; without it they are shares of the sides, 0 to 1. */
+  /** The size of the image that the annotation states; default that of the image. */
   size?: [width: number, height: number];
+  /** The coordinates of polygons are shares of the sides, 0 to 1. */
+  shares?: boolean;
   /** The label value where there is no shape. */
   background: number;
   /** What lies on top where shapes overlap: the later one, or that of fewer pixels (of equal ones the later). */

@@ -118,8 +118,13 @@ describe('drawing', () => {
     );
   });
 
-  it('takes shares of the sides where no size is stated', () => {
-    const drawing: LabelDrawing = { background: 3, top: 'later', shapes: [polygon(1, [0.5, 0, 1, 0, 1, 1, 0.5, 1])] };
+  it('takes shares of the sides where it is said so', () => {
+    const drawing: LabelDrawing = {
+      shares: true,
+      background: 3,
+      top: 'later',
+      shapes: [polygon(1, [0.5, 0, 1, 0, 1, 1, 0.5, 1])],
+    };
     expect([...drawLabels(drawing, { width: 4, height: 1 }, 'f').data]).toEqual([3, 3, 1, 1]);
   });
 
