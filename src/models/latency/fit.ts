@@ -60,7 +60,7 @@ const familyOf = ({ kind, shape: { taps, depthwiseTaps } }: MeasuredUnit): strin
 export const fittedMs = ({ costs, block }: KindFit, shape: UnitShape): number =>
   Math.max(LEAST_MS, dot(termsOf(shape, block), costs));
 
-/** Below what a clock can tell. */
+/** Shorter than a clock resolves. */
 const LEAST_MS = 1e-5;
 
 /** What a unit's time is a sum of, in units that keep the costs of one order. */
@@ -97,7 +97,7 @@ const misfitOf = (rows: readonly MeasuredUnit[], fit: KindFit): number =>
   rows.reduce((sum, { shape, ms }) => sum + Math.min(0.5, Math.abs(Math.log(fittedMs(fit, shape) / ms))), 0);
 
 /**
- * The numbers of at least 0 by which `rows` come nearest to `targets`: coordinate descent on the normal equations.
+ * The numbers of at least 0 by which `rows` come nearest to `targets`: one number after the other, on the normal equations.
  * @param rows of one length
  */
 export function leastSquares(rows: readonly (readonly number[])[], targets: readonly number[]): number[] {
