@@ -26,15 +26,21 @@ export function augmentationOf(
   reduction: number,
   longSide?: number,
 ): Augmentation {
-  const { scale, step, flip, colour } = settings;
+  const { scale, step, flip, turns, colour } = settings;
   return {
     ...(longSide === undefined ? {} : { longSide }),
     scale: { min: scale[0] / reduction, max: scale[1] / reduction, step: (step > 0 ? step : 0.01) / reduction },
     flip: flip ? 0.5 : 0,
+    ...(turns ? { turns } : {}),
     brightness: colour,
     contrast: colour,
     saturation: colour,
   };
+}
+
+/** Epochs of the warm-up: as given, or the share of all of them, of which at least one is left. */
+export function warmupEpochsOf({ epochs, warmup = 0.5, warmupEpochs }: SearchConfig): number {
+  return warmupEpochs ?? Math.min(epochs - 1, Math.round(warmup * epochs));
 }
 
 export function searchSettings(config: SearchConfig, rank: 2 | 3): SearchSettings {
@@ -43,6 +49,7 @@ export function searchSettings(config: SearchConfig, rank: 2 | 3): SearchSetting
     ...config,
     ...volumeSettings(config, crop, rank),
     crop,
+    warmupEpochs: warmupEpochsOf(config),
     augmentation: augmentationOf(config.augmentation, config.scale),
     reduction: config.scale,
   };

@@ -48,7 +48,7 @@ export function unionOfPaths(paths: readonly (readonly number[])[], operatorOf: 
   });
 }
 
-/** A topology as a genotype. */
+/** A topology as a genotype; with batch norm for images, where instance norm scored lower (see docs/results.md). */
 export const asDints = (
   { rank, levels, start }: { rank: 2 | 3; levels: number; start: StartStride },
   topology: Layer[],
@@ -59,6 +59,7 @@ export const asDints = (
     levels,
     filters: 16,
     ...(start === STANDARD_START.dints ? {} : { start }),
+    ...(rank === 2 ? { norm: 'batch' } : {}),
     topology,
     provenance: { origin },
   });

@@ -55,7 +55,8 @@ export async function dryRunSearch(request: RunRequest): Promise<DryRun> {
   const weightSeconds = secondsOf(() => step.weights(batches));
   const architectureSeconds = secondsOf(() => step.architecture(batches));
   step.close();
-  const { epochs, warmupEpochs } = config;
+  const { epochs } = config;
+  const { warmupEpochs } = settings;
   return {
     weights: search.network.weights.count(),
     steps: epochs * stepsPerEpoch,

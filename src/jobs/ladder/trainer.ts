@@ -44,9 +44,9 @@ export function trainingOf(
   { id, auxiliary }: Pick<Candidate, 'id' | 'auxiliary'>,
   seed: number,
   place: { readonly recipe: Layer; readonly folder: string; readonly steps: number; readonly constantShare: number },
+  name = `${id}-${seed}`,
 ): RaceTraining {
   const { recipe, folder, steps, constantShare } = place;
-  const name = `${id}-${seed}`;
   const own: Layer = {
     arch: join(folder, 'architectures', `${id}.json`),
     runs: folder,
@@ -161,6 +161,19 @@ export async function finishTraining(
     heldOut: await counts(dataset.splits.val, (id) => groups[id] ?? id),
     reported: await counts(dataset.extra?.reported ?? [], (id) => reportedGroups[id] ?? id),
   };
+}
+
+/** The last training, on all training samples, continued to its end, with the counts of every reported sample; none where it diverged. */
+export async function finalTraining(
+  training: RaceTraining,
+  watcher: RunWatcher,
+  signal?: AbortSignal,
+): Promise<SampleCounts[]> {
+  const { config } = training;
+  if (!(await trainTo(training, config.steps as number, watcher, signal))) return [];
+  const dataset = await openTrainingData(config);
+  const { groups = {} } = dataset;
+  return countRun(training, 'last', dataset, dataset.splits.val, (id) => groups[id] ?? id, signal);
 }
 
 /** The counts of samples by the weights of a training. */

@@ -94,10 +94,11 @@ function buildSupernet(config: SearchConfig, data: SearchData, device: string, p
 }
 
 function checkSearch(config: SearchConfig, dataset: DataSet): void {
-  if (config.warmupEpochs >= config.epochs) {
+  const { epochs, warmupEpochs = 0 } = config;
+  if (warmupEpochs >= epochs) {
     throw new ConfigError(
-      `warmupEpochs is ${config.warmupEpochs} of ${config.epochs} epochs: the architecture would never be searched`,
-      `lower warmupEpochs to at most ${config.epochs - 1}, or raise epochs`,
+      `warmupEpochs is ${warmupEpochs} of ${epochs} epochs: the architecture would never be searched`,
+      `lower warmupEpochs to at most ${epochs - 1}, raise epochs, or give the warm-up as a share: warmup=0.3`,
     );
   }
   requireSearchSamples(config, dataset);

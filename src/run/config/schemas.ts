@@ -81,6 +81,10 @@ const augmentation = group({
   ),
   step: notNegative(0.25, 'of images: grid of the random resize; 0 draws any scale'),
   flip: switched(true, 'random horizontal flip; volumes are mirrored along every axis'),
+  turns: switched(
+    false,
+    'of images: random turns by 90 degrees and mirrorings along both axes, where nothing in them has an up',
+  ),
   colour: share(0, 'of images: strength of random brightness, contrast and saturation'),
   rotation: notNegative(0.3, 'of volumes: largest rotation about each axis, in radians'),
   zoom: setting(
@@ -176,7 +180,12 @@ const volumes = {
 /** What every method can be set to; `defaults` are the method's own. */
 const searchKeys = (defaults: { epochs: number; crop: number }) => ({
   epochs: whole(1, defaults.epochs, 'passes over the first half of the samples'),
-  warmupEpochs: whole(0, defaults.epochs / 2, 'epochs in which only the weights are trained'),
+  warmup: setting(
+    z.number().min(0).lt(1).optional(),
+    'a number from 0 below 1',
+    'warm-up: share of the epochs in which only the weights are trained; by default 0.5',
+  ),
+  warmupEpochs: setting(z.int().min(0).optional(), 'a whole number from 0', 'warm-up in epochs, instead of `warmup`'),
   batch: whole(1, 2, 'samples a step'),
   crop: setting(
     sides.default(defaults.crop),
