@@ -32,7 +32,7 @@ const dataSettings = {
       .string()
       .min(1)
       .optional()
-      .meta({ expected: 'a file name', description: 'check, of volumes: write proposed settings into this YAML file' }),
+      .meta({ expected: 'a file name', description: 'for volumes: write proposed settings into this YAML file' }),
     to: z.string().min(1).optional().meta({
       expected: 'a folder',
       description: 'convert: the new folder; by default `<folder>-masks` beside the data',
