@@ -20,7 +20,7 @@ import { DECODED_OPERATOR_NAMES } from '../space/operators.ts';
 import { largestStart, STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
 import { LEVELS } from '../space/trellis.ts';
 import { architectureKey, type Candidate, type Fit } from './candidate.ts';
-import { fitted, idAt } from './seeds.ts';
+import { fitted, idAt } from './proposal.ts';
 
 /** A changed architecture and what is new in it. */
 interface Change {

@@ -237,7 +237,7 @@ export function describePlan({ plan, pace, candidates, heldOut, processes }: Rac
   const found = count('searched');
   return [
     `judged on ${held} of ${dataset.splits.train.length} training samples: ${heldOut.how}; ${heldOut.leftOut.length} neighbours are left out`,
-    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
+    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
     ...plan.rungs.map(
       (rung, i) =>
         `rung ${i + 1}: ${rung.candidates} networks to ${rung.steps} steps each${rung.children > 0 ? `, ${rung.children} of them children` : ''}${about(seconds?.rungs[i])}`,
