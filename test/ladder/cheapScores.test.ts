@@ -60,17 +60,17 @@ describe('cheap scores', () => {
   });
 
   it('choose among children', () => {
-    const fit = (architecture: Candidate['architecture']) => ({
+    const fitOf = (architecture: Candidate['architecture']) => ({
       cost: { multiplyAdds: 1, parameters: JSON.stringify(architecture).length, trainingMemory: 1 },
       macro: { meanLevel: 0, depth: 0, finestStride: 1 },
       auxiliary: false,
     });
     const architecture = findArchitecture('random:0')!;
-    const parent: Candidate = { id: 'c01', name: 'p', origin: 'random', architecture, ...fit(architecture) };
+    const parent: Candidate = { id: 'c01', name: 'p', origin: 'random', architecture, ...fitOf(architecture) };
     const mean = (children: readonly Candidate[]) =>
       children.reduce((sum, { cost }) => sum + cost.parameters, 0) / children.length;
     const made = (prefer?: (child: Candidate) => number) =>
-      breed([parent], [parent], { count: 4, macro: true, fit, random: createRandom(2), ...(prefer ? { prefer } : {}) });
+      breed([parent], [parent], { count: 4, macro: true, fit: fitOf, random: createRandom(2), ...(prefer ? { prefer } : {}) });
     const preferred = made(({ cost }) => cost.parameters);
     expect(preferred.map(({ id }) => id)).toEqual(['c02', 'c03', 'c04', 'c05']);
     expect(mean(preferred)).toBeGreaterThan(mean(made()));
