@@ -71,7 +71,8 @@ function draw(
 ): Candidate[] {
   const keys = new Set(everyone.map(({ architecture }) => architectureKey(architecture)));
   const children: Candidate[] = [];
-  for (let tries = 0; children.length < count && tries < TRIES * count; tries++) {
+  const tries = parents.length > 0 ? TRIES * count : 0;
+  for (let i = 0; children.length < count && i < tries; i++) {
     const parent = parents[Math.min(random.integer(parents.length), random.integer(parents.length))];
     const other = parents[random.integer(parents.length)];
     const crossed =
