@@ -11,14 +11,10 @@ import { previewDataSet } from './dataPreview.ts';
 
 const dataSettings = {
   schema: z.strictObject({
-    limit: z
-      .int()
-      .min(1)
-      .optional()
-      .meta({
-        expected: 'a whole number from 1',
-        description: 'check: read at most so many samples of a split; preview: samples shown, 12 by default',
-      }),
+    limit: z.int().min(1).optional().meta({
+      expected: 'a whole number from 1',
+      description: 'check: read at most so many samples of a split; preview: samples shown, 12 by default',
+    }),
     splitSeed: z.int().min(0).default(0).meta({
       expected: 'a whole number from 0',
       description: 'of data without a split: another number is another split by hash',
