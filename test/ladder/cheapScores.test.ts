@@ -70,7 +70,13 @@ describe('cheap scores', () => {
     const mean = (children: readonly Candidate[]) =>
       children.reduce((sum, { cost }) => sum + cost.parameters, 0) / children.length;
     const made = (prefer?: (child: Candidate) => number) =>
-      breed([parent], [parent], { count: 4, macro: true, fit: fitOf, random: createRandom(2), ...(prefer ? { prefer } : {}) });
+      breed([parent], [parent], {
+        count: 4,
+        macro: true,
+        fit: fitOf,
+        random: createRandom(2),
+        ...(prefer ? { prefer } : {}),
+      });
     const preferred = made(({ cost }) => cost.parameters);
     expect(preferred.map(({ id }) => id)).toEqual(['c02', 'c03', 'c04', 'c05']);
     expect(mean(preferred)).toBeGreaterThan(mean(made()));
