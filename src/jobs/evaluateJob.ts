@@ -23,11 +23,12 @@ import { openRunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
 import { writeEvaluationReport } from '../run/report/evaluation.ts';
 import { writeReport } from '../run/report/report.ts';
+import { crfFor, recordOfCrf, summaryOf } from './evaluateCrf.ts';
 import { prepareMachine, versions } from './machine.ts';
 import { loadNetwork } from './network.ts';
 import { openRunData } from './openData.ts';
 import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
-import { inferenceOptions } from './settings.ts';
+import { inferenceOptions, LEVELS_A_UNIT } from './settings.ts';
 
 /** Samples that are kept as pictures. */
 const SAMPLES = 8;
@@ -111,7 +112,10 @@ export async function evaluateJob(
   const { reduction, longSide, volumes } = description;
   const { dataset, warnings } = await openRunData(folder, description, config.data);
   const { split, toleranceMm, checkpoint } = config;
-  const inference = inferenceOptions(config, description);
+  const plain = inferenceOptions(config, description);
+  const forward = reduced((images) => network.forward(images, { training: false }), reduction, longSide);
+  const found = await crfFor(config, plain, { network: forward, dataset, device });
+  const inference = found ? { ...plain, crf: found.options } : plain;
   const options = { largestComponents: volumes?.largestComponents ?? [], inference, toleranceMm };
   const trained = existsSync(folder.config) ? loadConfigFile(folder.config).data : undefined;
   const data = config.data ?? String(trained);
@@ -152,6 +156,7 @@ export async function evaluateJob(
     toleranceMm: dataset.rank === 3 ? toleranceMm : null,
     version: versions().espalier,
     scores: summaryOf(scores),
+    ...(found ? { crf: recordOfCrf(found, dataset.rank === 2 ? LEVELS_A_UNIT : 1, scores) } : {}),
   };
   writeEvaluation(target, evaluation);
   const { name, path } = target;
@@ -172,18 +177,4 @@ export async function evaluateJob(
     report,
   };
   return { ...outcome, ...(latency ? { latency } : {}) };
-}
-
-/** The scores that a record of an evaluation has; null where there is nothing to measure. */
-function summaryOf({ miou, pixelAccuracy, meanAccuracy, volumes }: Scores): EvaluationRecord['scores'] {
-  const known = (value: number) => (Number.isFinite(value) ? value : null);
-  const mean = volumes?.summary.mean;
-  return {
-    miou: known(miou),
-    pixelAccuracy: known(pixelAccuracy),
-    meanAccuracy: known(meanAccuracy),
-    ...(mean
-      ? { dice: known(mean.dice), surfaceDice: known(mean.surfaceDice), hausdorff95Mm: known(mean.hausdorff95Mm) }
-      : {}),
-  };
 }
