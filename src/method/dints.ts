@@ -113,7 +113,9 @@ export function dints(settings: DintsSettings): Method {
         brokenBoundaries: brokenBoundaries(levels, unconstrainedTopology(logits.edges)),
         skipShare: skips,
       };
-      return { genotype, metrics, warnings: skipWarnings(skips) };
+      const patterns = 2 ** logits.edges[0].length - 1;
+      const limits = { operatorEntropy: Math.log(logits.ops[0][0].length), patternEntropy: Math.log(patterns) };
+      return { genotype, metrics, limits, warnings: skipWarnings(skips) };
     },
   };
 }

@@ -10,7 +10,7 @@ import { type DintsEdge, layerEdgeCount } from './dints/trellis.ts';
 import { asRecord, type Fail, isWhole, parseJson, parseProvenance } from './genotypeFields.ts';
 import { DECODED_OPERATOR_NAMES } from './operators.ts';
 import { parseCell, parsePath } from './parseCell.ts';
-import { parseStart, STANDARD_START, type Start } from './start.ts';
+import { largestStart, parseStart, STANDARD_START, type Start } from './start.ts';
 import { randomPath } from './trellis.ts';
 
 /** A decoded architecture; `method` tells the kinds apart. */
@@ -114,11 +114,15 @@ export function requireMethod<M extends Genotype['method']>(
   return genotype as Extract<Genotype, { method: M }>;
 }
 
-/** An architecture in a few words: its path, or how many edges are on, and a start stride that is not the standard one. */
+/** The stride of every layer of a path, such as `strides 4 4 8`; of an anisotropic start the largest one. */
+export const pathStrides = (path: readonly number[], start: Start = STANDARD_START['auto-deeplab']): string =>
+  `strides ${path.map((level) => largestStart(start) * 2 ** level).join(' ')}`;
+
+/** An architecture in a few words: the strides of its path, or how many edges are on, and a start stride that is not the standard one. */
 export function summariseGenotype(genotype: Genotype): string {
   const { start } = genotype;
   const from = start === undefined ? '' : ` from stride ${typeof start === 'number' ? start : start.join('x')}`;
-  if (genotype.method === 'auto-deeplab') return `path ${genotype.path.join(' ')}${from}`;
+  if (genotype.method === 'auto-deeplab') return `${pathStrides(genotype.path, start)}${from}`;
   const { levels, layers, topology } = genotype;
   return `${topology.flat().length} of ${layers * layerEdgeCount(levels)} edges${from}`;
 }
