@@ -5,9 +5,10 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { formatDuration } from '../base/text.ts';
 import { expectedSeconds } from '../jobs/cost/dryRun.ts';
+import { trainingStart } from '../jobs/prepare/trainingStart.ts';
 import { commandLine, settingWords } from '../run/config/commandLine.ts';
 import { type Layer, parseConfig } from '../run/config/config.ts';
-import { settings, trainPreset } from '../run/config/presets.ts';
+import { settings } from '../run/config/presets.ts';
 import type { SearchConfig } from '../run/config/schemas.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
@@ -24,13 +25,12 @@ export const searchConfigOf = (run: string): SearchConfig =>
 
 /** Settings of the training of what a search found: its data, its preset where training has it, its machine. */
 export function trainingAfter(config: SearchConfig, run: string): Layer {
-  const { data, preset, name, runs, device, threads, budget } = config;
-  const known = trainPreset(preset);
+  const { data, name, runs, device, threads, budget } = config;
   const limits = Object.entries(budget).filter(([key, limit]) => key !== 'memory' && limit !== undefined);
   return {
     arch: shortPath(run),
     data,
-    ...(known === undefined ? {} : { preset: known }),
+    ...trainingStart(config),
     ...(name === undefined || existsSync(join(runs, 'train', name)) ? {} : { name }),
     ...(runs === 'runs' ? {} : { runs }),
     ...(device === 'auto' ? {} : { device }),

@@ -4,6 +4,7 @@
 import { ConfigError } from '../base/errors.ts';
 import { placeInGroup } from '../engine/group.ts';
 import { dryRunSearch } from '../jobs/cost/dryRun.ts';
+import { dryRunTrials } from '../jobs/many/dryRun.ts';
 import { trialsJob } from '../jobs/many/trials.ts';
 import { searchAgain } from '../jobs/prepare/searchAgain.ts';
 import { followSearch, searchJob } from '../jobs/searchJob.ts';
@@ -14,7 +15,15 @@ import { settings } from '../run/config/presets.ts';
 import { refuseUnused } from '../run/config/unused.ts';
 import { summariseGenotype } from '../space/genotype.ts';
 import { autoCommand } from './auto.ts';
-import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
+import {
+  type Command,
+  printDryRun,
+  printDryRunOfMany,
+  printJson,
+  readRunRequest,
+  stoppable,
+  watchRun,
+} from './command.ts';
 import { searchConfigOf, shortPath, trainStep } from './nextStep.ts';
 
 export const searchCommand: Command = {
@@ -29,6 +38,7 @@ export const searchCommand: Command = {
     // A race has settings, and runs, of its own.
     if (request.layers.findLast(({ method }) => method !== undefined)?.method === 'ladder')
       return autoCommand.run(words);
+    if (flags.dryRun && isTrials(request.layers)) return printDryRunOfMany(await dryRunTrials(request), flags.json);
     if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
@@ -38,7 +48,7 @@ export const searchCommand: Command = {
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;
       const advice = chosen ? `${await trainStep(chosen.run)}\n` : '';
-      process.stdout.write(`${table}\n${folder}/trials.{md,csv,svg}\n${advice}`);
+      process.stdout.write(`${table}\n${shortPath(folder)}/trials.{md,csv,svg}\n${advice}`);
       return;
     }
     const selection = configKeys(settings.search.schema).filter((key) => key.startsWith('selection.'));

@@ -47,11 +47,14 @@ export interface DintsSettings {
   readonly precision?: Precision;
 }
 
+/** Channels of level 0 at a width over that of the published network; even, because the stems halve the channels of a level. */
+export const dintsFilters = (width: number): number =>
+  Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
+
 /** The method with its settings. */
 export function dints(settings: DintsSettings): Method {
   const { layers, levels, width, weights: sgdSettings, fused = true } = settings;
-  // The stems halve the channels of a level: they are even.
-  const filters = Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
+  const filters = dintsFilters(width);
   const memoryBudget = (data: SearchData): MemoryBudget => {
     const rows = edgeElements({ rank: data.rank, levels, filters }, data);
     const elements = fromArray(rows.flat(), [rows.length, rows[0].length]);

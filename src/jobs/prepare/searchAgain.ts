@@ -11,13 +11,14 @@ const ENOUGH_RATE = 0.02;
 
 /** A command: without the decay that holds logits near zero, and at the rate that some hundred steps need; where both hold already, twice as long. */
 export function searchAgain(config: SearchConfig): string {
-  const { architecture, epochs, warmup = 0.5, name = 'search' } = config;
+  const { architecture, epochs, warmupEpochs, name = 'search' } = config;
   const decays = 'decay' in architecture && architecture.decay > 0;
   const isSlow = architecture.learningRate < ENOUGH_RATE;
   const changes: Layer = {
     name: `${name}-longer`,
-    // The warm-up stays a share of all.
-    ...(decays || isSlow ? {} : { epochs: 2 * epochs, warmup, warmupEpochs: undefined }),
+    ...(decays || isSlow
+      ? {}
+      : { epochs: 2 * epochs, ...(warmupEpochs === undefined ? {} : { warmupEpochs: 2 * warmupEpochs }) }),
     architecture: {
       ...architecture,
       ...(decays ? { decay: 0 } : {}),
