@@ -152,7 +152,10 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): P
 
 /** Says what many runs would cost, each and together. */
 export function printDryRunOfMany({ parts, ...all }: DryRunOfMany, json: boolean): void {
-  if (json) return printJson({ parts, ...all });
+  if (json) {
+    printJson({ parts, ...all });
+    return;
+  }
   const width = Math.max(...parts.map(({ name }) => name.length));
   const lines = parts.map(({ name, runs, each: { weights, steps, stepSeconds, seconds, peakBytes } }) => {
     const step = `${weights} weights, ${steps} steps of ${formatDuration(stepSeconds)}, peak memory ${formatBytes(peakBytes)}`;

@@ -28,8 +28,8 @@ import { createLoss, searchSettings, sidesOf } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
 
 /** What a search found, and where it is. */
-export interface SearchOutcome extends FinishedRun {
-  readonly genotype: Genotype;
+export interface SearchOutcome<Method extends Genotype['method'] = Genotype['method']> extends FinishedRun {
+  readonly genotype: Extract<Genotype, { method: Method }>;
   /** What share of each choice is decided, in [0, 1]: of the operators, the moves or the patterns. */
   readonly decided: Readonly<Record<string, number>>;
   /** Whether next to nothing is: the architecture is then little more than a random one. */

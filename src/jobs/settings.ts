@@ -26,11 +26,12 @@ export function augmentationOf(
   reduction: number,
   longSide?: number,
 ): Augmentation {
-  const { scale, step, flip, colour } = settings;
+  const { scale, step, flip, turns, colour } = settings;
   return {
     ...(longSide === undefined ? {} : { longSide }),
     scale: { min: scale[0] / reduction, max: scale[1] / reduction, step: (step > 0 ? step : 0.01) / reduction },
     flip: flip ? 0.5 : 0,
+    ...(turns ? { turns } : {}),
     brightness: colour,
     contrast: colour,
     saturation: colour,

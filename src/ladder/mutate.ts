@@ -15,6 +15,7 @@ import {
   type Genotype,
   type GenotypeParts,
 } from '../space/genotype.ts';
+import { STANDARD_NORM } from '../space/norm.ts';
 import { DECODED_OPERATOR_NAMES } from '../space/operators.ts';
 import { largestStart, STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
 import { LEVELS } from '../space/trellis.ts';
@@ -31,6 +32,8 @@ interface Change {
 const TRIES = 60;
 /** Share of the macro mutations of a genotype that change its start stride. */
 const START_CHANGES = 0.2;
+/** And of those that change what its norms average over. */
+const NORM_CHANGES = 0.1;
 /** Share of the children that are crossings, where two parents can be crossed. */
 const CROSSINGS = 0.3;
 
@@ -69,7 +72,9 @@ export function breed(
 /** One macro decision changed; null where the draw led nowhere. */
 export function mutateMacro(architecture: Architecture, random: Random): Change | null {
   if (!isGenotype(architecture)) return mutateOptions(architecture, random);
-  if (random.uniform() < START_CHANGES) return mutateStart(architecture, random);
+  const draw = random.uniform();
+  if (draw < START_CHANGES) return mutateStart(architecture, random);
+  if (draw < START_CHANGES + NORM_CHANGES) return mutateNorm(architecture);
   return architecture.method === 'dints' ? mutateTopology(architecture, random) : mutatePath(architecture, random);
 }
 
@@ -100,6 +105,14 @@ function mutateStart(genotype: Genotype, random: Random): Change {
   const { start: _, provenance: __, ...rest } = genotype;
   const architecture = next === standard ? rest : { ...rest, start: next };
   return { architecture, change: `start stride from ${before} to ${next}` };
+}
+
+/** The other norm. */
+function mutateNorm(genotype: Genotype): Change {
+  const standard = STANDARD_NORM[genotype.method];
+  const { norm = standard, provenance: _, ...rest } = genotype;
+  const next = norm === 'batch' ? 'instance' : 'batch';
+  return { architecture: next === standard ? rest : { ...rest, norm: next }, change: `${norm} norm to ${next} norm` };
 }
 
 function mutateOptions({ network, options }: OrdinaryNetwork, random: Random): Change | null {
@@ -236,19 +249,20 @@ const withPath = (genotype: AutoDeepLabGenotype, path: readonly number[]): AutoD
   createGenotype({ ...partsOf(genotype), path });
 
 /** What a genotype is created from again, without where it comes from. */
-const partsOf = ({ rank, filters, atrous, path, start, cell }: AutoDeepLabGenotype): GenotypeParts => ({
+const partsOf = ({ rank, filters, atrous, path, start, norm, cell }: AutoDeepLabGenotype): GenotypeParts => ({
   rank,
   filters,
   atrous,
   path,
-  ...(start === undefined ? {} : { start }),
+  start,
+  norm,
   cell: cell.map(({ inputs }) => inputs),
 });
 
 const withTopology = (
-  { rank, levels, filters, start }: DintsGenotype,
+  { rank, levels, filters, start, norm }: DintsGenotype,
   topology: readonly (readonly DintsEdge[])[],
-): DintsGenotype => createDintsGenotype({ rank, levels, filters, ...(start === undefined ? {} : { start }), topology });
+): DintsGenotype => createDintsGenotype({ rank, levels, filters, start, norm, topology });
 
 const sourcesOf = (edges: readonly DintsEdge[]): Set<number> => new Set(edges.map(({ from }) => from));
 const targetsOf = (edges: readonly DintsEdge[]): Set<number> => new Set(edges.map(({ to }) => to));

@@ -287,5 +287,5 @@ function partOf(stage: string): NetworkPart {
   if (/^stem(In)?$/.test(stage)) return 'stem';
   if (/^(cell|layer)\d/.test(stage)) return 'cells';
   if (/^(down|stage)\d/.test(stage)) return 'encoder';
-  return stage === 'aspp' ? 'head' : 'decoder';
+  return stage === 'aspp' || stage === 'largeFov' ? 'head' : 'decoder';
 }

@@ -3,7 +3,7 @@
  * before one with an ending; a file is never its own partner, and no mask belongs to two images.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
 import { DataError } from '../../base/errors.ts';
 import { countFiles, endingOf, IMAGE_ENDINGS, isImageName, UNREAD_ENDINGS } from '../images/endings.ts';
@@ -34,11 +34,22 @@ export interface Listing {
 /** Endings that mask files may carry after the name of their image. */
 export const MASK_ENDINGS: readonly string[] = ['_mask', '_masks', '_label', '_labels', '_gt', '_seg', '_L'];
 
-/** Lists the files below a folder; hidden ones (also `._*` of macOS) are passed over. */
+/** Lists the files below a folder; hidden ones (also `._*` of macOS) are passed over. @throws DataError where there is no such folder */
 export async function listFolder(folder: string, { deep = true } = {}): Promise<Listing> {
   if (!(await isFolder(folder))) throw new DataError(`${folder}: no such folder`);
   const images: string[] = [];
   const others = new Map<string, number>();
+  for (const path of await filesBelow(folder, { deep })) {
+    if (isImageName(basename(path))) images.push(path);
+    else others.set(endingOf(path), (others.get(endingOf(path)) ?? 0) + 1);
+  }
+  return { images, others };
+}
+
+/** The files below a folder, sorted, without hidden ones; none where it is missing. */
+export async function filesBelow(folder: string, { deep = true } = {}): Promise<string[]> {
+  if (!(await isFolder(folder))) return [];
+  const files: string[] = [];
   const walk = async (at: string): Promise<void> => {
     for (const entry of await readdir(at, { withFileTypes: true })) {
       if (entry.name.startsWith('.')) continue;
@@ -46,12 +57,11 @@ export async function listFolder(folder: string, { deep = true } = {}): Promise<
       const kind = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry;
       if (kind?.isDirectory()) {
         if (deep) await walk(path);
-      } else if (kind?.isFile() && isImageName(entry.name)) images.push(path);
-      else if (kind?.isFile()) others.set(endingOf(entry.name), (others.get(endingOf(entry.name)) ?? 0) + 1);
+      } else if (kind?.isFile()) files.push(path);
     }
   };
   await walk(folder);
-  return { images: images.sort(), others };
+  return files.sort();
 }
 
 /** How the mask of an image is named, both without extension; the default allows the endings of `MASK_ENDINGS`. */
@@ -224,7 +234,7 @@ function noMasks(folder: string, { images, others }: Listing): DataError {
   if (outlines !== '') {
     return new DataError(
       `${folder}: expected masks, got ${outlines}`,
-      'polygons and boxes (COCO, YOLO, LabelMe) are no masks: draw them into PNG files, a class id a pixel, with the names of the images',
+      'polygons are read as COCO, CVAT for images, Label Studio, labelme and YOLO segmentation write them; boxes are no masks',
     );
   }
   const unread = countFiles(others, UNREAD_ENDINGS);

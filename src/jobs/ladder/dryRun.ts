@@ -58,7 +58,7 @@ export async function dryRunLadder(
       candidates,
       heldOut: { samples: Object.keys(heldOut.validation).length, how: heldOut.how },
       ...(plan ? { plan } : {}),
-      ...(plan && pace ? { seconds: secondsOf(plan, pace).total / processes } : {}),
+      ...(plan && pace ? { seconds: secondsOf(plan, pace, processes).total } : {}),
       lines: [
         ...reasons.map((reason) => `derived from the data: ${reason}`),
         `budget: ${limits.map(([key, limit]) => `${key} ${(limit as number).toPrecision(3)}`).join(', ')} for an input of ${size.join(' x ')}`,

@@ -49,6 +49,8 @@ const PROBE_STEPS = 4;
 const PROBE_SAMPLES = 2;
 /** Most trainings at a time, unless more are asked for: each holds its images and its memory. */
 const MOST_PROCESSES = 8;
+/** Of fewer samples a third is held out, of more a fifth: a handful of samples tells no networks apart, and the last training has them all. */
+const FEW_SAMPLES = 60;
 /** Share of the time that the plan leaves: clocks of other programs. */
 const RESERVE = 0.07;
 
@@ -110,10 +112,10 @@ export async function seedRace(
   folder: string,
   dataset: DataSet,
 ): Promise<Pick<RaceSetUp, 'heldOut' | 'weights' | 'candidates'>> {
-  const heldOut = holdOut(
-    dataset.splits.train.map(({ id }) => id),
-    { rank: dataset.rank, ...(dataset.groups ? { groups: dataset.groups } : {}) },
-  );
+  const ids = dataset.splits.train.map(({ id }) => id);
+  const { rank, groups } = dataset;
+  const share = ids.length < FEW_SAMPLES ? 1 / 3 : 1 / 5;
+  const heldOut = holdOut(ids, { rank, share, ...(groups ? { groups } : {}) });
   const { classWeights } = sampleTraining(recipeOf(config, folder, null));
   const weights = await weightsOfClasses(dataset, classWeights);
   const training = sampleTraining(recipeOf(config, folder, weights));

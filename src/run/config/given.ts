@@ -75,6 +75,12 @@ export type DintsSearchSettings = Given<
 /** Settings of `search`. */
 export type SearchSettings = AutoDeepLabSearchSettings | DintsSearchSettings;
 
+/** What a run that is resumed takes: which run it is, and settings of the process alone. */
+export type ResumeSettings = Pick<
+  AutoDeepLabSearchSettings,
+  'name' | 'runs' | 'device' | 'threads' | 'workers' | 'checkpointMinutes' | 'memory'
+>;
+
 /** Settings of `train`. */
 export type TrainSettings = Given<typeof trainSchema, 'data' | 'arch', keyof Presets['train']['presets'] & string>;
 

@@ -81,6 +81,10 @@ const augmentation = group({
   ),
   step: notNegative(0.25, 'of images: grid of the random resize; 0 draws any scale'),
   flip: switched(true, 'random horizontal flip; volumes are mirrored along every axis'),
+  turns: switched(
+    false,
+    'of images: random turns by 90 degrees and mirrorings along both axes, where nothing in them has an up',
+  ),
   colour: share(0, 'of images: strength of random brightness, contrast and saturation'),
   rotation: notNegative(0.3, 'of volumes: largest rotation about each axis, in radians'),
   zoom: setting(

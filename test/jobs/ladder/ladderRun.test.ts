@@ -24,26 +24,37 @@ const tiny = (runs: string): Layer => ({
 });
 
 describe('a race in a run folder', () => {
-  it('ends with a verdict; one with two processes that is stopped twice and resumed ends with the same', async () => {
+  it('ends with a verdict; one that is stopped three times and resumed ends with the same', async () => {
     const [whole, parts] = [temporaryFolder(), temporaryFolder()];
-    const outcome = await ladderRun({ layers: [tiny(whole)] });
+    const outcome = await ladderRun({ layers: [{ ...tiny(whole), processes: 2 }] });
     expect(existsSync(join(outcome.chosen, 'network.json'))).toBe(true);
     expect(readFileSync(outcome.page, 'utf8')).toContain('<h1>Verdict</h1>');
     expect(outcome.text).toMatch(/multiply-adds, mIoU \d/);
+    // The last training has the held-out samples too, and three times the steps of those that were compared.
+    const trained = (run: string) => JSON.parse(readFileSync(join(run, 'data.json'), 'utf8')).samples.train;
+    const stepsOf = (run: string) =>
+      Number(/^steps: (\d+)$/m.exec(readFileSync(join(run, 'config.yaml'), 'utf8'))?.[1]);
+    const [compared] = outcome.verdict.chosen.trainings;
+    const { validation } = JSON.parse(readFileSync(join(whole, 'auto', 'race', 'validation.json'), 'utf8'));
+    expect(trained(outcome.chosen) - trained(compared.run)).toBe(Object.keys(validation).length);
+    expect(stepsOf(outcome.chosen)).toBe(3 * stepsOf(compared.run));
+    expect(outcome.text).toContain(`that is after ${stepsOf(outcome.chosen)} steps on all training samples`);
     const { best, handMade } = outcome.verdict;
     for (const estimate of [best, handMade]) {
       expect(estimate?.trainings).toHaveLength(2);
       expect(estimate?.candidate.cost.multiplyAdds).toBeLessThanOrEqual(2e6);
     }
-    // Stopped in the middle of a training, then between two.
-    for (const [attempt, stopAfter] of [3, 9].entries()) {
+    // Stopped in the middle of a training, then between two, then in the last one.
+    for (const [attempt, stopAfter] of [3, 9, 'last'].entries()) {
       const controller = new AbortController();
       let calls = 0;
       const watcher = {
         progress: () => {
           if (++calls === stopAfter) controller.abort();
         },
-        line: () => undefined,
+        line: (words: string) => {
+          if (stopAfter === 'last' && words.includes('on all training samples, ')) controller.abort();
+        },
       };
       const request = { layers: [{ ...tiny(parts), processes: 2 }], resume: attempt > 0 };
       await expect(ladderRun(request, watcher, controller.signal)).rejects.toThrow(StoppedError);

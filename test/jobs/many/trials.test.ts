@@ -26,7 +26,7 @@ const TINY = {
   threads: 1,
   seed: 3,
   selection: { steps: 1, batch: 2 },
-};
+} as const;
 
 describe('trials', () => {
   const root = sharedFolder();
