@@ -19,7 +19,11 @@ export function filesOf({ source }: Sample): string[] {
 export function fileSizes(sample: Sample): number[] {
   const { source } = sample;
   return source.kind === 'files' && source.drawn !== undefined
-    ? [sizeOf(source.image), JSON.stringify(source.drawn).length]
+    ? [
+        sizeOf(source.image),
+        JSON.stringify(source.drawn).length,
+        ...source.drawn.shapes.flatMap((shape) => (shape.kind === 'file' ? [sizeOf(shape.path)] : [])),
+      ]
     : filesOf(sample).map(sizeOf);
 }
 

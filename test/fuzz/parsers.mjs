@@ -118,6 +118,14 @@ async function tiffSeeds() {
   ];
 }
 
+/** Black and red. */
+const gifSeed = () =>
+  sharp(Uint8Array.from([...pixels(48)].flatMap((value) => [value & 128 ? 255 : 0, 0, 0])), {
+    raw: { width: 8, height: 6, channels: 3 },
+  })
+    .gif()
+    .toBuffer();
+
 /** A data set of two classes that also names their colours. */
 const labelFormat = {
   classes: [{ name: 'a' }, { name: 'b' }],
@@ -407,7 +415,11 @@ export const PARSERS = {
     parse: (bytes) => decodePicture(bytes, FILE),
   },
   tiff: { seeds: await tiffSeeds(), parse: (bytes) => decodePicture(bytes, FILE) },
-  labels: { seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2)], mend: mendPng, parse: parseLabels },
+  labels: {
+    seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2), await gifSeed()],
+    mend: mendPng,
+    parse: parseLabels,
+  },
   ...Object.fromEntries(
     Object.entries(annotationSeeds()).map(([tool, { seeds, parse }]) => [
       `annotations of ${tool}`,

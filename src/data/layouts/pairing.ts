@@ -23,6 +23,9 @@ export interface Pairing {
   notes?: string[];
 }
 
+/** Masks may be GIF, too. */
+const GIF = '.gif';
+
 /** What lies below a folder. */
 export interface Listing {
   /** Files that are read as images, sorted by path. */
@@ -34,13 +37,13 @@ export interface Listing {
 /** Endings that mask files may carry after the name of their image. */
 export const MASK_ENDINGS: readonly string[] = ['_mask', '_masks', '_label', '_labels', '_gt', '_seg', '_L'];
 
-/** Lists the files below a folder; hidden ones (also `._*` of macOS) are passed over. @throws DataError where there is no such folder */
-export async function listFolder(folder: string, { deep = true } = {}): Promise<Listing> {
+/** Lists the files below a folder, of masks with those that are GIF; hidden ones (also `._*` of macOS) are passed over. @throws DataError where there is no such folder */
+export async function listFolder(folder: string, { deep = true, ofMasks = false } = {}): Promise<Listing> {
   if (!(await isFolder(folder))) throw new DataError(`${folder}: no such folder`);
   const images: string[] = [];
   const others = new Map<string, number>();
   for (const path of await filesBelow(folder, { deep })) {
-    if (isImageName(basename(path))) images.push(path);
+    if (isImageName(basename(path)) || (ofMasks && endingOf(path) === GIF)) images.push(path);
     else others.set(endingOf(path), (others.get(endingOf(path)) ?? 0) + 1);
   }
   return { images, others };
@@ -76,7 +79,11 @@ export interface Naming {
 
 const SAME_NAME: Naming = {
   rule: `a mask has the name of its image, with or without one of ${MASK_ENDINGS.join(' ')}`,
-  masksOf: (image) => ['', ...MASK_ENDINGS].map((ending) => image + ending),
+  // DRIVE has 21_manual1.gif for 21_training.tif.
+  masksOf: (image) => [
+    ...['', ...MASK_ENDINGS].map((ending) => image + ending),
+    ...(/_(training|test)$/.test(image) ? [image.replace(/_(training|test)$/, '_manual1')] : []),
+  ],
   isMask: () => true,
 };
 
@@ -90,9 +97,10 @@ export async function pairFolders(
   prefix: string,
   naming: Naming = SAME_NAME,
 ): Promise<Pairing> {
-  const [own, others] = [await listFolder(images), await listFolder(masks)];
-  const [imageRoot, maskRoot] = [await realpath(images), await realpath(masks)];
+  const own = await listFolder(images);
+  const [imageRoot, maskRoot] = [await realpath(images), await realpath(masks).catch(() => '')];
   const sameFolder = imageRoot === maskRoot;
+  const others = await listFolder(masks, { ofMasks: !sameFolder });
   // Of two folders in one another the inner one keeps its files.
   const outside = (files: readonly string[], from: string, root: string, inner: string): string[] =>
     isInside(inner, root) ? files.filter((file) => !isInside(join(root, relative(from, file)), inner)) : [...files];

@@ -29,9 +29,15 @@ const MOST_PAINTED = 2 ** 31;
  * Draws the labels of an image.
  * @param image the size of the upright image; a drawing may have that of the stored image, with its sides swapped.
  * @param file the file of the annotations, for errors.
+ * @param masks what is inside the mask files of the drawing, by their paths.
  * @throws DataError for another size than the image's, and for shapes that are damaged or cost too much to draw.
  */
-export function drawLabels(drawing: LabelDrawing, image: { width: number; height: number }, file: string): Raster {
+export function drawLabels(
+  drawing: LabelDrawing,
+  image: { width: number; height: number },
+  file: string,
+  masks: ReadonlyMap<string, Spans> = new Map(),
+): Raster {
   const { size, shares = false, background, top, shapes } = drawing;
   const [width, height] = size ?? [image.width, image.height];
   const isTurned = width === image.height && height === image.width;
@@ -42,7 +48,10 @@ export function drawLabels(drawing: LabelDrawing, image: { width: number; height
     );
   const scale: Scale = shares ? [width, height] : [1, 1];
   requireAffordable(shapes, scale, width * height, file);
-  const drawn = shapes.map((shape) => ({ shape, parts: partsOf(shape, scale, width, height, file) }));
+  const drawn = shapes.map((shape) => ({
+    shape,
+    parts: shape.kind === 'file' ? [masks.get(shape.path) as Spans] : partsOf(shape, scale, width, height, file),
+  }));
   const areas = new Map(drawn.map((entry) => [entry, entry.parts.reduce((sum, part) => sum + countPixels(part), 0)]));
   let painted = 0;
   for (const area of areas.values()) painted += area;
@@ -78,7 +87,13 @@ function requireAffordable(shapes: readonly LabelShape[], scale: Scale, pixels: 
     throw new DataError(`${file}: expected fewer brush masks, got ${decoded} bytes of them`, EXPORT_AGAIN);
 }
 
-function partsOf(shape: LabelShape, scale: Scale, width: number, height: number, file: string): Spans[] {
+function partsOf(
+  shape: Exclude<LabelShape, { kind: 'file' }>,
+  scale: Scale,
+  width: number,
+  height: number,
+  file: string,
+): Spans[] {
   const pixels = width * height;
   switch (shape.kind) {
     case 'polygons':

@@ -15,7 +15,9 @@ export type Outline =
   /** Bytes of Label Studio's brush: RGBA of the whole image in the code of `@thi.ng/rle-pack`; inside is an alpha of 128 or more. */
   | { kind: 'brush'; bytes: readonly number[] }
   /** A PNG in base64 at a place of the image, as labelme writes masks; inside is what is not 0. */
-  | { kind: 'png'; base64: string; at: [left: number, top: number] };
+  | { kind: 'png'; base64: string; at: [left: number, top: number] }
+  /** A mask file of the size of the image; inside is what is not 0. */
+  | { kind: 'file'; path: string };
 
 /** An outline and the label value of what is inside. */
 export type LabelShape = Outline & {

@@ -100,10 +100,17 @@ for (const tool of ANNOTATED)
     [`images/b${ending}`]: image,
     ...annotate(tool, ['a', 'b'], ending),
   });
-const OF_IMAGES = ['cityscapes', 'voc', 'ade20k', 'camvid', 'folder', ...ANNOTATED];
+SETS['mask-folders'] = (ending, image) => ({
+  [`images/a${ending}`]: image,
+  [`images/b${ending}`]: image,
+  'masks/a/disc.png': mask(0, 255),
+  'masks/b/disc.png': mask(0, 255),
+});
+const OF_SHAPES: readonly string[] = [...ANNOTATED, 'mask-folders'];
+const OF_IMAGES = ['cityscapes', 'voc', 'ade20k', 'camvid', 'folder', ...OF_SHAPES];
 
 /** Shapes are drawn on a background, which is a class. */
-const FIRST = (name: string): string => (ANNOTATED.some((tool) => tool === name) ? 'background' : 'ground');
+const FIRST = (name: string): string => (OF_SHAPES.includes(name) ? 'background' : 'ground');
 
 /** For each layout whose files name others: such files, naming what lies beside the folder of the data set. */
 const LEAVING: Record<string, Files[]> = {
@@ -131,6 +138,7 @@ const LEAVING: Record<string, Files[]> = {
   cvat: [annotate('cvat', ['../secret', 'images/../../secret'], '.png')],
   'label-studio': [annotate('label-studio', ['../secret', '/data/local-files/?d=../secret'], '.png')],
   labelme: [{ 'images/secret.json': annotate('labelme', ['../secret'], '.png')['images/../secret.json'] }],
+  'mask-folders': [{ 'data.yaml': 'train: ../others\nval: images\n' }, { 'data.yaml': 'masks: ../others\n' }],
   yolo: [{ 'data.yaml': 'train: ../others\nval: images\n' }, { 'data.yaml': 'masks: ../others\n' }],
   nnunet: [
     { 'splits_final.json': JSON.stringify([{ train: ['../../secret'], val: ['üa'] }]) },

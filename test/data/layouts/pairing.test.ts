@@ -187,7 +187,7 @@ describe('what is said', () => {
       /^masks: expected masks, got 2 .json files; polygons are read as COCO, .*; boxes are no masks/,
     ],
     [['a.png'], ['a.txt'], /^masks: expected masks, got 1 .txt file;/],
-    [['a.png'], ['a.gif'], /^masks: holds no masks that are read, but 1 .gif file;/],
+    [['a.png'], ['a.bmp'], /^masks: holds no masks that are read, but 1 .bmp file;/],
     [['a.png'], [], /^masks: holds no masks; masks are PNG or TIFF/],
     [
       ['a.bmp', 'b.bmp'],

@@ -31,6 +31,9 @@ export interface Annotations {
   skipped: Record<string, number>;
 }
 
+/** Labels that mean the background. */
+export const BACKGROUND = /^_*background_*$/i;
+
 /** Counts what is left aside, by what it is. */
 export function skip(annotations: Annotations, what: string, count = 1): void {
   annotations.skipped[what] = (annotations.skipped[what] ?? 0) + count;

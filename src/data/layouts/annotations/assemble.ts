@@ -13,11 +13,11 @@ import { readGroups } from '../groups.ts';
 import type { OpenOptions } from '../layout.ts';
 import type { NamedClass } from '../names.ts';
 import { testPart } from '../testPart.ts';
+import { BACKGROUND } from './annotated.ts';
 import type { FoundAnnotations } from './find.ts';
 import { type LocatedAnnotations, type LocatedImage, readAnnotations } from './read.ts';
 
-/** Labels that mean the background, and labelme's name of pixels that do not count. */
-const BACKGROUND = /^_*background_*$/i;
+/** labelme's name of pixels that do not count. */
 const IGNORED = '__ignore__';
 
 /** Opens what was found. */
@@ -41,7 +41,12 @@ export async function openAnnotations(
     layout: found.tool,
     rank: 2,
     ...classFields(named, undefined, found.root),
-    classesFrom: description.classes === undefined ? `the labels of ${found.tool}` : 'data.yaml',
+    classesFrom:
+      description.classes === undefined
+        ? found.tool === 'mask-folders'
+          ? 'the names of the masks'
+          : `the labels of ${found.tool}`
+        : 'data.yaml',
     ignore: IGNORE,
     ...split,
     unpaired: all.unpaired,

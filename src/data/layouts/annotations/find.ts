@@ -8,6 +8,7 @@ import { endingOf } from '../../images/endings.ts';
 import type { Description } from '../description.ts';
 import { filesBelow, listFolder } from '../pairing.ts';
 import { type Folders, findStructure, type Structure } from '../structure.ts';
+import { findMaskFolders, type MaskedImage } from './maskFolders.ts';
 
 /** The tools that write JSON or XML, the more particular first. */
 const FILE_TOOLS = ['coco', 'cvat', 'label-studio', 'labelme'] as const;
@@ -16,12 +17,13 @@ const FILE_TOOLS = ['coco', 'cvat', 'label-studio', 'labelme'] as const;
 export type FileTool = (typeof FILE_TOOLS)[number];
 
 /** A tool, by the name of its layout. */
-export type Tool = FileTool | 'yolo';
+export type Tool = FileTool | 'yolo' | 'mask-folders';
 
 /** What was found: files that hold the annotations of many images or of one, or folders with a text file an image. */
 export type FoundAnnotations =
   | { tool: FileTool; root: string; files: string[] }
-  | { tool: 'yolo'; root: string; structure: Structure };
+  | { tool: 'yolo'; root: string; structure: Structure }
+  | { tool: 'mask-folders'; root: string; images: MaskedImage[] };
 
 /** So many files are looked into; where each image has a file, the first ones show what they are. */
 const MOST_LOOKED_INTO = 200;
@@ -36,8 +38,11 @@ export async function findAnnotations(
 ): Promise<FoundAnnotations | undefined> {
   const structure = await findStructure(root, description).catch(() => undefined);
   const folders = structure === undefined ? [] : foldersOf(structure);
+  const masked = await findMaskFolders(root, folders);
+  if (masked !== undefined) return { tool: 'mask-folders', root, images: masked };
   for (const { images, masks } of folders)
-    if (images === masks || (await listFolder(masks).catch(() => undefined))?.images.length) return undefined;
+    if (images === masks || (await listFolder(masks, { ofMasks: true }).catch(() => undefined))?.images.length)
+      return undefined;
   const files = (await filesBelow(root)).filter((file) => ['.json', '.xml'].includes(endingOf(file)));
   const kinds = await Promise.all(files.slice(0, MOST_LOOKED_INTO).map(toolOf));
   const tool = FILE_TOOLS.find((name) => kinds.includes(name));

@@ -9,13 +9,14 @@ import type { Description } from '../description.ts';
 import type { OpenOptions } from '../layout.ts';
 import { filesBelow, listFolder, nameBelow } from '../pairing.ts';
 import type { Folders } from '../structure.ts';
-import { type AnnotatedImage, type Annotations, skip } from './annotated.ts';
+import { type AnnotatedImage, type Annotations, BACKGROUND, skip } from './annotated.ts';
 import { parseCoco } from './coco.ts';
 import { parseCvat } from './cvat.ts';
 import { CLASS_LIST, type FileTool, type FoundAnnotations, foldersOf } from './find.ts';
 import { indexImages } from './imageIndex.ts';
 import { parseLabelme } from './labelme.ts';
 import { parseLabelStudio } from './labelStudio.ts';
+import { idOf } from './maskFolders.ts';
 import { parseClassList, parseYolo } from './yolo.ts';
 
 /** The parts of a data set that the names of files and folders state. */
@@ -48,14 +49,17 @@ const PARSERS: Readonly<Record<FileTool, (text: string, file: string) => Annotat
 };
 
 /** Reads all annotations. @throws DataError for a damaged file, and for images that are missing unless `allowUnpaired` */
-export const readAnnotations = (
+export async function readAnnotations(
   found: FoundAnnotations,
   description: Description,
   options: OpenOptions,
-): Promise<LocatedAnnotations> => (found.tool === 'yolo' ? readYolo(found, description) : readFiles(found, options));
+): Promise<LocatedAnnotations> {
+  if (found.tool === 'yolo') return readYolo(found, description);
+  return found.tool === 'mask-folders' ? readMaskFolders(found, description) : readFiles(found, options);
+}
 
 async function readFiles(
-  { tool, root, files }: FoundAnnotations & { tool: FileTool },
+  { tool, root, files }: Extract<FoundAnnotations, { files: string[] }>,
   options: OpenOptions,
 ): Promise<LocatedAnnotations> {
   const index = await indexImages(root);
@@ -113,7 +117,7 @@ function locate(
 }
 
 async function readYolo(
-  { root, structure }: FoundAnnotations & { tool: 'yolo' },
+  { root, structure }: Extract<FoundAnnotations, { tool: 'yolo' }>,
   { classes }: Description,
 ): Promise<LocatedAnnotations> {
   const all: LocatedAnnotations = {
@@ -179,6 +183,33 @@ async function readYolo(
     );
   all.labels =
     names?.filter((name) => name !== undefined) ?? Array.from({ length: highest + 1 }, (_, n) => `class ${n}`);
+  return all;
+}
+
+/** The class of masks whose names say nothing. */
+const OBJECT = 'object';
+
+/** Masks of instances are of the one class beside the background that a description names. */
+function readMaskFolders(
+  { root, images }: Extract<FoundAnnotations, { tool: 'mask-folders' }>,
+  { classes = [] }: Description,
+): LocatedAnnotations {
+  const foreground = classes.map(({ name }) => name).filter((name) => !BACKGROUND.test(name));
+  const needsName = images.some(({ masks }) => masks.some(({ label }) => label === undefined));
+  if (needsName && foreground.length > 1)
+    throw new DataError(
+      `${images[0].folder}: its masks are of instances, and data.yaml names ${foreground.length} classes: ${foreground.slice(0, 8).join(', ')}`,
+      'name the files by their classes, or name one class beside the background',
+    );
+  const object = foreground[0] ?? OBJECT;
+  const all: LocatedAnnotations = { images: [], labels: [], top: 'smaller', skipped: {}, unpaired: [], notes: [] };
+  for (const entry of images) {
+    const { image, folder, masks } = entry;
+    all.images.push({
+      ...{ image, path: image, file: folder, id: idOf(root, entry), part: partOf(relative(root, image)) },
+      shapes: masks.map(({ path, label = object }) => ({ kind: 'file', path, label })),
+    });
+  }
   return all;
 }
 
