@@ -204,7 +204,7 @@ export const describeHeldOut = ({ validation, how, leftOut }: HeldOut, { splits 
 export function describeNetworks(candidates: readonly Candidate[]): string {
   const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
   const found = count('searched');
-  return `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`;
+  return `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`;
 }
 
 /** Trains the network that is returned again, on all training samples. Undefined where that diverged: then what was judged is returned. */
@@ -263,10 +263,14 @@ export function describePlan({ plan, pace, candidates, heldOut, processes }: Rac
 
 const labelOf = ({ id, name, change }: Candidate): string => `${id} ${name}${change ? ` (${change})` : ''}`;
 
-function describeRung({ rung, standings, survivors }: RungResult, index: number): string {
+function describeRung({ rung, standings, survivors, cheap }: RungResult, index: number): string {
   const shown = standings
     .slice(0, 5)
     .map(({ candidate, reading }) => `${candidate.id} ${(100 * reading.score).toFixed(1)} ${candidate.name}`);
   const on = survivors.length > 0 ? `; on: ${survivors.join(' ')}` : '';
-  return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}`;
+  const filter =
+    cheap && index === 0
+      ? `; ${cheap.name} ranks them with ${cheap.correlation.toFixed(2)} and chooses among children`
+      : '';
+  return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}${filter}`;
 }
