@@ -22,6 +22,8 @@ export interface CrfTask {
   readonly network: Infer;
   readonly dataset: DataSet;
   readonly device: string;
+  /** Ends the search for weights after the sample in progress, with a `StoppedError`. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -31,13 +33,13 @@ export interface CrfTask {
 export async function crfFor(
   { split, crf }: Pick<EvaluateConfig, 'split' | 'crf'>,
   { crf: options, ...inference }: InferenceOptions,
-  { network, dataset, device }: CrfTask,
+  { network, dataset, device, signal }: CrfTask,
 ): Promise<FoundCrf | undefined> {
   if (!options) return undefined;
   if (!crf.tune) return { options, tunedOn: null };
   const tuneOn = crf.tuneOn ?? (split === 'val' ? 'train' : 'val');
   const samples = spread(tuningSamples(dataset, tuneOn, split), crf.tuneSamples);
-  const weights = await tuneCrf(network, dataset, samples, device, { ...inference, crf: options });
+  const weights = await tuneCrf(network, dataset, samples, device, { ...inference, crf: options }, signal);
   return { options: withWeights(options, weights), tunedOn: tuneOn };
 }
 

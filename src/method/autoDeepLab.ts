@@ -98,9 +98,19 @@ export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
       ...(parameters.predecessors ? { predecessorEntropy: predecessorEntropy(parameters.predecessors) } : {}),
       skipShare: skipShare(genotype),
     };
-    return { genotype, metrics, warnings: skipWarnings(metrics.skipShare) };
+    const { alpha, beta, predecessors } = parameters;
+    const limits = {
+      operatorEntropy: operatorEntropy(alpha.map(zeros)),
+      moveEntropy: moveEntropy({ ...parameters, beta: beta.map((level) => level.map(zeros)) }),
+      ...(predecessors ? { predecessorEntropy: predecessorEntropy(zeros(predecessors)) } : {}),
+    };
+    return { genotype, metrics, limits, warnings: skipWarnings(metrics.skipShare) };
   },
 });
+
+/** Logits of a uniform choice among those that there are. */
+const zeros = <Logit extends number | null>(logits: readonly Logit[]): Logit[] =>
+  logits.map((logit) => (logit === null ? logit : (0 as Logit)));
 
 /** The shape of the supernet that some settings ask for. */
 function supernetOptions(

@@ -9,6 +9,7 @@ import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import { diceOf } from '../../metrics/cases.ts';
 import { addToConfusion, type ConfusionMatrix, createConfusion, segmentationScores } from '../../metrics/confusion.ts';
+import { stopPoint } from '../../parallel/stopPoint.ts';
 import { classMap, toTensors } from '../batch.ts';
 import { type Infer, type InferenceOptions, predictProbabilities } from '../inference.ts';
 import { type CrfOptions, refine } from './crf.ts';
@@ -38,7 +39,8 @@ export const withWeights = (
 
 /**
  * The best pair of the grid on `samples`, the smallest of those that score the same. Volumes are scored on the grid that the network sees.
- * @throws DataError when no pixel of the samples has a label
+ * `signal` ends it after the sample in progress.
+ * @throws DataError when no pixel of the samples has a label; StoppedError
  */
 export async function tuneCrf(
   network: Infer,
@@ -46,13 +48,14 @@ export async function tuneCrf(
   samples: readonly Sample[],
   device: string,
   { crf, ...inference }: InferenceOptions & { readonly crf: CrfOptions },
+  signal?: AbortSignal,
 ): Promise<TunedWeights> {
   const classes = dataset.classes.length;
   const tried = APPEARANCE_WEIGHTS.flatMap((appearance) =>
     SMOOTHNESS_WEIGHTS.map((smoothness) => ({ appearance, smoothness, confusion: createConfusion(classes) })),
   );
   const batches = dataset.rank === 3 ? evaluationVolumes(dataset, samples) : evaluationBatches(dataset, samples);
-  for await (const batch of batches)
+  for await (const batch of batches) {
     scope(() => {
       const { images } = toTensors(batch, 'cpu');
       const probabilities = op.toDevice(predictProbabilities(network, images, device, inference), 'cpu');
@@ -64,6 +67,8 @@ export async function tuneCrf(
         addToConfusion(confusion, ids, batch.labels, dataset.ignore);
       }
     });
+    await stopPoint(signal);
+  }
   const scoreOf = (confusion: ConfusionMatrix): number =>
     dataset.rank === 3 ? meanOfKnown(diceOf(confusion).slice(1)) : segmentationScores(confusion).miou;
   const scores = tried.map(({ confusion, ...weights }) => ({ ...weights, score: scoreOf(confusion) }));

@@ -18,14 +18,17 @@ export async function refinedScore(
   score: number | null,
   { postprocess, crf }: Pick<CompareConfig, 'postprocess' | 'crf'>,
   { device, threads, overlap, toleranceMm }: TrainConfig,
+  signal?: AbortSignal,
 ): Promise<Pick<ComparedRun, 'crfScore' | 'crfMs'>> {
   if (postprocess === 'none') return {};
   if (score === null) return { crfScore: null, crfMs: null };
   const name = `crf-${createHash('sha256').update(JSON.stringify(crf)).digest('hex').slice(0, 12)}`;
   const done = join(openRunFolder(run).evaluations, name, EVALUATION_RECORD);
-  const machine = { device, threads, overlap, toleranceMm };
+  const config = parseConfig(settings.evaluate, [
+    { run, name, postprocess, crf, device, threads, overlap, toleranceMm },
+  ]);
   const { scores, crf: found }: Pick<EvaluationRecord, 'scores' | 'crf'> = existsSync(done)
     ? parseEvaluation(readFileSync(done, 'utf8'), done)
-    : (await evaluateJob(parseConfig(settings.evaluate, [{ run, name, postprocess, crf, ...machine }]))).evaluation;
+    : (await evaluateJob(config, undefined, signal)).evaluation;
   return { crfScore: scores.dice ?? scores.miou, crfMs: found?.ms ?? null };
 }
