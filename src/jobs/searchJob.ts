@@ -12,6 +12,7 @@ import { searchLoop } from '../train/search.ts';
 import type { SearchRecorder } from '../train/searchOptions.ts';
 import { precisionNote } from '../train/step/precision.ts';
 import { restoreSearch, shareSearch, storeSearch } from './checkpoint/search.ts';
+import { budgetPredictor } from './cost/latency/table.ts';
 import { reportMemoryNeed } from './cost/memoryNeed.ts';
 import { smallerSearch } from './cost/smaller.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
@@ -64,7 +65,7 @@ export async function searchJob(
       recordData(data, run);
       await runLoop(prepared, config, createSearchRecorder(run, config, search), parallel, signal);
       const { genotype } = describe(search.network.snapshot());
-      if (hasBudget(config.budget)) reportBudget(run, genotype, config);
+      if (hasBudget(config.budget)) reportBudget(run, genotype, prepared.config);
       return { result: genotype, found: `found ${summariseGenotype(genotype)}` };
     },
   );
@@ -103,7 +104,8 @@ function reportBudget({ folder, note }: ActiveRun, genotype: Genotype, config: S
   const { options } = foundNetwork(folder.path);
   const size = config.size ?? sidesOf(config.crop, genotype.rank);
   try {
-    note(`within the budget: ${describeFit(fitWidth(genotype, options, config.budget, size))}`);
+    const latencyOf = budgetPredictor(config.budget, config);
+    note(`within the budget: ${describeFit(fitWidth(genotype, options, config.budget, size, 1, latencyOf))}`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     note(`no width of what was found keeps the budget: ${error.message}`);

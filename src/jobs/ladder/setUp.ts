@@ -56,16 +56,18 @@ const RESERVE = 0.07;
 
 const SET_UP = 'race.json';
 
-/** The recipe as settings of every training of a race. @param weights of the classes, measured once */
+/** The recipe as settings of every training of a race, whose budgets are counted for its crop by default. @param weights of the classes, measured once */
 export const recipeOf = (
   { data, device, threads, training, budget, size }: LadderConfig,
   folder: string,
   weights: readonly number[] | null,
+  rank: 2 | 3,
 ): Layer => ({
   ...training,
   ...(weights ? { classWeights: weights } : {}),
   budget,
-  size,
+  // Candidates are compared at what a step computes.
+  size: size ?? trainSettings(sampleTraining({ ...training, data }), rank).crop,
   data,
   device,
   threads,
@@ -93,9 +95,9 @@ export async function setUpRace(
   const share = ids.length < FEW_SAMPLES ? 1 / 3 : 1 / 5;
   const heldOut = holdOut(ids, { rank, share, ...(groups ? { groups } : {}) });
   writeAtomically(join(folder, 'validation.json'), `${JSON.stringify(heldOut, null, 1)}\n`);
-  const { classWeights } = sampleTraining(recipeOf(config, folder, null));
+  const { classWeights } = sampleTraining(recipeOf(config, folder, null, dataset.rank));
   const weights = await weightsOfClasses(dataset, classWeights);
-  const recipe = recipeOf(config, folder, weights);
+  const recipe = recipeOf(config, folder, weights, dataset.rank);
   const training = sampleTraining(recipe);
   const candidates = seedCandidates({
     rank: dataset.rank,
