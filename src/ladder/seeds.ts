@@ -10,6 +10,7 @@ import { DINTS_OPERATOR_NAMES } from '../space/dints/operators.ts';
 import { randomDints } from '../space/dints/random.ts';
 import { dintsUnet } from '../space/dints/unet.ts';
 import { randomGenotype } from '../space/genotype.ts';
+import { NORMS, STANDARD_NORM } from '../space/norm.ts';
 import { STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
 import { architectureKey, type Candidate, type Fit, type Origin } from './candidate.ts';
 import { asDints, hourglassTopology, parallelTopology, unionOfPaths } from './topologies.ts';
@@ -91,15 +92,21 @@ export function randomProposal(rank: 2 | 3, random: Random): Proposal {
   const kind = random.integer(rank === 2 ? 3 : 2);
   const start = START_STRIDES[random.integer(START_STRIDES.length)];
   const origin = 'random' as const;
+  // Of volumes a batch is too small for its statistics.
+  const norm = rank === 3 ? 'instance' : NORMS[random.integer(NORMS.length)];
   if (kind === 2) {
     const blocks = 2 + random.integer(3);
     const genotype = randomGenotype({ layers: 4 + random.integer(7), blocks, filters: 20 }, random);
-    const architecture = start === STANDARD_START['auto-deeplab'] ? genotype : { ...genotype, start };
+    const architecture = {
+      ...genotype,
+      ...(start === STANDARD_START['auto-deeplab'] ? {} : { start }),
+      ...(norm === STANDARD_NORM['auto-deeplab'] ? {} : { norm }),
+    };
     return { name: 'random cell and path', origin, architecture };
   }
   const levels = 3 + random.integer(2);
   const layers = levels + 1 + random.integer(5);
-  const space = { rank, levels, start };
+  const space = { rank, levels, start, norm };
   if (kind === 1) {
     const { topology } = randomDints({ rank, levels, layers, filters: 16 }, random);
     const name = 'random topology';

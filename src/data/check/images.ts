@@ -5,8 +5,8 @@
 import { type ImageFile, loadImageFile } from '../images/image.ts';
 import { BINARY_FIX, colourAt, colourKey, looksBinary, readLabelIds, shiftedFix } from '../images/labelIds.ts';
 import { loadLabels } from '../images/labels.ts';
-import { turnLabels } from '../images/orientation.ts';
 import { FROM_MASKS } from '../layouts/folder.ts';
+import { loadStoredLabels } from '../outlines/labels.ts';
 import { requireSameSize } from '../sample.ts';
 import { paintScene } from '../scenes/scenes.ts';
 import { IGNORE, type PictureSet, type Raster, type Sample } from '../types.ts';
@@ -101,10 +101,18 @@ async function checkSample(
     problems.push({ severity: 'error', file: source.image, message: 'has no labels', fix: 'add a label file' });
     return size;
   }
-  const stored = await attempt(label, () => loadLabels(label), problems);
+  // Shapes need the size of their image.
+  if (image === undefined && source.drawn !== undefined) return size;
+  const stored = await attempt(
+    label,
+    async () =>
+      image === undefined
+        ? { labels: await loadLabels(label), turned: false }
+        : loadStoredLabels({ ...source, label }, image),
+    problems,
+  );
   if (stored === undefined) return size;
-  const { labels: raster, turned } =
-    image === undefined ? { labels: stored, turned: false } : turnLabels(stored, image);
+  const { labels: raster, turned } = stored;
   if (turned) problems.push(turnedProblem(source.image, image?.orientation));
   if (image !== undefined) await attempt(label, () => requireSameSize(raster, label, image), problems);
   const read = await attempt(label, () => readLabelIds(raster, dataset, label), problems);

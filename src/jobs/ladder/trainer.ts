@@ -4,10 +4,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NumericError, StoppedError } from '../../base/errors.ts';
+import { createLoader } from '../../data/loader/loader.ts';
 import type { DataSet, Sample } from '../../data/types.ts';
 import { Generator } from '../../engine/device.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { SINGLE_SCALE } from '../../infer/inference.ts';
+import { measureNorms } from '../../infer/measureNorms.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import type { Reading } from '../../ladder/race.ts';
 import type { SampleCounts } from '../../ladder/statistics.ts';
@@ -29,6 +31,8 @@ import type { RunWatcher } from '../watcher.ts';
 import { countSamples } from './counts.ts';
 import { judgeNetwork } from './judgement.ts';
 
+/** Batches on which norm statistics are measured before a judgement. */
+const JUDGED_NORM_BATCHES = 25;
 /** Parts into which the training losses of a rung are averaged. */
 const CURVE_PARTS = 4;
 
@@ -126,6 +130,11 @@ export async function judgeAt(
   const loss = await createLoss(dataset, config, device);
   const forward = (images: Tensor) => network.forward(images, { training: false });
   const own = trainSettings(config, dataset.rank);
+  const loader = createLoader({ dataset, samples: dataset.splits.train, ...own });
+  // A training that was stopped in the middle has statistics that belong to other weights.
+  const count = Math.min(JUDGED_NORM_BATCHES, steps);
+  await measureNorms(network, loader, { device, accumulate: own.accumulate, count });
+  await loader.close();
   const { score, loss: value } = await judgeNetwork(forward, dataset, own, device, loss);
   network.parameters.free();
   return { score, loss: value, curve: curveOf(path, steps) };
