@@ -117,8 +117,8 @@ function improved<G>(space: DecodedSpace<G>, start: Found<G>): Found<G> {
 }
 
 /** Changes at most, and how many of the best are counted exactly for each; estimates may exceed a limit by so much. */
-const CHANGES = 60;
-const TRIED = 12;
+const CHANGES = 40;
+const TRIED = 4;
 const TOLERATED = 0.02;
 /** Scores that differ by less are equal. */
 const SMALL = 1e-9;
