@@ -238,7 +238,7 @@ export function describePlan({ plan, pace, candidates, heldOut, processes }: Rac
   const found = count('searched');
   return [
     `judged on ${held} of ${dataset.splits.train.length} training samples: ${heldOut.how}; ${heldOut.leftOut.length} neighbours are left out`,
-    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
+    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
     ...plan.rungs.map(
       (rung, i) =>
         `rung ${i + 1}: ${rung.candidates} networks to ${rung.steps} steps each${rung.children > 0 ? `, ${rung.children} of them children` : ''}${about(seconds?.rungs[i])}`,
@@ -255,10 +255,14 @@ export function describePlan({ plan, pace, candidates, heldOut, processes }: Rac
 
 const labelOf = ({ id, name, change }: Candidate): string => `${id} ${name}${change ? ` (${change})` : ''}`;
 
-function describeRung({ rung, standings, survivors }: RungResult, index: number): string {
+function describeRung({ rung, standings, survivors, cheap }: RungResult, index: number): string {
   const shown = standings
     .slice(0, 5)
     .map(({ candidate, reading }) => `${candidate.id} ${(100 * reading.score).toFixed(1)} ${candidate.name}`);
   const on = survivors.length > 0 ? `; on: ${survivors.join(' ')}` : '';
-  return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}`;
+  const filter =
+    cheap && index === 0
+      ? `; ${cheap.name} ranks them with ${cheap.correlation.toFixed(2)} and chooses among children`
+      : '';
+  return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}${filter}`;
 }

@@ -151,13 +151,18 @@ async function planOf(
   };
 }
 
-/** Fewer of the candidates in the same proportions: those of searches, a third made by hand, the rest random. */
+/** Fewer of the candidates in the same proportions: those of searches, a third made by hand, of the rest half variations and half random. */
 function firstOf(candidates: readonly Candidate[], count: number): Candidate[] {
   const kept = (origin: Candidate['origin'], places: number) =>
     candidates.filter((candidate) => candidate.origin === origin).slice(0, places);
   const searched = kept('searched', count - 1);
   const hand = kept('hand-made', Math.max(1, Math.min(Math.ceil(count / 3), count - searched.length)));
-  return [...searched, ...hand, ...kept('random', count - searched.length - hand.length)];
+  const rest = count - searched.length - hand.length;
+  const known = new Set([...searched, ...hand].map(({ id }) => id));
+  const near = kept('child', candidates.length)
+    .filter(({ parents = [] }) => parents.every((id) => known.has(id)))
+    .slice(0, Math.floor(rest / 2));
+  return [...searched, ...hand, ...near, ...kept('random', rest - near.length)];
 }
 
 /** Writes the architecture of a candidate where its trainings find it. */
