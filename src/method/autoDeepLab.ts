@@ -121,10 +121,20 @@ export function autoDeepLab(settings: AutoDeepLabSettings): Method {
         skipShare: skipShare(genotype),
         ...used?.metrics,
       };
-      return { genotype, metrics, warnings: [...skipWarnings(metrics.skipShare), ...(used?.warnings ?? [])] };
+      const { alpha, beta, predecessors } = parameters;
+      const limits = {
+        operatorEntropy: operatorEntropy(alpha.map(zeros)),
+        moveEntropy: moveEntropy({ ...parameters, beta: beta.map((level) => level.map(zeros)) }),
+        ...(predecessors ? { predecessorEntropy: predecessorEntropy(zeros(predecessors)) } : {}),
+      };
+      return { genotype, metrics, limits, warnings: [...skipWarnings(metrics.skipShare), ...(used?.warnings ?? [])] };
     },
   };
 }
+
+/** Logits of a uniform choice among those that there are. */
+const zeros = <Logit extends number | null>(logits: readonly Logit[]): Logit[] =>
+  logits.map((logit) => (logit === null ? logit : (0 as Logit)));
 
 /** The shape of the supernet that some settings ask for. */
 function supernetOptions(

@@ -49,11 +49,14 @@ export interface DintsSettings {
   readonly precision?: Precision;
 }
 
+/** Channels of level 0 at a width over that of the published network; even, because the stems halve the channels of a level. */
+export const dintsFilters = (width: number): number =>
+  Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
+
 /** The method with its settings. */
 export function dints(settings: DintsSettings): Method {
   const { layers, levels, width, weights: sgdSettings, fused = true } = settings;
-  // The stems halve the channels of a level: they are even.
-  const filters = Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
+  const filters = dintsFilters(width);
   const memoryBudget = (data: SearchData): MemoryBudget => {
     const rows = edgeElements({ rank: data.rank, levels, filters }, data);
     const elements = fromArray(rows.flat(), [rows.length, rows[0].length]);
@@ -126,7 +129,9 @@ export function dints(settings: DintsSettings): Method {
         skipShare: skips,
         ...used?.metrics,
       };
-      return { genotype, metrics, warnings: [...skipWarnings(skips), ...(used?.warnings ?? [])] };
+      const patterns = 2 ** logits.edges[0].length - 1;
+      const limits = { operatorEntropy: Math.log(logits.ops[0][0].length), patternEntropy: Math.log(patterns) };
+      return { genotype, metrics, limits, warnings: [...skipWarnings(skips), ...(used?.warnings ?? [])] };
     },
   };
 }

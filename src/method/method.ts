@@ -44,6 +44,8 @@ export interface DecodedArchitecture {
   readonly genotype: Genotype;
   /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. `skipShare` is of the decoded operators. */
   readonly metrics: Readonly<Record<string, number>> & { readonly skipShare: number };
+  /** The entropies among the metrics as they are where nothing is decided. */
+  readonly limits: Readonly<Record<string, number>>;
   /** What the user should know, such as a search that collapses. */
   readonly warnings: readonly string[];
 }

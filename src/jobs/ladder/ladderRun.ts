@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { EspalierError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
 import { formatDuration } from '../../base/text.ts';
+import type { HeldOut } from '../../data/heldOut/validation.ts';
 import type { DataSet } from '../../data/types.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import { type RaceResult, type RungResult, race, type Trainer } from '../../ladder/race.ts';
@@ -195,6 +196,17 @@ async function runRace(
   return raced.finally(() => workers.close());
 }
 
+/** Which samples judge. */
+export const describeHeldOut = ({ validation, how, leftOut }: HeldOut, { splits }: DataSet): string =>
+  `judged on ${Object.keys(validation).length} of ${splits.train.length} training samples: ${how}; ${leftOut.length} neighbours are left out`;
+
+/** How many networks there are, by where they come from. */
+export function describeNetworks(candidates: readonly Candidate[]): string {
+  const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
+  const found = count('searched');
+  return `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`;
+}
+
 /** Trains the network that is returned again, on all training samples. Undefined where that diverged: then what was judged is returned. */
 async function trainOnEverything(
   config: LadderConfig,
@@ -233,12 +245,9 @@ async function trainOnEverything(
 export function describePlan({ plan, pace, candidates, heldOut, processes }: RaceSetUp, dataset: DataSet): string[] {
   const seconds = pace && secondsOf(plan, pace, processes);
   const about = (time: number | undefined) => (time === undefined ? '' : `, about ${formatDuration(time)}`);
-  const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
-  const held = Object.keys(heldOut.validation).length;
-  const found = count('searched');
   return [
-    `judged on ${held} of ${dataset.splits.train.length} training samples: ${heldOut.how}; ${heldOut.leftOut.length} neighbours are left out`,
-    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
+    describeHeldOut(heldOut, dataset),
+    describeNetworks(candidates),
     ...plan.rungs.map(
       (rung, i) =>
         `rung ${i + 1}: ${rung.candidates} networks to ${rung.steps} steps each${rung.children > 0 ? `, ${rung.children} of them children` : ''}${about(seconds?.rungs[i])}`,

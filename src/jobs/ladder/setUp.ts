@@ -90,27 +90,9 @@ export async function setUpRace(
   const file = join(folder, SET_UP);
   if (existsSync(file)) return parseJson(readFileSync(file, 'utf8')) as RaceSetUp;
   const started = performance.now();
-  const ids = dataset.splits.train.map(({ id }) => id);
-  const { rank, groups } = dataset;
-  const share = ids.length < FEW_SAMPLES ? 1 / 3 : 1 / 5;
-  const heldOut = holdOut(ids, { rank, share, ...(groups ? { groups } : {}) });
-  writeAtomically(join(folder, 'validation.json'), `${JSON.stringify(heldOut, null, 1)}\n`);
-  const { classWeights } = sampleTraining(recipeOf(config, folder, null, dataset.rank));
-  const weights = await weightsOfClasses(dataset, classWeights);
+  const { heldOut, weights, candidates } = await seedRace(config, folder, dataset);
   const recipe = recipeOf(config, folder, weights, dataset.rank);
-  const training = sampleTraining(recipe);
-  const candidates = seedCandidates({
-    rank: dataset.rank,
-    count: config.candidates ?? MOST_CANDIDATES,
-    searched: config.from.map((name) => ({ name, architecture: readArchitecture(name) })),
-    fit: createFit(training, dataset),
-    random: createRandom(config.seed, 0x5eed5),
-  });
-  if (candidates.length < 2)
-    throw new ConfigError(
-      `budget: ${candidates.length} of the known networks fit ${JSON.stringify(config.budget)} at a crop of ${trainSettings(training, dataset.rank).crop.join(' x ')}`,
-      'raise the budget or lower training.crop',
-    );
+  writeAtomically(join(folder, 'validation.json'), `${JSON.stringify(heldOut, null, 1)}\n`);
   for (const candidate of candidates) writeArchitecture(folder, candidate);
   const planned = await planOf(config, candidates, started, () =>
     measurePace(candidates, recipe, folder, heldOut, dataset, watcher, signal),
@@ -124,6 +106,34 @@ export async function setUpRace(
   };
   writeAtomically(file, `${JSON.stringify(setUp, null, 1)}\n`);
   return setUp;
+}
+
+/** What is chosen without a clock: the held-out samples, the class weights, and as many candidates as a race can have. Writes nothing. */
+export async function seedRace(
+  config: LadderConfig,
+  folder: string,
+  dataset: DataSet,
+): Promise<Pick<RaceSetUp, 'heldOut' | 'weights' | 'candidates'>> {
+  const ids = dataset.splits.train.map(({ id }) => id);
+  const { rank, groups } = dataset;
+  const share = ids.length < FEW_SAMPLES ? 1 / 3 : 1 / 5;
+  const heldOut = holdOut(ids, { rank, share, ...(groups ? { groups } : {}) });
+  const { classWeights } = sampleTraining(recipeOf(config, folder, null, rank));
+  const weights = await weightsOfClasses(dataset, classWeights);
+  const training = sampleTraining(recipeOf(config, folder, weights, rank));
+  const candidates = seedCandidates({
+    rank: dataset.rank,
+    count: config.candidates ?? MOST_CANDIDATES,
+    searched: config.from.map((name) => ({ name, architecture: readArchitecture(name) })),
+    fit: createFit(training, dataset),
+    random: createRandom(config.seed, 0x5eed5),
+  });
+  if (candidates.length < 2)
+    throw new ConfigError(
+      `budget: ${candidates.length} of the known networks fit ${JSON.stringify(config.budget)} at a crop of ${trainSettings(training, dataset.rank).crop.join(' x ')}`,
+      'raise the budget or lower training.crop',
+    );
+  return { heldOut, weights, candidates };
 }
 
 /** Trainings at a time: as many as are asked for, else one for each core that nobody uses; a GPU takes one. */

@@ -65,13 +65,7 @@ export async function compareJob(
   signal?: AbortSignal,
   given: readonly string[] = [],
 ): Promise<Comparison> {
-  const twice = config.archs.find((one, i) => config.archs.indexOf(one) !== i);
-  if (twice !== undefined)
-    throw new ConfigError(`archs: ${twice} is named twice`, 'name it once; seeds=<number> trains it several times');
-  const folder = join(resolve(config.runs), 'compare', config.name);
-  const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
-  const dataset = await openCompared(base, folder);
-  const plans = planRuns(config, [...shared, { splitOf: folder }], dataset);
+  const { base, dataset, plans } = await planComparison(config, shared);
   const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
   const { budget: networkBudget, ...others } = resolved;
   // Beside `budget` of the comparison, as its command line has them.
@@ -111,6 +105,20 @@ export async function compareJob(
   });
 }
 
+/** Every training of a comparison with its settings, all of them checked, and the data. Writes nothing. */
+export async function planComparison(
+  config: CompareConfig,
+  shared: readonly Layer[],
+): Promise<{ base: TrainConfig; dataset: DataSet; plans: readonly ComparisonPlan[] }> {
+  const twice = config.archs.find((one, i) => config.archs.indexOf(one) !== i);
+  if (twice !== undefined)
+    throw new ConfigError(`archs: ${twice} is named twice`, 'name it once; seeds=<number> trains it several times');
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
+  const dataset = await openCompared(base, folder);
+  return { base, dataset, plans: planRuns(config, [...shared, { splitOf: folder }], dataset) };
+}
+
 /** The data on the sides that all trainings take: those of the comparison so far, or of the run that they start from. */
 async function openCompared(training: TrainConfig, folder: string): Promise<DataSet> {
   const dataset = await openTrainingData(training);
@@ -119,7 +127,8 @@ async function openCompared(training: TrainConfig, folder: string): Promise<Data
   return known ? onKnownSides(dataset, known).dataset : dataset;
 }
 
-interface Plan {
+/** One training before it starts. */
+export interface ComparisonPlan {
   readonly architecture: string;
   readonly training: TrainConfig;
   /** The run folder, which may not exist yet. */
@@ -131,7 +140,7 @@ function planRuns(
   { archs, seeds, budget, name, runs, multiplyAdds }: CompareConfig,
   shared: readonly Layer[],
   dataset: DataSet,
-): Plan[] {
+): ComparisonPlan[] {
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
     if (shared.some((layer) => layer[key] !== undefined))
       throw new ConfigError(`${key}: not allowed here, a comparison sets it itself`, 'give archs, seeds and budget');
