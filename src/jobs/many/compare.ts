@@ -32,6 +32,7 @@ import { threadsOf } from '../cost/latency/table.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
 import { prepareMachine } from '../machine.ts';
 import { onKnownSides, openTrainingData } from '../openData.ts';
+import { withCountedSize } from '../prepare/countedSize.ts';
 import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { describeFit, fitToBudget, networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
@@ -191,10 +192,10 @@ async function costOf(
 ): Promise<ComparedCost> {
   const { batch, threads } = training;
   const architecture = readArchitecture(name);
-  const fitted = fitToBudget(architecture, training, dataset);
+  const size = sizeOf(training, dataset);
+  const fitted = fitToBudget(architecture, await withCountedSize(training, dataset, size), dataset);
   if (fitted) watcher.line(`${name}: ${describeFit(fitted)}`);
   const graph = buildArchitecture(architecture, fitted?.options ?? networkOptions(architecture, training, dataset));
-  const size = sizeOf(training, dataset);
   const { parameters, multiplyAdds } = countNetwork(graph, size);
   const { trainingBytes } = estimateMemory(graph, size, batch);
   const task = { graph, batch, size, threads, device: chooseDevice(training.device), kind: 'training' } as const;
