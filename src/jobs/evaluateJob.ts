@@ -23,11 +23,12 @@ import { openRunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
 import { writeEvaluationReport } from '../run/report/evaluation.ts';
 import { writeReport } from '../run/report/report.ts';
-import { crfFor, recordOfCrf, summaryOf } from './evaluateCrf.ts';
 import { prepareMachine, versions } from './machine.ts';
 import { loadNetwork } from './network.ts';
 import { openRunData } from './openData.ts';
+import { crfFor } from './prepare/crf.ts';
 import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
+import { recordOfCrf, summaryOf } from './records/evaluation.ts';
 import { inferenceOptions, LEVELS_A_UNIT } from './settings.ts';
 
 /** Samples that are kept as pictures. */

@@ -1,15 +1,13 @@
 /**
- * @file The CRF of an evaluation: its settings, its weights where they are to be found first, and what is recorded of it.
+ * @file The CRF of an evaluation: its settings, and its weights where they are to be found first.
  */
-import { ConfigError } from '../base/errors.ts';
-import { samplesOf, splitNames } from '../data/splits.ts';
-import type { DataSet, Sample } from '../data/types.ts';
-import type { CrfOptions } from '../infer/crf/crf.ts';
-import { tuneCrf, withWeights } from '../infer/crf/tune.ts';
-import type { Scores } from '../infer/evaluate.ts';
-import type { Infer, InferenceOptions } from '../infer/inference.ts';
-import type { EvaluateConfig } from '../run/config/schemas.ts';
-import type { EvaluationRecord } from '../run/evaluations.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { samplesOf, splitNames } from '../../data/splits.ts';
+import type { DataSet, Sample } from '../../data/types.ts';
+import type { CrfOptions } from '../../infer/crf/crf.ts';
+import { tuneCrf, withWeights } from '../../infer/crf/tune.ts';
+import type { Infer, InferenceOptions } from '../../infer/inference.ts';
+import type { EvaluateConfig } from '../../run/config/schemas.ts';
 
 /** A CRF, and the split on which its weights were found. */
 export interface FoundCrf {
@@ -67,46 +65,4 @@ function tuningSamples(dataset: DataSet, tuneOn: string, scored: string): Sample
 function spread<Item>(items: readonly Item[], count: number): Item[] {
   const taken = Math.min(count, items.length);
   return Array.from({ length: taken }, (_, i) => items[Math.floor((i * items.length) / taken)]);
-}
-
-/** What `evaluation.json` says of the CRF; its intensity is in the units of the settings. */
-export function recordOfCrf(
-  { options, tunedOn }: FoundCrf,
-  unitsAnIntensity: number,
-  { unrefined }: Pick<Scores, 'unrefined'>,
-): NonNullable<EvaluationRecord['crf']> {
-  const { iterations, appearance, smoothness, exact = false } = options;
-  const listOf = (position: number | readonly number[]) => [position].flat();
-  return {
-    iterations,
-    appearance: {
-      weight: appearance.weight,
-      position: listOf(appearance.position),
-      intensity: appearance.intensity * unitsAnIntensity,
-    },
-    smoothness: { weight: smoothness.weight, position: listOf(smoothness.position) },
-    exact,
-    tunedOn,
-    ms: unrefined && Number.isFinite(unrefined.crfMs) ? unrefined.crfMs : null,
-    without: unrefined ? summaryOf(unrefined) : { miou: null, pixelAccuracy: null, meanAccuracy: null },
-  };
-}
-
-/** The scores that a record of an evaluation has; null where there is nothing to measure. */
-export function summaryOf({
-  miou,
-  pixelAccuracy,
-  meanAccuracy,
-  volumes,
-}: Omit<Scores, 'unrefined'>): EvaluationRecord['scores'] {
-  const known = (value: number) => (Number.isFinite(value) ? value : null);
-  const mean = volumes?.summary.mean;
-  return {
-    miou: known(miou),
-    pixelAccuracy: known(pixelAccuracy),
-    meanAccuracy: known(meanAccuracy),
-    ...(mean
-      ? { dice: known(mean.dice), surfaceDice: known(mean.surfaceDice), hausdorff95Mm: known(mean.hausdorff95Mm) }
-      : {}),
-  };
 }
