@@ -3,9 +3,11 @@
  */
 
 import { compareJob } from '../jobs/many/compare.ts';
+import { dryRunCompare } from '../jobs/many/dryRun.ts';
 import { parseConfig, textKeys } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
-import { type Command, printJson, readLayers, stoppable, watchRun } from './command.ts';
+import { type Command, printDryRunOfMany, printJson, readLayers, stoppable, watchRun } from './command.ts';
+import { shortPath } from './nextStep.ts';
 
 /** Here `budget` is what a training may take, and `budget.multiplyAdds` and so on what its network may cost: the latter under a name of its own. */
 const NETWORK_BUDGET = 'networkBudget';
@@ -16,12 +18,12 @@ export const compareCommand: Command = {
   name: 'compare',
   summary: 'train architectures under one budget and compare them',
   usage:
-    'compare data=<folder|yaml> archs=<file|run|name>,... budget=<400steps|15min> [budget.multiplyAdds=0.5e9] [seeds=2] [preset=small] [key=value of train ...] [--json]',
+    'compare data=<folder|yaml> archs=<file|run|name>,... budget=<400steps|15min> [budget.multiplyAdds=0.5e9] [seeds=2] [preset=small] [key=value of train ...] [--dry-run] [--json]',
   settings: settings.compare,
   needsEngine: () => true,
   async run(words) {
     const texts = [settings.compare, settings.train].flatMap(({ schema }) => textKeys(schema));
-    const { layers, flags, given } = readLayers(words.map(renamed), texts, ['json'], 'train', renamed);
+    const { layers, flags, given } = readLayers(words.map(renamed), texts, ['json', 'dry-run'], 'train', renamed);
     const own = Object.keys(settings.compare.schema.shape);
     /** Of every layer what is the comparison's own, or what is passed to the trainings. */
     const pick = (wanted: boolean) =>
@@ -32,11 +34,12 @@ export const compareCommand: Command = {
             .map(([key, value]) => [key === NETWORK_BUDGET ? 'budget' : key, value]),
         ),
       );
-    const watcher = watchRun('compare');
     const config = parseConfig(settings.compare, pick(true));
+    if (flags.dryRun) return printDryRunOfMany(await dryRunCompare(config, pick(false)), flags.json);
+    const watcher = watchRun('compare');
     const compare = (signal: AbortSignal) => compareJob(config, pick(false), watcher, signal, given);
     const { folder, architectures, table } = await stoppable(compare).finally(watcher.finish);
     if (flags.json) printJson({ folder, architectures });
-    else process.stdout.write(`${table}\n${folder}/comparison.{md,csv,svg}\n`);
+    else process.stdout.write(`${table}\n${shortPath(folder)}/comparison.{md,csv,svg}\n`);
   },
 };

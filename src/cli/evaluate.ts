@@ -6,7 +6,7 @@ import { loadDescription } from '../jobs/network.ts';
 import { settings } from '../run/config/presets.ts';
 import { refuseUnused, unusedInInference } from '../run/config/unused.ts';
 import { openRunFolder } from '../run/folder.ts';
-import { type Command, plainScores, printJson, readSettings, scoresTable } from './command.ts';
+import { type Command, plainScores, printJson, readSettings, scoresTable, stoppable } from './command.ts';
 import { createProgress } from './progress.ts';
 
 const latencyLine = (latency: EvaluationOutcome['latency']): string =>
@@ -30,7 +30,9 @@ export const evaluateCommand: Command = {
       bar ??= createProgress({ label: 'evaluate', total });
       bar.update(done);
     };
-    const { scores, report, ...evaluated } = await evaluateJob(config, onProgress).finally(() => bar?.finish());
+    const { scores, report, ...evaluated } = await stoppable((signal) =>
+      evaluateJob(config, onProgress, signal),
+    ).finally(() => bar?.finish());
     for (const message of evaluated.warnings) process.stderr.write(`warning: ${message}\n`);
     if (flags.json) printJson({ ...evaluated, ...plainScores(scores) });
     else

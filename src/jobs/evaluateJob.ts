@@ -98,12 +98,13 @@ export interface EvaluationOutcome {
 const medianOf = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /**
- * Scores the network of a run as the settings say; see `espalier evaluate --help`.
+ * Scores the network of a run as the settings say; see `espalier evaluate --help`. An aborted `signal` ends it after the sample in progress, with a `StoppedError`.
  * @throws ConfigError when the data does not fit the network, DataError when there is no run.
  */
 export async function evaluateJob(
   config: EvaluateConfig,
   onProgress?: (done: number, total: number) => void,
+  signal?: AbortSignal,
 ): Promise<EvaluationOutcome> {
   const folder = openRunFolder(config.run);
   const device = prepareMachine(config);
@@ -112,7 +113,12 @@ export async function evaluateJob(
   const { dataset, warnings } = await openRunData(folder, description, config.data);
   const { split, toleranceMm, checkpoint } = config;
   const inference = inferenceOptions(config, description);
-  const options = { largestComponents: volumes?.largestComponents ?? [], inference, toleranceMm };
+  const options = {
+    largestComponents: volumes?.largestComponents ?? [],
+    inference,
+    toleranceMm,
+    ...(signal ? { signal } : {}),
+  };
   const trained = existsSync(folder.config) ? loadConfigFile(folder.config).data : undefined;
   const data = config.data ?? String(trained);
   const samples = samplesOf(dataset, split).length;

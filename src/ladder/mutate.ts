@@ -20,7 +20,7 @@ import { DECODED_OPERATOR_NAMES } from '../space/operators.ts';
 import { largestStart, STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
 import { LEVELS } from '../space/trellis.ts';
 import { architectureKey, type Candidate, type Fit } from './candidate.ts';
-import { fitted, idAt } from './seeds.ts';
+import { fitted, idAt } from './proposal.ts';
 
 /** A changed architecture and what is new in it. */
 interface Change {
@@ -28,6 +28,8 @@ interface Change {
   readonly change: string;
 }
 
+/** Children that are drawn for one that is taken, where something is preferred. */
+const DRAWN_FOR_ONE = 4;
 /** Draws that may fail or repeat what exists, a child. */
 const TRIES = 60;
 /** Share of the macro mutations of a genotype that change its start stride. */
@@ -37,19 +39,40 @@ const NORM_CHANGES = 0.1;
 /** Share of the children that are crossings, where two parents can be crossed. */
 const CROSSINGS = 0.3;
 
-/**
- * New candidates from `parents`, the best of which have the most children. None equals any of `everyone`; fewer than `count` where nothing new fits.
- * @param macro whether only path, depth, levels and edges change; otherwise operators
- */
+/** How children are made. */
+export interface Breeding {
+  readonly count: number;
+  /** Whether only path, depth, levels and edges change; otherwise operators. */
+  readonly macro: boolean;
+  readonly fit: Fit;
+  readonly random: Random;
+  /** Of several children those with more of this are taken. */
+  readonly prefer?: (child: Candidate) => number;
+}
+
+/** New candidates from `parents`, the best of which have the most children. None equals any of `everyone`; fewer than `count` where nothing new fits. */
 export function breed(
   parents: readonly Candidate[],
   everyone: readonly Candidate[],
-  ways: { readonly count: number; readonly macro: boolean; readonly fit: Fit; readonly random: Random },
+  { prefer, ...ways }: Breeding,
 ): Candidate[] {
-  const { count, macro, fit, random } = ways;
+  if (!prefer) return draw(parents, everyone, ways);
+  const drawn = draw(parents, everyone, { ...ways, count: DRAWN_FOR_ONE * ways.count });
+  return [...drawn]
+    .sort((a, b) => prefer(b) - prefer(a))
+    .slice(0, ways.count)
+    .map((child, i) => ({ ...child, id: idAt(everyone.length + i) }));
+}
+
+function draw(
+  parents: readonly Candidate[],
+  everyone: readonly Candidate[],
+  { count, macro, fit, random }: Omit<Breeding, 'prefer'>,
+): Candidate[] {
   const keys = new Set(everyone.map(({ architecture }) => architectureKey(architecture)));
   const children: Candidate[] = [];
-  for (let tries = 0; children.length < count && tries < TRIES * count; tries++) {
+  const tries = parents.length > 0 ? TRIES * count : 0;
+  for (let i = 0; children.length < count && i < tries; i++) {
     const parent = parents[Math.min(random.integer(parents.length), random.integer(parents.length))];
     const other = parents[random.integer(parents.length)];
     const crossed =

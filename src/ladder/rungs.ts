@@ -38,7 +38,7 @@ export interface Pace {
   readonly finish: number;
 }
 
-/** A third of the candidates continues, among them the steepest curve and the best hand-made network; a third as many children join. */
+/** A third of the candidates continues, among them the steepest curve and the best hand-made network; half as many children join. */
 const ETA = 3;
 /** Fewest that continue: two and the best hand-made network. */
 const FEWEST = 3;
@@ -61,7 +61,7 @@ export function rungsOf(population: number, steps: number): RacePlan {
   while (rungs.length < depth) {
     const before = rungs[rungs.length - 1];
     const kept = survivors(before.candidates);
-    const children = Math.max(1, Math.round(kept / ETA));
+    const children = Math.ceil(kept / 2);
     rungs.push({ steps: before.steps * ETA, candidates: kept + children, children });
   }
   const whole = Math.floor(WHOLE * rungs[rungs.length - 1].steps);

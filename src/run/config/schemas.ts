@@ -135,7 +135,7 @@ export const networkBudget = {
   size: setting(
     z.array(z.int().min(1)).min(2).max(3).optional(),
     '[height, width] or [depth, height, width]',
-    'input for which budgets are counted; by default the crop',
+    'input for which budgets are counted; by default the size of the data',
   ),
   target: choice(
     ['engine', 'onnxruntime'],
@@ -264,11 +264,17 @@ const weightOptimiser = (decay: number) => ({
   clip: notNegative(5, 'largest norm of the gradient of the weights; 0 does not clip'),
 });
 
+/** Of both searches: what the budget in their objective is counted for. */
+const trainFilters = optionalWhole(
+  'of a budget: filters (F) of the training that is to follow, for which the objective and decoding count; by default those of the search',
+);
+
 /** Settings of `espalier search method=auto-deeplab`. Defaults are the paper's, section 4.1, where it states them. */
 export const autoDeepLabSearchSchema = z.strictObject({
   ...searchStart('auto-deeplab'),
   ...searchKeys({ epochs: 40, crop: 321 }),
   ...networkBudget,
+  trainFilters,
   filters: whole(1, 8, 'filter multiplier (F)'),
   blocks: whole(1, 5, 'blocks of a cell (B)'),
   stemFilters: optionalWhole('channels of the stem; the method decides by default'),
@@ -314,6 +320,7 @@ export const dintsSearchSchema = z.strictObject({
   levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
   size: networkBudget.size,
   target: networkBudget.target,
+  trainFilters,
   width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
   norm: group({ epsilon: normEpsilon }),
   budget: group({
