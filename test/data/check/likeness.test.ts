@@ -61,7 +61,9 @@ describe('samples of equal pixels', () => {
 
 describe('sequences', () => {
   const frames = (sceneOf: (n: number) => number, stepOf: (n: number) => number) =>
-    Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`clip${Math.floor(n / 10)}_${n % 10}`, frame(sceneOf(n), stepOf(n))]));
+    Object.fromEntries(
+      Array.from({ length: 40 }, (_, n) => [`clip${Math.floor(n / 10)}_${n % 10}`, frame(sceneOf(n), stepOf(n))]),
+    );
 
   it('across the split are advice, with the words that keep them together', async () => {
     const video = frames(
@@ -75,9 +77,7 @@ describe('sequences', () => {
         /^sequences: \d+ of \d+ val images look like a neighbour by name that is trained on, such as clip\d_\d and clip\d_\d: .*`groups: /,
       ),
     ]);
-    expect((await check(video, { yaml: "groups: '^(clip.)'
-valShare: 0.5
-" })).advice).toEqual([]);
+    expect((await check(video, { yaml: "groups: '^(clip.)'\nvalShare: 0.5\n" })).advice).toEqual([]);
   });
 
   it('are not seen in numbered images of different things', async () => {
