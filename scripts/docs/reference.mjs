@@ -9,7 +9,7 @@ export const commandsPage = () =>
   [
     '# Commands',
     '',
-    'Settings are given as `key=value` or `--key value`. `config=<file>` takes them from a YAML file; the command line wins over the file, the file over the preset. `espalier <command> --help` says the same in the terminal.',
+    'Settings are given as `key=value` or `--key value`. `config=<file>` takes them from a YAML file; the command line wins over the file, the file over the preset. Lists are written `[240, 320]`, `240,320` or, of numbers, `240x320`. `espalier <command> --help` (or `-h`, or `espalier help <command>`) prints the same in the terminal: of `search` and `train` the settings that matter most, with `--all` every one.',
     '',
     table(
       ['command', 'what it does'],
@@ -39,7 +39,7 @@ export const settingsPage = () =>
   [
     '# Settings',
     '',
-    'Keys with a dot are groups: `weights.decay=0` on the command line, `weights: {decay: 0}` in a file. An unknown key is refused, and the nearest valid one named. Every run stores the settings that it was made with in `config.yaml`, from which it runs again.',
+    'Keys with a dot are groups: `weights.decay=0` on the command line, `weights: {decay: 0}` in a file. An unknown key is refused, and the three nearest valid ones named. Every run stores the settings that it was made with in `config.yaml`, from which it runs again.',
     '',
     ...COMMANDS.filter(({ name }) => LONG.includes(name)).flatMap(({ name, settings }) => [
       `## ${name}`,

@@ -1,19 +1,36 @@
 /**
  * @file Small text helpers: the nearest valid name, sizes and durations for people.
  */
-import { closest } from 'fastest-levenshtein';
+import { distance } from 'fastest-levenshtein';
 
-/** `expected one of a, b; did you mean "a"?` in one phrase, for error messages. */
+/** More valid names than this are not listed whole. */
+const FEW = 8;
+
+/** `did you mean "a"? valid: a, b` in one phrase, for error messages; of many valid names the three nearest. */
 export function suggest(name: string, valid: readonly string[]): string {
   if (valid.length === 0) return 'nothing is valid here';
   // Both may be from a file of a stranger: comparing takes as long as they are.
-  const few = valid.slice(0, 1000).map((each) => each.slice(0, 100));
-  const shown = few.slice(0, MOST_SUGGESTED).join(', ') + (valid.length > MOST_SUGGESTED ? ', ...' : '');
-  return `did you mean "${closest(name.slice(0, 100), few)}"? valid: ${shown}`;
+  const near = nearest(
+    name.slice(0, 100),
+    valid.slice(0, 1000).map((each) => each.slice(0, 100)),
+  );
+  if (valid.length <= FEW) return `did you mean "${near[0]}"? valid: ${valid.join(', ')}`;
+  const [first, second, third] = near.map((each) => `"${each}"`);
+  return `did you mean ${first}, ${second} or ${third}?`;
 }
 
-/** Names that an error lists. */
-const MOST_SUGGESTED = 100;
+/** The three valid names that are nearest, the nearest first; of a dotted one also its last part alone, or a beginning, may be what was meant. */
+function nearest(name: string, valid: readonly string[]): string[] {
+  const written = name.toLowerCase();
+  const costOf = (each: string): number => {
+    const whole = each.toLowerCase();
+    const last = whole.slice(whole.lastIndexOf('.') + 1);
+    const begins = written.length > 2 && (whole.startsWith(written) || last.startsWith(written));
+    return Math.min(distance(written, whole), distance(written, last) + 0.5, begins ? 1.5 : Number.POSITIVE_INFINITY);
+  };
+  const costs = new Map(valid.map((each) => [each, costOf(each)]));
+  return [...costs.keys()].sort((a, b) => costs.get(a)! - costs.get(b)!).slice(0, 3);
+}
 
 /** Any value as in a JSON file, cut to fit a message; numbers that no JSON holds by their names. */
 export function showShort(value: unknown): string {

@@ -1,29 +1,20 @@
 /**
- * @file `espalier data check`: what is in a data set, what is wrong with it, and how to fix it; for volumes a plan to begin with.
+ * @file `espalier data`: looks at a data set, shows it, and writes it as masks; needs no engine.
  */
 import { z } from 'zod';
-import { ConfigError, DataError } from '../base/errors.ts';
-import { checkDataSet, type DataReport } from '../data/check/check.ts';
-import type { PictureReport } from '../data/check/parts.ts';
-import type { VolumeReport } from '../data/check/volumes.ts';
-import { describeIgnored } from '../data/describe.ts';
+import { ConfigError } from '../base/errors.ts';
 import { openDataSet } from '../data/detect.ts';
-import { filesOfDataSet } from '../data/splits.ts';
-import type { DataSet } from '../data/types.ts';
-import type { Spread } from '../data/volumes/fingerprint.ts';
-import { formatPlan, planVolumes, type VolumePlan } from '../data/volumes/plan.ts';
-import { writeAtomically } from '../run/files.ts';
-import { requireFreeOutputs } from '../run/outputs.ts';
-import { type Command, printJson, readSettings } from './command.ts';
-import { createProgress } from './progress.ts';
+import { type Command, readSettings } from './command.ts';
+import { checkAndPrint } from './dataCheck.ts';
+import { convertDataSet, defaultTarget } from './dataConvert.ts';
+import { previewDataSet } from './dataPreview.ts';
 
 const dataSettings = {
   schema: z.strictObject({
-    limit: z
-      .int()
-      .min(1)
-      .optional()
-      .meta({ expected: 'a whole number from 1', description: 'read at most so many samples of a split' }),
+    limit: z.int().min(1).optional().meta({
+      expected: 'a whole number from 1',
+      description: 'check: read at most so many samples of a split; preview: samples shown, 12 by default',
+    }),
     splitSeed: z.int().min(0).default(0).meta({
       expected: 'a whole number from 0',
       description: 'of data without a split: another number is another split by hash',
@@ -42,125 +33,60 @@ const dataSettings = {
       .min(1)
       .optional()
       .meta({ expected: 'a file name', description: 'for volumes: write proposed settings into this YAML file' }),
+    to: z.string().min(1).optional().meta({
+      expected: 'a folder or file',
+      description:
+        'convert: the new folder, by default `<folder>-masks` beside the data; preview: the image, by default preview.png',
+    }),
   }),
+};
+
+/** What can be done, and the settings that it takes beside those of the split. */
+const ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  check: ['limit', 'plan'],
+  preview: ['limit', 'to'],
+  convert: ['to'],
 };
 
 export const dataCommand: Command = {
   name: 'data',
-  summary: 'check a data set: counts, sizes, class shares, problems and their fix',
-  usage: 'data check <folder|yaml> [limit=<samples>] [plan=<file.yaml>] [--json]',
+  summary:
+    'check a data set: counts, class shares, problems and their fix; a preview of its samples; or convert it to masks of class ids',
+  usage:
+    'data check|preview|convert <folder|yaml|annotations> [limit=<samples>] [plan=<file.yaml>] [to=<path>] [--json]',
   settings: dataSettings,
   async run(words) {
-    const { config, flags, positionals, given } = readSettings(dataSettings, words, ['json']);
-    const [action, path] = positionals;
-    if (action !== 'check')
-      throw new ConfigError(`data ${action ?? ''}: expected "check"`, 'espalier data check <folder>');
+    const { config, flags, positionals, given, keys } = readSettings(dataSettings, words, ['json']);
+    const [action = '', path] = positionals;
+    if (!Object.hasOwn(ACTIONS, action))
+      throw new ConfigError(
+        `data ${action}: expected ${Object.keys(ACTIONS).join(' or ')}`,
+        'espalier data check <folder>',
+      );
     if (path === undefined)
       throw new ConfigError(
-        'data check: expected a data set, got none',
-        'espalier data check <folder|yaml|scenes|phantoms>',
+        `data ${action}: expected a data set, got none`,
+        `espalier data ${action} <folder|yaml|scenes|phantoms>`,
       );
-    const dataset = await openDataSet(path, { allowUnpaired: true, ...config });
-    const { limit, plan } = config;
-    if (plan !== undefined && dataset.rank === 2) {
-      throw new ConfigError(`plan=${plan}: ${path} holds images`, 'plans are made for volumes');
+    const others = Object.values(ACTIONS)
+      .flat()
+      .filter((key) => keys.has(key) && !ACTIONS[action].includes(key));
+    if (others.length > 0)
+      throw new ConfigError(`data ${action}: ${others[0]} has no effect`, `it takes ${ACTIONS[action].join(', ')}`);
+    const { limit, plan, to, ...split } = config;
+    if (action === 'check') {
+      const dataset = await openDataSet(path, { allowUnpaired: true, ...split });
+      await checkAndPrint(dataset, { path, limit, plan, given, json: flags.json });
+      return;
     }
-    if (plan !== undefined)
-      requireFreeOutputs({ outputs: [plan], inputs: [...filesOfDataSet(dataset, path), ...given] });
-    const total = Object.values(dataset.splits).reduce(
-      (sum, split) => sum + Math.min(split.length, limit ?? split.length),
-      0,
-    );
-    const bar = createProgress({ label: 'check', total });
-    const report = await checkDataSet(dataset, {
-      ...(limit === undefined ? {} : { limit }),
-      onProgress: (done) => bar.update(done),
-    });
-    bar.finish();
-    const proposal = proposePlan(dataset, report, path);
-    if (plan !== undefined) {
-      if (proposal === undefined) throw new DataError(`plan=${plan}: no training volume could be read`);
-      writeAtomically(plan, proposal.text);
+    if (flags.json) throw new ConfigError(`data ${action}: --json has no effect`, 'leave it out');
+    const dataset = await openDataSet(path, split);
+    if (action === 'preview') {
+      await previewDataSet(dataset, path, to ?? 'preview.png', limit);
+      return;
     }
-    if (flags.json) {
-      const { name, layout, classes } = dataset;
-      const ignored = dataset.rank === 3 ? dataset.ignoredLabels?.map(String) : undefined;
-      printJson({
-        name,
-        layout,
-        classes,
-        ...(ignored ? { ignoredLabels: ignored } : {}),
-        ...report,
-        ...(proposal === undefined ? {} : { plan: proposal.plan }),
-      });
-    } else {
-      process.stdout.write(`${describe(dataset, report)}\n`);
-      if (proposal !== undefined) process.stdout.write(`${describePlan(proposal.plan, plan)}\n`);
-    }
-    if (report.problems.some(({ severity }) => severity === 'error')) process.exitCode = 1;
+    if (dataset.rank === 3)
+      throw new ConfigError(`data ${action} ${path}: holds volumes`, 'their labels are read as they are');
+    await convertDataSet(dataset, path, to ?? defaultTarget(path));
   },
 };
-
-/** The plan for volumes that could be measured. */
-function proposePlan(
-  dataset: DataSet,
-  report: DataReport,
-  path: string,
-): { plan: VolumePlan; text: string } | undefined {
-  if (report.rank === 2 || report.fingerprint === undefined) return undefined;
-  const plan = planVolumes(report.fingerprint, dataset.splits.train.length);
-  return { plan, text: formatPlan(plan, report.fingerprint, dataset, path) };
-}
-
-function describePlan({ crop, batch, preparation, memoryBudget }: VolumePlan, file: string | undefined): string {
-  const settings = `spacing ${preparation.spacingMm?.join(' x ')} mm, patch ${crop.join('x')}, batch ${batch}, memory budget ${memoryBudget}`;
-  return `plan: ${settings}${file === undefined ? '; plan=<file.yaml> writes it' : ` -> ${file}`}`;
-}
-
-/** More problems than this are counted only. */
-const MOST_PROBLEMS = 20;
-
-function describe(dataset: DataSet, report: DataReport): string {
-  const { counts, classShares, ignoredShare, problems } = report;
-  const ignored = describeIgnored(dataset);
-  const width = Math.max(...dataset.classes.map(({ name }) => name.length), 7);
-  const percent = (share: number) => `${(100 * share).toFixed(2)} %`.padStart(9);
-  return [
-    `${dataset.name}: layout ${dataset.layout}, ${dataset.classes.length} classes${dataset.classesFrom === undefined ? '' : ` from ${dataset.classesFrom}`}`,
-    ...Object.entries(counts).map(
-      ([split, { listed, read }]) =>
-        `${split}: ${listed} ${report.rank === 2 ? 'images' : 'volumes'}${read < listed ? `, ${read} read` : ''}`,
-    ),
-    ...(report.rank === 2 ? describeSizes(report) : describeFingerprint(report)),
-    `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
-    ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
-    `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}${ignored === '' ? '' : ` (${ignored})`}`,
-    problems.length === 0 ? 'no problems found' : `${problems.length} problem${problems.length === 1 ? '' : 's'}:`,
-    ...problems.slice(0, MOST_PROBLEMS).map(({ severity, file, message, fix, others = [] }) => {
-      const more = others.length === 0 ? '' : ` (the same in ${others.length} more, such as ${others[0]})`;
-      return `  ${severity}: ${file} ${message}${more}; ${fix}`;
-    }),
-    ...(problems.length > MOST_PROBLEMS ? [`  ... and ${problems.length - MOST_PROBLEMS} more`] : []),
-  ].join('\n');
-}
-
-function describeSizes({ sizes }: PictureReport): string[] {
-  const shown = sizes.slice(0, 5).map(({ width, height, count }) => `${width}x${height} (${count})`);
-  return [`sizes: ${shown.join(', ')}${sizes.length > 5 ? `, ${sizes.length - 5} more` : ''}`];
-}
-
-/** Axes in the order of the patch: depth, height, width. */
-function describeFingerprint({ fingerprint }: VolumeReport): string[] {
-  if (fingerprint === undefined) return [];
-  const number = (value: number) => String(Number(value.toPrecision(4)));
-  const side = ({ smallest, median, largest }: Spread) =>
-    `${[smallest, median, largest].map((values) => values.map(number).join('x')).join(', ')}`;
-  return [
-    `voxels, smallest, median, largest: ${side(fingerprint.shapes)}`,
-    `spacing in mm, the same: ${side(fingerprint.spacings)}`,
-    ...fingerprint.intensities.map(
-      ({ modality, low, median, high }) =>
-        `${modality} in the foreground: ${number(low)} (0.5 %), ${number(median)} (median), ${number(high)} (99.5 %)`,
-    ),
-  ];
-}

@@ -1,19 +1,23 @@
 /**
- * @file `espalier demo`: the whole loop on embedded scenes, in minutes: search, train what was found, score it, show it.
+ * @file `espalier demo`: the whole loop on embedded scenes, in a few minutes: a race of hand-made, varied and random networks at one cost, the training of
+ * its winner, the verdict.
  */
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
-import { formatDuration } from '../base/text.ts';
-import { listRunFolders } from '../run/folder.ts';
-import type { Command } from './command.ts';
-import { readSettings } from './command.ts';
-import { searchCommand } from './search.ts';
-import { trainCommand } from './train.ts';
+import { autoCommand } from './auto.ts';
+import { type Command, readSettings } from './command.ts';
+
+/** What a network may cost: some 20 ms a training step and core. */
+const BUDGET = '20e6';
 
 const demoSettings = {
   schema: z.strictObject({
     runs: z.string().min(1).default('runs').meta({ expected: 'a string', description: 'folder of all runs' }),
+    minutes: z
+      .number()
+      .positive()
+      .default(4)
+      .meta({ expected: 'a number above 0', description: 'time for everything; most of it goes into trainings' }),
     seed: z
       .int()
       .min(0)
@@ -24,27 +28,16 @@ const demoSettings = {
 
 export const demoCommand: Command = {
   name: 'demo',
-  summary: 'the whole loop on embedded scenes, in minutes',
-  usage: 'demo [runs=runs] [seed=0]',
+  summary: 'the whole loop on embedded scenes, in four minutes: a race of networks and its verdict',
+  usage: 'demo [minutes=4] [runs=runs] [seed=0]',
   settings: demoSettings,
   needsEngine: () => true,
   async run(words) {
     const { config } = readSettings(demoSettings, words);
-    const started = performance.now();
-    const { runs } = config;
+    const { runs, minutes, seed } = config;
     mkdirSync(runs, { recursive: true });
-    const common = ['data=scenes', 'preset=demo', `runs=${runs}`, `seed=${config.seed}`];
-    const newest = (command: string) =>
-      listRunFolders(runs)
-        .filter((folder) => folder.command === command)
-        .at(-1)?.path as string;
-    process.stdout.write('1/2 search: which operators, and which path through the resolutions?\n');
-    await searchCommand.run(common);
-    process.stdout.write('\n2/2 train the network that was found, from scratch\n');
-    await trainCommand.run([...common, `arch=${newest('search')}`]);
-    const run = newest('train');
-    process.stdout.write(
-      `pictures: ${join(run, 'samples')}\narchitecture: ${join(run, 'genotype.svg')}\nthe whole demo took ${formatDuration((performance.now() - started) / 1000)}\n`,
-    );
+    const settings = ['data=scenes', `minutes=${minutes}`, `budget.multiplyAdds=${BUDGET}`];
+    process.stdout.write(`espalier auto ${settings.join(' ')}\n`);
+    await autoCommand.run([...settings, `runs=${runs}`, `seed=${seed}`]);
   },
 };

@@ -2,69 +2,38 @@
 /**
  * @file The command line: finds the command, runs it, and turns what goes wrong into one line and an exit code.
  */
-import type { z } from 'zod';
 import { ConfigError, EspalierError } from '../base/errors.ts';
 import { survivePipes } from '../base/streams.ts';
 import { suggest } from '../base/text.ts';
-import { describeConfig, variantsOf } from '../run/config/config.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { commandHelp, HELP_WORDS, overview, VERSION_WORDS, versionText } from './help.ts';
 import { ensureEngine } from './setup.ts';
-
-function help(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return [
-    'espalier: search for a segmentation network, train it, measure it, ship it',
-    '',
-    ...lines,
-    '',
-    'espalier <command> --help names its settings',
-  ].join('\n');
-}
-
-function commandHelp({ summary, usage, settings }: Command): string {
-  const sections = Object.entries(settings ? variantsOf(settings) : {}).map(([name, { schema, presets = {} }]) => [
-    ...(name === '' ? [] : ['', `${settings?.variants?.key}=${name}`]),
-    ...settingLines(schema),
-    ...(Object.keys(presets).length > 0 ? ['', `presets: ${Object.keys(presets).join(', ')}`] : []),
-  ]);
-  return [summary, '', `  espalier ${usage}`, '', ...sections.flat()].join('\n');
-}
-
-function settingLines(schema: z.ZodObject): string[] {
-  const rows = describeConfig(schema);
-  const width = Math.max(0, ...rows.map(({ key }) => key.length));
-  return rows.map(
-    ({ key, description, expected, default: value }) =>
-      `  ${key.padEnd(width)}  ${description} (${expected}${value === undefined ? '' : `; default ${JSON.stringify(value)}`})`,
-  );
-}
 
 async function main(words: readonly string[]): Promise<void> {
   const [name, ...rest] = words;
-  if (name === undefined || name === '--help' || name === 'help') {
-    process.stdout.write(`${help()}\n`);
-    return;
+  if (name !== undefined && VERSION_WORDS.includes(name)) return print(versionText());
+  if (name === undefined || HELP_WORDS.includes(name)) {
+    const about = rest.find((word) => !word.startsWith('-'));
+    return print(about === undefined ? overview(COMMANDS) : commandHelp(commandCalled(about), rest.includes('--all')));
   }
-  const command = COMMANDS.find((candidate) => candidate.name === name);
-  if (!command) {
-    throw new ConfigError(
-      `unknown command "${name}"`,
-      suggest(
-        name,
-        COMMANDS.map((candidate) => candidate.name),
-      ),
-    );
-  }
-  // Behind a lone -- stands another command.
-  if (rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined).includes('--help')) {
-    process.stdout.write(`${commandHelp(command)}\n`);
-    return;
-  }
+  const command = commandCalled(name);
+  // After a lone -- stands another command.
+  const own = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined);
+  if (own.includes('--help') || own.includes('-h')) return print(commandHelp(command, own.includes('--all')));
   if (command.needsEngine?.(rest)) ensureEngine();
   await command.run(rest);
 }
+
+/** @throws ConfigError that names those with a similar name. */
+function commandCalled(name: string): Command {
+  const found = COMMANDS.find((command) => command.name === name);
+  if (found) return found;
+  const names = COMMANDS.map((command) => command.name);
+  throw new ConfigError(`unknown command "${name}"`, `${suggest(name, names)} espalier --help lists them all`);
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 survivePipes();
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -7,7 +7,8 @@ import { processorName, saveTable, tableToExtend, threadsOf } from '../jobs/cost
 import { prepareMachine } from '../jobs/machine.ts';
 import { readArchitecture } from '../jobs/readArchitecture.ts';
 import { buildArchitecture, isGenotype } from '../models/architecture.ts';
-import { LATENCY_TARGETS } from '../models/latency.ts';
+import { latencyModel } from '../models/latency/predict.ts';
+import { LATENCY_TARGETS } from '../models/latency/units.ts';
 import { fitWidth } from '../models/width.ts';
 import { type Command, printJson, readSettings, stoppable, watchRun } from './command.ts';
 
@@ -70,11 +71,12 @@ export const measureCommand: Command = {
     const table = await stoppable(measure).finally(watcher.finish);
     const file = saveTable(target, threads, table);
     const facts = { file, target, threads, processor: processorName(), operators: Object.keys(table.units).length };
-    if (flags.json) printJson({ ...facts, scale: table.scale });
+    const { factors } = latencyModel(table);
+    if (flags.json) printJson({ ...facts, factors });
     else
       process.stdout.write(
         `${facts.operators} operators on ${facts.processor}, ${threads} thread${threads === 1 ? '' : 's'}: ${file}\n` +
-          `networks take ${table.scale.toFixed(2)} times the sum of their operators\n`,
+          `in a network convolutions take ${factors.convolutions.toFixed(2)} times what they take alone, other operators ${factors.others.toFixed(2)} times\n`,
       );
   },
 };

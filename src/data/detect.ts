@@ -6,11 +6,14 @@ import { stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { ade20k } from './layouts/ade20k.ts';
+import { openAnnotations } from './layouts/annotations/assemble.ts';
+import { annotationsOfFile, findAnnotations } from './layouts/annotations/find.ts';
+import { ANNOTATION_LAYOUTS } from './layouts/annotations/layouts.ts';
 import { camvid } from './layouts/camvid.ts';
 import { cityscapes } from './layouts/cityscapes.ts';
 import { classFields, oneClass } from './layouts/classes.ts';
 import { decathlon } from './layouts/decathlon.ts';
-import { loadDescription } from './layouts/description.ts';
+import { type Description, loadDescription } from './layouts/description.ts';
 import { folder, openDescribed } from './layouts/folder.ts';
 import { isFile, isFolder, type Layout, type OpenOptions } from './layouts/layout.ts';
 import { nnunet } from './layouts/nnunet.ts';
@@ -21,7 +24,11 @@ import type { DataSet } from './types.ts';
 import { createPhantomSet, parsePhantomName } from './volumes/phantomSet.ts';
 
 /** The known layouts of images and of volumes in the order they are tried: the more particular first. */
-export const LAYOUTS: readonly Layout[] = [cityscapes, voc, ade20k, camvid, nnunet, decathlon, folder];
+export const LAYOUTS: readonly Layout[] = [
+  ...[cityscapes, voc, ade20k, camvid, nnunet, decathlon],
+  ...ANNOTATION_LAYOUTS,
+  folder,
+];
 
 /** Published data sets of images: a `data.yaml` may name other classes for the same folders. */
 const PUBLISHED: readonly Layout[] = [cityscapes, voc, ade20k, camvid];
@@ -63,6 +70,8 @@ function requireOwnFiles(path: string, { splits, extra = {} }: DataSet): void {
           `${source.label}: expected a label file, got the image itself`,
           'name the file of its labels',
         );
+      // One file may hold the shapes of many images.
+      if (source.kind === 'files' && source.drawn !== undefined) continue;
       const owner = owners.get(source.label);
       const [image] = images;
       if (owner !== undefined && owner !== image)
@@ -85,10 +94,13 @@ async function openPath(path: string, options: OpenOptions): Promise<DataSet> {
     );
   }
   if (found.isFile()) {
-    if (!['.yaml', '.yml'].includes(extname(root))) {
-      throw new DataError(`${path}: expected a folder or a .yaml file`, 'give the folder that holds the images');
-    }
-    return openDescription(root, options);
+    if (['.yaml', '.yml'].includes(extname(root))) return openDescription(root, options);
+    const annotations = await annotationsOfFile(root);
+    if (annotations !== undefined) return openAnnotations(annotations, {}, options);
+    throw new DataError(
+      `${path}: expected a folder, a .yaml file or annotations of COCO, CVAT, Label Studio or labelme`,
+      'give the folder that holds the images',
+    );
   }
   const description = await findDescription(root);
   for (const layout of VOLUMES) {
@@ -112,9 +124,16 @@ async function findDescription(root: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** CVAT's exports for Ultralytics name lists of images instead of folders: the folders beside them say the same. */
+function withoutLists(description: Description): Description {
+  if (!description.train?.images.endsWith('.txt')) return description;
+  const { train: _, val: __, test: ___, ...rest } = description;
+  return rest;
+}
+
 /** Opens what a `data.yaml` is about: a plain folder, or the folders of a published data set with its own classes. */
 async function openDescription(file: string, options: OpenOptions): Promise<DataSet> {
-  const description = await loadDescription(file);
+  const description = withoutLists(await loadDescription(file));
   const { classes, ignore, name, path, train } = description;
   const root = resolve(dirname(file), path ?? '.');
   if (!(await isFolder(root))) {
@@ -134,5 +153,8 @@ async function openDescription(file: string, options: OpenOptions): Promise<Data
       return { ...(classes === undefined ? dataset : rest), ...named, name: name ?? dataset.name } as DataSet;
     }
   }
-  return openDescribed(root, description, options);
+  const annotations = await findAnnotations(root, description);
+  return annotations === undefined
+    ? openDescribed(root, description, options)
+    : openAnnotations(annotations, description, options);
 }

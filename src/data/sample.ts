@@ -4,8 +4,7 @@
 import { DataError } from '../base/errors.ts';
 import { loadImageFile } from './images/image.ts';
 import { type LabelFormat, readLabelIds } from './images/labelIds.ts';
-import { loadLabels } from './images/labels.ts';
-import { turnLabels } from './images/orientation.ts';
+import { type LabelledSource, loadStoredLabels } from './outlines/labels.ts';
 import { paintScene } from './scenes/scenes.ts';
 import { IGNORE, type LabelledPicture, type Raster, type Sample } from './types.ts';
 
@@ -23,7 +22,7 @@ export async function loadSample(dataset: LabelFormat, sample: Sample): Promise<
   if (source.label === undefined) {
     return { width, height, image: picture.data, label: new Uint8Array(width * height).fill(IGNORE) };
   }
-  const { labels } = turnLabels(await loadLabels(source.label), picture);
+  const { labels } = await loadStoredLabels(source as LabelledSource, picture);
   requireSameSize(labels, source.label, picture);
   return { width, height, image: picture.data, label: readLabelIds(labels, dataset, source.label).ids };
 }

@@ -12,8 +12,20 @@ export function filesOf({ source }: Sample): string[] {
   return source.label === undefined ? images : [...images, source.label];
 }
 
-/** Bytes of each file of a sample, of all files in a folder of slices; 0 for what is not there. */
-export const fileSizes = (sample: Sample): number[] => filesOf(sample).map(sizeOf);
+/**
+ * Bytes of each file of a sample, of all files in a folder of slices; 0 for what is not there. Of shapes their length as JSON: their file may hold those
+ * of other images.
+ */
+export function fileSizes(sample: Sample): number[] {
+  const { source } = sample;
+  return source.kind === 'files' && source.drawn !== undefined
+    ? [
+        sizeOf(source.image),
+        JSON.stringify(source.drawn).length,
+        ...source.drawn.shapes.flatMap((shape) => (shape.kind === 'file' ? [sizeOf(shape.path)] : [])),
+      ]
+    : filesOf(sample).map(sizeOf);
+}
 
 function sizeOf(file: string): number {
   const found = statSync(file, { throwIfNoEntry: false });

@@ -2,6 +2,7 @@
  * @file What a data set is: classes, two splits of samples and a map from the values in label files to class ids; of images or of
  * volumes. Plain data, so that it crosses to a worker thread or into a file; it holds no pixels. Reading a sample is `sample.ts`.
  */
+import type { LabelDrawing } from './outlines/shapes.ts';
 import type { VolumeShape } from './volume.ts';
 import type { Preparation } from './volumes/preparation.ts';
 
@@ -36,9 +37,12 @@ export interface SegmentationClass {
   colour: Colour;
 }
 
-/** Where an image comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. */
+/**
+ * Where an image comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. With `drawn` the labels are shapes, and
+ * `label` is the file that holds them, perhaps those of other images too.
+ */
 export type PictureSource =
-  | { kind: 'files'; image: string; label?: string }
+  | { kind: 'files'; image: string; label?: string; drawn?: LabelDrawing }
   | { kind: 'scene'; seed: number; width: number; height: number };
 
 /**

@@ -104,8 +104,9 @@ export const contiguous = (x: Tensor): Tensor => operator('aten::contiguous').on
  * Convolution of any rank; the rank is the length of `stride`. Weight `[out, in / groups, ...kernel]`; weight and bias are used in the precision of `x`.
  * Three slow paths of libtorch on the CPU are avoided, none of which changes a value beyond rounding; two of them do not exist in bfloat16. Axes along
  * which the kernel has one element are passed with dilation 2 where the last two are such, since on one thread such kernels take a path several times
- * slower otherwise; a single small volume is computed as a batch of two, since alone it takes one a hundred times slower. And taps that are so far apart
- * that most of what they see lies outside of the image are computed for the rest of it alone. One that is wrong is avoided as well: `overruns`.
+ * slower otherwise; a single small image or volume takes an operator of its own, since libtorch's path for it is ten to a hundred times slower. And taps
+ * that are so far apart that most of what they see lies outside of the image are computed for the rest of it alone. One that is wrong is avoided as well:
+ * `overruns`.
  */
 export const convolution = (
   x: Tensor,
@@ -139,21 +140,19 @@ export const convolution = (
   const isSingle = (axis: number) =>
     x.shape[axis + 2] === 1 && 2 * padding[axis] === dilation[axis] * (weight.shape[axis + 2] - 1);
   const steps = isHalf ? stride.map((step, axis) => (isSingle(axis) ? 1 : step)) : stride;
-  const apply = (input: Tensor) =>
-    operator('aten::convolution').one(
-      input,
-      own,
-      shift,
-      steps,
-      padding,
-      rates,
-      false,
-      stride.map(() => 0),
-      groups,
-    );
-  if (stride.length < 3 || groups > 1 || isHalf || !isSmallVolume(x)) return apply(x);
-  // A copy, since a view would hold the memory of both.
-  return scope(() => clone(slice(apply(expand(x, [2, ...x.shape.slice(1)])), 0, 0, 1)));
+  if (isSlowAlone(x, own, steps, groups))
+    return operator('espalier::single_convolution').one(x, own, shift, steps, padding, rates);
+  return operator('aten::convolution').one(
+    x,
+    own,
+    shift,
+    steps,
+    padding,
+    rates,
+    false,
+    stride.map(() => 0),
+    groups,
+  );
 };
 
 /**
@@ -191,9 +190,20 @@ function seesLittle(
   return seen[0] * seen[1] < 9 / 2;
 }
 
-/** Whether libtorch takes its plain path: by the first four of five axes, on the CPU. */
-const isSmallVolume = ({ shape: [batch, channels, depth, height], device }: Tensor): boolean =>
-  batch === 1 && channels * depth * height <= 20_480 && device === 'cpu';
+/**
+ * Whether libtorch takes its plain path, by the first four axes of the input, and more than a few products are worth another one. It takes oneDNN where
+ * both of the last two axes of a kernel are longer than three.
+ */
+function isSlowAlone(x: Tensor, weight: Tensor, stride: readonly number[], groups: number): boolean {
+  const [batch, channels, ...size] = x.shape;
+  if (batch !== 1 || groups > 1 || x.device !== 'cpu' || x.dtype !== 'float32' || size.length < 2) return false;
+  if (channels * size[0] * size[1] > 20_480 || weight.shape.slice(-2).every((side) => side > 3)) return false;
+  const outputs = size.reduce((product, side, axis) => product * Math.ceil(side / stride[axis]), 1);
+  return weight.size * outputs > FEW_PRODUCTS;
+}
+
+/** What libtorch's plain path multiplies in the time that one call of oneDNN takes. */
+const FEW_PRODUCTS = 10_000;
 
 /**
  * Whether libtorch 1.13 would write beyond its memory: the backward pass of a 1x1 convolution of images that strides and reads fewer than 16 channels does so

@@ -1,8 +1,8 @@
 /**
  * @file The machine as the settings of a command ask for it: threads, device, versions.
  */
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { packageVersion } from '../engine/addon/locate.ts';
 import { chooseDevice, engineFacts, kernelThreads, threads } from '../engine/device.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 
@@ -24,8 +24,5 @@ export const threadsNote = (device: string): string | undefined =>
 
 /** Versions for the event log. */
 export function versions(): Record<string, string> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return { espalier: version, libtorch: engineFacts().version, node: process.versions.node };
+  return { espalier: packageVersion(), libtorch: engineFacts().version, node: process.versions.node };
 }

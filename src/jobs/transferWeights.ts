@@ -57,14 +57,16 @@ function requireSameModalities({ volumes }: NetworkDescription, wanted: readonly
   );
 }
 
-/** The convolutions whose outputs are logits, of deep supervision too, by the path of their weights. */
+/** The convolutions whose outputs are logits or are summed to logits, of deep supervision too, by the path of their weights. */
 export function logitsOf({ nodes, auxiliary = [] }: NetworkGraph): string[] {
-  return [nodes.length - 1, ...auxiliary].map((start) => {
-    let node = nodes[start];
-    while (node.kind === 'resize') node = nodes[node.inputs[0]];
+  const namesOf = (start: number): string[] => {
+    const node = nodes[start];
+    if (node.kind === 'resize') return namesOf(node.inputs[0]);
+    if (node.kind === 'add') return node.inputs.flatMap(namesOf);
     if (node.kind !== 'convolution') throw new RangeError(`logits of a ${node.kind}`);
-    return node.name;
-  });
+    return [node.name];
+  };
+  return [nodes.length - 1, ...auxiliary].flatMap(namesOf);
 }
 
 /** The rows of the classes that the stored tensor has, and those of `own` for the others. */

@@ -15,11 +15,12 @@ import {
   type Genotype,
   type GenotypeParts,
 } from '../space/genotype.ts';
+import { STANDARD_NORM } from '../space/norm.ts';
 import { DECODED_OPERATOR_NAMES } from '../space/operators.ts';
 import { largestStart, STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
 import { LEVELS } from '../space/trellis.ts';
 import { architectureKey, type Candidate, type Fit } from './candidate.ts';
-import { fitted, idAt } from './seeds.ts';
+import { fitted, idAt } from './proposal.ts';
 
 /** A changed architecture and what is new in it. */
 interface Change {
@@ -27,26 +28,51 @@ interface Change {
   readonly change: string;
 }
 
+/** Children that are drawn for one that is taken, where something is preferred. */
+const DRAWN_FOR_ONE = 4;
 /** Draws that may fail or repeat what exists, a child. */
 const TRIES = 60;
 /** Share of the macro mutations of a genotype that change its start stride. */
 const START_CHANGES = 0.2;
+/** And of those that change what its norms average over. */
+const NORM_CHANGES = 0.1;
 /** Share of the children that are crossings, where two parents can be crossed. */
 const CROSSINGS = 0.3;
 
-/**
- * New candidates from `parents`, the best of which have the most children. None equals any of `everyone`; fewer than `count` where nothing new fits.
- * @param macro whether only path, depth, levels and edges change; otherwise operators
- */
+/** How children are made. */
+export interface Breeding {
+  readonly count: number;
+  /** Whether only path, depth, levels and edges change; otherwise operators. */
+  readonly macro: boolean;
+  readonly fit: Fit;
+  readonly random: Random;
+  /** Of several children those with more of this are taken. */
+  readonly prefer?: (child: Candidate) => number;
+}
+
+/** New candidates from `parents`, the best of which have the most children. None equals any of `everyone`; fewer than `count` where nothing new fits. */
 export function breed(
   parents: readonly Candidate[],
   everyone: readonly Candidate[],
-  ways: { readonly count: number; readonly macro: boolean; readonly fit: Fit; readonly random: Random },
+  { prefer, ...ways }: Breeding,
 ): Candidate[] {
-  const { count, macro, fit, random } = ways;
+  if (!prefer) return draw(parents, everyone, ways);
+  const drawn = draw(parents, everyone, { ...ways, count: DRAWN_FOR_ONE * ways.count });
+  return [...drawn]
+    .sort((a, b) => prefer(b) - prefer(a))
+    .slice(0, ways.count)
+    .map((child, i) => ({ ...child, id: idAt(everyone.length + i) }));
+}
+
+function draw(
+  parents: readonly Candidate[],
+  everyone: readonly Candidate[],
+  { count, macro, fit, random }: Omit<Breeding, 'prefer'>,
+): Candidate[] {
   const keys = new Set(everyone.map(({ architecture }) => architectureKey(architecture)));
   const children: Candidate[] = [];
-  for (let tries = 0; children.length < count && tries < TRIES * count; tries++) {
+  const tries = parents.length > 0 ? TRIES * count : 0;
+  for (let i = 0; children.length < count && i < tries; i++) {
     const parent = parents[Math.min(random.integer(parents.length), random.integer(parents.length))];
     const other = parents[random.integer(parents.length)];
     const crossed =
@@ -69,7 +95,9 @@ export function breed(
 /** One macro decision changed; null where the draw led nowhere. */
 export function mutateMacro(architecture: Architecture, random: Random): Change | null {
   if (!isGenotype(architecture)) return mutateOptions(architecture, random);
-  if (random.uniform() < START_CHANGES) return mutateStart(architecture, random);
+  const draw = random.uniform();
+  if (draw < START_CHANGES) return mutateStart(architecture, random);
+  if (draw < START_CHANGES + NORM_CHANGES) return mutateNorm(architecture);
   return architecture.method === 'dints' ? mutateTopology(architecture, random) : mutatePath(architecture, random);
 }
 
@@ -100,6 +128,14 @@ function mutateStart(genotype: Genotype, random: Random): Change {
   const { start: _, provenance: __, ...rest } = genotype;
   const architecture = next === standard ? rest : { ...rest, start: next };
   return { architecture, change: `start stride from ${before} to ${next}` };
+}
+
+/** The other norm. */
+function mutateNorm(genotype: Genotype): Change {
+  const standard = STANDARD_NORM[genotype.method];
+  const { norm = standard, provenance: _, ...rest } = genotype;
+  const next = norm === 'batch' ? 'instance' : 'batch';
+  return { architecture: next === standard ? rest : { ...rest, norm: next }, change: `${norm} norm to ${next} norm` };
 }
 
 function mutateOptions({ network, options }: OrdinaryNetwork, random: Random): Change | null {
@@ -236,19 +272,20 @@ const withPath = (genotype: AutoDeepLabGenotype, path: readonly number[]): AutoD
   createGenotype({ ...partsOf(genotype), path });
 
 /** What a genotype is created from again, without where it comes from. */
-const partsOf = ({ rank, filters, atrous, path, start, cell }: AutoDeepLabGenotype): GenotypeParts => ({
+const partsOf = ({ rank, filters, atrous, path, start, norm, cell }: AutoDeepLabGenotype): GenotypeParts => ({
   rank,
   filters,
   atrous,
   path,
-  ...(start === undefined ? {} : { start }),
+  start,
+  norm,
   cell: cell.map(({ inputs }) => inputs),
 });
 
 const withTopology = (
-  { rank, levels, filters, start }: DintsGenotype,
+  { rank, levels, filters, start, norm }: DintsGenotype,
   topology: readonly (readonly DintsEdge[])[],
-): DintsGenotype => createDintsGenotype({ rank, levels, filters, ...(start === undefined ? {} : { start }), topology });
+): DintsGenotype => createDintsGenotype({ rank, levels, filters, start, norm, topology });
 
 const sourcesOf = (edges: readonly DintsEdge[]): Set<number> => new Set(edges.map(({ from }) => from));
 const targetsOf = (edges: readonly DintsEdge[]): Set<number> => new Set(edges.map(({ to }) => to));

@@ -8,6 +8,7 @@
  */
 import type { Random } from '../base/random.ts';
 import type { Candidate, Fit } from './candidate.ts';
+import { type CheapScore, cheapValue, findCheapScore } from './cheapScores.ts';
 import { breed } from './mutate.ts';
 import { type RacePlan, type Rung, survivors } from './rungs.ts';
 
@@ -32,6 +33,8 @@ export interface RungResult {
   readonly rung: Rung;
   readonly standings: readonly Standing[];
   readonly survivors: readonly string[];
+  /** What chooses among children, where the first rung showed that it ranks networks. */
+  readonly cheap?: CheapScore;
 }
 
 /** A finalist and what each of its trainings reached, by seed. */
@@ -71,19 +74,27 @@ export async function race<Final>(
   const rungs: RungResult[] = [];
   const everyone = [...seeds];
   let running: readonly Candidate[] = seeds;
+  let cheap: CheapScore | undefined;
 
   for (const [index, rung] of plan.rungs.entries()) {
     const readings = await Promise.all(running.map((candidate) => trainer.continueTraining(candidate, rung.steps)));
     const standings = ranked(running.map((candidate, i) => ({ candidate, reading: readings[i] })));
     const next = plan.rungs[index + 1];
     const kept = next ? chooseSurvivors(standings, survivors(standings.length)) : [];
-    const result = { rung, standings, survivors: kept.map(({ id }) => id) };
+    if (index === 0)
+      cheap = findCheapScore(
+        running,
+        readings.map(({ score }) => score),
+      );
+    const result = { rung, standings, survivors: kept.map(({ id }) => id), ...(cheap ? { cheap } : {}) };
     rungs.push(result);
     watcher?.rung?.(result, index);
     if (!next) break;
+    const filter = cheap;
+    const prefer = filter && ((child: Candidate) => cheapValue(filter, child));
     // What decides first: operators change only in the children of the last rung.
     const macro = index + 2 < plan.rungs.length;
-    const children = breed(kept, everyone, { count: next.children, macro, fit, random });
+    const children = breed(kept, everyone, { count: next.children, macro, fit, random, ...(prefer ? { prefer } : {}) });
     everyone.push(...children);
     running = [...kept, ...children];
   }

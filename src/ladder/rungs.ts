@@ -24,6 +24,8 @@ export interface RacePlan {
   readonly seeds: number;
   /** Steps of a whole training. */
   readonly steps: number;
+  /** Steps of the training of the returned network, on all training samples. */
+  readonly finalSteps: number;
 }
 
 /** How long things take, in seconds. */
@@ -36,12 +38,16 @@ export interface Pace {
   readonly finish: number;
 }
 
-/** A third of the candidates continues, among them the steepest curve and the best hand-made network; a third as many children join. */
+/** A third of the candidates continues, among them the steepest curve and the best hand-made network; half as many children join. */
 const ETA = 3;
 /** Fewest that continue: two and the best hand-made network. */
 const FEWEST = 3;
 /** A whole training over the last rung: the rate decays in what is beyond. */
 const WHOLE = 1.5;
+/** The last training over a whole one: what was held out is trained on, and the rate stays high for longer. */
+const FINAL = 3;
+/** What every thread beyond the first one brings to a training. */
+const THREAD_GAIN = 0.7;
 /** Populations that are tried, the largest first, and the steps of the first rung below which a smaller one is taken. */
 const POPULATIONS = [27, 24, 21, 18, 15, 12, 9, 6];
 const WANTED_STEPS = 40;
@@ -55,15 +61,16 @@ export function rungsOf(population: number, steps: number): RacePlan {
   while (rungs.length < depth) {
     const before = rungs[rungs.length - 1];
     const kept = survivors(before.candidates);
-    const children = Math.max(1, Math.round(kept / ETA));
+    const children = Math.ceil(kept / 2);
     rungs.push({ steps: before.steps * ETA, candidates: kept + children, children });
   }
-  const last = rungs[rungs.length - 1];
+  const whole = Math.floor(WHOLE * rungs[rungs.length - 1].steps);
   return {
     rungs,
     finalists: population >= 12 ? 4 : population >= 9 ? 3 : 2,
     seeds: 2,
-    steps: Math.floor(WHOLE * last.steps),
+    steps: whole,
+    finalSteps: FINAL * whole,
   };
 }
 
@@ -71,21 +78,23 @@ export function rungsOf(population: number, steps: number): RacePlan {
 export const survivors = (candidates: number): number =>
   Math.min(candidates, Math.max(FEWEST, Math.ceil(candidates / ETA)));
 
-/** Seconds of every rung, and of the finish, on one worker. */
+/** Seconds of every rung, of the finish, and of the last training, with `workers` trainings at a time; the last one has all their threads. */
 export function secondsOf(
   plan: RacePlan,
   { step, start, finish }: Pace,
-): { rungs: number[]; finish: number; total: number } {
+  workers = 1,
+): { rungs: number[]; finish: number; last: number; total: number } {
   const rungs = plan.rungs.map(({ steps, candidates, children }, i) => {
     const before = i === 0 ? 0 : plan.rungs[i - 1].steps;
-    return candidates * start + (candidates - children) * (steps - before) * step + children * steps * step;
+    return (candidates * start + (candidates - children) * (steps - before) * step + children * steps * step) / workers;
   });
-  const last = plan.rungs[plan.rungs.length - 1].steps;
+  const trained = plan.rungs[plan.rungs.length - 1].steps;
   const trainings = plan.finalists * plan.seeds;
   // The first seed continues what the race trained; the others begin anew.
-  const steps = plan.finalists * (plan.steps - last) + plan.finalists * (plan.seeds - 1) * plan.steps;
-  const end = trainings * (start + finish) + steps * step;
-  return { rungs, finish: end, total: rungs.reduce((sum, seconds) => sum + seconds, 0) + end };
+  const steps = plan.finalists * (plan.steps - trained) + plan.finalists * (plan.seeds - 1) * plan.steps;
+  const end = (trainings * (start + finish) + steps * step) / workers;
+  const last = start + finish + (plan.finalSteps * step) / (1 + THREAD_GAIN * (workers - 1));
+  return { rungs, finish: end, last, total: rungs.reduce((sum, seconds) => sum + seconds, end + last) };
 }
 
 /**
@@ -93,19 +102,18 @@ export function secondsOf(
  * @throws ConfigError when not even the smallest race can be trained.
  */
 export function planRace(seconds: number, pace: Pace, workers = 1, population?: number): RacePlan {
-  const time = seconds * workers;
   const firstSteps = (count: number): number => {
-    const fixed = secondsOf(rungsOf(count, 0), pace).total;
-    const perStep = secondsOf(rungsOf(count, 1000), { ...pace, start: 0, finish: 0 }).total / 1000;
-    let steps = Math.floor((time - fixed) / perStep);
-    while (steps > 0 && secondsOf(rungsOf(count, steps), pace).total > time) steps--;
+    const fixed = secondsOf(rungsOf(count, 0), pace, workers).total;
+    const perStep = secondsOf(rungsOf(count, 1000), { ...pace, start: 0, finish: 0 }, workers).total / 1000;
+    let steps = Math.floor((seconds - fixed) / perStep);
+    while (steps > 0 && secondsOf(rungsOf(count, steps), pace, workers).total > seconds) steps--;
     return steps;
   };
   const counts = population === undefined ? POPULATIONS : [population];
   const count = counts.find((each) => firstSteps(each) >= WANTED_STEPS) ?? counts[counts.length - 1];
   const steps = firstSteps(count);
   if (steps >= FEWEST_STEPS) return rungsOf(count, steps);
-  const needed = secondsOf(rungsOf(count, FEWEST_STEPS), pace).total / workers;
+  const needed = secondsOf(rungsOf(count, FEWEST_STEPS), pace, workers).total;
   throw new ConfigError(
     `in the ${formatDuration(Math.max(0, seconds))} that are left nothing can be judged: a step takes ${formatDuration(pace.step)} here, and ${count} candidates need ${FEWEST_STEPS} each before the first choice`,
     `give at least ${Math.ceil(needed / 6) / 10} minutes, or lower budget.multiplyAdds, training.batch or training.crop`,

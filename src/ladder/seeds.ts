@@ -1,27 +1,21 @@
 /**
- * @file The first candidates of a race: a third made by hand, those that searches found, and random ones that lie far apart in what decides: the level at
- * which they compute, their finest stride, their parameters.
+ * @file The first candidates of a race: a third made by hand, those that searches found, variations of the hand-made ones, and random ones that lie far apart
+ * in what decides: the level at which they compute, their finest stride, their parameters.
  */
 import type { Random } from '../base/random.ts';
-import { type Architecture, isGenotype, summariseArchitecture } from '../models/architecture.ts';
+import { type Architecture, isGenotype } from '../models/architecture.ts';
 import { NETWORKS } from '../models/baselines/networks.ts';
 import { findArchitecture } from '../models/registry.ts';
 import { DINTS_OPERATOR_NAMES } from '../space/dints/operators.ts';
 import { randomDints } from '../space/dints/random.ts';
 import { dintsUnet } from '../space/dints/unet.ts';
 import { randomGenotype } from '../space/genotype.ts';
+import { NORMS, STANDARD_NORM } from '../space/norm.ts';
 import { STANDARD_START, START_STRIDES, type StartStride } from '../space/start.ts';
-import { architectureKey, type Candidate, type Fit, type Origin } from './candidate.ts';
+import { architectureKey, type Candidate, type Fit } from './candidate.ts';
+import { breed } from './mutate.ts';
+import { fitted, idAt, type Proposal } from './proposal.ts';
 import { asDints, hourglassTopology, parallelTopology, unionOfPaths } from './topologies.ts';
-
-/** An architecture with a name, before its width is known. */
-export interface Proposal {
-  readonly name: string;
-  readonly origin: Origin;
-  readonly architecture: Architecture;
-  readonly parents?: readonly string[];
-  readonly change?: string;
-}
 
 /** Random architectures that are fitted for each that is taken. */
 const DRAWN_FOR_ONE = 4;
@@ -91,15 +85,21 @@ export function randomProposal(rank: 2 | 3, random: Random): Proposal {
   const kind = random.integer(rank === 2 ? 3 : 2);
   const start = START_STRIDES[random.integer(START_STRIDES.length)];
   const origin = 'random' as const;
+  // Of volumes a batch is too small for its statistics.
+  const norm = rank === 3 ? 'instance' : NORMS[random.integer(NORMS.length)];
   if (kind === 2) {
     const blocks = 2 + random.integer(3);
     const genotype = randomGenotype({ layers: 4 + random.integer(7), blocks, filters: 20 }, random);
-    const architecture = start === STANDARD_START['auto-deeplab'] ? genotype : { ...genotype, start };
+    const architecture = {
+      ...genotype,
+      ...(start === STANDARD_START['auto-deeplab'] ? {} : { start }),
+      ...(norm === STANDARD_NORM['auto-deeplab'] ? {} : { norm }),
+    };
     return { name: 'random cell and path', origin, architecture };
   }
   const levels = 3 + random.integer(2);
   const layers = levels + 1 + random.integer(5);
-  const space = { rank, levels, start };
+  const space = { rank, levels, start, norm };
   if (kind === 1) {
     const { topology } = randomDints({ rank, levels, layers, filters: 16 }, random);
     const name = 'random topology';
@@ -140,7 +140,10 @@ export interface SeedOptions {
   readonly random: Random;
 }
 
-/** The first candidates with ids `c01`, `c02`, ...: those found by searches, a third made by hand, the rest random. Fewer where no more fit the budget. */
+/**
+ * The first candidates with ids `c01`, `c02`, ...: those found by searches, a third made by hand, of the rest half one step away from these and half random:
+ * good networks lie near good ones. Fewer where no more fit the budget.
+ */
 export function seedCandidates({ rank, count, searched = [], fit, random }: SeedOptions): Candidate[] {
   const found = searched.map(({ name, architecture }): Proposal => ({ name, origin: 'searched', architecture }));
   const accepted: Candidate[] = [];
@@ -154,6 +157,12 @@ export function seedCandidates({ rank, count, searched = [], fit, random }: Seed
   };
   take(found, count);
   take(handMade(rank), Math.min(count, accepted.length + Math.max(1, Math.ceil(count / 3))));
+  const byHand = accepted.filter(({ origin }) => origin === 'hand-made');
+  const near = Math.floor((count - accepted.length) / 2);
+  for (const child of breed(byHand, accepted, { count: near, macro: true, fit, random })) {
+    keys.add(architectureKey(child.architecture));
+    accepted.push(child);
+  }
   const wanted = count - accepted.length;
   const pool: Candidate[] = [];
   for (let tries = 0; pool.length < DRAWN_FOR_ONE * wanted && tries < 4 * DRAWN_FOR_ONE * wanted; tries++) {
@@ -162,21 +171,6 @@ export function seedCandidates({ rank, count, searched = [], fit, random }: Seed
   }
   for (const candidate of farApart(pool, wanted)) accepted.push({ ...candidate, id: idAt(accepted.length) });
   return accepted;
-}
-
-/** Short names that sort. */
-export const idAt = (index: number): string => `c${String(index + 1).padStart(2, '0')}`;
-
-/** A proposal as a candidate, unless nothing of it fits or an equal one is in `keys`, which grows. */
-export function fitted(proposed: Proposal, id: string, toBudget: Fit, keys: Set<string>): Candidate | null {
-  const key = architectureKey(proposed.architecture);
-  if (keys.has(key)) return null;
-  const found = toBudget(proposed.architecture);
-  if (!found) return null;
-  keys.add(key);
-  const detail = isGenotype(proposed.architecture) ? `: ${summariseArchitecture(proposed.architecture)}` : '';
-  const name = proposed.origin === 'hand-made' ? proposed.name : `${proposed.name}${detail}`;
-  return { ...proposed, ...found, id, name };
 }
 
 /** `count` of them, each the one farthest from those taken before it, from the middle on. Ranks are compared, so that no unit weighs more. */

@@ -73,6 +73,21 @@ export function shrunk(scores: readonly (readonly number[])[]): number[] {
   });
 }
 
+/** Quantiles of Student's t at 0.975 for 1 to 10 degrees of freedom, over the normal one. */
+const T_OVER_NORMAL = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228].map((t) => t / 1.96);
+
+/**
+ * By how much the bootstrap over `groups` groups is too narrow: its variance lacks a factor n / (n - 1), and its tails are those of a normal distribution
+ * instead of Student's t with n - 1 degrees of freedom (Hesterberg 2015, arXiv 1411.5279). At least 1; infinite for one group.
+ */
+export function widening(groups: number): number {
+  if (groups < 2) return Number.POSITIVE_INFINITY;
+  const degrees = groups - 1;
+  // Beyond the table by the first terms of the expansion of t in 1 / degrees.
+  const tails = T_OVER_NORMAL[degrees - 1] ?? 1 + (1.96 ** 2 + 1) / (4 * degrees) + 1.42 / degrees ** 2;
+  return Math.sqrt(groups / degrees) * tails;
+}
+
 /** The two bounds between which the middle `share` of the values lies. */
 export function intervalOf(values: readonly number[], share = 0.95): [low: number, high: number] {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);

@@ -5,6 +5,7 @@ import type { DintsOperator } from '../space/dints/operators.ts';
 import type { DintsEdge } from '../space/dints/trellis.ts';
 import { dintsUnet } from '../space/dints/unet.ts';
 import { createDintsGenotype, type DintsGenotype } from '../space/genotype.ts';
+import { type NormOver, STANDARD_NORM } from '../space/norm.ts';
 import { STANDARD_START, type StartStride } from '../space/start.ts';
 
 type Layer = DintsEdge[];
@@ -48,9 +49,14 @@ export function unionOfPaths(paths: readonly (readonly number[])[], operatorOf: 
   });
 }
 
-/** A topology as a genotype. */
+/** A topology as a genotype; with batch norm for images, as U-Nets have it, unless another is asked for. */
 export const asDints = (
-  { rank, levels, start }: { rank: 2 | 3; levels: number; start: StartStride },
+  {
+    rank,
+    levels,
+    start,
+    norm = rank === 2 ? 'batch' : 'instance',
+  }: { rank: 2 | 3; levels: number; start: StartStride; norm?: NormOver },
   topology: Layer[],
   origin: string,
 ): DintsGenotype =>
@@ -59,6 +65,7 @@ export const asDints = (
     levels,
     filters: 16,
     ...(start === STANDARD_START.dints ? {} : { start }),
+    ...(norm === STANDARD_NORM.dints ? {} : { norm }),
     topology,
     provenance: { origin },
   });

@@ -12,6 +12,7 @@ import {
   scoreOf,
   seedVariance,
   shrunk,
+  widening,
 } from './statistics.ts';
 
 /** One finished training of a finalist. */
@@ -35,6 +36,16 @@ export interface Estimate {
   readonly reported: number;
   readonly interval: readonly [number, number];
   readonly trainings: readonly FinishedTraining[];
+}
+
+/** The network that is returned, trained again on all training samples. */
+export interface FinalTraining {
+  /** Run folder. */
+  readonly run: string;
+  readonly steps: number;
+  /** Score on the validation split of the data set, and its interval over samples; in [0, 1]. */
+  readonly reported: number;
+  readonly interval: readonly [number, number];
 }
 
 /** What a race decided. */
@@ -86,7 +97,7 @@ export function judge(
         heldOut: mean(scores[i]),
         shrunk: estimatesOf[i],
         reported: mean(reports.map((reported) => scoreOf(reported, statistic))),
-        interval: intervalOf(drawsOf(reports, statistic, random).map((score) => Math.min(1, Math.max(0, score)))),
+        interval: scoreInterval(reports, statistic, random),
         trainings,
       };
     })
@@ -108,13 +119,19 @@ export function judge(
   };
 }
 
-/** Differences of the mean scores of two networks over draws of groups, the same for both, and of what other seeds would have given. */
+/**
+ * Differences of the mean scores of two networks over draws of groups, the same for both, and of what other seeds would have given. One group says nothing
+ * about others: any difference is then possible.
+ */
 function differencesOf(a: Estimate, b: Estimate, statistic: Statistic, variance: number, random: Random): number[] {
   const samples = a.trainings[0].heldOut;
+  const groups = groupsOf(samples);
+  if (groups < 2) return [-1, 1];
   const noise = Math.sqrt(variance / a.trainings.length + variance / b.trainings.length);
   // How much of the measured difference remains when the scatter of seeds is taken out of it.
   const measured = a.heldOut - b.heldOut;
   const kept = measured === 0 ? 1 : Math.min(1, Math.max(0, (a.shrunk - b.shrunk) / measured));
+  const wide = widening(groups);
   return Array.from({ length: DRAWS }, () => {
     const drawn = drawGroups(samples, random);
     const score = ({ trainings }: Estimate) =>
@@ -126,28 +143,42 @@ function differencesOf(a: Estimate, b: Estimate, statistic: Statistic, variance:
           ),
         ),
       );
-    return kept * (score(a) - score(b)) + noise * random.normal();
+    return kept * (measured + wide * (score(a) - score(b) - measured)) + noise * random.normal();
   });
 }
 
-/** Mean scores over the seeds of draws of groups, with the scatter that other seeds would have. */
-function drawsOf(trainings: readonly (readonly SampleCounts[])[], statistic: Statistic, random: Random): number[] {
-  if (trainings.length === 0) return [];
-  const noise = Math.sqrt(seedVariance([trainings.map((own) => scoreOf(own, statistic))]) / trainings.length);
-  return Array.from({ length: DRAWS }, () => {
+/**
+ * The interval of a mean score over trainings with several seeds: 95 % over draws of groups, with the scatter that other seeds would have; in [0, 1]. With
+ * one group nothing is known about others.
+ */
+export function scoreInterval(
+  trainings: readonly (readonly SampleCounts[])[],
+  statistic: Statistic,
+  random: Random,
+): [low: number, high: number] {
+  if (trainings.length === 0) return [Number.NaN, Number.NaN];
+  const groups = groupsOf(trainings[0]);
+  if (groups < 2) return [0, 1];
+  const scores = trainings.map((own) => scoreOf(own, statistic));
+  const noise = Math.sqrt(seedVariance([scores]) / trainings.length);
+  const measured = mean(scores);
+  const wide = widening(groups);
+  const draws = Array.from({ length: DRAWS }, () => {
     const drawn = drawGroups(trainings[0], random);
-    return (
-      mean(
-        trainings.map((own) =>
-          scoreOf(
-            drawn.map((i) => own[i]),
-            statistic,
-          ),
+    const score = mean(
+      trainings.map((own) =>
+        scoreOf(
+          drawn.map((i) => own[i]),
+          statistic,
         ),
-      ) +
-      noise * random.normal()
+      ),
     );
+    return measured + wide * (score - measured) + noise * random.normal();
   });
+  const [low, high] = intervalOf(draws);
+  return [Math.max(0, low), Math.min(1, high)];
 }
+
+const groupsOf = (samples: readonly SampleCounts[]): number => new Set(samples.map(({ group }) => group)).size;
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

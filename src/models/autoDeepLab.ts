@@ -3,6 +3,7 @@
  */
 
 import type { AutoDeepLabGenotype } from '../space/genotype.ts';
+import { STANDARD_NORM } from '../space/norm.ts';
 import { OPERATORS, type OperatorName } from '../space/operators.ts';
 import { largestStart, STANDARD_START, stemStrides } from '../space/start.ts';
 import { GraphBuilder } from './builder.ts';
@@ -30,9 +31,9 @@ export const PUBLISHED_STEM = [64, 64, 128] as const;
 export function buildAutoDeepLab(genotype: AutoDeepLabGenotype, options: AutoDeepLabOptions): NetworkGraph {
   const { inputs, classes, filters = genotype.filters, stem = PUBLISHED_STEM } = options;
   const { widths = [0, 1, 2, 3].map((level) => filters * 2 ** level) } = options;
-  const build = new GraphBuilder(genotype.rank);
+  const { start = STANDARD_START['auto-deeplab'], norm = STANDARD_NORM['auto-deeplab'] } = genotype;
+  const build = new GraphBuilder(genotype.rank, { normOver: norm });
   const image = build.input(inputs);
-  const { start = STANDARD_START['auto-deeplab'] } = genotype;
   const strides = stemStrides(start, genotype.rank, 3);
   build.stage('stem');
   const first = build.convolutionNormRelu('0', image, stem[0], { kernel: 3, stride: strides[0] });
@@ -102,8 +103,8 @@ function buildCell(build: GraphBuilder, genotype: AutoDeepLabGenotype, place: Ce
   return build.concat(states.slice(2));
 }
 
-/** One operator of a cell as its nodes; `stride` 2 where it reads an input of a cell that goes down a level. */
-function buildOperator(
+/** One operator of a cell as its nodes, which begin with `name`; `stride` 2 where it reads an input of a cell that goes down a level. */
+export function buildOperator(
   build: GraphBuilder,
   name: string,
   operator: OperatorName,

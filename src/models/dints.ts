@@ -6,6 +6,7 @@ import { ArchitectureError } from '../base/errors.ts';
 import { DINTS_OPERATORS } from '../space/dints/operators.ts';
 import type { DintsEdge } from '../space/dints/trellis.ts';
 import type { DintsGenotype } from '../space/genotype.ts';
+import { STANDARD_NORM } from '../space/norm.ts';
 import { largestStart, STANDARD_START, stemStrides } from '../space/start.ts';
 import { GraphBuilder } from './builder.ts';
 import type { NetworkGraph } from './graph.ts';
@@ -33,8 +34,8 @@ export function buildDints(genotype: DintsGenotype, options: DintsOptions): Netw
   const odd = widths.find((width) => width % 2 !== 0);
   if (odd !== undefined)
     throw new ArchitectureError(`filters is ${odd}, a network of dints needs an even number`, `take ${odd + 1}`);
-  const { rank, start = STANDARD_START.dints } = genotype;
-  const build = new GraphBuilder(rank, { normOver: 'instance', sideMultiple: largestStart(start) * 2 ** levels });
+  const { rank, start = STANDARD_START.dints, norm = STANDARD_NORM.dints } = genotype;
+  const build = new GraphBuilder(rank, { normOver: norm, sideMultiple: largestStart(start) * 2 ** levels });
   const image = build.input(inputs);
   const place: Place = { build, image, strides: stemStrides(start, rank, 2), channels: (level) => widths[level] };
   build.stage('stemIn');

@@ -127,6 +127,13 @@ export function rectifiedNorms(graph: NetworkGraph): ReadonlySet<number> {
   return new Set(graph.nodes.flatMap((node, i) => (isRectified(node, i) ? [i] : [])));
 }
 
+/** The convolutions that nothing but one ReLU reads: no norm scales what they give. */
+export function rectifiedConvolutions(graph: NetworkGraph): ReadonlySet<number> {
+  const onlyReader = onlyReaders(graph);
+  const isRectified = (node: GraphNode, i: number) => node.kind === 'convolution' && onlyReader(i)?.kind === 'relu';
+  return new Set(graph.nodes.flatMap((node, i) => (isRectified(node, i) ? [i] : [])));
+}
+
 /** The depthwise convolutions of stride 1 that nothing but a pointwise one reads: with it they are one operator. */
 export function separablePairs(graph: NetworkGraph): ReadonlySet<number> {
   const onlyReader = onlyReaders(graph);

@@ -22,6 +22,7 @@ import {
   channelsOf,
   type GraphNode,
   type NetworkGraph,
+  rectifiedConvolutions,
   rectifiedNorms,
   requireSides,
   resizeTarget,
@@ -53,6 +54,7 @@ export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, opt
   const channels = channelsOf(graph);
   const rectified = rectifiedNorms(graph);
   const separable = separablePairs(graph);
+  const plain = rectifiedConvolutions(graph);
   const depthwise = new Map<number, Depthwise>();
   const layers = graph.nodes.map((node, i) => {
     const [input] = node.inputs;
@@ -64,7 +66,9 @@ export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, opt
       depthwise.set(i, { weight: convolutionWeight(parameters.child(node.name), given), dilation: node.dilation });
       return handOn;
     }
-    return createLayer(graph, node, channels[input], parameters, options, rectified.has(i), depthwise.get(input));
+    // Without a norm behind it a weight must itself keep the variance of what it reads, or a deep network learns nothing.
+    const own = plain.has(i) ? { initialise: fanInUniform(2), ...options } : options;
+    return createLayer(graph, node, channels[input], parameters, own, rectified.has(i), depthwise.get(input));
   });
   const logits = [graph.nodes.length - 1];
   const all = [...logits, ...(graph.auxiliary ?? [])];

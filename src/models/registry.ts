@@ -48,7 +48,8 @@ export const architectureNames = (): string[] => [
 ];
 
 /**
- * The architecture of a name, or undefined. Options of an ordinary network follow it: `deeplabv3:outputStride=8`, `unet:levels=4:start=2`.
+ * The architecture of a name, or undefined. Options of an ordinary network follow it: `deeplabv3:outputStride=8`, `unet:levels=4:start=2`; one without a
+ * value is 1: `deeplabv2:vgg`.
  * `random` and `random:<seed>[:<layers>x<blocks>]` are drawn uniformly from the space of Auto-DeepLab, `dints-random` and
  * `dints-random:<seed>[:<layers>x<levels>]` from that of DiNTS in 3D; `unet-path[:<layers>[x<levels>]]` is the published cell on a path down and up
  * again. Any genotype may start at another stride: `random:3:start=2`, of volumes an axis each: `dints-random:1:start=1x2x2`.
@@ -57,7 +58,7 @@ export const architectureNames = (): string[] => [
 export function findArchitecture(name: string): Architecture | undefined {
   const [first, ...options] = name.split(':');
   if (findNetwork(first)) {
-    const entries = options.map((option) => option.split('=')).map(([key, value]) => [key, Number(value)]);
+    const entries = options.map((option) => option.split('=')).map(([key, value = '1']) => [key, Number(value)]);
     return parseNetwork(first, Object.fromEntries(entries), name);
   }
   const started = /^(.*):start=([^:]*)$/.exec(name);

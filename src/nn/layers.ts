@@ -25,6 +25,8 @@ export interface Pass {
   readonly products?: Precision;
   /** Norms with running statistics use those in training too, and leave them as they are. */
   readonly frozenNorms?: boolean;
+  /** Weight of this batch in the running statistics of norms; default: that of each norm. */
+  readonly normMomentum?: number;
 }
 
 /** A layer: `[batch, channels, ...spatial]` to the same kind. */
@@ -119,11 +121,12 @@ export function batchNorm(parameters: ParameterSet, options: NormOptions & { rec
   return (x, pass) => {
     const ofBatch = !track || (pass.training && !pass.frozenNorms);
     const { sumOverRanks } = parameters.origin;
+    const share = pass.normMomentum ?? momentum;
     if (ofBatch && sumOverRanks) {
-      const normal = synchronisedNorm(x, { weight, bias, mean, variance, momentum, epsilon, sumOverRanks });
+      const normal = synchronisedNorm(x, { weight, bias, mean, variance, momentum: share, epsilon, sumOverRanks });
       return rectify ? op.relu(normal) : normal;
     }
-    return op.batchNorm(x, weight, bias, mean, variance, ofBatch, momentum, epsilon, rectify);
+    return op.batchNorm(x, weight, bias, mean, variance, ofBatch, share, epsilon, rectify);
   };
 }
 

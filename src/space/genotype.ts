@@ -8,9 +8,10 @@ import type { Block, BlockInput } from './cell.ts';
 import { parseTopology } from './dints/parseTopology.ts';
 import { type DintsEdge, layerEdgeCount } from './dints/trellis.ts';
 import { asRecord, type Fail, isWhole, parseJson, parseProvenance } from './genotypeFields.ts';
+import { type NormOver, parseNorm, STANDARD_NORM } from './norm.ts';
 import { DECODED_OPERATOR_NAMES } from './operators.ts';
 import { parseCell, parsePath } from './parseCell.ts';
-import { parseStart, STANDARD_START, type Start } from './start.ts';
+import { largestStart, parseStart, STANDARD_START, type Start } from './start.ts';
 import { randomPath } from './trellis.ts';
 
 /** A decoded architecture; `method` tells the kinds apart. */
@@ -23,6 +24,8 @@ interface Common {
   /** Spatial axes of its networks. */
   readonly rank: 2 | 3;
   readonly layers: number;
+  /** What the norms average over; by default the batch for Auto-DeepLab and each instance for DiNTS, as in the papers. */
+  readonly norm?: NormOver;
   /** Where it comes from, in words. */
   readonly provenance?: Readonly<Record<string, string>>;
 }
@@ -57,17 +60,26 @@ export interface DintsGenotype extends Common {
 /** What a genotype of Auto-DeepLab is created from; the rest follows. */
 export type GenotypeParts = Pick<
   AutoDeepLabGenotype,
-  'filters' | 'atrous' | 'path' | 'rank' | 'start' | 'provenance'
+  'filters' | 'atrous' | 'path' | 'rank' | 'start' | 'norm' | 'provenance'
 > & {
   readonly cell: readonly (readonly [BlockInput, BlockInput])[];
 };
 
 /** What a genotype of DiNTS is created from. */
-export type DintsParts = Pick<DintsGenotype, 'filters' | 'levels' | 'rank' | 'start' | 'topology' | 'provenance'>;
+export type DintsParts = Pick<
+  DintsGenotype,
+  'filters' | 'levels' | 'rank' | 'start' | 'norm' | 'topology' | 'provenance'
+>;
+
+/** The fields of what differs from the standard of the method. */
+const choices = (start: Start | undefined, norm: NormOver | undefined): { start?: Start; norm?: NormOver } => ({
+  ...(start === undefined ? {} : { start }),
+  ...(norm === undefined ? {} : { norm }),
+});
 
 /** The genotype of parts that are known to be valid; the operators of a block keep the order given. */
 export function createGenotype(parts: GenotypeParts): AutoDeepLabGenotype {
-  const { rank, filters, atrous, path, start, cell, provenance } = parts;
+  const { rank, filters, atrous, path, start, norm, cell, provenance } = parts;
   return {
     format: 'espalier-genotype',
     version: 1,
@@ -77,7 +89,7 @@ export function createGenotype(parts: GenotypeParts): AutoDeepLabGenotype {
     blocks: cell.length,
     filters,
     atrous,
-    ...(start === undefined ? {} : { start }),
+    ...choices(start, norm),
     path,
     cell: cell.map((inputs, i) => ({ block: i + 1, inputs })),
     ...(provenance ? { provenance } : {}),
@@ -86,7 +98,7 @@ export function createGenotype(parts: GenotypeParts): AutoDeepLabGenotype {
 
 /** The genotype of parts that are known to be valid. */
 export function createDintsGenotype(parts: DintsParts): DintsGenotype {
-  const { rank, levels, filters, start, topology, provenance } = parts;
+  const { rank, levels, filters, start, norm, topology, provenance } = parts;
   return {
     format: 'espalier-genotype',
     version: 1,
@@ -95,7 +107,7 @@ export function createDintsGenotype(parts: DintsParts): DintsGenotype {
     layers: topology.length,
     levels,
     filters,
-    ...(start === undefined ? {} : { start }),
+    ...choices(start, norm),
     topology,
     ...(provenance ? { provenance } : {}),
   };
@@ -114,11 +126,16 @@ export function requireMethod<M extends Genotype['method']>(
   return genotype as Extract<Genotype, { method: M }>;
 }
 
-/** An architecture in a few words: its path, or how many edges are on, and a start stride that is not the standard one. */
+/** The stride of every layer of a path, such as `strides 4 4 8`; of an anisotropic start the largest one. */
+export const pathStrides = (path: readonly number[], start: Start = STANDARD_START['auto-deeplab']): string =>
+  `strides ${path.map((level) => largestStart(start) * 2 ** level).join(' ')}`;
+
+/** An architecture in a few words: the strides of its path, or how many edges are on, and a start stride and a norm that are not the standard ones. */
 export function summariseGenotype(genotype: Genotype): string {
-  const { start } = genotype;
-  const from = start === undefined ? '' : ` from stride ${typeof start === 'number' ? start : start.join('x')}`;
-  if (genotype.method === 'auto-deeplab') return `path ${genotype.path.join(' ')}${from}`;
+  const { start, norm } = genotype;
+  const stride = start === undefined ? '' : ` from stride ${typeof start === 'number' ? start : start.join('x')}`;
+  const from = norm === undefined ? stride : `${stride}, ${norm} norm`;
+  if (genotype.method === 'auto-deeplab') return `${pathStrides(genotype.path, start)}${from}`;
   const { levels, layers, topology } = genotype;
   return `${topology.flat().length} of ${layers * layerEdgeCount(levels)} edges${from}`;
 }
@@ -128,26 +145,23 @@ export function formatGenotype(genotype: Genotype): string {
   const { format, version, method, rank, layers, provenance } = genotype;
   const lines = fieldLines({ format, version, method, rank, layers });
   if (genotype.method === 'auto-deeplab') {
-    const { blocks, filters, atrous, start, path, cell } = genotype;
+    const { blocks, filters, atrous, start, norm, path, cell } = genotype;
     const rows = cell.map(({ block, inputs }) => {
       const texts = inputs.map(({ from, operator }) => spaced({ from, operator }));
       return `{ "block": ${block}, "inputs": [${texts.join(', ')}] }`;
     });
     lines.push(
-      ...fieldLines({ blocks, filters, atrous, ...(start === undefined ? {} : { start }) }),
+      ...fieldLines({ blocks, filters, atrous, ...choices(start, norm) }),
       `  "path": [${path.join(', ')}]`,
       listLine('cell', rows),
     );
   } else {
-    const { levels, filters, start, topology } = genotype;
+    const { levels, filters, start, norm, topology } = genotype;
     const rows = topology.map((edges) => {
       const texts = edges.map(({ from, to, operator }) => spaced({ from, to, operator }));
       return `[${texts.join(', ')}]`;
     });
-    lines.push(
-      ...fieldLines({ levels, filters, ...(start === undefined ? {} : { start }) }),
-      listLine('topology', rows),
-    );
+    lines.push(...fieldLines({ levels, filters, ...choices(start, norm) }), listLine('topology', rows));
   }
   if (provenance) lines.push(`  "provenance": ${JSON.stringify(provenance, null, 2).replaceAll('\n', '\n  ')}`);
   return `{\n${lines.join(',\n')}\n}\n`;
@@ -208,7 +222,7 @@ export function randomGenotype(
 
 /** Fields of the file, those of every method and those of one; any other, `__proto__` among them, is refused. */
 const FIELDS = {
-  all: ['format', 'version', 'method', 'rank', 'layers', 'filters', 'start', 'provenance'],
+  all: ['format', 'version', 'method', 'rank', 'layers', 'filters', 'start', 'norm', 'provenance'],
   'auto-deeplab': ['blocks', 'atrous', 'path', 'cell'],
   dints: ['levels', 'topology'],
 };
@@ -223,8 +237,9 @@ function parseAutoDeepLab(file: Record<string, unknown>, rank: 2 | 3, fail: Fail
   if (file.layers !== path.length) fail(`layers is ${show(file.layers)}, but the path has ${path.length}`);
   if (file.blocks !== cell.length) fail(`blocks is ${show(file.blocks)}, but the cell has ${cell.length}`);
   const start = parseStart(file.start, STANDARD_START['auto-deeplab'], rank, fail);
+  const norm = parseNorm(file.norm, STANDARD_NORM['auto-deeplab'], fail);
   const provenance = parseProvenance(file.provenance, fail);
-  return createGenotype({ rank, filters, atrous, start, path, cell, provenance });
+  return createGenotype({ rank, filters, atrous, start, norm, path, cell, provenance });
 }
 
 function parseDints(file: Record<string, unknown>, rank: 2 | 3, fail: Fail): DintsGenotype {
@@ -235,8 +250,9 @@ function parseDints(file: Record<string, unknown>, rank: 2 | 3, fail: Fail): Din
   const topology = parseTopology(file.topology, { rank, levels }, fail);
   if (file.layers !== topology.length) fail(`layers is ${show(file.layers)}, but the topology has ${topology.length}`);
   const start = parseStart(file.start, STANDARD_START.dints, rank, fail);
+  const norm = parseNorm(file.norm, STANDARD_NORM.dints, fail);
   const provenance = parseProvenance(file.provenance, fail);
-  return createDintsGenotype({ rank, levels, filters, start, topology, provenance });
+  return createDintsGenotype({ rank, levels, filters, start, norm, topology, provenance });
 }
 
 const fieldLines = (fields: Readonly<Record<string, unknown>>): string[] =>

@@ -7,6 +7,7 @@ import type { DataSet } from '../data/types.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { evaluate, mainScore, type Scores } from '../infer/evaluate.ts';
 import { reduced } from '../infer/inference.ts';
+import { measureNorms, NORM_BATCHES } from '../infer/measureNorms.ts';
 import { averageDecay, averageInto, copyParameters } from '../nn/average.ts';
 import { type ScheduleSettings, scheduleOf } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
@@ -52,6 +53,9 @@ export interface TrainRecorder {
   step?(event: { epoch: number; step: number; steps: number; loss: number; learningRate: number; done: number }): void;
   epoch(event: TrainEpoch, progress: TrainProgress): Promise<void> | void;
 }
+
+/** Of an evaluation that is not the last: half an epoch, but no fewer. */
+const FEWEST_NORM_BATCHES = 8;
 
 /** Trains from where `training.progress` stands to the end of the budget. */
 export async function trainLoop(
@@ -103,8 +107,14 @@ export async function trainLoop(
         recorder.step?.({ epoch, step: current.steps, steps, loss: value, learningRate, done: share() });
         await stopPoint(signal, parallel);
       }
+      const ended = share() >= 1;
+      const evaluated = ended || (epoch + 1) % settings.evaluateEvery === 0;
+      // Statistics that were averaged along with the weights belong to none of them.
+      if (evaluated && averaged && !settings.frozenNorms) {
+        const count = ended ? NORM_BATCHES : Math.min(NORM_BATCHES, Math.max(FEWEST_NORM_BATCHES, steps >> 1));
+        await measureNorms(averaged, loader, { device, accumulate: settings.accumulate, count });
+      }
       for (const { parameters } of averaged ? [network, averaged] : [network]) parallel.average(buffersOf(parameters));
-      const evaluated = share() >= 1 || (epoch + 1) % settings.evaluateEvery === 0;
       const scores = evaluated
         ? await evaluate(
             reduced((images) => inference.forward(images, { training: false }), settings.reduction, settings.longSide),

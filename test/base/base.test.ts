@@ -46,6 +46,10 @@ describe('random', () => {
 describe('text', () => {
   it('names the nearest valid name, sizes and durations', () => {
     expect(suggest('epoch', ['epochs', 'batch'])).toContain('did you mean "epochs"?');
+    const many = ['data', 'epochs', 'batch', 'crop', 'weights.learningRate', 'layers', 'filters', 'blocks', 'trials'];
+    expect(suggest('epoch', many)).toMatch(/^did you mean "epochs", "\w+" or "\w+"\?$/);
+    expect(suggest('learningRate', many)).toContain('did you mean "weights.learningRate"');
+    expect(suggest('learn', many)).toContain('did you mean "weights.learningRate"');
     expect([formatBytes(512), formatBytes(1536), formatBytes(3 * 2 ** 30)]).toEqual(['512 B', '1.50 KiB', '3.00 GiB']);
     expect([formatDuration(4.24), formatDuration(185), formatDuration(3720)]).toEqual([
       '4.2 s',

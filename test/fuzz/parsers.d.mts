@@ -2,6 +2,7 @@
 export interface ParserRow {
   readonly seeds: readonly Buffer[];
   readonly kind?: string;
+  readonly proportional?: boolean;
   readonly covers?: readonly string[];
 }
 export const PARSERS: Readonly<Record<string, ParserRow>>;

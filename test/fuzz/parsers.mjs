@@ -10,6 +10,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
+import { encode as encodeBrush } from '@thi.ng/rle-pack';
 import sharp from 'sharp';
 import { parseCsv } from '../../dist/base/csv.js';
 import { createRandom } from '../../dist/base/random.js';
@@ -19,6 +20,11 @@ import { decodePicture } from '../../dist/data/images/image.js';
 import { readLabelIds } from '../../dist/data/images/labelIds.js';
 import { decodeLabels } from '../../dist/data/images/labels.js';
 import { encodePng } from '../../dist/data/images/png.js';
+import { parseCoco } from '../../dist/data/layouts/annotations/coco.js';
+import { parseCvat } from '../../dist/data/layouts/annotations/cvat.js';
+import { parseLabelme } from '../../dist/data/layouts/annotations/labelme.js';
+import { parseLabelStudio } from '../../dist/data/layouts/annotations/labelStudio.js';
+import { parseYolo } from '../../dist/data/layouts/annotations/yolo.js';
 import { loadDatasetJson } from '../../dist/data/layouts/datasetJson.js';
 import { parseDescription } from '../../dist/data/layouts/description.js';
 import { parseClassTable, parseLabelMap } from '../../dist/data/layouts/names.js';
@@ -26,6 +32,7 @@ import { createNiftiHeader, encodeNifti } from '../../dist/data/nifti/encode.js'
 import { niftiRawLabels } from '../../dist/data/nifti/labels.js';
 import { readNifti } from '../../dist/data/nifti/read.js';
 import { niftiVolume } from '../../dist/data/nifti/volume.js';
+import { drawLabels } from '../../dist/data/outlines/draw.js';
 import { framesOf, parseSampleVolume } from '../../dist/data/sampleVolume.js';
 import { decodeArchitecture, parseArchitectureParameters } from '../../dist/decode/parameters.js';
 import { encodeModel } from '../../dist/export/onnx/proto.js';
@@ -111,6 +118,14 @@ async function tiffSeeds() {
   ];
 }
 
+/** Black and red. */
+const gifSeed = () =>
+  sharp(Uint8Array.from([...pixels(48)].flatMap((value) => [value & 128 ? 255 : 0, 0, 0])), {
+    raw: { width: 8, height: 6, channels: 3 },
+  })
+    .gif()
+    .toBuffer();
+
 /** A data set of two classes that also names their colours. */
 const labelFormat = {
   classes: [{ name: 'a' }, { name: 'b' }],
@@ -118,6 +133,111 @@ const labelFormat = {
   colourIds: { '0,0,0': 0, '255,0,0': 1 },
 };
 const parseLabels = async (bytes) => readLabelIds(await decodeLabels(bytes, FILE), labelFormat, FILE);
+
+/** Annotations of an image of 8 x 6 pixels by every tool, with every kind of shape. */
+function annotationSeeds() {
+  const ring = [1, 1, 6.5, 1, 4, 5.25];
+  const pairs = [0, 1, 2].map((i) => [ring[2 * i], ring[2 * i + 1]]);
+  const png = Buffer.from(encodePng({ width: 4, height: 3, channels: 1, data: pixels(12) })).toString('base64');
+  const region = (type, value) => ({
+    ...{ id: type, type, original_width: 8, original_height: 6, image_rotation: 0 },
+    value: { ...value, [type]: ['disc'] },
+  });
+  const yolo = (words, file) => {
+    const { polygons } = parseYolo(words, file);
+    return {
+      shares: true,
+      top: 'smaller',
+      images: [{ shapes: polygons.map((one) => ({ kind: 'polygons', rings: [one.ring] })) }],
+    };
+  };
+  return {
+    COCO: {
+      parse: parseCoco,
+      seeds: [
+        {
+          images: [{ id: 1, file_name: 'a.png', width: 8, height: 6 }],
+          categories: [{ id: 3, name: 'disc' }],
+          annotations: [
+            { image_id: 1, category_id: 3, iscrowd: 0, segmentation: [ring] },
+            { image_id: 1, category_id: 3, iscrowd: 1, segmentation: { size: [6, 8], counts: [3, 40, 5] } },
+            { image_id: 1, category_id: 3, iscrowd: 0, segmentation: { size: [6, 8], counts: '3X15' } },
+          ],
+        },
+      ],
+    },
+    CVAT: {
+      parse: parseCvat,
+      seeds: [
+        `<annotations><meta><task><labels><label><name>disc</name><color>#fa3253</color></label></labels></task></meta>
+        <image id="0" name="a.png" width="8" height="6"><polygon label="disc" points="1,1;6,1;4,5" z_order="1"/>
+        <box label="disc" xtl="1" ytl="1" xbr="4" ybr="5" rotation="20"/><ellipse label="disc" cx="4" cy="3" rx="2" ry="1"/>
+        <mask label="disc" rle="1, 3, 2" left="1" top="2" width="3" height="2"/></image></annotations>`,
+      ],
+    },
+    'Label Studio': {
+      parse: parseLabelStudio,
+      seeds: [
+        [
+          {
+            data: { image: '/data/upload/a.png' },
+            annotations: [
+              {
+                result: [
+                  region('polygonlabels', { points: pairs }),
+                  region('brushlabels', { format: 'rle', rle: [...encodeBrush(pixels(192), 192)] }),
+                  region('rectanglelabels', { x: 10, y: 10, width: 50, height: 20, rotation: 30 }),
+                  region('ellipselabels', { x: 50, y: 50, radiusX: 20, radiusY: 30, rotation: 0 }),
+                ],
+              },
+            ],
+          },
+        ],
+      ],
+    },
+    labelme: {
+      parse: parseLabelme,
+      seeds: [
+        {
+          ...{ imagePath: 'a.png', imageWidth: 8, imageHeight: 6 },
+          shapes: [
+            { label: 'disc', shape_type: 'polygon', points: pairs },
+            {
+              label: 'disc',
+              shape_type: 'circle',
+              points: [
+                [3, 3],
+                [4, 4],
+              ],
+            },
+            {
+              label: 'disc',
+              shape_type: 'mask',
+              points: [
+                [1, 1],
+                [5, 4],
+              ],
+              mask: png,
+            },
+          ],
+        },
+      ],
+    },
+    YOLO: { parse: yolo, seeds: ['0 0.1 0.1 0.9 0.1 0.5 0.9\n1 0.25 0.5 0.5 0.5 0.5 0.75 0.25 0.75\n'] },
+  };
+}
+
+/** Draws what was read, as loading a sample does. */
+function drawAnnotations({ images, top, shares = false }) {
+  for (const { size, shapes } of images) {
+    const values = shapes.map((shape) => ({ ...shape, value: 1 }));
+    drawLabels(
+      { ...(size ? { size } : {}), top, shares, background: 0, shapes: values },
+      { width: 8, height: 6 },
+      FILE,
+    );
+  }
+}
 
 const tensor = (dtype, shape, bytes) => ({ dtype, shape, data: pixels(bytes) });
 const safetensorsSeeds = () => [
@@ -301,7 +421,24 @@ const OWN = {
     parse: (bytes) => decodePicture(bytes, FILE),
   },
   tiff: { seeds: await tiffSeeds(), kind: 'tiff', parse: (bytes) => decodePicture(bytes, FILE) },
-  labels: { seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2)], mend: mendPng, parse: parseLabels },
+  labels: {
+    seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2), await gifSeed()],
+    mend: mendPng,
+    parse: parseLabels,
+  },
+  ...Object.fromEntries(
+    Object.entries(annotationSeeds()).map(([tool, { seeds, parse }]) => [
+      `annotations of ${tool}`,
+      {
+        seeds: seeds.map(text),
+        kind: tool === 'CVAT' || tool === 'YOLO' ? 'lines' : 'json',
+        // Of a length that grows with the data set: half a gigabyte is usual.
+        proportional: true,
+        covers: ['parse', 'read', 'find'].map((name) => `data/layouts/annotations/${name}.ts`),
+        text: (text) => drawAnnotations(parse(text, FILE)),
+      },
+    ]),
+  ),
   'class names': {
     seeds: [
       '# label:color_rgb:parts:actions\nbackground:0,0,0::\ndisc:250,50,83::\n',
@@ -324,7 +461,7 @@ const OWN = {
   'architecture parameters': {
     seeds: [text({ method: 'auto-deeplab', alpha, beta })],
     kind: 'json',
-    covers: ['cli/decode.ts'],
+    covers: ['jobs/decode.ts'],
     text: (text) => {
       const logits = parseArchitectureParameters(parseJson(text, FILE), FILE);
       formatGenotype(decodeArchitecture(logits, { filters: 8, atrous: 'dense', rank: 2 }));

@@ -1,4 +1,4 @@
-/** @file Every architecture that tests of all networks loop over: the names of the registry, and start strides that are not the standard ones. */
+/** @file Every architecture that tests of all networks loop over: the names of the registry, start strides that are not the standard ones, and options that change what a network is. */
 import { type Architecture, isGenotype } from '../../src/models/architecture.ts';
 import { NETWORKS } from '../../src/models/baselines/networks.ts';
 import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
@@ -14,6 +14,9 @@ const STARTED = [
   'random:1:4x2:start=1',
   'random:1:4x2:start=2',
   'unet-path:8x3',
+  'deeplabv1:norm',
+  'deeplabv2:vgg',
+  'deeplabv2:vgg:norm',
 ];
 
 const rowOf = (name: string) => {

@@ -52,14 +52,21 @@ describe('first candidates', () => {
     );
   });
 
-  it.each([2, 3] as const)('of rank %i: a third made by hand, all different, far apart in level', (rank) => {
-    const candidates = seedCandidates({ rank, count: 18, fit: builtFit(rank), random: createRandom(1) });
-    expect(candidates).toHaveLength(18);
-    expect(candidates.filter(({ origin }) => origin === 'hand-made')).toHaveLength(6);
-    expect(new Set(candidates.map(({ architecture }) => architectureKey(architecture))).size).toBe(18);
-    const levels = candidates.filter(({ origin }) => origin === 'random').map(({ macro }) => macro.meanLevel);
-    expect(Math.max(...levels) - Math.min(...levels)).toBeGreaterThan(0.5);
-  });
+  it.each([2, 3] as const)(
+    'of rank %i: a third made by hand, variations of these, all different, far apart in level',
+    (rank) => {
+      const candidates = seedCandidates({ rank, count: 18, fit: builtFit(rank), random: createRandom(1) });
+      expect(candidates).toHaveLength(18);
+      const of = (wanted: string) => candidates.filter(({ origin }) => origin === wanted);
+      expect(of('hand-made')).toHaveLength(6);
+      expect(of('child')).toHaveLength(6);
+      const byHand = new Set(of('hand-made').map(({ id }) => id));
+      for (const { parents = ['nobody'] } of of('child')) for (const id of parents) expect(byHand).toContain(id);
+      expect(new Set(candidates.map(({ architecture }) => architectureKey(architecture))).size).toBe(18);
+      const levels = candidates.filter(({ origin }) => origin === 'random').map(({ macro }) => macro.meanLevel);
+      expect(Math.max(...levels) - Math.min(...levels)).toBeGreaterThan(0.5);
+    },
+  );
 
   it('puts what searches found first', () => {
     const [{ architecture }] = handMade(2);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import type { Candidate, Origin } from '../../src/ladder/candidate.ts';
-import { type SampleCounts, scoreOf, seedVariance, shrunk } from '../../src/ladder/statistics.ts';
+import { type SampleCounts, scoreOf, seedVariance, shrunk, widening } from '../../src/ladder/statistics.ts';
 import { type FinishedTraining, judge } from '../../src/ladder/verdict.ts';
 import { addToConfusion, createConfusion, segmentationScores } from '../../src/metrics/confusion.ts';
 
@@ -129,5 +129,27 @@ describe('the verdict', () => {
     expect(verdict?.chosen.candidate.id).toBe('hand');
     expect(verdict?.probability).toBeUndefined();
     expect(judge([broken], 'miou', createRandom(0))).toBeNull();
+  });
+});
+
+describe('the widening of the bootstrap', () => {
+  it('gives intervals of means that hold the true mean nineteen times in twenty, of few groups too', () => {
+    const random = createRandom(11);
+    for (const groups of [3, 5, 12, 30]) {
+      const rounds = 3000;
+      let held = 0;
+      for (let round = 0; round < rounds; round++) {
+        const values = Array.from({ length: groups }, () => random.normal());
+        const mean = values.reduce((sum, value) => sum + value, 0) / groups;
+        // The spread of the mean over an endless bootstrap is that of its variance over n, not n - 1.
+        const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0)) / groups;
+        if (Math.abs(mean) <= 1.96 * spread * widening(groups)) held++;
+      }
+      expect(held / rounds).toBeGreaterThan(0.935);
+      expect(held / rounds).toBeLessThan(0.965);
+    }
+    expect(widening(1)).toBe(Number.POSITIVE_INFINITY);
+    expect(widening(11)).toBeCloseTo(Math.sqrt(1.1) * (2.228 / 1.96), 12);
+    expect(widening(12)).toBeCloseTo(Math.sqrt(12 / 11) * (2.201 / 1.96), 2);
   });
 });

@@ -86,6 +86,59 @@ describe('ordinary networks', () => {
   });
 });
 
+describe('DeepLab with a CRF behind it', () => {
+  /** torchvision: `vgg16` is 138,357,544, of which `features` 14,714,688; `resnet101` without `fc` 44,549,160 - 2,049,000. */
+  const [VGG16, RESNET101] = [14_714_688, 44_549_160 - 2_049_000];
+  const classes = 21;
+  const graphOf = (name: string) => buildArchitecture(findArchitecture(name)!, { inputs: 3, classes });
+  const parametersOf = (name: string) => countNetwork(graphOf(name), [321, 321]).parameters;
+  const largeFov = 9 * 512 * 1024 + 1024 + 1024 * 1024 + 1024 + 1024 * classes + classes;
+  /** Biases of a VGG become scale and shift. */
+  const features = [2 * 64, 2 * 128, 3 * 256, 6 * 512].reduce((a, b) => a + b);
+
+  it('has the parameters of the references', () => {
+    expect(parametersOf('deeplabv1')).toBe(VGG16 + largeFov);
+    // Table 2 of arXiv 1412.7062, DeepLab-CRF-LargeFOV: 20.5 M.
+    expect((VGG16 + largeFov) / 1e6).toBeCloseTo(20.5, 1);
+    expect(parametersOf('deeplabv2')).toBe(RESNET101 + 4 * (9 * 2048 * classes + classes));
+    expect(parametersOf('deeplabv2:vgg')).toBe(VGG16 + 4 * largeFov);
+    expect(parametersOf('deeplabv1:norm')).toBe(VGG16 + largeFov + features + 2 * 1024);
+    expect(parametersOf('deeplabv2:vgg:norm')).toBe(VGG16 + 4 * largeFov + features + 4 * 2 * 1024);
+  });
+
+  it.each(['deeplabv1', 'deeplabv2', 'deeplabv2:vgg'])('%s has output stride 8 and the published rates', (name) => {
+    const graph = graphOf(name);
+    const shapes = inferShapes(graph, [321, 241]);
+    const convolutions = graph.nodes.flatMap((node, i) => (node.kind === 'convolution' ? [{ ...node, i }] : []));
+    const last = convolutions.at(-1)!;
+    expect(shapes[last.i]).toEqual({ channels: classes, size: [41, 31] });
+    const head = convolutions.filter(({ stage }) => /aspp|largeFov/.test(stage));
+    const rates = head.filter(({ kernel }) => kernel === 3).map(({ dilation }) => dilation);
+    expect(rates).toEqual(name === 'deeplabv1' ? [12] : [6, 12, 18, 24]);
+    const dilated = convolutions.filter(({ stage, kernel }) => /stage[45]/.test(stage) && kernel === 3);
+    const ofStages = name === 'deeplabv2' ? [4, 4, 4] : [1, 1, 1, 2, 2, 2];
+    expect(dilated.map(({ dilation }) => dilation)).toEqual(ofStages);
+  });
+
+  it('refuses norms where there is no VGG', () => {
+    expect(() => graphOf('deeplabv2:norm')).toThrow(/norm is of the VGG-16/);
+  });
+
+  it('passes the variance of its input on to the last features, with and without norms', () => {
+    for (const name of ['deeplabv1', 'deeplabv1:norm']) {
+      const graph = buildArchitecture(findArchitecture(name)!, { inputs: 3, classes: 3, filters: 8 });
+      const generator = new Generator(3);
+      const network = createNetwork(graph, new ParameterSet({ generator: generator.id, device: 'cpu' }));
+      const logits = noGrad(() =>
+        network.forward(op.randn([2, 3, 65, 65], generator.id), { training: true, generator: generator.id }),
+      );
+      const squares = op.mean(op.multiply(logits, logits)).item();
+      expect(squares).toBeGreaterThan(1e-4);
+      expect(squares).toBeLessThan(1e2);
+    }
+  });
+});
+
 describe('DeepLab on a ResNet-50', () => {
   /** torchvision 0.13 and later: `resnet50` without `fc`, 25,557,032 - 2,049,000. */
   const RESNET50 = 23_508_032;

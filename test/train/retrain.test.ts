@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
 import { STANDARD_AUGMENTATION } from '../../src/data/images/augment.ts';
+import { createLoader } from '../../src/data/loader/loader.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, type Tensor } from '../../src/engine/tensor.ts';
 import { infer, reduced } from '../../src/infer/inference.ts';
+import { measureNorms } from '../../src/infer/measureNorms.ts';
 import { restoreTraining, storeTraining } from '../../src/jobs/checkpoint/training.ts';
 import { createDescribed, type NetworkDescription } from '../../src/jobs/network.ts';
 import { averageInto, copyParameters } from '../../src/nn/average.ts';
@@ -128,6 +130,24 @@ describe('averaged weights', () => {
     });
     copyParameters(a.parameters, b.parameters);
     expect([...b.parameters.entries().values()][0].numbers()).toEqual(first.numbers());
+  });
+});
+
+describe('norm statistics of averaged weights', () => {
+  it('are measured with these weights before they are scored, not averaged along', async () => {
+    const training = start();
+    await run(training);
+    const buffers = (network: Training['network']) =>
+      new Map(
+        [...network.parameters.entries()].flatMap(([name, t]) => (/running/.test(name) ? [[name, t.numbers()]] : [])),
+      );
+    const scored = buffers(training.averaged!);
+    expect(scored.size).toBeGreaterThan(4);
+    const loader = createLoader({ dataset, samples: dataset.splits.train, ...settings });
+    await measureNorms(training.averaged!, loader, { device: 'cpu' });
+    expect(buffers(training.averaged!)).toEqual(scored);
+    // Those of the trained weights are another matter.
+    expect(buffers(training.network)).not.toEqual(scored);
   });
 });
 

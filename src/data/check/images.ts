@@ -5,11 +5,13 @@
 import { type ImageFile, loadImageFile } from '../images/image.ts';
 import { BINARY_FIX, colourAt, colourKey, looksBinary, readLabelIds, shiftedFix } from '../images/labelIds.ts';
 import { loadLabels } from '../images/labels.ts';
-import { turnLabels } from '../images/orientation.ts';
 import { FROM_MASKS } from '../layouts/folder.ts';
+import { loadStoredLabels } from '../outlines/labels.ts';
 import { requireSameSize } from '../sample.ts';
 import { paintScene } from '../scenes/scenes.ts';
 import { IGNORE, type PictureSet, type Raster, type Sample } from '../types.ts';
+import { adviceOn } from './advice.ts';
+import { createLikeness } from './likeness.ts';
 import {
   attempt,
   type CheckOptions,
@@ -33,6 +35,7 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
   const sizes = new Map<string, number>();
   const tally = createTally(dataset.classes.length);
   const palettes = createPalettes();
+  const likeness = createLikeness();
   const values = new Set<number>();
   let read = 0;
   let halfIgnored = true;
@@ -40,7 +43,9 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
   let done = 0;
   for (const split of ['train', 'val'] as const) {
     for (const sample of chosen[split]) {
-      const { size, labels } = await checkSample(dataset, sample, palettes, problems);
+      const { size, labels } = await checkSample(dataset, sample, palettes, problems, (image, file) => {
+        likeness.add({ split, id: sample.id, file, shape: [image.width, image.height], data: image.data });
+      });
       if (labels?.halfIgnored !== true) halfIgnored = false;
       if (size !== undefined) sizes.set(size, (sizes.get(size) ?? 0) + 1);
       if (split === 'train' && labels !== undefined) {
@@ -51,7 +56,7 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
       onProgress?.(++done, total);
     }
   }
-  problems.push(...palettes.problems(), ...checkSplits(dataset));
+  problems.push(...palettes.problems(), ...checkSplits(dataset), ...likeness.duplicates());
   problems.push(...checkIds(dataset, { pixels: tally.pixels, values }, read));
   if (!problems.some(({ severity }) => severity === 'error')) {
     problems.push(
@@ -72,6 +77,7 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
       .sort((a, b) => b.count - a.count),
     ...tally.shares(),
     problems: sortProblems(problems),
+    advice: adviceOn(dataset, tally.shares(), likeness),
   };
 }
 
@@ -84,6 +90,7 @@ async function checkSample(
   { source }: Sample,
   palettes: Palettes,
   problems: DataProblem[],
+  onImage: (image: ImageFile, file: string) => void,
 ): Promise<{ size?: string; labels?: CheckedLabels }> {
   if (source.kind === 'scene') {
     const { width, height } = source;
@@ -95,16 +102,27 @@ async function checkSample(
   if (source.kind !== 'files') return {};
   const image = await attempt(source.image, () => loadImageFile(source.image), problems);
   const size = image === undefined ? {} : { size: `${image.width}x${image.height}` };
-  if (image !== undefined) problems.push(...checkImage(image, source.image));
+  if (image !== undefined) {
+    problems.push(...checkImage(image, source.image));
+    onImage(image, source.image);
+  }
   const { label } = source;
   if (label === undefined) {
     problems.push({ severity: 'error', file: source.image, message: 'has no labels', fix: 'add a label file' });
     return size;
   }
-  const stored = await attempt(label, () => loadLabels(label), problems);
+  // Shapes need the size of their image.
+  if (image === undefined && source.drawn !== undefined) return size;
+  const stored = await attempt(
+    label,
+    async () =>
+      image === undefined
+        ? { labels: await loadLabels(label), turned: false }
+        : loadStoredLabels({ ...source, label }, image),
+    problems,
+  );
   if (stored === undefined) return size;
-  const { labels: raster, turned } =
-    image === undefined ? { labels: stored, turned: false } : turnLabels(stored, image);
+  const { labels: raster, turned } = stored;
   if (turned) problems.push(turnedProblem(source.image, image?.orientation));
   if (image !== undefined) await attempt(label, () => requireSameSize(raster, label, image), problems);
   const read = await attempt(label, () => readLabelIds(raster, dataset, label), problems);

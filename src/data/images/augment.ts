@@ -16,6 +16,8 @@ export interface Augmentation {
   scale: { min: number; max: number; step: number };
   /** Probability of a horizontal flip. */
   flip: number;
+  /** Any of the eight turns and mirrorings of a square, drawn evenly, for pictures without an up; it includes the horizontal flip. Default: none. */
+  turns?: boolean;
   /** Brightness is multiplied by a number from [1 - s, 1 + s]. */
   brightness: number;
   /** Distance from middle grey is multiplied by a number from [1 - s, 1 + s]. */
@@ -50,8 +52,12 @@ export interface Transformation {
   /** Place of the crop in the scaled picture; negative where the picture is smaller and gets padding. */
   left: number;
   top: number;
-  /** Mirrors the crop. */
+  /** Mirrors the crop from left to right. */
   flip: boolean;
+  /** Mirrors it from top to bottom. */
+  flipRows: boolean;
+  /** Transposes the picture before everything else: all sizes and places here are those of the transposed one. */
+  transpose: boolean;
   brightness: number;
   contrast: number;
   saturation: number;
@@ -61,7 +67,7 @@ export interface Transformation {
 const MEAN = 127;
 
 /** Throws a `ConfigError` when a field is out of range. */
-export function checkAugmentation({ scale, flip, longSide = 1, ...colour }: Augmentation): void {
+export function checkAugmentation({ scale, flip, longSide = 1, turns: _, ...colour }: Augmentation): void {
   if (!(Number.isInteger(longSide) && longSide > 0))
     throw new ConfigError(`augmentation longSide ${longSide}`, 'expected a whole number from 1 on');
   if (!(scale.min > 0 && scale.max >= scale.min && scale.step > 0)) {
@@ -82,12 +88,15 @@ export function drawTransformation(
   crop: readonly [height: number, width: number],
   random: Random,
 ): Transformation {
-  const { scale, flip } = augmentation;
+  const { scale, flip, turns = false } = augmentation;
   const steps = Math.floor((scale.max - scale.min) / scale.step + 1e-6) + 1;
   const base = augmentation.longSide === undefined ? 1 : augmentation.longSide / Math.max(width, height);
   const factor = base * (scale.min + scale.step * random.integer(steps));
-  const scaledWidth = Math.max(1, Math.round(width * factor));
-  const scaledHeight = Math.max(1, Math.round(height * factor));
+  const transpose = turns && random.uniform() < 0.5;
+  const flipRows = turns && random.uniform() < 0.5;
+  const [columns, rows] = transpose ? [height, width] : [width, height];
+  const scaledWidth = Math.max(1, Math.round(columns * factor));
+  const scaledHeight = Math.max(1, Math.round(rows * factor));
   const place = (room: number): number => Math.min(0, room) + random.integer(Math.abs(room) + 1);
   const around = (strength: number): number => 1 + strength * (2 * random.uniform() - 1);
   return {
@@ -95,7 +104,9 @@ export function drawTransformation(
     scaledHeight,
     left: place(scaledWidth - crop[1]),
     top: place(scaledHeight - crop[0]),
-    flip: random.uniform() < flip,
+    flip: random.uniform() < (turns ? 0.5 : flip),
+    flipRows,
+    transpose,
     brightness: around(augmentation.brightness),
     contrast: around(augmentation.contrast),
     saturation: around(augmentation.saturation),
@@ -121,26 +132,28 @@ export function applyTransformation(
     );
   }
   const { width, height, image, label } = picture;
-  const { scaledWidth, scaledHeight, left, top, flip } = transformation;
-  const columns = readAxis(width, scaledWidth, left, cropWidth, flip);
-  const rows = readAxis(height, scaledHeight, top, cropHeight, false);
+  const { scaledWidth, scaledHeight, left, top, flip, flipRows, transpose } = transformation;
+  const columns = readAxis(transpose ? height : width, scaledWidth, left, cropWidth, flip);
+  const rows = readAxis(transpose ? width : height, scaledHeight, top, cropHeight, flipRows);
+  // From one pixel of the file to the next along a column and a row of the crop.
+  const [down, right] = transpose ? [1, width] : [width, 1];
   const { own, shared, offset } = colourTransformation(transformation);
   const pad = normaliseByte(MEAN);
   images.fill(pad);
   labels.fill(IGNORE);
   for (let y = 0; y < cropHeight; y++) {
     if (rows.nearest[y] < 0) continue;
-    const upper = rows.lower[y] * width * 3;
-    const lower = rows.upper[y] * width * 3;
+    const upper = rows.lower[y] * down * 3;
+    const lower = rows.upper[y] * down * 3;
     const fy = rows.fraction[y];
-    const labelRow = rows.nearest[y] * width;
+    const labelRow = rows.nearest[y] * down;
     let to = y * cropWidth * 3;
     for (let x = 0; x < cropWidth; x++, to += 3) {
       const nearest = columns.nearest[x];
       if (nearest < 0) continue;
-      labels[y * cropWidth + x] = label[labelRow + nearest];
-      const a = columns.lower[x] * 3;
-      const b = columns.upper[x] * 3;
+      labels[y * cropWidth + x] = label[labelRow + nearest * right];
+      const a = columns.lower[x] * right * 3;
+      const b = columns.upper[x] * right * 3;
       const fx = columns.fraction[x];
       const wa = (1 - fx) * (1 - fy);
       const wb = fx * (1 - fy);

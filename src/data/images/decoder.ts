@@ -12,6 +12,10 @@ import { isTiff } from './tiff.ts';
 /** The formats that sharp decodes here. */
 export type SharpFormat = 'jpeg' | 'webp' | 'tiff';
 
+/** Whether the bytes begin like a GIF: read for masks, which have few colours, and for nothing else. */
+export const isGif = (bytes: Uint8Array): boolean =>
+  ['GIF87a', 'GIF89a'].includes(Buffer.from(bytes.subarray(0, 6)).toString('latin1'));
+
 /** An image that takes longer to decode is refused. */
 const MOST_SECONDS = 30;
 
@@ -44,7 +48,7 @@ export function sharpFormat(bytes: Uint8Array): SharpFormat | undefined {
  */
 export async function openWithSharp(
   bytes: Uint8Array,
-  format: SharpFormat,
+  format: SharpFormat | 'gif',
   file: string,
   ignoreIcc = false,
 ): Promise<{ image: Sharp; metadata: Metadata }> {

@@ -1,10 +1,10 @@
 /**
- * @file Label files with their values as they are stored: PNG through our own decoder, TIFF without loss through sharp. Knows nothing of
+ * @file Label files with their values as they are stored: PNG through our own decoder, TIFF without loss and GIF through sharp. Knows nothing of
  * classes; what the values mean is `labelIds.ts`.
  */
 import { DataError } from '../../base/errors.ts';
 import type { Raster } from '../types.ts';
-import { openWithSharp } from './decoder.ts';
+import { isGif, openWithSharp } from './decoder.ts';
 import { firstLine, readBytes } from './image.ts';
 import { decodePng, isPng } from './png.ts';
 import { isLossless, isTiff, PHOTOMETRIC, readTiffTags } from './tiff.ts';
@@ -20,9 +20,10 @@ export async function loadLabels(file: string): Promise<Raster> {
 export async function decodeLabels(bytes: Uint8Array, file: string): Promise<Raster> {
   if (isPng(bytes)) return reduceChannels(decodePng(bytes, file), file);
   if (isTiff(bytes)) return reduceChannels(await decodeTiff(bytes, file), file);
+  if (isGif(bytes)) return reduceChannels(await decodeGif(bytes, file), file);
   const [a, b] = bytes;
   throw new DataError(
-    `${file}: expected labels as PNG or TIFF without loss, got ${a === 0xff && b === 0xd8 ? 'JPEG, which changes the values' : 'another format'}`,
+    `${file}: expected labels as PNG, GIF or TIFF without loss, got ${a === 0xff && b === 0xd8 ? 'JPEG, which changes the values' : 'another format'}`,
     `${WRITE_PNG}, from the original drawing`,
   );
 }
@@ -86,6 +87,21 @@ async function decodeTiff(bytes: Uint8Array, file: string): Promise<Raster> {
     if (bitsPerSample === 1) for (let i = 0; i < samples.length; i++) samples[i] &= 1;
     const { width, height } = info;
     return { width, height, channels: info.channels, bitDepth: bitsPerSample, data: samples };
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${file}: cannot be decoded (${firstLine(error)})`, WRITE_PNG);
+  }
+}
+
+/** The one frame of a GIF as it shows: its colours, which mean classes like those of RGB, or its greys. */
+async function decodeGif(bytes: Uint8Array, file: string): Promise<Raster> {
+  try {
+    const { image, metadata } = await openWithSharp(bytes, 'gif', file, true);
+    const { pages = 1 } = metadata;
+    if (pages > 1) throw new DataError(`${file}: expected labels of one frame, got ${pages}`, WRITE_PNG);
+    const { data, info } = await image.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = info;
+    return { width, height, channels, bitDepth: 8, data: new Uint8Array(data) };
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(`${file}: cannot be decoded (${firstLine(error)})`, WRITE_PNG);

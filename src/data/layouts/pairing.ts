@@ -3,7 +3,7 @@
  * before one with an ending; a file is never its own partner, and no mask belongs to two images.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { basename, isAbsolute, join, relative, sep } from 'node:path';
 import { closest, distance } from 'fastest-levenshtein';
 import { DataError } from '../../base/errors.ts';
 import { countFiles, endingOf, IMAGE_ENDINGS, isImageName, UNREAD_ENDINGS } from '../images/endings.ts';
@@ -23,6 +23,9 @@ export interface Pairing {
   notes?: string[];
 }
 
+/** Masks may be GIF, too. */
+const GIF = '.gif';
+
 /** What lies below a folder. */
 export interface Listing {
   /** Files that are read as images, sorted by path. */
@@ -34,11 +37,22 @@ export interface Listing {
 /** Endings that mask files may carry after the name of their image. */
 export const MASK_ENDINGS: readonly string[] = ['_mask', '_masks', '_label', '_labels', '_gt', '_seg', '_L'];
 
-/** Lists the files below a folder; hidden ones (also `._*` of macOS) are passed over. */
-export async function listFolder(folder: string, { deep = true } = {}): Promise<Listing> {
+/** Lists the files below a folder, of masks with those that are GIF; hidden ones (also `._*` of macOS) are passed over. @throws DataError where there is no such folder */
+export async function listFolder(folder: string, { deep = true, ofMasks = false } = {}): Promise<Listing> {
   if (!(await isFolder(folder))) throw new DataError(`${folder}: no such folder`);
   const images: string[] = [];
   const others = new Map<string, number>();
+  for (const path of await filesBelow(folder, { deep })) {
+    if (isImageName(basename(path)) || (ofMasks && endingOf(path) === GIF)) images.push(path);
+    else others.set(endingOf(path), (others.get(endingOf(path)) ?? 0) + 1);
+  }
+  return { images, others };
+}
+
+/** The files below a folder, sorted, without hidden ones; none where it is missing. */
+export async function filesBelow(folder: string, { deep = true } = {}): Promise<string[]> {
+  if (!(await isFolder(folder))) return [];
+  const files: string[] = [];
   const walk = async (at: string): Promise<void> => {
     for (const entry of await readdir(at, { withFileTypes: true })) {
       if (entry.name.startsWith('.')) continue;
@@ -46,12 +60,11 @@ export async function listFolder(folder: string, { deep = true } = {}): Promise<
       const kind = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry;
       if (kind?.isDirectory()) {
         if (deep) await walk(path);
-      } else if (kind?.isFile() && isImageName(entry.name)) images.push(path);
-      else if (kind?.isFile()) others.set(endingOf(entry.name), (others.get(endingOf(entry.name)) ?? 0) + 1);
+      } else if (kind?.isFile()) files.push(path);
     }
   };
   await walk(folder);
-  return { images: images.sort(), others };
+  return files.sort();
 }
 
 /** How the mask of an image is named, both without extension; the default allows the endings of `MASK_ENDINGS`. */
@@ -66,7 +79,11 @@ export interface Naming {
 
 const SAME_NAME: Naming = {
   rule: `a mask has the name of its image, with or without one of ${MASK_ENDINGS.join(' ')}`,
-  masksOf: (image) => ['', ...MASK_ENDINGS].map((ending) => image + ending),
+  // DRIVE has 21_manual1.gif for 21_training.tif.
+  masksOf: (image) => [
+    ...['', ...MASK_ENDINGS].map((ending) => image + ending),
+    ...(/_(training|test)$/.test(image) ? [image.replace(/_(training|test)$/, '_manual1')] : []),
+  ],
   isMask: () => true,
 };
 
@@ -80,9 +97,10 @@ export async function pairFolders(
   prefix: string,
   naming: Naming = SAME_NAME,
 ): Promise<Pairing> {
-  const [own, others] = [await listFolder(images), await listFolder(masks)];
-  const [imageRoot, maskRoot] = [await realpath(images), await realpath(masks)];
+  const own = await listFolder(images);
+  const [imageRoot, maskRoot] = [await realpath(images), await realpath(masks).catch(() => '')];
   const sameFolder = imageRoot === maskRoot;
+  const others = await listFolder(masks, { ofMasks: !sameFolder });
   // Of two folders in one another the inner one keeps its files.
   const outside = (files: readonly string[], from: string, root: string, inner: string): string[] =>
     isInside(inner, root) ? files.filter((file) => !isInside(join(root, relative(from, file)), inner)) : [...files];
@@ -224,7 +242,7 @@ function noMasks(folder: string, { images, others }: Listing): DataError {
   if (outlines !== '') {
     return new DataError(
       `${folder}: expected masks, got ${outlines}`,
-      'polygons and boxes (COCO, YOLO, LabelMe) are no masks: draw them into PNG files, a class id a pixel, with the names of the images',
+      'polygons are read as COCO, CVAT for images, Label Studio, labelme and YOLO segmentation write them; boxes are no masks',
     );
   }
   const unread = countFiles(others, UNREAD_ENDINGS);

@@ -11,7 +11,10 @@ import { holdsMasksBeside, MASK_ENDINGS } from './pairing.ts';
 
 /** Names of the folder of images, of that of masks, and of the splits. */
 const IMAGE_FOLDERS: readonly string[] = ['images', 'image', 'imgs', 'img'];
-const MASK_FOLDERS: readonly string[] = ['masks', 'mask', 'annotations', 'labels', 'label', 'stuffthingmaps'];
+// DRIVE has its field of view in mask/ and the vessels in 1st_manual/.
+const MASK_FOLDERS: readonly string[] = [
+  ...['1st_manual', 'masks', 'mask', 'annotations', 'labels', 'label', 'stuffthingmaps'],
+];
 const SPLIT_FOLDERS: Readonly<Record<SplitName | 'test', readonly string[]>> = {
   train: ['train', 'train2017', 'training'],
   val: ['val', 'val2017', 'validation', 'valid'],

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { EspalierError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
 import { formatDuration } from '../../base/text.ts';
+import type { HeldOut } from '../../data/heldOut/validation.ts';
 import type { DataSet } from '../../data/types.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import { type RaceResult, type RungResult, race, type Trainer } from '../../ladder/race.ts';
 import { type Pace, secondsOf } from '../../ladder/rungs.ts';
-import { type FinishedTraining, judge, type Verdict } from '../../ladder/verdict.ts';
+import { scoreOf } from '../../ladder/statistics.ts';
+import { type FinalTraining, type FinishedTraining, judge, scoreInterval, type Verdict } from '../../ladder/verdict.ts';
 import { parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { LadderConfig } from '../../run/config/schemas.ts';
@@ -28,10 +30,11 @@ import { describeVerdict, writeVerdict } from './writeVerdict.ts';
 
 /** The command of a race: its runs lie in `<runs>/auto/`. */
 const COMMAND = 'auto';
+const JOURNAL = 'answers.json';
 
 /** What a race found, and where it is. */
 export interface LadderOutcome extends FinishedRun {
-  /** Run folder of a training of the network that is returned. */
+  /** Run folder of the last training of the network that is returned, on all training samples. */
   readonly chosen: string;
   readonly verdict: Verdict;
   /** The verdict in words. */
@@ -77,11 +80,13 @@ export async function ladderRun(
       const verdict = judge(raced.finalists, statistic, createRandom(config.seed, 0x7e4d1c7));
       if (!verdict)
         throw new NumericError('every training of the finalists diverged', 'lower training.learningRate to a tenth');
+      const final = await trainOnEverything(config, path, dataset, setUp, verdict, { watcher, note, warn }, signal);
       const seconds = (performance.now() - started) / 1000;
-      const page = writeVerdict(path, { verdict, result: raced, setUp, seconds, minutes: config.minutes });
-      const text = describeVerdict(verdict, raced);
+      const content = { verdict, result: raced, setUp, ...(final ? { final } : {}), seconds, minutes: config.minutes };
+      const page = writeVerdict(path, content);
+      const text = describeVerdict(content);
       for (const line of text.split('\n')) note(line);
-      const chosen = verdict.chosen.trainings[0].run;
+      const chosen = final?.run ?? verdict.chosen.trainings[0].run;
       const model = await exportChosen(chosen, config, { note, warn });
       return {
         result: { verdict, text, page, chosen, ...(model === undefined ? {} : { model }) },
@@ -120,7 +125,7 @@ export async function planLadder(
   const { recipe, reasons } = await deriveRecipe(dataset);
   const config = parseConfig(settings.auto, [{ training: recipe }, ...request.layers]);
   // A mistake in the recipe is found before anything is written.
-  createFit(sampleTraining(recipeOf(config, '.', null)), dataset);
+  createFit(sampleTraining(recipeOf(config, '.', null, dataset.rank)), dataset);
   return { plan: { config, folder: null }, dataset, reasons };
 }
 
@@ -137,8 +142,8 @@ async function runRace(
   signal?: AbortSignal,
 ): Promise<RaceResult<FinishedTraining>> {
   const { plan, candidates, heldOut, weights } = setUp;
-  const recipe = recipeOf(config, folder, weights);
-  const journal = openJournal(join(folder, 'answers.json'));
+  const recipe = recipeOf(config, folder, weights, dataset.rank);
+  const journal = openJournal(join(folder, JOURNAL));
   const last = plan.rungs[plan.rungs.length - 1].steps;
   const place = { recipe, folder, steps: plan.steps, constantShare: last / plan.steps };
   const { pace = UNTIMED, processes } = setUp;
@@ -191,24 +196,67 @@ async function runRace(
   return raced.finally(() => workers.close());
 }
 
+/** Which samples judge. */
+export const describeHeldOut = ({ validation, how, leftOut }: HeldOut, { splits }: DataSet): string =>
+  `judged on ${Object.keys(validation).length} of ${splits.train.length} training samples: ${how}; ${leftOut.length} neighbours are left out`;
+
+/** How many networks there are, by where they come from. */
+export function describeNetworks(candidates: readonly Candidate[]): string {
+  const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
+  const found = count('searched');
+  return `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`;
+}
+
+/** Trains the network that is returned again, on all training samples. Undefined where that diverged: then what was judged is returned. */
+async function trainOnEverything(
+  config: LadderConfig,
+  folder: string,
+  dataset: DataSet,
+  { plan, weights, processes }: RaceSetUp,
+  { statistic, chosen }: Verdict,
+  { watcher, note, warn }: Pick<Reporter, 'watcher' | 'note' | 'warn'>,
+  signal?: AbortSignal,
+): Promise<FinalTraining | undefined> {
+  const { heldOut: _, ...recipe } = recipeOf(config, folder, weights, dataset.rank);
+  // The other trainings are done: their threads are free.
+  const threads = Math.max(1, config.threads) * processes;
+  const { finalSteps: steps, rungs } = plan;
+  const constantShare = rungs[rungs.length - 1].steps / plan.steps;
+  const place = { recipe: { ...recipe, threads }, folder, steps, constantShare };
+  const training = trainingOf(chosen.candidate, config.seed, place, 'final');
+  note(`${labelOf(chosen.candidate)} is trained on all training samples, ${steps} steps`);
+  const workers = createWorkers(1, warn, signal);
+  try {
+    const journal = openJournal(join(folder, JOURNAL));
+    const counts = await journal.remember('the last training', () => workers.run({ kind: 'final', training }, watcher));
+    if (counts.length > 0) {
+      const random = createRandom(config.seed, 0xf17a1);
+      const interval = scoreInterval([counts], statistic, random);
+      return { run: training.path, steps, reported: scoreOf(counts, statistic), interval };
+    }
+  } finally {
+    await workers.close();
+  }
+  warn('the last training, on all training samples, diverged: the network that was judged is returned');
+  return undefined;
+}
+
 /** What the race is going to do, and how long each part takes. */
 export function describePlan({ plan, pace, candidates, heldOut, processes }: RaceSetUp, dataset: DataSet): string[] {
-  const seconds = pace && secondsOf(plan, pace);
-  const about = (time: number | undefined) => (time === undefined ? '' : `, about ${formatDuration(time / processes)}`);
-  const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
-  const held = Object.keys(heldOut.validation).length;
-  const found = count('searched');
+  const seconds = pace && secondsOf(plan, pace, processes);
+  const about = (time: number | undefined) => (time === undefined ? '' : `, about ${formatDuration(time)}`);
   return [
-    `judged on ${held} of ${dataset.splits.train.length} training samples: ${heldOut.how}; ${heldOut.leftOut.length} neighbours are left out`,
-    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
+    describeHeldOut(heldOut, dataset),
+    describeNetworks(candidates),
     ...plan.rungs.map(
       (rung, i) =>
         `rung ${i + 1}: ${rung.candidates} networks to ${rung.steps} steps each${rung.children > 0 ? `, ${rung.children} of them children` : ''}${about(seconds?.rungs[i])}`,
     ),
     `finish: ${plan.finalists} networks, ${plan.seeds} seeds each, ${plan.steps} steps${about(seconds?.finish)}`,
+    `last training: the returned network on all training samples, ${plan.finalSteps} steps${about(seconds?.last)}`,
     ...(pace && seconds
       ? [
-          `a step takes ${formatDuration(pace.step)} here, ${processes} ${processes === 1 ? 'training' : 'trainings'} at a time; in all about ${formatDuration(seconds.total / processes)}`,
+          `a step takes ${formatDuration(pace.step)} here, ${processes} ${processes === 1 ? 'training' : 'trainings'} at a time; in all about ${formatDuration(seconds.total)}`,
         ]
       : []),
   ];
@@ -216,10 +264,14 @@ export function describePlan({ plan, pace, candidates, heldOut, processes }: Rac
 
 const labelOf = ({ id, name, change }: Candidate): string => `${id} ${name}${change ? ` (${change})` : ''}`;
 
-function describeRung({ rung, standings, survivors }: RungResult, index: number): string {
+function describeRung({ rung, standings, survivors, cheap }: RungResult, index: number): string {
   const shown = standings
     .slice(0, 5)
     .map(({ candidate, reading }) => `${candidate.id} ${(100 * reading.score).toFixed(1)} ${candidate.name}`);
   const on = survivors.length > 0 ? `; on: ${survivors.join(' ')}` : '';
-  return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}`;
+  const filter =
+    cheap && index === 0
+      ? `; ${cheap.name} ranks them with ${cheap.correlation.toFixed(2)} and chooses among children`
+      : '';
+  return `rung ${index + 1}, ${rung.steps} steps: ${shown.join('; ')}${on}${filter}`;
 }

@@ -5,10 +5,11 @@
 import { DataError } from '../../base/errors.ts';
 import { checkDataSet } from '../../data/check/check.ts';
 import { loadSample } from '../../data/sample.ts';
-import type { DataSet, PictureSet } from '../../data/types.ts';
+import type { DataSet, PictureSet, Sample } from '../../data/types.ts';
 import { planVolumes } from '../../data/volumes/plan.ts';
 import { addToConfusion, createConfusion, segmentationScores } from '../../metrics/confusion.ts';
 import type { Layer } from '../../run/config/config.ts';
+import { haveAnUp } from './upright.ts';
 
 /** Samples that are looked at. */
 const GLANCE = 24;
@@ -79,6 +80,7 @@ export async function deriveRecipe(dataset: DataSet): Promise<{ recipe: Layer; r
     Math.min(8, Math.round(BATCH_PIXELS / (crop[0] * crop[1])), Math.floor(dataset.splits.train.length / 2)),
   );
   const rarest = Math.min(...present);
+  const upright = await haveAnUp(pictures, glanceAt(pictures, GLANCE));
   return {
     recipe: {
       ...COMMON,
@@ -86,13 +88,16 @@ export async function deriveRecipe(dataset: DataSet): Promise<{ recipe: Layer; r
       crop,
       batch,
       classWeights: rarest < RARE ? 'sqrt' : 'none',
-      augmentation: { scale: [0.75, 1.5], colour: 0.2 },
+      augmentation: { scale: [0.75, 1.5], colour: 0.2, ...(upright ? {} : { turns: true }) },
     },
     reasons: [
       `images of ${width} x ${height} at 1/${scale} of their size, crops of ${crop[1]} x ${crop[0]}, ${batch} a step`,
       rarest < RARE
         ? `classes weighted by the square root of their rarity: the rarest has ${(100 * rarest).toPrecision(2)} % of the pixels`
         : 'classes weigh alike: none is rare',
+      upright
+        ? 'images have an up: they are mirrored from left to right only'
+        : 'images have no up, by their classes and brightness: they are turned and mirrored',
     ],
   };
 }
@@ -115,12 +120,16 @@ async function chooseScale(dataset: PictureSet, longSide: number): Promise<numbe
   return scale;
 }
 
+/** About `count` training samples, evenly spread. */
+function glanceAt({ splits: { train } }: DataSet, count: number): Sample[] {
+  const every = Math.max(1, Math.floor(train.length / count));
+  return train.filter((_, i) => i % every === 0);
+}
+
 /** The mean IoU of labels with themselves after they were reduced by `scale` and enlarged again, over some pictures. */
 async function keptDetail(dataset: PictureSet, scale: number): Promise<number> {
-  const { train } = dataset.splits;
-  const every = Math.max(1, Math.floor(train.length / 8));
   const confusion = createConfusion(dataset.classes.length);
-  for (const sample of train.filter((_, i) => i % every === 0)) {
+  for (const sample of glanceAt(dataset, 8)) {
     const { width, height, label } = await loadSample(dataset, sample);
     const nearest = (at: number, length: number) =>
       Math.min(length - 1, scale * Math.floor(at / scale) + Math.floor(scale / 2));

@@ -4,10 +4,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NumericError, StoppedError } from '../../base/errors.ts';
+import { createLoader } from '../../data/loader/loader.ts';
 import type { DataSet, Sample } from '../../data/types.ts';
 import { Generator } from '../../engine/device.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { SINGLE_SCALE } from '../../infer/inference.ts';
+import { measureNorms } from '../../infer/measureNorms.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import type { Reading } from '../../ladder/race.ts';
 import type { SampleCounts } from '../../ladder/statistics.ts';
@@ -30,6 +32,8 @@ import type { RunWatcher } from '../watcher.ts';
 import { countSamples } from './counts.ts';
 import { judgeNetwork } from './judgement.ts';
 
+/** Batches on which norm statistics are measured before a judgement. */
+const JUDGED_NORM_BATCHES = 25;
 /** Parts into which the training losses of a rung are averaged. */
 const CURVE_PARTS = 4;
 
@@ -45,9 +49,9 @@ export function trainingOf(
   { id, auxiliary }: Pick<Candidate, 'id' | 'auxiliary'>,
   seed: number,
   place: { readonly recipe: Layer; readonly folder: string; readonly steps: number; readonly constantShare: number },
+  name = `${id}-${seed}`,
 ): RaceTraining {
   const { recipe, folder, steps, constantShare } = place;
-  const name = `${id}-${seed}`;
   const own: Layer = {
     arch: join(folder, 'architectures', `${id}.json`),
     runs: folder,
@@ -131,6 +135,11 @@ export async function judgeAt(
   const loss = await createLoss(dataset, config, device);
   const forward = (images: Tensor) => network.forward(images, { training: false });
   const own = trainSettings(config, dataset.rank);
+  const loader = createLoader({ dataset, samples: dataset.splits.train, ...own });
+  // A training that was stopped in the middle has statistics that belong to other weights.
+  const count = Math.min(JUDGED_NORM_BATCHES, steps);
+  await measureNorms(network, loader, { device, accumulate: own.accumulate, count });
+  await loader.close();
   const { score, loss: value } = await judgeNetwork(forward, dataset, own, device, loss);
   network.parameters.free();
   return { score, loss: value, curve: curveOf(path, steps) };
@@ -166,6 +175,19 @@ export async function finishTraining(
     heldOut: await counts(dataset.splits.val, (id) => groups[id] ?? id),
     reported: await counts(dataset.extra?.reported ?? [], (id) => reportedGroups[id] ?? id),
   };
+}
+
+/** The last training, on all training samples, continued to its end, with the counts of every reported sample; none where it diverged. */
+export async function finalTraining(
+  training: RaceTraining,
+  watcher: RunWatcher,
+  signal?: AbortSignal,
+): Promise<SampleCounts[]> {
+  const { config } = training;
+  if (!(await trainTo(training, config.steps as number, watcher, signal))) return [];
+  const dataset = await openTrainingData(config);
+  const { groups = {} } = dataset;
+  return countRun(training, 'last', dataset, dataset.splits.val, (id) => groups[id] ?? id, signal);
 }
 
 /** The counts of samples by the weights of a training. */

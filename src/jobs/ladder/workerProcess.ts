@@ -5,7 +5,7 @@ import { EspalierError } from '../../base/errors.ts';
 import { STOP_SIGNALS } from '../../base/signals.ts';
 import { survivePipes } from '../../base/streams.ts';
 import type { RunWatcher } from '../watcher.ts';
-import { finishTraining, judgeAt } from './trainer.ts';
+import { finalTraining, finishTraining, judgeAt } from './trainer.ts';
 import type { TrainingTask, WorkerMessage } from './workers.ts';
 
 /** Progress is sent at most so often, in milliseconds. */
@@ -13,10 +13,12 @@ const EVERY = 500;
 
 const controller = new AbortController();
 
-const doTask = (task: TrainingTask, watcher: RunWatcher): Promise<unknown> =>
-  task.kind === 'judge'
-    ? judgeAt(task.training, task.steps, watcher, controller.signal)
-    : finishTraining(task.training, task.groups, watcher, controller.signal);
+function doTask(task: TrainingTask, watcher: RunWatcher): Promise<unknown> {
+  const { kind, training } = task;
+  if (kind === 'judge') return judgeAt(training, task.steps, watcher, controller.signal);
+  if (kind === 'finish') return finishTraining(training, task.groups, watcher, controller.signal);
+  return finalTraining(training, watcher, controller.signal);
+}
 
 /** Where nobody is there to take it, the process is about to end. */
 const send = (message: WorkerMessage): void => void process.send?.(message, undefined, undefined, () => undefined);

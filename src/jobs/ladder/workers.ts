@@ -10,15 +10,20 @@ import type { SampleCounts } from '../../ladder/statistics.ts';
 import type { RunWatcher } from '../watcher.ts';
 import { DIVERGED, type RaceTraining } from './trainer.ts';
 
-/** What a worker is asked: a training to so many steps and judged, or to its end and scored with these groups of held-out samples. */
+/**
+ * What a worker is asked: a training to so many steps and judged, or to its end and scored with these groups of held-out samples, or the last one, on all
+ * training samples.
+ */
 export type TrainingTask =
   | { readonly kind: 'judge'; readonly training: RaceTraining; readonly steps: number }
-  | { readonly kind: 'finish'; readonly training: RaceTraining; readonly groups: Readonly<Record<string, string>> };
+  | { readonly kind: 'finish'; readonly training: RaceTraining; readonly groups: Readonly<Record<string, string>> }
+  | { readonly kind: 'final'; readonly training: RaceTraining };
 
 /** What the tasks give. */
 export interface TaskAnswers {
   readonly judge: Reading;
   readonly finish: { readonly heldOut: SampleCounts[]; readonly reported: SampleCounts[] };
+  readonly final: SampleCounts[];
 }
 
 /** From a worker process. */
@@ -121,7 +126,7 @@ export function createWorkers(count: number, warn: (message: string) => void, si
 }
 
 /** What is answered for a training whose process crashed. */
-const LOST: TaskAnswers = { judge: DIVERGED, finish: { heldOut: [], reported: [] } };
+const LOST: TaskAnswers = { judge: DIVERGED, finish: { heldOut: [], reported: [] }, final: [] };
 
 function startProcess(): ChildProcess {
   // Whatever a training prints is in its log.

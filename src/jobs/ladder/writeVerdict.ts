@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { formatDuration } from '../../base/text.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import type { RaceResult } from '../../ladder/race.ts';
-import { type Estimate, type FinishedTraining, type Verdict, WANTED_PROBABILITY } from '../../ladder/verdict.ts';
+import {
+  type Estimate,
+  type FinalTraining,
+  type FinishedTraining,
+  type Verdict,
+  WANTED_PROBABILITY,
+} from '../../ladder/verdict.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { html } from '../../run/report/html.ts';
 import { page } from '../../run/report/page.ts';
@@ -16,27 +22,31 @@ export interface VerdictPage {
   readonly verdict: Verdict;
   readonly result: RaceResult<FinishedTraining>;
   readonly setUp: RaceSetUp;
+  /** Absent where it diverged. */
+  readonly final?: FinalTraining;
   readonly seconds: number;
   readonly minutes: number;
 }
 
 const percent = (value: number): string => (Number.isFinite(value) ? (100 * value).toFixed(1) : '-');
 const giga = (count: number): string => `${(count / 1e9).toPrecision(2)} G multiply-adds`;
-const scored = ({ reported, interval }: Estimate): string =>
+const scored = ({ reported, interval }: Pick<Estimate, 'reported' | 'interval'>): string =>
   `${percent(reported)} (${percent(interval[0])} to ${percent(interval[1])})`;
 
 /** The verdict in a few sentences; the first one says what is returned and how good it is. */
-export function describeVerdict(verdict: Verdict, result: RaceResult<FinishedTraining>): string {
+export function describeVerdict({ verdict, result, setUp, final }: Omit<VerdictPage, 'seconds' | 'minutes'>): string {
   const { chosen, best, handMade, probability, statistic } = verdict;
+  const { plan } = setUp;
   const score = statistic === 'dice' ? 'mean Dice' : 'mIoU';
   const lines = [
-    `${nameOf(chosen.candidate)}: ${giga(chosen.candidate.cost.multiplyAdds)}, ${score} ${scored(chosen)}`,
+    `${nameOf(chosen.candidate)}: ${giga(chosen.candidate.cost.multiplyAdds)}, ${score} ${scored(final ?? chosen)}`,
+    ...(final ? [`that is after ${final.steps} steps on all training samples`] : []),
   ];
   if (best && handMade && probability !== undefined) {
     const other = chosen === best ? handMade : best;
-    const kind = chosen === best ? 'best network made by hand' : 'best network of the race';
+    const kind = chosen === best ? 'the best network made by hand' : 'the best other network';
     lines.push(
-      `${kind} at the same cost: ${nameOf(other.candidate)}, ${giga(other.candidate.cost.multiplyAdds)}, ${score} ${scored(other)}`,
+      `compared with equal training, ${plan.steps} steps without the held-out samples: ${score} ${scored(chosen)}; ${kind}, ${nameOf(other.candidate)}, ${giga(other.candidate.cost.multiplyAdds)}: ${scored(other)}`,
     );
     lines.push(
       chosen === best
@@ -61,11 +71,11 @@ const nameOf = ({ id, name, change }: Candidate): string => `${id}, ${name}${cha
 
 /** Writes `verdict.txt`, `verdict.json` and `verdict.html`; returns the path of the page. */
 export function writeVerdict(folder: string, content: VerdictPage): string {
-  const { verdict, result, seconds, minutes } = content;
+  const { verdict, final, seconds, minutes } = content;
   const took = `the race took ${formatDuration(seconds)} of ${minutes} minutes`;
-  const text = `${describeVerdict(verdict, result)}\n${took}\n`;
+  const text = `${describeVerdict(content)}\n${took}\n`;
   writeAtomically(join(folder, 'verdict.txt'), text);
-  writeAtomically(join(folder, 'verdict.json'), `${JSON.stringify(plain(verdict), null, 1)}\n`);
+  writeAtomically(join(folder, 'verdict.json'), `${JSON.stringify({ ...plain(verdict), final }, null, 1)}\n`);
   const path = join(folder, 'verdict.html');
   writeAtomically(path, formatPage(content, text));
   return path;

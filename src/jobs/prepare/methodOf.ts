@@ -6,10 +6,11 @@ import type { Method } from '../../method/method.ts';
 import { METHODS } from '../../method/registry.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
+import { warmupEpochsOf } from '../settings.ts';
 
 /** The method of these settings; `memory` replaces a setting of `auto`. */
 export function methodOf(config: SearchConfig, memory: KeptMemory = 'fast'): Method {
-  const kept = { memory: config.memory === 'auto' ? memory : config.memory };
+  const kept = { memory: config.memory === 'auto' ? memory : config.memory, warmupEpochs: warmupEpochsOf(config) };
   switch (config.method) {
     case 'auto-deeplab':
       return METHODS[config.method]({ ...config, ...kept });

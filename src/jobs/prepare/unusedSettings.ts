@@ -19,7 +19,14 @@ const VOLUMES = [
   'toleranceMm',
   'postprocess',
 ];
-const IMAGES = ['augmentation.scale', 'augmentation.step', 'augmentation.colour', 'scale', 'longSide'];
+const IMAGES = [
+  'augmentation.scale',
+  'augmentation.step',
+  'augmentation.colour',
+  'augmentation.turns',
+  'scale',
+  'longSide',
+];
 
 /** Settings of a learning rate that only some schedules read. */
 const SCHEDULED = {

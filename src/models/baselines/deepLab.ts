@@ -5,7 +5,7 @@
 import { GraphBuilder } from '../builder.ts';
 import type { NetworkGraph } from '../graph.ts';
 import { asppContext, classifier, type HeadOptions, PUBLISHED_HEAD, segmentationHead } from '../head.ts';
-import { resnet50 } from './resnet.ts';
+import { resnet } from './resnet.ts';
 
 /** Size of a DeepLab network. */
 export interface DeepLabOptions {
@@ -42,5 +42,5 @@ export function buildDeepLabV3Plus(options: DeepLabOptions): NetworkGraph {
 function begin(options: DeepLabOptions) {
   const build = new GraphBuilder(2);
   const image = build.input(options.inputs);
-  return { build, image, ...resnet50(build, image, options) };
+  return { build, image, ...resnet(build, image, options) };
 }

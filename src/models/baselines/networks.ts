@@ -8,9 +8,11 @@ import { buildDints } from '../dints.ts';
 import type { NetworkGraph } from '../graph.ts';
 import type { HeadOptions } from '../head.ts';
 import { buildDeepLabV3, buildDeepLabV3Plus } from './deepLab.ts';
+import { buildDeepLabV1, buildDeepLabV2, deepLabV2Widths } from './deepLabCrf.ts';
 import { buildResidualUnet } from './residualUnet.ts';
 import { resnetWidths } from './resnet.ts';
 import { buildUnet, UNET_FILTERS, UNET_WIDEST } from './unet.ts';
+import { vggWidths } from './vgg.ts';
 
 /** What the data and the settings of a training decide about a network. */
 export interface NetworkSize {
@@ -72,6 +74,22 @@ const DINTS_UNET_FILTERS = 16;
 
 /** Every ordinary network. */
 export const NETWORKS = {
+  deeplabv1: {
+    summary: 'DeepLabv1 (LargeFOV) on a VGG-16',
+    ranks: [2],
+    options: { norm: [0, 1] },
+    widths: vggWidths,
+    head: [],
+    build: (size, { norm }) => buildDeepLabV1({ ...size, norm: norm === 1 }),
+  },
+  deeplabv2: {
+    summary: 'DeepLabv2: four atrous branches on a ResNet-101 or a VGG-16',
+    ranks: [2],
+    options: { vgg: [0, 1], norm: [0, 1] },
+    widths: (filters, { vgg }) => deepLabV2Widths(filters, vgg === 1),
+    head: [],
+    build: (size, { vgg, norm }) => buildDeepLabV2({ ...size, vgg: vgg === 1, norm: norm === 1 }),
+  },
   deeplabv3: {
     summary: 'DeepLabv3 on a ResNet-50',
     ranks: [2],
@@ -116,7 +134,12 @@ export const NETWORKS = {
     head: [],
     build: ({ rank, ...size }, options) => {
       const { levels } = options;
-      return buildDints(dintsUnet({ rank, levels, filters: DINTS_UNET_FILTERS, start: startOf(options, rank) }), size);
+      // As the U-Net: for images batch norm, which scored higher on whole images.
+      const norm = rank === 2 ? 'batch' : 'instance';
+      return buildDints(
+        dintsUnet({ rank, levels, filters: DINTS_UNET_FILTERS, start: startOf(options, rank), norm }),
+        size,
+      );
     },
   },
 } as const satisfies Record<string, NetworkRow>;

@@ -1,11 +1,11 @@
 /**
- * @file ResNet-50 as a backbone of dense prediction: the last stages keep their resolution and dilate instead. He et al. 2016, arXiv 1512.03385;
- * the stride of a block sits on its 3x3, as everybody trains it today.
+ * @file ResNet-50 and ResNet-101 as backbones of dense prediction: the last stages keep their resolution and dilate instead. He et al. 2016,
+ * arXiv 1512.03385; the stride of a block sits on its 3x3, as everybody trains it today.
  */
 import type { GraphBuilder } from '../builder.ts';
 
-/** Blocks of the four stages. */
-const BLOCKS = [3, 4, 6, 3] as const;
+/** Blocks of the four stages, by the number of layers. */
+const BLOCKS = { 50: [3, 4, 6, 3], 101: [3, 4, 23, 3] } as const;
 /** A block ends with so many times the channels that its 3x3 works with. */
 const EXPANSION = 4;
 /** Channels of the stem. */
@@ -13,7 +13,7 @@ export const RESNET_FILTERS = 64;
 
 /** Channels of the four stages; a stage gives {@link EXPANSION} times as many. */
 export const resnetWidths = (filters: number = RESNET_FILTERS): number[] =>
-  BLOCKS.map((_, stage) => filters * 2 ** stage);
+  BLOCKS[50].map((_, stage) => filters * 2 ** stage);
 
 /** The nodes that heads read. */
 export interface Backbone {
@@ -23,23 +23,28 @@ export interface Backbone {
   readonly features: number;
 }
 
-/**
- * Adds the backbone without its classifier.
- * @param options.outputStride 32 is the classifier's own; at 16 the last stage dilates by 2, at 8 the last two by 2 and 4
- */
-export function resnet50(
-  build: GraphBuilder,
-  image: number,
-  options: { filters?: number; widths?: readonly number[]; outputStride: number },
-): Backbone {
-  const { outputStride, widths = resnetWidths(options.filters) } = options;
+/** Size of a backbone. */
+export interface ResnetOptions {
+  /** Default 50. */
+  readonly layers?: keyof typeof BLOCKS;
+  readonly filters?: number;
+  readonly widths?: readonly number[];
+  /** 32 is the classifier's own; at 16 the last stage dilates by 2, at 8 the last two by 2 and 4. */
+  readonly outputStride: number;
+  /** Whether the first block of a dilated stage dilates like the others, as in DeepLabv2, or like the stage before it, as in DeepLabv3. Default false. */
+  readonly dilateFirst?: boolean;
+}
+
+/** Adds the backbone without its classifier. */
+export function resnet(build: GraphBuilder, image: number, options: ResnetOptions): Backbone {
+  const { layers = 50, outputStride, dilateFirst = false, widths = resnetWidths(options.filters) } = options;
   build.stage('stem');
   const stem = build.convolutionNormRelu('0', image, widths[0], { kernel: 7, stride: 2 });
   let last = build.pool('max', stem, 3, 2);
   let reached = 4;
   let dilation = 1;
   const ends: number[] = [];
-  BLOCKS.forEach((blocks, stage) => {
+  BLOCKS[layers].forEach((blocks, stage) => {
     build.stage(`stage${stage + 1}`);
     const halves = stage > 0 && reached < outputStride;
     const before = dilation;
@@ -47,9 +52,9 @@ export function resnet50(
     else if (stage > 0) dilation *= 2;
     const channels = widths[stage];
     for (let i = 0; i < blocks; i++) {
-      // The first block reads features of the stage before and keeps its dilation.
-      const options = { channels, stride: i === 0 && halves ? 2 : 1, dilation: i === 0 ? before : dilation };
-      last = bottleneck(build, `block${i + 1}`, last, options);
+      // The first block reads features of the stage before, whose dilation it may keep.
+      const own = i === 0 && !dilateFirst ? before : dilation;
+      last = bottleneck(build, `block${i + 1}`, last, { channels, stride: i === 0 && halves ? 2 : 1, dilation: own });
     }
     ends.push(last);
   });

@@ -52,6 +52,7 @@ export function parseConfig<Of extends Settings>(all: Of, layers: readonly Layer
   const merged = withoutNulls(layered);
   refuseOtherVariants(merged, all, settings);
   refuseUnknown(merged, settings.schema, [], keys);
+  readLists(merged, settings.schema);
   if (settings.exclusive && !settings.exclusive.some((key) => key in merged)) {
     throw new ConfigError(`expected one of ${settings.exclusive.join(', ')}, got none`);
   }
@@ -235,6 +236,35 @@ function refuseUnknown(values: Layer, schema: z.ZodObject, path: string[], keys:
     refuseUnknown(value, inner, [...path, key], keys);
   }
 }
+
+/** Texts such as `240x320`, `240,320` and `height,width` become lists, in place, where a setting takes a list and no text of this kind. */
+function readLists(values: Record<string, unknown>, schema: z.ZodObject): void {
+  for (const [key, value] of Object.entries(values)) {
+    const leaf = unwrap(schema.shape[key] as z.ZodType);
+    if (leaf instanceof z.ZodObject) readLists(values[key] as Record<string, unknown>, leaf);
+    else if (typeof value === 'string') values[key] = listOf(value, leaf);
+  }
+}
+
+const NUMBERS = /^\d+(\.\d+)?(e[-+]?\d+)?( *[,x×] *\d+(\.\d+)?(e[-+]?\d+)?)+$/i;
+
+/** The list that a text stands for, or the text. */
+function listOf(text: string, leaf: z.ZodType): unknown {
+  const kinds = alternativesOf(leaf);
+  if (kinds.some((kind) => kind instanceof z.ZodString || kind instanceof z.ZodPipe)) return text;
+  const lists = kinds.filter((kind) => kind instanceof z.ZodArray || kind instanceof z.ZodTuple);
+  if (lists.length === 0) return text;
+  if (NUMBERS.test(text)) return text.split(/[,x×]/i).map(Number);
+  const isOfTexts = lists.some((list) => {
+    const element = list instanceof z.ZodArray ? unwrap(list.unwrap() as z.ZodType) : undefined;
+    return element instanceof z.ZodString || element instanceof z.ZodEnum;
+  });
+  // A single word, too: `mirror=width`.
+  return isOfTexts ? text.split(',').map((word) => word.trim()) : text;
+}
+
+const alternativesOf = (leaf: z.ZodType): readonly z.ZodType[] =>
+  leaf instanceof z.ZodUnion ? (leaf.options as z.ZodType[]).flatMap((each) => alternativesOf(unwrap(each))) : [leaf];
 
 function configErrorOf(issue: z.core.$ZodIssue, schema: z.ZodObject, values: Layer): ConfigError {
   const path = issue.path.map(String);

@@ -49,7 +49,7 @@ const hounsfield = (low: number, high: number) => ({
  */
 const PANCREAS_SEARCH = {
   epochs: 1430, // MONAI, `num_epochs`: with 112 of 281 volumes in a half and 8 patches a step the paper's 20k iterations
-  warmupEpochs: 715, // MONAI, `num_epochs_warmup`; paper: the first half
+  warmup: 0.5, // MONAI, `num_epochs_warmup` of 715; paper: the first half
   batch: 8, // MONAI: `num_images_per_batch` 1 in each of 8 processes
   crop: 96, // both
   layers: 12, // both, `num_blocks`
@@ -97,15 +97,19 @@ const SPLEEN_TRAINING = {
   evaluateEvery: 500, // `num_epochs_per_validation`
 } as const;
 
+/** The warm-up of a search is a share of it, or epochs. */
+const WARMUP = { base: { warmup: 0.5 }, exclusive: ['warmup', 'warmupEpochs'] } as const;
+
 /** What each command can be set to. */
 export const settings = {
   search: {
     schema: autoDeepLabSearchSchema,
+    ...WARMUP,
     presets: {
       // A minute or two on two cores: embedded scenes, a short trellis.
       demo: {
         epochs: 5,
-        warmupEpochs: 1,
+        warmup: 0.2,
         batch: 8,
         crop: 65,
         layers: 5,
@@ -121,7 +125,7 @@ export const settings = {
       small: {
         scale: 2,
         epochs: 16,
-        warmupEpochs: 5,
+        warmup: 1 / 3,
         batch: 4,
         crop: [97, 129],
         layers: 8,
@@ -137,7 +141,7 @@ export const settings = {
       // Auto-DeepLab, section 4.1: Cityscapes at half resolution. Norms have the statistics of their batch and the epsilon of the authors' networks;
       // the code of the search is not public.
       paper: {
-        ...{ epochs: 40, warmupEpochs: 20, batch: 2, crop: 321, scale: 2, layers: 12, filters: 8, blocks: 5 },
+        ...{ epochs: 40, warmup: 0.5, batch: 2, crop: 321, scale: 2, layers: 12, filters: 8, blocks: 5 },
         norm: { epsilon: AUTHORS_NORM.epsilon },
       },
     },
@@ -146,11 +150,12 @@ export const settings = {
       others: {
         dints: {
           schema: dintsSearchSchema,
+          ...WARMUP,
           presets: {
             // A minute or two on two cores: embedded scenes, few layers and levels, and logits that move in some dozen steps.
             demo: {
               epochs: 5,
-              warmupEpochs: 1,
+              warmup: 0.2,
               batch: 8,
               crop: 64,
               layers: 4,
@@ -164,7 +169,7 @@ export const settings = {
             // quarter of the published width, logits that move in some hundred steps.
             'volumes-small': {
               epochs: 18,
-              warmupEpochs: 6,
+              warmup: 1 / 3,
               batch: 2,
               crop: [32, 64, 32],
               layers: 8,

@@ -2,12 +2,11 @@
  * @file The U path through the trellis of DiNTS: one level down a layer, one back up, and on every level a skip that waits for what comes back. A U-Net
  * of sums, which searched architectures are held against.
  */
-import { createDintsGenotype, type DintsGenotype } from '../genotype.ts';
-import type { Start } from '../start.ts';
+import { createDintsGenotype, type DintsGenotype, type DintsParts } from '../genotype.ts';
 import type { DintsEdge } from './trellis.ts';
 
 /** The U path of `levels` levels: 2 levels layers. */
-export function dintsUnet(space: { rank: 2 | 3; levels: number; filters: number; start?: Start }): DintsGenotype {
+export function dintsUnet(space: Omit<DintsParts, 'topology' | 'provenance'>): DintsGenotype {
   const { levels } = space;
   const bottom = levels - 1;
   const edge = (from: number, to: number): DintsEdge => ({ from, to, operator: 'conv3' });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../src/base/random.ts';
 import {
+  type Augmentation,
   applyTransformation,
   checkAugmentation,
   drawTransformation,
@@ -86,6 +87,57 @@ describe('applyTransformation', () => {
     for (let y = 0; y < 5; y++) {
       for (let x = 0; x < 6; x++) expect(flipped.labels[y * 6 + x]).toBe(plain.labels[y * 6 + 5 - x]);
     }
+  });
+});
+
+describe('turns', () => {
+  const turning = { ...STANDARD_AUGMENTATION, turns: true };
+  const transposed = ({ width, height, image, label }: LabelledPicture): LabelledPicture => {
+    const at = (i: number) => (i % height) * width + Math.floor(i / height);
+    return {
+      width: height,
+      height: width,
+      image: Uint8Array.from(image, (_, i) => image[3 * at(Math.floor(i / 3)) + (i % 3)]),
+      label: Uint8Array.from(label, (_, i) => label[at(i)]),
+    };
+  };
+
+  it('are the transposed picture, and the crop upside down', () => {
+    fc.assert(
+      fc.property(cases, ({ width, height, cropHeight, cropWidth, seed }) => {
+        const picture = randomPicture(width, height, seed);
+        const crop: [number, number] = [cropHeight, cropWidth];
+        const drawn = drawTransformation(turning, width, height, crop, createRandom(seed, 1));
+        const { transpose, flipRows } = drawn;
+        const plain = { ...drawn, transpose: false, flipRows: false };
+        const wanted = apply(transpose ? transposed(picture) : picture, plain, crop);
+        const got = apply(picture, drawn, crop);
+        for (let y = 0; y < cropHeight; y++) {
+          const from = (flipRows ? cropHeight - 1 - y : y) * cropWidth;
+          const rowOf = <T extends Float32Array | Uint8Array>(values: T, row: number, of: number) => [
+            ...values.subarray(row * of, (row + cropWidth) * of),
+          ];
+          expect(rowOf(got.labels, y * cropWidth, 1)).toEqual(rowOf(wanted.labels, from, 1));
+          expect(rowOf(got.images, y * cropWidth, 3)).toEqual(rowOf(wanted.images, from, 3));
+        }
+      }),
+    );
+  });
+
+  it('are all eight, about equally often, and none without the setting', () => {
+    const random = createRandom(3);
+    const drawn = (augmentation: Augmentation) => {
+      const { flip, flipRows, transpose } = drawTransformation(augmentation, 8, 8, [8, 8], random);
+      return `${flip} ${flipRows} ${transpose}`;
+    };
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 1600; i++) {
+      const key = drawn(turning);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(8);
+    for (const count of counts.values()) expect(Math.abs(count - 200)).toBeLessThan(60);
+    for (let i = 0; i < 100; i++) expect(drawn(STANDARD_AUGMENTATION)).toMatch(/ false false$/);
   });
 });
 

@@ -14,6 +14,7 @@ import { LAYOUTS, openDataSet } from '../../../src/data/detect.ts';
 import { IMAGE_ENDINGS } from '../../../src/data/images/endings.ts';
 import { createNiftiHeader, encodeNifti } from '../../../src/data/nifti/encode.ts';
 import { loadSample } from '../../../src/data/sample.ts';
+import { ANNOTATED, annotate } from '../../helpers/annotations.ts';
 import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
 import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
@@ -92,7 +93,24 @@ const SETS: Record<string, (ending: string, image: Uint8Array) => Files> = {
     'dataset.json': JSON.stringify({ modality: { 0: 'CT' }, labels: { 0: 'background', 1: 'liver' } }),
   }),
 };
-const OF_IMAGES = ['cityscapes', 'voc', 'ade20k', 'camvid', 'folder'];
+// Their annotations are made by test/helpers/annotations.ts: in each the second pixel is a disc.
+for (const tool of ANNOTATED)
+  SETS[tool] = (ending, image) => ({
+    [`images/a${ending}`]: image,
+    [`images/b${ending}`]: image,
+    ...annotate(tool, ['a', 'b'], ending),
+  });
+SETS['mask-folders'] = (ending, image) => ({
+  [`images/a${ending}`]: image,
+  [`images/b${ending}`]: image,
+  'masks/a/disc.png': mask(0, 255),
+  'masks/b/disc.png': mask(0, 255),
+});
+const OF_SHAPES: readonly string[] = [...ANNOTATED, 'mask-folders'];
+const OF_IMAGES = ['cityscapes', 'voc', 'ade20k', 'camvid', 'folder', ...OF_SHAPES];
+
+/** Shapes are drawn on a background, which is a class. */
+const FIRST = (name: string): string => (OF_SHAPES.includes(name) ? 'background' : 'ground');
 
 /** For each layout whose files name others: such files, naming what lies beside the folder of the data set. */
 const LEAVING: Record<string, Files[]> = {
@@ -116,6 +134,12 @@ const LEAVING: Record<string, Files[]> = {
     { 'data.yaml': 'masks: ../others\n' },
     { 'data.yaml': 'groups: {csv: ../secret.csv, column: patient}\n' },
   ],
+  coco: [annotate('coco', ['../secret', '../../secret'], '.png')],
+  cvat: [annotate('cvat', ['../secret', 'images/../../secret'], '.png')],
+  'label-studio': [annotate('label-studio', ['../secret', '/data/local-files/?d=../secret'], '.png')],
+  labelme: [{ 'images/secret.json': annotate('labelme', ['../secret'], '.png')['images/../secret.json'] }],
+  'mask-folders': [{ 'data.yaml': 'train: ../others\nval: images\n' }, { 'data.yaml': 'masks: ../others\n' }],
+  yolo: [{ 'data.yaml': 'train: ../others\nval: images\n' }, { 'data.yaml': 'masks: ../others\n' }],
   nnunet: [
     { 'splits_final.json': JSON.stringify([{ train: ['../../secret'], val: ['üa'] }]) },
     { 'splits_final.json': JSON.stringify([{ train: ['../secret'], val: ['üa'] }]) },
@@ -144,7 +168,8 @@ describe.each(LAYOUTS.map(({ name }) => name))('%s', (name) => {
       .flat()
       .flatMap(({ source }) =>
         source.kind === 'files'
-          ? [source.image, source.label]
+          ? // One file may hold the shapes of several images.
+            [source.image, source.drawn === undefined ? source.label : `${source.label} of ${source.image}`]
           : source.kind === 'volume'
             ? [...source.images, source.label]
             : [],
@@ -199,9 +224,9 @@ describe.each(LAYOUTS.map(({ name }) => name))('%s', (name) => {
 
   it.runIf(OF_IMAGES.includes(name))('has the classes of a data.yaml beside it, by folder and by file', async () => {
     const root = temporaryFolder();
-    writeFiles(root, { ...SETS[name]('.png', IMAGE), 'data.yaml': 'classes: [ground, disc]\n' });
+    writeFiles(root, { ...SETS[name]('.png', IMAGE), 'data.yaml': `classes: [${FIRST(name)}, disc]\n` });
     const dataset = await openDataSet(root);
-    expect(dataset.classes.map((entry) => entry.name)).toEqual(['ground', 'disc']);
+    expect(dataset.classes.map((entry) => entry.name)).toEqual([FIRST(name), 'disc']);
     expect(dataset.classesFrom).toBe('data.yaml');
     expect(await openDataSet(join(root, 'data.yaml'))).toEqual(dataset);
     for (const sample of [...dataset.splits.train, ...dataset.splits.val])
@@ -219,7 +244,10 @@ describe.each(LAYOUTS.map(({ name }) => name))('%s', (name) => {
   it.runIf(OF_IMAGES.includes(name))('takes every kind of image', async () => {
     for (const ending of IMAGE_ENDINGS) {
       const root = temporaryFolder();
-      writeFiles(root, { ...SETS[name](ending, await encode(ending)), 'data.yaml': 'classes: [ground, disc]\n' });
+      writeFiles(root, {
+        ...SETS[name](ending, await encode(ending)),
+        'data.yaml': `classes: [${FIRST(name)}, disc]\n`,
+      });
       const dataset = await openDataSet(root);
       for (const sample of [...dataset.splits.train, ...dataset.splits.val])
         expect((await loadSample(dataset, sample)).width, ending).toBe(2);

@@ -181,9 +181,13 @@ describe('what is said', () => {
     ],
     [['a_sat.png'], ['a_road.png'], /the nearest name is masks\/a_road.png\); a mask has the name of its image/],
     [['a.png', 'b.png'], ['a.png'], /^1 of 2 images have no mask, such as images\/b.png; /],
-    [['a.png'], ['a.json', 'b.json'], /^masks: expected masks, got 2 .json files; polygons and boxes .* are no masks/],
+    [
+      ['a.png'],
+      ['a.json', 'b.json'],
+      /^masks: expected masks, got 2 .json files; polygons are read as COCO, .*; boxes are no masks/,
+    ],
     [['a.png'], ['a.txt'], /^masks: expected masks, got 1 .txt file;/],
-    [['a.png'], ['a.gif'], /^masks: holds no masks that are read, but 1 .gif file;/],
+    [['a.png'], ['a.bmp'], /^masks: holds no masks that are read, but 1 .bmp file;/],
     [['a.png'], [], /^masks: holds no masks; masks are PNG or TIFF/],
     [
       ['a.bmp', 'b.bmp'],

@@ -13,7 +13,8 @@ import {
 import { prepareMachine } from '../../../src/jobs/machine.ts';
 import { type Architecture, buildArchitecture } from '../../../src/models/architecture.ts';
 import { countNetwork, type NetworkGraph } from '../../../src/models/graph.ts';
-import { LATENCY_TARGETS, latencyUnits, unitKey } from '../../../src/models/latency.ts';
+import { EMPTY_TABLE } from '../../../src/models/latency/predict.ts';
+import { LATENCY_TARGETS, latencyUnits, unitKey } from '../../../src/models/latency/units.ts';
 import { findArchitecture } from '../../../src/models/registry.ts';
 import { fitWidth } from '../../../src/models/width.ts';
 import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
@@ -44,10 +45,12 @@ describe.each(LATENCY_TARGETS)('latency on %s', (target) => {
     expect(loadTable(target, 1)).toMatchObject({ target, threads: 1, ...table });
     expect(loadTable(target, 2)).toBeUndefined();
     // What is known is not measured again.
-    const again = await extendTable(tableToExtend(target, 1), networks, target, 1, () => {
-      throw new Error('measured twice');
-    });
+    let steps = 0;
+    const again = await extendTable(tableToExtend(target, 1), networks, target, 1, () => void steps++);
+    // Both networks as a whole, twice.
+    expect(steps).toBe(4);
     expect(again.units).toEqual(table.units);
+    expect(Object.keys(again.networks)).toEqual(Object.keys(table.networks));
 
     const predict = latencyPredictor(target, 1)!;
     const [narrow, wide] = networks.map(({ graph }) => predict(graph, size, 1));
@@ -75,23 +78,27 @@ it('a table counts for the machine and the versions that it was measured with, a
   expect(needs).toThrow(
     /no latency table of this machine for target=engine on 3 threads; make one: espalier measure target=engine threads=3/,
   );
-  const path = saveTable('engine', 3, { units: {}, scale: 1 });
+  const path = saveTable('engine', 3, EMPTY_TABLE);
   expect(path).toBe(tablePath('engine', 3));
   expect(needs()).toBeTypeOf('function');
   const table = JSON.parse(readFileSync(path, 'utf8'));
+  expect(JSON.parse(readFileSync(saveTable('onnxruntime', 3, EMPTY_TABLE), 'utf8')).versions.onnxruntime).toMatch(
+    /^1\./,
+  );
   for (const other of [{ processor: 'Zilog Z80' }, { versions: { ...table.versions, libtorch: '0.1' } }]) {
     writeFileSync(path, JSON.stringify({ ...table, ...other }));
     expect(needs).toThrow(
       /measured with (processor Zilog Z80|libtorch 0\.1), this is .*; measure again: espalier measure/,
     );
-    expect(tableToExtend('engine', 3)).toEqual({ units: {}, scale: 1 });
+    expect(tableToExtend('engine', 3)).toEqual(EMPTY_TABLE);
   }
   for (const damaged of [
     '',
     '{',
     '{}',
     '[]',
-    JSON.stringify({ ...table, scale: -1 }),
+    JSON.stringify({ ...table, callMs: -1 }),
+    JSON.stringify({ ...table, version: 1 }),
     JSON.stringify({ ...table, units: 1 }),
   ]) {
     mkdirSync(dirname(path), { recursive: true });

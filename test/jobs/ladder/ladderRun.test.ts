@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StoppedError } from '../../../src/base/errors.ts';
+import { dryRunLadder } from '../../../src/jobs/ladder/dryRun.ts';
 import { openJournal } from '../../../src/jobs/ladder/journal.ts';
 import { ladderRun } from '../../../src/jobs/ladder/ladderRun.ts';
 import type { Layer } from '../../../src/run/config/config.ts';
@@ -23,26 +24,37 @@ const tiny = (runs: string): Layer => ({
 });
 
 describe('a race in a run folder', () => {
-  it('ends with a verdict; one with two processes that is stopped twice and resumed ends with the same', async () => {
+  it('ends with a verdict; one that is stopped three times and resumed ends with the same', async () => {
     const [whole, parts] = [temporaryFolder(), temporaryFolder()];
-    const outcome = await ladderRun({ layers: [tiny(whole)] });
+    const outcome = await ladderRun({ layers: [{ ...tiny(whole), processes: 2 }] });
     expect(existsSync(join(outcome.chosen, 'network.json'))).toBe(true);
     expect(readFileSync(outcome.page, 'utf8')).toContain('<h1>Verdict</h1>');
     expect(outcome.text).toMatch(/multiply-adds, mIoU \d/);
+    // The last training has the held-out samples too, and three times the steps of those that were compared.
+    const trained = (run: string) => JSON.parse(readFileSync(join(run, 'data.json'), 'utf8')).samples.train;
+    const stepsOf = (run: string) =>
+      Number(/^steps: (\d+)$/m.exec(readFileSync(join(run, 'config.yaml'), 'utf8'))?.[1]);
+    const [compared] = outcome.verdict.chosen.trainings;
+    const { validation } = JSON.parse(readFileSync(join(whole, 'auto', 'race', 'validation.json'), 'utf8'));
+    expect(trained(outcome.chosen) - trained(compared.run)).toBe(Object.keys(validation).length);
+    expect(stepsOf(outcome.chosen)).toBe(3 * stepsOf(compared.run));
+    expect(outcome.text).toContain(`that is after ${stepsOf(outcome.chosen)} steps on all training samples`);
     const { best, handMade } = outcome.verdict;
     for (const estimate of [best, handMade]) {
       expect(estimate?.trainings).toHaveLength(2);
       expect(estimate?.candidate.cost.multiplyAdds).toBeLessThanOrEqual(2e6);
     }
-    // Stopped in the middle of a training, then between two.
-    for (const [attempt, stopAfter] of [3, 9].entries()) {
+    // Stopped in the middle of a training, then between two, then in the last one.
+    for (const [attempt, stopAfter] of [3, 9, 'last'].entries()) {
       const controller = new AbortController();
       let calls = 0;
       const watcher = {
         progress: () => {
           if (++calls === stopAfter) controller.abort();
         },
-        line: () => undefined,
+        line: (words: string) => {
+          if (stopAfter === 'last' && words.includes('on all training samples, ')) controller.abort();
+        },
       };
       const request = { layers: [{ ...tiny(parts), processes: 2 }], resume: attempt > 0 };
       await expect(ladderRun(request, watcher, controller.signal)).rejects.toThrow(StoppedError);
@@ -66,6 +78,28 @@ describe('a race in a run folder', () => {
     const small = { ...tiny(runs), 'budget.multiplyAdds': 10 };
     await expect(ladderRun({ layers: [small] })).rejects.toThrow(/budget: 0 of the known networks fit/);
   });
+});
+
+describe('a dry run', () => {
+  it('plans the race that would run, and writes nothing', async () => {
+    const runs = temporaryFolder();
+    const dry = await dryRunLadder({ layers: [tiny(runs)] });
+    expect(readdirSync(runs)).toEqual([]);
+    expect(dry.candidates).toHaveLength(3);
+    expect(dry.plan?.rungs[0]).toEqual({ steps: 2, candidates: 3, children: 0 });
+    expect(dry.training).toMatchObject({ crop: 32, batch: 2, optimizer: 'adamw' });
+    // Nothing is timed where the steps are given.
+    expect(dry.seconds).toBeUndefined();
+    const text = dry.lines.join('\n');
+    for (const words of [
+      /^budget: multiplyAdds 2\.00e\+6 for an input of 32 x 32$/m,
+      /^judged on \d+ of \d+/m,
+      /^rung 1: 3 networks to 2 steps/m,
+      /^finish: /m,
+    ])
+      expect(text).toMatch(words);
+    for (const { id, name } of dry.candidates) expect(text).toMatch(new RegExp(`^  ${id} .*${name}`, 'm'));
+  }, 60_000);
 });
 
 describe('the journal', () => {

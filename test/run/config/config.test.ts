@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { ConfigError } from '../../../src/base/errors.ts';
+import { warmupEpochsOf } from '../../../src/jobs/settings.ts';
 import {
   configKeys,
   describeConfig,
@@ -140,6 +141,40 @@ describe('parseConfig', () => {
       expect(line.expected, line.key).not.toBe('another value');
     }
     expect(configKeys(value.schema).length).toBeGreaterThan(4);
+  });
+
+  it('reads sizes and lists as people write them, for every setting that takes a list', () => {
+    const evaluate = (layer: Layer) => parseConfig(settings.evaluate, [{ run: 'r' }, layer]);
+    for (const crop of ['240x320', '240,320', '240, 320', '240 x 320', '240×320', [240, 320]])
+      expect(train({ crop }).crop).toEqual([240, 320]);
+    expect(train({ crop: '32x64x32', size: '48x64', stem: '16,16,32' })).toMatchObject({
+      ...{ crop: [32, 64, 32], size: [48, 64], stem: [16, 16, 32] },
+    });
+    expect(train({ milestones: '0.4,0.8', 'augmentation.scale': '0.5,2', trainOn: 'train,coarse' })).toMatchObject({
+      ...{ milestones: [0.4, 0.8], augmentation: { scale: [0.5, 2] }, trainOn: ['train', 'coarse'] },
+    });
+    expect(train({ classWeights: '1,2,0.5' }).classWeights).toEqual([1, 2, 0.5]);
+    expect(train({ classWeights: 'sqrt' }).classWeights).toBe('sqrt');
+    expect(evaluate({ 'tta.mirror': 'width', 'tta.scales': '0.75,1' }).tta).toMatchObject({
+      ...{ mirror: ['width'], scales: [0.75, 1] },
+    });
+    expect(parseConfig(settings.export, [{ run: 'r', size: '240x320' }]).size).toEqual([240, 320]);
+    expect(parseConfig(settings.export, [{ run: 'r', size: 'dynamic' }]).size).toBe('dynamic');
+    // Texts stay texts.
+    expect(train({ name: '240x320', data: '1,2' })).toMatchObject({ name: '240x320', data: '1,2' });
+    expect(() => train({ crop: '240x' })).toThrow(/crop: expected .*got "240x"/);
+  });
+
+  it('has a warm-up that is a share of the epochs, or epochs', () => {
+    expect([search().warmup, search().warmupEpochs]).toEqual([0.5, undefined]);
+    expect([search({ warmupEpochs: 3 }).warmup, search({ warmupEpochs: 3 }).warmupEpochs]).toEqual([undefined, 3]);
+    expect(search({ preset: 'small', warmup: 0.1 })).toMatchObject({ warmup: 0.1 });
+    const epochsOf = (layer: Layer) => warmupEpochsOf(search(layer));
+    expect([{}, { preset: 'small' }, { preset: 'demo' }, { epochs: 8 }, { epochs: 1 }].map(epochsOf)).toEqual([
+      ...[20, 5, 1, 4, 0],
+    ]);
+    expect(epochsOf({ epochs: 3, warmup: 0.99 })).toBe(2);
+    expect(() => search({ warmup: 1 })).toThrow(/warmup: expected a number from 0 below 1/);
   });
 
   it('knows which keys are texts', () => {

@@ -2,19 +2,15 @@
  * @file Milliseconds of an inference, measured: the median of repeats after a warm-up, on as many threads as were set. Of whole networks and of their
  * units, by the engine or by onnxruntime on the exported file.
  */
+import { createHash } from 'node:crypto';
 import { noGrad } from '../../../engine/autograd.ts';
 import { Generator } from '../../../engine/device.ts';
 import * as op from '../../../engine/operators.ts';
 import { scope } from '../../../engine/tensor.ts';
 import { writeOnnx } from '../../../export/onnx/model.ts';
 import type { NetworkGraph } from '../../../models/graph.ts';
-import {
-  type LatencyTable,
-  type LatencyTarget,
-  latencyUnits,
-  predictLatency,
-  unitKey,
-} from '../../../models/latency.ts';
+import { type LatencyTable, latencyModel } from '../../../models/latency/predict.ts';
+import { type LatencyTarget, latencyUnits, unitKey } from '../../../models/latency/units.ts';
 import { createNetwork } from '../../../models/network.ts';
 import { ParameterSet } from '../../../nn/parameters.ts';
 import { sessionOptions } from '../../../portable/node.ts';
@@ -26,8 +22,8 @@ const FEWEST_REPEATS = 5;
 /** Of an inference of a second or more. */
 const FEWEST_SLOW_REPEATS = 3;
 const MOST_REPEATS = 30;
-/** Repeats end when so many milliseconds were measured, within these numbers. */
-const ENOUGH_MS = 60;
+/** Repeats end when so many milliseconds were measured, within these numbers: of a unit, and of a network. */
+const ENOUGH_MS = { unit: 60, network: 250 } as const;
 
 /** Milliseconds of one inference of one input of `size`, the median of repeats. The caller sets the threads of the engine. */
 export async function measureLatency(
@@ -35,20 +31,24 @@ export async function measureLatency(
   size: readonly number[],
   target: LatencyTarget,
   threads: number,
+  what: keyof typeof ENOUGH_MS = 'network',
 ): Promise<number> {
+  const enough = ENOUGH_MS[what];
   const parameters = new ParameterSet({ generator: new Generator(0).id, device: 'cpu' });
   try {
     const network = createNetwork(graph, parameters);
     const [input] = graph.nodes;
     const shape = [1, input.kind === 'input' ? input.channels : 1, ...size];
     if (target === 'engine')
-      return await medianOf(async () =>
-        scope(() => {
-          const images = op.zeros(shape, 'float32', 'cpu');
-          const started = performance.now();
-          noGrad(() => network.forward(images, { training: false }));
-          return performance.now() - started;
-        }),
+      return await medianOf(
+        async () =>
+          scope(() => {
+            const images = op.zeros(shape, 'float32', 'cpu');
+            const started = performance.now();
+            noGrad(() => network.forward(images, { training: false }));
+            return performance.now() - started;
+          }),
+        enough,
       );
     const bytes = writeOnnx(
       {
@@ -71,7 +71,7 @@ export async function measureLatency(
         const started = performance.now();
         await session.run({ [session.inputNames[0]]: images });
         return performance.now() - started;
-      });
+      }, enough);
     } finally {
       await session.release();
     }
@@ -80,13 +80,13 @@ export async function measureLatency(
   }
 }
 
-async function medianOf(run: () => Promise<number>): Promise<number> {
+async function medianOf(run: () => Promise<number>, enough: number): Promise<number> {
   await run();
   await run();
   const times: number[] = [];
   let sum = 0;
   const fewest = (): number => (sum >= 1000 * times.length && sum > 0 ? FEWEST_SLOW_REPEATS : FEWEST_REPEATS);
-  while (times.length < fewest() || (sum < ENOUGH_MS && times.length < MOST_REPEATS)) {
+  while (times.length < fewest() || (sum < enough && times.length < MOST_REPEATS)) {
     const ms = await run();
     times.push(ms);
     sum += ms;
@@ -101,36 +101,55 @@ export interface MeasuredNetwork {
 }
 
 /**
- * Adds the units of `networks` to a table, measuring those that are not in it, and sets its scale by the networks as a whole.
- * `onUnit` gets the number of units done and in all; an aborted `signal` ends it with what was measured.
+ * Adds `networks` and their units to a table; units that it has are not measured again. Networks are measured before and after the units, and the shorter
+ * time counts: other work on a machine only adds. `onStep` gets the number of measurements done and in all; an aborted `signal` ends it with what was
+ * measured.
  */
 export async function extendTable(
   table: LatencyTable,
   networks: readonly MeasuredNetwork[],
   target: LatencyTarget,
   threads: number,
-  onUnit: (done: number, total: number) => void = () => undefined,
+  onStep: (done: number, total: number) => void = () => undefined,
   signal?: AbortSignal,
 ): Promise<LatencyTable> {
-  const wanted = new Map(
-    networks.flatMap(({ graph, size }) =>
-      latencyUnits(graph, size, target).map((unit) => [unitKey(unit), unit] as const),
-    ),
-  );
+  const parts = networks.map(({ graph, size }) => latencyUnits(graph, size, target));
+  const wanted = new Map(parts.flat().map((unit) => [unitKey(unit), unit] as const));
   const missing = [...wanted].filter(([key]) => !Object.hasOwn(table.units, key));
   const units: Record<string, LatencyTable['units'][string]> = { ...table.units };
-  for (const [i, [key, unit]] of missing.entries()) {
-    if (signal?.aborted) return { units, scale: table.scale };
-    const ms = await measureLatency(unit.graph, unit.size, target, threads);
-    units[key] = { kind: unit.kind, work: unit.work, ms };
-    onUnit(i + 1, missing.length);
-  }
-  const ratios: number[] = [];
+  const total = 2 * networks.length + missing.length;
+  let done = 0;
+  const step = async (graph: NetworkGraph, size: readonly number[], what: keyof typeof ENOUGH_MS): Promise<number> => {
+    const ms = await measureLatency(graph, size, target, threads, what);
+    onStep(++done, total);
+    return ms;
+  };
+  const callMs = table.callMs || (await measureCall(target, threads));
+  const before: number[] = [];
   for (const { graph, size } of networks) {
-    if (signal?.aborted) break;
-    const whole = await measureLatency(graph, size, target, threads);
-    ratios.push(whole / predictLatency({ units, scale: 1 }, graph, size, target));
+    if (signal?.aborted) return table;
+    before.push(await step(graph, size, 'network'));
   }
-  const scale = ratios.length > 0 ? ratios.sort((a, b) => a - b)[ratios.length >> 1] : table.scale;
-  return { units, scale };
+  for (const [key, { graph, size, kind, shape }] of missing) {
+    if (signal?.aborted) return { ...table, units, callMs };
+    units[key] = { kind, shape, ms: await step(graph, size, 'unit') };
+  }
+  const { sums } = latencyModel({ units, networks: {}, callMs });
+  const measured: Record<string, LatencyTable['networks'][string]> = { ...table.networks };
+  for (const [i, { graph, size }] of networks.entries()) {
+    if (signal?.aborted) break;
+    const name = createHash('sha256').update(parts[i].map(unitKey).join('\n')).digest('hex').slice(0, 16);
+    measured[name] = { ...sums(parts[i]), ms: Math.min(before[i], await step(graph, size, 'network')) };
+  }
+  return { units, networks: measured, callMs };
+}
+
+/** What a call of the runtime takes beside its operators: that of one ReLU of one number. The engine's operators are calls also in a network. */
+async function measureCall(target: LatencyTarget, threads: number): Promise<number> {
+  if (target === 'engine') return 0;
+  const nodes: NetworkGraph['nodes'] = [
+    { kind: 'input', channels: 1, inputs: [], stage: '', name: 'input' },
+    { kind: 'relu', inputs: [0], stage: '', name: 'relu' },
+  ];
+  return measureLatency({ rank: 2, classes: 1, nodes }, [1, 1], target, threads, 'unit');
 }

@@ -3,27 +3,49 @@
  * versions it was measured; under any others it does not count.
  */
 import { existsSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism, cpus, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError, EspalierError } from '../../../base/errors.ts';
 import { parseJson } from '../../../base/json.ts';
 import { readTextFile } from '../../../base/textFile.ts';
-import { LATENCY_TARGETS, type LatencyTable, type LatencyTarget, predictLatency } from '../../../models/latency.ts';
+import { EMPTY_TABLE, type LatencyTable, predictLatency } from '../../../models/latency/predict.ts';
+import { LATENCY_TARGETS, type LatencyTarget } from '../../../models/latency/units.ts';
 import type { Budget, LatencyOf } from '../../../models/width.ts';
 import { writeAtomically } from '../../../run/files.ts';
 import { versions } from '../../machine.ts';
 
+const milliseconds = z.number().min(0);
+
 const schema = z.strictObject({
   format: z.literal('espalier-latency'),
-  version: z.literal(1),
+  version: z.literal(2),
   target: z.enum(LATENCY_TARGETS),
   threads: z.int().min(1),
   processor: z.string(),
   /** Of espalier, and of what runs the network. */
   versions: z.record(z.string(), z.string()),
-  scale: z.number().positive(),
-  units: z.record(z.string(), z.strictObject({ kind: z.string(), work: z.number().positive(), ms: z.number().min(0) })),
+  callMs: milliseconds,
+  units: z.record(
+    z.string(),
+    z.strictObject({
+      kind: z.string(),
+      shape: z.strictObject({
+        inputs: z.int().min(1),
+        outputs: z.int().min(1),
+        readPixels: z.int().min(1),
+        writtenPixels: z.int().min(1),
+        taps: z.int().min(0),
+        depthwiseTaps: z.int().min(0),
+      }),
+      ms: z.number().positive(),
+    }),
+  ),
+  networks: z.record(
+    z.string(),
+    z.strictObject({ convolutions: milliseconds, others: milliseconds, ms: z.number().positive() }),
+  ),
 });
 
 /** A table with the machine that it is of. */
@@ -31,6 +53,23 @@ export type MachineTable = z.output<typeof schema>;
 
 /** The machine as tables name it. */
 export const processorName = (): string => cpus()[0]?.model.trim() ?? 'unknown';
+
+/** The versions that a table is for. @throws ConfigError where the target is not installed */
+function targetVersions(target: LatencyTarget): Record<string, string> {
+  return target === 'onnxruntime' ? { ...versions(), onnxruntime: runtimeVersion() } : versions();
+}
+
+function runtimeVersion(): string {
+  try {
+    const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+    return version;
+  } catch {
+    throw new ConfigError(
+      'target=onnxruntime: onnxruntime-node is not installed',
+      'npm install onnxruntime-node, or use target=engine',
+    );
+  }
+}
 
 /** Where the table of a target is: `XDG_CACHE_HOME`, or `~/.cache`. */
 export function tablePath(target: LatencyTarget, threads: number): string {
@@ -49,7 +88,7 @@ export function loadTable(target: LatencyTarget, threads: number): MachineTable 
   } catch {
     throw new DataError(`${path}: expected a latency table, got something else`, `remove it and ${again}`);
   }
-  const here = { processor: processorName(), ...versions() };
+  const here = { processor: processorName(), ...targetVersions(target) };
   const there = { processor: table.processor, ...table.versions };
   for (const [key, value] of Object.entries(here))
     if (there[key as keyof typeof there] !== value)
@@ -66,13 +105,14 @@ export function saveTable(target: LatencyTarget, threads: number, table: Latency
   mkdirSync(dirname(path), { recursive: true });
   const content: MachineTable = {
     format: 'espalier-latency',
-    version: 1,
+    version: 2,
     target,
     threads,
     processor: processorName(),
-    versions: versions(),
-    scale: table.scale,
+    versions: targetVersions(target),
+    callMs: table.callMs,
     units: { ...table.units },
+    networks: { ...table.networks },
   };
   writeAtomically(path, `${JSON.stringify(content)}\n`);
   return path;
@@ -86,7 +126,7 @@ export function tableToExtend(target: LatencyTarget, threads: number): LatencyTa
   } catch (error) {
     if (!(error instanceof EspalierError)) throw error;
   }
-  return { units: {}, scale: 1 };
+  return EMPTY_TABLE;
 }
 
 /**
@@ -98,9 +138,15 @@ export function budgetPredictor(
   { target, threads }: { target: LatencyTarget; threads: number },
 ): LatencyOf | undefined {
   if (latencyMs === undefined) return undefined;
+  const table = requireTable({ target, threads });
+  return (graph, size, batch) => batch * predictLatency(table, graph, size, target);
+}
+
+/** The table that a budget needs. @throws ConfigError where none was measured */
+export function requireTable({ target, threads }: { target: LatencyTarget; threads: number }): MachineTable {
   const count = threadsOf(threads);
-  const predictor = latencyPredictor(target, count);
-  if (predictor) return predictor;
+  const table = loadTable(target, count);
+  if (table) return table;
   throw new ConfigError(
     `budget.latencyMs: no latency table of this machine for target=${target} on ${count} thread${count === 1 ? '' : 's'}`,
     `make one: espalier measure target=${target} threads=${count}`,

@@ -1,8 +1,6 @@
 /**
- * @file The latency of a network as a sum over its units: what an engine runs as one operator. A table has the measured milliseconds of units; one that
- * is not in it is taken from the nearest of its kind, in proportion to their work.
+ * @file The units of a network: what an engine runs as one operator, each with its sizes and as a network of its own that can be measured.
  */
-import { ConfigError } from '../base/errors.ts';
 import {
   type GraphNode,
   inferShapes,
@@ -10,36 +8,40 @@ import {
   type NodeShape,
   rectifiedNorms,
   separablePairs,
-} from './graph.ts';
+} from '../graph.ts';
 
 /** What runs a network. */
 export const LATENCY_TARGETS = ['engine', 'onnxruntime'] as const;
 export type LatencyTarget = (typeof LATENCY_TARGETS)[number];
 
+/** The sizes that the time of a unit grows with. */
+export interface UnitShape {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Elements of a channel that it reads, and that it gives. */
+  readonly readPixels: number;
+  readonly writtenPixels: number;
+  /** Elements of the kernel of its convolution, and of its depthwise one; 0 where it has none. */
+  readonly taps: number;
+  readonly depthwiseTaps: number;
+}
+
 /** One operator of a network as it is run. */
 export interface LatencyUnit {
   /** All but channels and size: rank, kinds, kernel, stride, dilation. */
   readonly kind: string;
-  readonly inputs: number;
-  readonly outputs: number;
+  readonly shape: UnitShape;
   /** Spatial size of what it reads, and of what it gives. */
   readonly size: readonly number[];
   readonly outputSize: readonly number[];
-  /** Multiply-adds, and numbers that are read and written. */
-  readonly work: number;
-  /** The unit alone, from an input of `inputs` channels. */
+  /** The first of its nodes in the network. */
+  readonly node: number;
+  /** The unit alone, from an input of `shape.inputs` channels. */
   readonly graph: NetworkGraph;
 }
 
-/** Milliseconds of units, by {@link unitKey}. */
-export interface LatencyTable {
-  readonly units: Readonly<Record<string, { readonly kind: string; readonly work: number; readonly ms: number }>>;
-  /** Measured milliseconds of whole networks over the sum of their units: what units cost less where they follow one another. */
-  readonly scale: number;
-}
-
 /** The name of a unit in a table. */
-export const unitKey = ({ kind, inputs, outputs, size, outputSize }: LatencyUnit): string =>
+export const unitKey = ({ kind, shape: { inputs, outputs }, size, outputSize }: LatencyUnit): string =>
   `${kind} ${inputs}>${outputs} ${size.join('x')}>${outputSize.join('x')}`;
 
 /** The units that `target` runs for one input of `size`. */
@@ -55,34 +57,6 @@ export function latencyUnits(graph: NetworkGraph, size: readonly number[], targe
     if (node.kind === 'resize' && sameSize(from, to)) return [];
     return [createUnit(graph, chain, shapes)];
   });
-}
-
-/** Predicted milliseconds of one inference. @throws ConfigError when the table has no unit of a kind that the network has. */
-export function predictLatency(
-  table: LatencyTable,
-  graph: NetworkGraph,
-  size: readonly number[],
-  target: LatencyTarget,
-): number {
-  const byKind = new Map<string, { work: number; ms: number }[]>();
-  for (const row of Object.values(table.units)) byKind.set(row.kind, [...(byKind.get(row.kind) ?? []), row]);
-  let sum = 0;
-  for (const unit of latencyUnits(graph, size, target)) {
-    const known = table.units[unitKey(unit)];
-    sum += known ? known.ms : nearest(byKind.get(unit.kind), unit);
-  }
-  return table.scale * sum;
-}
-
-function nearest(rows: readonly { work: number; ms: number }[] | undefined, { kind, work }: LatencyUnit): number {
-  if (!rows)
-    throw new ConfigError(
-      `the latency table has no operator "${kind}"`,
-      'add the architecture: espalier measure target=<target> archs=<name>',
-    );
-  const distance = (row: { work: number }) => Math.abs(Math.log(row.work / work));
-  const row = rows.reduce((best, other) => (distance(other) < distance(best) ? other : best));
-  return (row.ms * work) / row.work;
 }
 
 const sameSize = (a: NodeShape, b: NodeShape): boolean => a.size.every((side, axis) => side === b.size[axis]);
@@ -148,11 +122,17 @@ function createUnit(graph: NetworkGraph, chain: readonly number[], shapes: reado
   const unit: NetworkGraph = { rank: graph.rank, classes: to.channels, nodes };
   return {
     kind: kindOf(unit, parts),
-    inputs,
-    outputs: to.channels,
+    shape: {
+      inputs,
+      outputs: to.channels,
+      readPixels: pixels(from),
+      writtenPixels: pixels(to),
+      taps: tapsOf(unit, false),
+      depthwiseTaps: tapsOf(unit, true),
+    },
     size: from.size,
     outputSize: to.size,
-    work: workOf(unit, from.size),
+    node: chain[0],
     graph: unit,
   };
 }
@@ -178,17 +158,13 @@ function kindOf({ rank, nodes }: NetworkGraph, parts: number): string {
   return `${rank}D ${names.join('+')}`;
 }
 
-/** What time grows with: the multiply-adds and the numbers that are read and written. */
-function workOf(unit: NetworkGraph, size: readonly number[]): number {
-  const shapes = inferShapes(unit, size);
-  const numbers = ({ channels, size: sides }: NodeShape) => sides.reduce((product, side) => product * side, channels);
-  let work = numbers(shapes[0]);
-  unit.nodes.forEach((node, i) => {
-    if (i === 0) return;
-    work += numbers(shapes[i]);
-    if (node.kind !== 'convolution') return;
-    const sides = typeof node.kernel === 'number' ? node.kernel ** unit.rank : node.kernel.reduce((a, b) => a * b, 1);
-    work += numbers(shapes[i]) * sides * (node.depthwise ? 1 : shapes[i - 1].channels);
-  });
-  return work;
+const pixels = ({ size }: NodeShape): number => size.reduce((product, side) => product * side, 1);
+
+/** Elements of the kernels of the convolutions that are depthwise, or are not. */
+function tapsOf({ rank, nodes }: NetworkGraph, depthwise: boolean): number {
+  let taps = 0;
+  for (const node of nodes)
+    if (node.kind === 'convolution' && node.depthwise === depthwise)
+      taps += typeof node.kernel === 'number' ? node.kernel ** rank : node.kernel.reduce((a, b) => a * b, 1);
+  return taps;
 }
