@@ -14,7 +14,8 @@ import type { RunRequest } from '../../run/openRun.ts';
 import { trainSettings } from '../settings.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
 import { describeHeldOut, describeNetworks, describePlan, planLadder } from './ladderRun.ts';
-import { type RaceSetUp, recipeOf, sampleTraining, seedRace, setUpRace } from './setUp.ts';
+import { recipeOf, sampleTraining, seedRace, setUpRace } from './setUp.ts';
+import type { RaceSetUp } from './setUpFile.ts';
 
 /** What a race would do. */
 export interface LadderDryRun {

@@ -11,7 +11,7 @@ import { type HeldOut, holdOut } from '../../data/heldOut/validation.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
-import { type Pace, planRace, type RacePlan, rungsOf } from '../../ladder/rungs.ts';
+import { type Pace, planRace, rungsOf } from '../../ladder/rungs.ts';
 import { seedCandidates } from '../../ladder/seeds.ts';
 import { isGenotype } from '../../models/architecture.ts';
 import type { Layer } from '../../run/config/config.ts';
@@ -24,21 +24,8 @@ import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings, weightsOfClasses } from '../settings.ts';
 import type { RunWatcher } from '../watcher.ts';
 import { createFit } from './fit.ts';
-import { readSetUp } from './setUpFile.ts';
+import { type RaceSetUp, readSetUp } from './setUpFile.ts';
 import { countRun, judgeAt, trainingOf } from './trainer.ts';
-
-/** Everything that is decided before the first rung. */
-export interface RaceSetUp {
-  readonly plan: RacePlan;
-  /** Absent where the steps were given and nothing was timed. */
-  readonly pace?: Pace;
-  readonly candidates: readonly Candidate[];
-  readonly heldOut: HeldOut;
-  /** Trainings at a time. */
-  readonly processes: number;
-  /** Of the classes in the loss; null where they weigh alike. */
-  readonly weights: readonly number[] | null;
-}
 
 /** Most candidates of the first rung. */
 const MOST_CANDIDATES = 27;

@@ -5,8 +5,23 @@ import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { readTextFile } from '../../base/textFile.ts';
+import type { HeldOut } from '../../data/heldOut/validation.ts';
+import type { Candidate } from '../../ladder/candidate.ts';
+import type { Pace, RacePlan } from '../../ladder/rungs.ts';
 import { parseArchitecture } from '../../models/architecture.ts';
-import type { RaceSetUp } from './setUp.ts';
+
+/** Everything that is decided before the first rung. */
+export interface RaceSetUp {
+  readonly plan: RacePlan;
+  /** Absent where the steps were given and nothing was timed. */
+  readonly pace?: Pace;
+  readonly candidates: readonly Candidate[];
+  readonly heldOut: HeldOut;
+  /** Trainings at a time. */
+  readonly processes: number;
+  /** Of the classes in the loss; null where they weigh alike. */
+  readonly weights: readonly number[] | null;
+}
 
 /** No race has more of anything. */
 const MOST = 10_000;

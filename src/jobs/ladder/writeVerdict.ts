@@ -15,7 +15,7 @@ import {
 import { writeAtomically } from '../../run/files.ts';
 import { html } from '../../run/report/html.ts';
 import { page } from '../../run/report/page.ts';
-import type { RaceSetUp } from './setUp.ts';
+import type { RaceSetUp } from './setUpFile.ts';
 
 /** Everything that the page shows. */
 export interface VerdictPage {
