@@ -24,12 +24,16 @@ const SHORT = 1024;
  * @throws SyntaxError when it is none, exceeds the limits, or holds the key `__proto__`, `constructor` or `prototype` at any depth.
  */
 export function parseJson(text: string, limits: JsonLimits = JSON_LIMITS): unknown {
-  if (text.length > SHORT) refuseExcess(text, limits);
-  // A reviver costs ten times the parse: it runs only where such a key may be, also written with escapes.
-  if (!/__proto__|constructor|prototype|\\u/.test(text)) return JSON.parse(text);
-  const value: unknown = JSON.parse(text);
-  refusePrototypeKeys(value);
+  const value = parseAnyKeys(text, limits);
+  // Walking through it costs as much as parsing: only where such a key may be, also written with escapes.
+  if (/__proto__|constructor|prototype|\\u/.test(text)) refusePrototypeKeys(value);
   return value;
+}
+
+/** As {@link parseJson}, with any keys: for objects whose keys are names, and which are merged into nothing. */
+export function parseAnyKeys(text: string, limits: JsonLimits = JSON_LIMITS): unknown {
+  if (text.length > SHORT) refuseExcess(text, limits);
+  return JSON.parse(text);
 }
 
 /** One pass over the text, without making anything of it. */

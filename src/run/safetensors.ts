@@ -5,7 +5,7 @@
  * one tensor. The module knows bytes, not tensors of the engine, and no files.
  */
 import { DataError, ShapeError } from '../base/errors.ts';
-import { parseJson } from '../base/json.ts';
+import { parseAnyKeys } from '../base/json.ts';
 import { showShort } from '../base/text.ts';
 
 /** The kinds of numbers a file may hold: name in the header, bytes each. */
@@ -143,7 +143,7 @@ function parseHeader(bytes: Uint8Array, file: string): { header: Record<string, 
   if (bytes[8] !== 0x7b || length === 0n) refuse(file, 8, 'expected a header that begins with "{"');
   let header: unknown;
   try {
-    header = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
+    header = parseAnyKeys(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
   } catch (error) {
     refuse(file, 8, `expected a JSON header, got ${(error as Error).message.slice(0, 100)}`);
   }

@@ -38,7 +38,7 @@ const NO_PARSERS: Readonly<Record<string, string>> = {
 };
 
 const READS =
-  /\b(parseJson|parseYaml|JSON\.parse|readTextFile|maybeTextFile|readFileSync|readFile|createReadStream|readSync|parseCsv|readSafetensors|inflateSync|createGunzip|gunzipSync)\(|new PbfReader|dicomParser\.|file\.read\(|sharp\(/;
+  /\b(parseJson|parseAnyKeys|parseYaml|JSON\.parse|readTextFile|maybeTextFile|readFileSync|readFile|createReadStream|readSync|parseCsv|readSafetensors|inflateSync|createGunzip|gunzipSync)\(|new PbfReader|dicomParser\.|file\.read\(|sharp\(/;
 
 const source = join(import.meta.dirname, '..', '..', 'src');
 
