@@ -7,7 +7,7 @@ import { describeGraph, formatGraph } from '../../src/models/graphFile.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { createThinner } from '../../src/server/thinner.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { differencesOf, paretoFront } from '../../web/src/compare.ts';
+import { comparable, differencesOf, groupOf, paretoFront } from '../../web/src/compare.ts';
 import { placeNodes } from '../../web/src/layout.ts';
 import { communicatedShare, ranksOf } from '../../web/src/ranks.ts';
 import { linesOf, paceOf, smoothed } from '../../web/src/series.ts';
@@ -38,6 +38,35 @@ describe('the front of score against cost', () => {
       }),
     );
   });
+});
+
+it('runs on different data, at different sizes or timed on different machines are never on one front', () => {
+  const run = (data: string, size: number[] | undefined, on?: string) => ({
+    settings: { data },
+    size,
+    ...(on === undefined ? {} : { latency: { ms: 1, on } }),
+  });
+  const runs = [
+    run('street', [33, 33], 'engine, 1 thread'),
+    run('street', [65, 65], 'engine, 1 thread'),
+    run('street', [65, 65], 'onnxruntime, 1 thread'),
+    run('orchard', [65, 65]),
+  ];
+  const groups = (sized: boolean, timed: boolean) =>
+    comparable(runs.map((one) => ({ group: groupOf(one, { sized, timed }) }))).map(([group, own]) => [
+      group,
+      own.length,
+    ]);
+  expect(groups(false, false)).toEqual([
+    ['street', 3],
+    ['orchard', 1],
+  ]);
+  expect(groups(true, false)).toEqual([
+    ['street, 65 x 65', 2],
+    ['orchard, 65 x 65', 1],
+    ['street, 33 x 33', 1],
+  ]);
+  expect(groups(true, true)).toHaveLength(4);
 });
 
 describe('ranks', () => {

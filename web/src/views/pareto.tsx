@@ -2,17 +2,33 @@
 import { useState } from 'preact/hooks';
 import { roundTicks } from '../../../src/run/report/chart.ts';
 import type { RunSummary } from '../../../src/server/api.ts';
-import { paretoFront } from '../compare.ts';
+import { comparable, groupOf, paretoFront } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../format.ts';
 import { Card } from '../parts/states.tsx';
 import { linkTo } from '../route.ts';
 
 const COSTS = {
-  'multiply-adds': { of: ({ multiplyAdds }: RunSummary) => multiplyAdds, format: formatCount },
-  parameters: { of: ({ parameters }: RunSummary) => parameters, format: formatCount },
-  'peak memory': { of: ({ peakBytes }: RunSummary) => peakBytes, format: formatBytes },
-  'time of a step': { of: ({ stepSeconds }: RunSummary) => stepSeconds, format: formatDuration },
-  'time in all': { of: ({ seconds }: RunSummary) => seconds, format: formatDuration },
+  'multiply-adds': {
+    of: ({ multiplyAdds }: RunSummary) => multiplyAdds,
+    format: formatCount,
+    sized: true,
+    timed: false,
+  },
+  parameters: { of: ({ parameters }: RunSummary) => parameters, format: formatCount, sized: false, timed: false },
+  'predicted latency': {
+    of: ({ latency }: RunSummary) => latency?.ms,
+    format: (ms: number) => `${Number(ms.toPrecision(3))} ms`,
+    sized: true,
+    timed: true,
+  },
+  'peak memory': { of: ({ peakBytes }: RunSummary) => peakBytes, format: formatBytes, sized: true, timed: false },
+  'time of a step': {
+    of: ({ stepSeconds }: RunSummary) => stepSeconds,
+    format: formatDuration,
+    sized: true,
+    timed: false,
+  },
+  'time in all': { of: ({ seconds }: RunSummary) => seconds, format: formatDuration, sized: false, timed: false },
 } as const;
 type CostName = keyof typeof COSTS;
 
@@ -20,10 +36,11 @@ const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 300, 60, 24, 16, 44];
 
 export function ParetoCard({ runs }: { runs: readonly RunSummary[] }) {
   const [name, setName] = useState<CostName>('multiply-adds');
-  const { of, format } = COSTS[name];
+  const { of, format, ...kind } = COSTS[name];
   const points = runs.flatMap((run) => {
     const cost = of(run);
-    return cost !== undefined && run.score ? [{ id: run.id, name: run.name, cost, score: run.score.value }] : [];
+    const group = groupOf(run, kind);
+    return cost !== undefined && run.score ? [{ id: run.id, name: run.name, cost, score: run.score.value, group }] : [];
   });
   const select = (
     <label>
@@ -51,6 +68,8 @@ interface Point {
   readonly name: string;
   readonly cost: number;
   readonly score: number;
+  /** Points of one group are compared. */
+  readonly group: string;
 }
 
 function Scatter({
@@ -62,7 +81,9 @@ function Scatter({
   label: string;
   format: (value: number) => string;
 }) {
-  const front = paretoFront(points);
+  const groups = comparable(points);
+  const fronts = groups.map(([, own]) => paretoFront(own));
+  const front = fronts.flat();
   const xTicks = ticksOf(0, Math.max(...points.map(({ cost }) => cost)));
   const scores = points.map(({ score }) => score);
   const margin = Math.max(0.01, 0.15 * (Math.max(...scores) - Math.min(...scores)));
@@ -94,11 +115,17 @@ function Scatter({
         <text x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 6} text-anchor="middle">
           {label}
         </text>
-        <polyline class="front" points={front.map(({ cost, score }) => `${x(cost)},${y(score)}`).join(' ')} />
+        {fronts.map((own, i) => (
+          <polyline
+            key={groups[i][0]}
+            class="front"
+            points={own.map(({ cost, score }) => `${x(cost)},${y(score)}`).join(' ')}
+          />
+        ))}
         {points.map((point) => (
           <a key={point.id} href={linkTo({ run: point.id })} aria-label={point.id}>
             <circle class={front.includes(point) ? 'best' : ''} cx={x(point.cost)} cy={y(point.score)} r="6">
-              <title>{`${point.id}: ${formatShare(point.score)}, ${format(point.cost)}`}</title>
+              <title>{`${point.id}: ${formatShare(point.score)}, ${format(point.cost)} (${point.group})`}</title>
             </circle>
             {(front.includes(point) || points.length <= 12) && (
               <text
@@ -113,7 +140,11 @@ function Scatter({
           </a>
         ))}
       </svg>
-      <p class="quiet">Runs on the line are the best for their cost; each point leads to its run.</p>
+      <p class="quiet">
+        Runs on a line are the best for their cost; each point leads to its run.
+        {groups.length > 1 &&
+          ` Each of the ${groups.length} lines joins runs that may be compared: ${groups.map(([group]) => group).join('; ')}.`}
+      </p>
     </>
   );
 }
