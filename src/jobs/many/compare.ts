@@ -39,6 +39,7 @@ import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
+import { refinedScore } from './refined.ts';
 import { inFolderOfRuns, layerFor, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
@@ -70,7 +71,9 @@ export async function compareJob(
   const { budget: networkBudget, ...others } = resolved;
   // Beside `budget` of the comparison, as its command line has them.
   const dotted = Object.entries(networkBudget).map(([key, limit]) => [`budget.${key}`, limit]);
-  const written = { ...others, ...config, ...Object.fromEntries(dotted) };
+  // Of volumes `postprocess` is also a setting of the trainings.
+  const postprocess = config.postprocess === 'none' ? others.postprocess : config.postprocess;
+  const written = { ...others, ...config, postprocess, ...Object.fromEntries(dotted) };
   const inputs = [base.data, ...config.archs, ...given];
   requireFreeFolder('compare', { ...config, resolved: written, tables: TABLES, inputs });
   const costs = new Map<string, ComparedCost>();
@@ -97,7 +100,9 @@ export async function compareJob(
         trainJob({ layers: [layerFor(training, resume)], resume, command: 'espalier compare' }, own, signal),
       );
       const cost = costs.get(architecture) as ComparedCost;
-      runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
+      const outcome = readOutcome(openRunFolder(path));
+      const refined = await refinedScore(path, outcome.score, config, training, signal);
+      runs.push({ architecture, seed: training.seed, run: path, ...outcome, ...refined, ...cost });
       // After every run, so that there is something to look at before the last.
       writeComparison(folder, runs, conditions);
     }
