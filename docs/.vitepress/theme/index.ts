@@ -1,0 +1,8 @@
+/**
+ * @file The look of the site: that of VitePress, with code blocks that break long lines instead of cutting them.
+ */
+import DefaultTheme from 'vitepress/theme';
+import './style.css';
+
+// biome-ignore lint/style/noDefaultExport: VitePress asks for one.
+export default DefaultTheme;
