@@ -13,6 +13,7 @@ import { searchLoop } from '../train/search.ts';
 import type { SearchRecorder } from '../train/searchOptions.ts';
 import { precisionNote } from '../train/step/precision.ts';
 import { restoreSearch, shareSearch, storeSearch } from './checkpoint/search.ts';
+import { budgetPredictor } from './cost/latency/table.ts';
 import { reportMemoryNeed } from './cost/memoryNeed.ts';
 import { smallerSearch } from './cost/smaller.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
@@ -70,7 +71,7 @@ export async function searchJob(
       recordData(data, run);
       await runLoop(prepared, config, createSearchRecorder(run, config, search), parallel, signal);
       const { genotype, metrics, limits } = describe(search.network.snapshot());
-      if (hasBudget(config.budget)) reportBudget(run, genotype, config);
+      if (hasBudget(config.budget)) reportBudget(run, genotype, prepared.config);
       const decided = decidedShares(entropiesOf(metrics), entropiesOf(limits));
       const found = `${summariseGenotype(genotype)} (${describeDecided(decided)})`;
       const result = { genotype, decided };
@@ -115,7 +116,8 @@ function reportBudget({ folder, note }: ActiveRun, genotype: Genotype, config: S
   const { options } = foundNetwork(folder.path);
   const size = config.size ?? sidesOf(config.crop, genotype.rank);
   try {
-    note(`within the budget: ${describeFit(fitWidth(genotype, options, config.budget, size))}`);
+    const latencyOf = budgetPredictor(config.budget, config);
+    note(`within the budget: ${describeFit(fitWidth(genotype, options, config.budget, size, 1, latencyOf))}`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     note(`no width of what was found keeps the budget: ${error.message}`);

@@ -16,6 +16,8 @@ import { dintsProbabilities, patternTable } from '../supernet/dints/architecture
 import { dintsElementsKept } from '../supernet/dints/memory.ts';
 import { createDintsSupernet } from '../supernet/dints/network.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
+import { withExcess } from './budget/objective.ts';
+import { describeWithin, oncePerBudget, planDints } from './budget/plan.ts';
 import {
   expectedMemory,
   fullMemory,
@@ -61,6 +63,8 @@ export function dints(settings: DintsSettings): Method {
     const full = fullMemory(elements, layers);
     return { elements, full, share: budgetShare(settings.budget.memory, NUMBER_BYTES * full) };
   };
+  const planOf = (rank: 2 | 3) => oncePerBudget((budget) => planDints({ rank, levels, filters }, budget));
+  const plans = { 2: planOf(2), 3: planOf(3) };
   return {
     name: 'dints',
     sides: { multiple: 2 ** (levels + 1), remainder: 0 },
@@ -69,14 +73,20 @@ export function dints(settings: DintsSettings): Method {
       const supernet = createDintsSupernet(origin, { ...settings, rank, inputs, classes, filters });
       const planned = memoryBudget(data);
       const budget = { ...planned, elements: keepForever(op.toDevice(planned.elements, origin.device)) };
+      const plan = plans[rank](data.budget);
+      const decoded = () => decodeDints(supernet.architecture.snapshot(), { filters });
       return {
         weights: supernet.parameters,
         architecture: supernet.architecture.parameters,
         forward: (images, pass, genotype) =>
           supernet.forward(images, pass, genotype && requireMethod(genotype, 'dints')),
-        steady: true,
-        objective: (outputLoss, ramp) =>
-          searchObjective(outputLoss, objectiveTerms(supernet.architecture.probabilities(), { levels, budget }), ramp),
+        // A budget counts the network that the architecture decodes to, which is read in every step.
+        steady: !plan,
+        objective(outputLoss, ramp) {
+          const probabilities = supernet.architecture.probabilities();
+          const own = searchObjective(outputLoss, objectiveTerms(probabilities, { levels, budget }), ramp);
+          return plan ? withExcess(own, plan.expected(probabilities, decoded()), ramp) : own;
+        },
         snapshot: supernet.architecture.snapshot,
       };
     },
@@ -107,7 +117,9 @@ export function dints(settings: DintsSettings): Method {
     },
     describe(snapshot, data) {
       const logits = snapshot as DintsLogits;
-      const genotype = decodeDints(logits, { filters });
+      const within = plans[data.rank](data.budget)?.decode(logits);
+      const genotype = within?.genotype ?? decodeDints(logits, { filters });
+      const used = within && data.budget ? describeWithin(within, data.budget) : undefined;
       const edges = genotype.topology.flat();
       const skips = edges.filter(({ operator }) => operator === 'skip').length / edges.length;
       const metrics = {
@@ -115,10 +127,11 @@ export function dints(settings: DintsSettings): Method {
         edges: edges.length,
         brokenBoundaries: brokenBoundaries(levels, unconstrainedTopology(logits.edges)),
         skipShare: skips,
+        ...used?.metrics,
       };
       const patterns = 2 ** logits.edges[0].length - 1;
       const limits = { operatorEntropy: Math.log(logits.ops[0][0].length), patternEntropy: Math.log(patterns) };
-      return { genotype, metrics, limits, warnings: skipWarnings(skips) };
+      return { genotype, metrics, limits, warnings: [...skipWarnings(skips), ...(used?.warnings ?? [])] };
     },
   };
 }

@@ -9,6 +9,7 @@ import type { Parameter, ParameterSet } from '../nn/parameters.ts';
 import type { Schedule, ScheduleSettings } from '../nn/schedules.ts';
 import type { Genotype } from '../space/genotype.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
+import type { SearchBudget } from './budget/searchBudget.ts';
 
 /** What the search loop trains. */
 export interface SearchNetwork {
@@ -67,6 +68,8 @@ export interface SearchData {
   readonly batch: number;
   /** Sides of a crop. */
   readonly size: readonly number[];
+  /** What the network that is trained afterwards may cost: a term of the objective, and a limit of what is decoded. */
+  readonly budget?: SearchBudget;
 }
 
 /** A method with the settings of its space. */

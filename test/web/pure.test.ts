@@ -7,7 +7,7 @@ import { describeGraph, formatGraph } from '../../src/models/graphFile.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { createThinner } from '../../src/server/thinner.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { differencesOf, grouped, groupOf, paretoFront } from '../../web/src/compare.ts';
+import { comparable, differencesOf, grouped, groupOf, listGroupOf, paretoFront } from '../../web/src/compare.ts';
 import { placeNodes } from '../../web/src/layout.ts';
 import { finishedOf, latestScores, type RaceFile, rungsOfRace } from '../../web/src/race.ts';
 import { communicatedShare, ranksOf } from '../../web/src/ranks.ts';
@@ -39,6 +39,35 @@ describe('the front of score against cost', () => {
       }),
     );
   });
+});
+
+it('runs on different data, at different sizes or timed on different machines are never on one front', () => {
+  const run = (data: string, size: number[] | undefined, on?: string) => ({
+    settings: { data },
+    size,
+    ...(on === undefined ? {} : { latency: { ms: 1, on } }),
+  });
+  const runs = [
+    run('street', [33, 33], 'engine, 1 thread'),
+    run('street', [65, 65], 'engine, 1 thread'),
+    run('street', [65, 65], 'onnxruntime, 1 thread'),
+    run('orchard', [65, 65]),
+  ];
+  const groups = (sized: boolean, timed: boolean) =>
+    comparable(runs.map((one) => ({ group: groupOf(one, { sized, timed }) }))).map(([group, own]) => [
+      group,
+      own.length,
+    ]);
+  expect(groups(false, false)).toEqual([
+    ['street', 3],
+    ['orchard', 1],
+  ]);
+  expect(groups(true, false)).toEqual([
+    ['street, 65 x 65', 2],
+    ['orchard, 65 x 65', 1],
+    ['street, 33 x 33', 1],
+  ]);
+  expect(groups(true, true)).toHaveLength(4);
 });
 
 describe('ranks', () => {
@@ -205,7 +234,7 @@ describe('thinning', () => {
 
 describe('runs that may be compared', () => {
   it('have the same data and size', () => {
-    const of = (settings: Record<string, string>) => groupOf({ settings });
+    const of = (settings: Record<string, string>) => listGroupOf({ settings });
     expect(of({ data: 'sets/street/', crop: '[241,321]', scale: '2' })).toBe('street, 1/2 of the size, crop 241 x 321');
     expect(of({ data: 'street', crop: '65', scale: '1' })).toBe('street, crop 65');
     expect(of({ data: 'street', longSide: '513' })).toBe('street, longer side 513');

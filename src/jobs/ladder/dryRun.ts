@@ -48,7 +48,7 @@ export async function dryRunLadder(
       ? await setUpRace(config, folder, dataset, watcher, signal)
       : await seedUntimed(config, folder, dataset);
     const { candidates, heldOut, plan, pace, processes } = setUp;
-    const { crop } = trainSettings(sampleTraining(recipeOf(config, folder, null)), dataset.rank);
+    const { crop } = trainSettings(sampleTraining(recipeOf(config, folder, null, dataset.rank)), dataset.rank);
     const size = config.size ?? crop;
     const limits = Object.entries(config.budget).filter(([, limit]) => limit !== undefined);
     return {

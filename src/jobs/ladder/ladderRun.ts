@@ -83,7 +83,7 @@ export async function ladderRun(
       const verdict = judge(raced.finalists, statistic, createRandom(config.seed, 0x7e4d1c7));
       if (!verdict)
         throw new NumericError('every training of the finalists diverged', 'lower training.learningRate to a tenth');
-      const final = await trainOnEverything(config, path, setUp, verdict, { watcher, note, warn }, signal);
+      const final = await trainOnEverything(config, path, dataset, setUp, verdict, { watcher, note, warn }, signal);
       const seconds = (performance.now() - started) / 1000;
       const content = { verdict, result: raced, setUp, ...(final ? { final } : {}), seconds, minutes: config.minutes };
       const page = writeVerdict(path, content);
@@ -128,7 +128,7 @@ export async function planLadder(
   const { recipe, reasons } = await deriveRecipe(dataset);
   const config = parseConfig(settings.auto, [{ training: recipe }, ...request.layers]);
   // A mistake in the recipe is found before anything is written.
-  createFit(sampleTraining(recipeOf(config, '.', null)), dataset);
+  createFit(sampleTraining(recipeOf(config, '.', null, dataset.rank)), dataset);
   return { plan: { config, folder: null }, dataset, reasons };
 }
 
@@ -145,7 +145,7 @@ async function runRace(
   signal?: AbortSignal,
 ): Promise<RaceResult<FinishedTraining>> {
   const { plan, candidates, heldOut, weights } = setUp;
-  const recipe = recipeOf(config, folder, weights);
+  const recipe = recipeOf(config, folder, weights, dataset.rank);
   const journal = openJournal(join(folder, JOURNAL));
   const last = plan.rungs[plan.rungs.length - 1].steps;
   const place = { recipe, folder, steps: plan.steps, constantShare: last / plan.steps };
@@ -220,12 +220,13 @@ export function describeNetworks(candidates: readonly Candidate[]): string {
 async function trainOnEverything(
   config: LadderConfig,
   folder: string,
+  dataset: DataSet,
   { plan, weights, processes }: RaceSetUp,
   { statistic, chosen }: Verdict,
   { watcher, note, warn }: Pick<Reporter, 'watcher' | 'note' | 'warn'>,
   signal?: AbortSignal,
 ): Promise<FinalTraining | undefined> {
-  const { heldOut: _, ...recipe } = recipeOf(config, folder, weights);
+  const { heldOut: _, ...recipe } = recipeOf(config, folder, weights, dataset.rank);
   // The other trainings are done: their threads are free.
   const threads = Math.max(1, config.threads) * processes;
   const { finalSteps: steps, rungs } = plan;

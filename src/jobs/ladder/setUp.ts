@@ -56,16 +56,18 @@ const RESERVE = 0.07;
 
 const SET_UP = 'race.json';
 
-/** The recipe as settings of every training of a race. @param weights of the classes, measured once */
+/** The recipe as settings of every training of a race, whose budgets are counted for its crop by default. @param weights of the classes, measured once */
 export const recipeOf = (
   { data, device, threads, training, budget, size }: LadderConfig,
   folder: string,
   weights: readonly number[] | null,
+  rank: 2 | 3,
 ): Layer => ({
   ...training,
   ...(weights ? { classWeights: weights } : {}),
   budget,
-  size,
+  // Candidates are compared at what a step computes.
+  size: size ?? trainSettings(sampleTraining({ ...training, data }), rank).crop,
   data,
   device,
   threads,
@@ -89,7 +91,7 @@ export async function setUpRace(
   if (existsSync(file)) return parseJson(readFileSync(file, 'utf8')) as RaceSetUp;
   const started = performance.now();
   const { heldOut, weights, candidates } = await seedRace(config, folder, dataset);
-  const recipe = recipeOf(config, folder, weights);
+  const recipe = recipeOf(config, folder, weights, dataset.rank);
   writeAtomically(join(folder, 'validation.json'), `${JSON.stringify(heldOut, null, 1)}\n`);
   for (const candidate of candidates) writeArchitecture(folder, candidate);
   const planned = await planOf(config, candidates, started, () =>
@@ -116,9 +118,9 @@ export async function seedRace(
   const { rank, groups } = dataset;
   const share = ids.length < FEW_SAMPLES ? 1 / 3 : 1 / 5;
   const heldOut = holdOut(ids, { rank, share, ...(groups ? { groups } : {}) });
-  const { classWeights } = sampleTraining(recipeOf(config, folder, null));
+  const { classWeights } = sampleTraining(recipeOf(config, folder, null, rank));
   const weights = await weightsOfClasses(dataset, classWeights);
-  const training = sampleTraining(recipeOf(config, folder, weights));
+  const training = sampleTraining(recipeOf(config, folder, weights, rank));
   const candidates = seedCandidates({
     rank: dataset.rank,
     count: config.candidates ?? MOST_CANDIDATES,

@@ -32,12 +32,14 @@ import { threadsOf } from '../cost/latency/table.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
 import { prepareMachine } from '../machine.ts';
 import { onKnownSides, openTrainingData } from '../openData.ts';
+import { withCountedSize } from '../prepare/countedSize.ts';
 import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { describeFit, fitToBudget, networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
+import { refinedScore } from './refined.ts';
 import { inFolderOfRuns, layerFor, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
@@ -69,7 +71,9 @@ export async function compareJob(
   const { budget: networkBudget, ...others } = resolved;
   // Beside `budget` of the comparison, as its command line has them.
   const dotted = Object.entries(networkBudget).map(([key, limit]) => [`budget.${key}`, limit]);
-  const written = { ...others, ...config, ...Object.fromEntries(dotted) };
+  // Of volumes `postprocess` is also a setting of the trainings.
+  const postprocess = config.postprocess === 'none' ? others.postprocess : config.postprocess;
+  const written = { ...others, ...config, postprocess, ...Object.fromEntries(dotted) };
   const inputs = [base.data, ...config.archs, ...given];
   requireFreeFolder('compare', { ...config, resolved: written, tables: TABLES, inputs });
   const costs = new Map<string, ComparedCost>();
@@ -96,7 +100,9 @@ export async function compareJob(
         trainJob({ layers: [layerFor(training, resume)], resume, command: 'espalier compare' }, own, signal),
       );
       const cost = costs.get(architecture) as ComparedCost;
-      runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
+      const outcome = readOutcome(openRunFolder(path));
+      const refined = await refinedScore(path, outcome.score, config, training, signal);
+      runs.push({ architecture, seed: training.seed, run: path, ...outcome, ...refined, ...cost });
       // After every run, so that there is something to look at before the last.
       writeComparison(folder, runs, conditions);
     }
@@ -186,10 +192,10 @@ async function costOf(
 ): Promise<ComparedCost> {
   const { batch, threads } = training;
   const architecture = readArchitecture(name);
-  const fitted = fitToBudget(architecture, training, dataset);
+  const size = sizeOf(training, dataset);
+  const fitted = fitToBudget(architecture, await withCountedSize(training, dataset, size), dataset);
   if (fitted) watcher.line(`${name}: ${describeFit(fitted)}`);
   const graph = buildArchitecture(architecture, fitted?.options ?? networkOptions(architecture, training, dataset));
-  const size = sizeOf(training, dataset);
   const { parameters, multiplyAdds } = countNetwork(graph, size);
   const { trainingBytes } = estimateMemory(graph, size, batch);
   const task = { graph, batch, size, threads, device: chooseDevice(training.device), kind: 'training' } as const;

@@ -2,18 +2,34 @@
 import { useState } from 'preact/hooks';
 import { roundTicks } from '../../../src/run/report/chart.ts';
 import type { RunSummary } from '../../../src/server/api.ts';
-import { grouped, groupOf, paretoFront } from '../compare.ts';
+import { comparable, groupOf, paretoFront } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../format.ts';
 import { COLOURS } from '../parts/plot.tsx';
 import { Card } from '../parts/states.tsx';
 import { linkTo } from '../route.ts';
 
 const COSTS = {
-  'multiply-adds': { of: ({ multiplyAdds }: RunSummary) => multiplyAdds, format: formatCount },
-  parameters: { of: ({ parameters }: RunSummary) => parameters, format: formatCount },
-  'peak memory': { of: ({ peakBytes }: RunSummary) => peakBytes, format: formatBytes },
-  'time of a step': { of: ({ stepSeconds }: RunSummary) => stepSeconds, format: formatDuration },
-  'time in all': { of: ({ seconds }: RunSummary) => seconds, format: formatDuration },
+  'multiply-adds': {
+    of: ({ multiplyAdds }: RunSummary) => multiplyAdds,
+    format: formatCount,
+    sized: true,
+    timed: false,
+  },
+  parameters: { of: ({ parameters }: RunSummary) => parameters, format: formatCount, sized: false, timed: false },
+  'predicted latency': {
+    of: ({ latency }: RunSummary) => latency?.ms,
+    format: (ms: number) => `${Number(ms.toPrecision(3))} ms`,
+    sized: true,
+    timed: true,
+  },
+  'peak memory': { of: ({ peakBytes }: RunSummary) => peakBytes, format: formatBytes, sized: true, timed: false },
+  'time of a step': {
+    of: ({ stepSeconds }: RunSummary) => stepSeconds,
+    format: formatDuration,
+    sized: true,
+    timed: false,
+  },
+  'time in all': { of: ({ seconds }: RunSummary) => seconds, format: formatDuration, sized: false, timed: false },
 } as const;
 type CostName = keyof typeof COSTS;
 
@@ -21,10 +37,10 @@ const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 300, 60, 24, 16, 44];
 
 export function ParetoCard({ runs }: { runs: readonly RunSummary[] }) {
   const [name, setName] = useState<CostName>('multiply-adds');
-  const { of, format } = COSTS[name];
+  const { of, format, ...kind } = COSTS[name];
   const points = runs.flatMap((run) => {
     const cost = of(run);
-    const group = groupOf(run);
+    const group = groupOf(run, kind);
     return cost !== undefined && run.score
       ? [{ id: run.id, run: run.id, name: run.name, group, cost, score: run.score.value }]
       : [];
@@ -55,10 +71,10 @@ interface Point {
   readonly name: string;
   /** The run that it leads to. */
   readonly run?: string;
-  /** Only scores of one group are compared. */
-  readonly group: string;
   readonly cost: number;
   readonly score: number;
+  /** Points of one group are compared. */
+  readonly group: string;
 }
 
 /** Points over their cost, with the best of each group on a line. */
@@ -71,7 +87,7 @@ export function Scatter({
   label: string;
   format: (value: number) => string;
 }) {
-  const groups = grouped(points, ({ group }) => group);
+  const groups = comparable(points);
   const fronts = groups.map(([, own]) => paretoFront(own));
   const front = fronts.flat();
   const colourOf = (point: Point) => `var(--series-${groups.findIndex(([, own]) => own.includes(point)) % COLOURS})`;
@@ -125,7 +141,7 @@ export function Scatter({
                 cy={y(point.score)}
                 r="6"
               >
-                <title>{`${point.id}: ${formatShare(point.score)}, ${format(point.cost)}`}</title>
+                <title>{`${point.id}: ${formatShare(point.score)}, ${format(point.cost)} (${point.group})`}</title>
               </circle>
               {(isBest || points.length <= 12) && (
                 <text
@@ -159,10 +175,8 @@ export function Scatter({
         </ul>
       )}
       <p class="quiet">
-        Runs on a line are the best for their cost among those of{' '}
-        {points[0].run === undefined
-          ? 'those trained as long.'
-          : 'those of the same data and size; each point leads to its run.'}
+        Runs on a line are the best for their cost among those that may be compared
+        {points[0].run === undefined ? '.' : '; each point leads to its run.'}
       </p>
     </>
   );
