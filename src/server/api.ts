@@ -99,6 +99,10 @@ export const DOCUMENTS = {
   genotype: 'genotype.json',
   graph: 'graph.json',
   data: 'data.json',
+  race: 'race.json',
+  candidates: 'candidates.json',
+  answers: 'answers.json',
+  verdict: 'verdict.json',
 } as const;
 export type DocumentName = keyof typeof DOCUMENTS;
 

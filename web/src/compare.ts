@@ -47,3 +47,23 @@ export function paretoFront<Point extends { readonly cost: number; readonly scor
       return isBetter;
     });
 }
+
+/** What runs of one group of the list have in common: the data and how large they were read. */
+export function listGroupOf({ settings }: Pick<RunSummary, 'settings'>): string {
+  const { data, scale, longSide, crop } = settings;
+  if (data === undefined) return 'unknown data';
+  const name = data.replace(/\/+$/, '').split('/').at(-1);
+  const size = longSide ? `, longer side ${longSide}` : scale && scale !== '1' ? `, 1/${scale} of the size` : '';
+  return `${name}${size}${crop ? `, crop ${crop.replace(/[[\]]/g, '').split(',').join(' x ')}` : ''}`;
+}
+
+/** Rows by what they may be compared with, in the order of their first rows. */
+export function grouped<Row>(rows: readonly Row[], of: (row: Row) => string): [group: string, rows: Row[]][] {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const own = groups.get(of(row));
+    if (own) own.push(row);
+    else groups.set(of(row), [row]);
+  }
+  return [...groups];
+}
