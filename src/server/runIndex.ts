@@ -4,6 +4,7 @@
  */
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
 import { parseJson } from '../base/json.ts';
 import { listRunFolders, openRunFolder } from '../run/folder.ts';
 import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
@@ -47,7 +48,7 @@ type Entry = { -readonly [Key in keyof IndexedRun]: IndexedRun[Key] } & {
   modified: number;
   /** What changes when a file is added to its folder or removed, or another process locks it. */
   folder: string;
-  costs?: { modified: number; parameters?: number; multiplyAdds?: number };
+  costs?: { modified: number } & GraphCosts;
 };
 
 /** The index of a folder of runs, or of one run; reads nothing before the first refresh. */
@@ -233,18 +234,27 @@ async function ownerOf({ path }: Entry): Promise<LockOwner | undefined> {
   return file && parseOwner(file.content.toString('utf8'));
 }
 
+/** What graph.json says of a network. */
+type GraphCosts = Pick<RunSummary, 'parameters' | 'multiplyAdds' | 'latency' | 'size'>;
+
+/** What counts of a graph.json that anybody may have written. */
+const graphSchema = z.object({
+  parameters: z.number().min(0),
+  multiplyAdds: z.number().min(0),
+  size: z.array(z.number().min(1)).min(1).max(3).optional(),
+  latency: z.object({ ms: z.number().min(0), on: z.string().max(200) }).optional(),
+});
+
 /** Totals of graph.json, read again when the file changed. */
-async function costsOf(entry: Entry): Promise<{ parameters?: number; multiplyAdds?: number }> {
+async function costsOf(entry: Entry): Promise<GraphCosts> {
   const modified = (await stat(join(entry.path, 'graph.json')).catch(() => undefined))?.mtimeMs;
   if (modified === undefined) return {};
   if (entry.costs?.modified !== modified) {
     entry.costs = { modified };
     const text = await readTextInside(entry.path, 'graph.json');
     try {
-      const value = parseJson(text ?? '{}') as Record<string, unknown> | null;
-      const { parameters, multiplyAdds } = value ?? {};
-      const isNumber = (count: unknown): count is number => Number.isFinite(count);
-      if (isNumber(parameters) && isNumber(multiplyAdds)) entry.costs = { modified, parameters, multiplyAdds };
+      const { parameters, multiplyAdds, ...others } = graphSchema.parse(parseJson(text ?? '{}'));
+      entry.costs = { modified, parameters, multiplyAdds, ...others };
     } catch {
       // A damaged file costs its run two numbers in a table, no more.
     }
@@ -253,12 +263,7 @@ async function costsOf(entry: Entry): Promise<{ parameters?: number; multiplyAdd
   return costs;
 }
 
-function summarise(
-  entry: Entry,
-  costs: Pick<RunSummary, 'parameters' | 'multiplyAdds'>,
-  owner: LockOwner | undefined,
-  now: number,
-): RunSummary {
+function summarise(entry: Entry, costs: GraphCosts, owner: LockOwner | undefined, now: number): RunSummary {
   const { id, facts } = entry;
   const [command, name] = id.split('/');
   const { started, updated, seconds, epochs, peakBytes, score, warnings, damaged } = facts;
