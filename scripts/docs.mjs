@@ -24,6 +24,9 @@ await build(docs);
 // Linked as files, which VitePress does not change.
 for (const name of ['architectures', 'results'])
   cpSync(join(docs, name), join(root, 'build', 'site', name), { recursive: true });
+process.stdout.write(
+  `the site: ${join(root, 'build', 'site', 'index.html')}\nto read it: npx vitepress preview docs   (http://localhost:4173)\n`,
+);
 
 /** One page for what an entry of the package exports, one for each of its namespaces. */
 async function documentLibrary(name, entry, tsconfig) {

@@ -18,7 +18,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   browser: ['base', 'data', 'portable'],
   export: ['base', 'engine', 'nn', 'space', 'data', 'models', 'run', 'portable'],
   // The loops know no run folder: nothing of `run`, nothing of `jobs`.
-  method: ['base', 'engine', 'nn', 'space', 'decode', 'supernet'],
+  method: ['base', 'engine', 'nn', 'space', 'decode', 'supernet', 'models'],
   parallel: ['base', 'engine', 'nn', 'data'],
   infer: ['base', 'engine', 'nn', 'data', 'metrics', 'parallel'],
   // The race is pure: its trainer is given.

@@ -23,6 +23,7 @@ export default defineConfig({
           page('Concepts', '/concepts'),
           page('Your own data', '/data'),
           page('Budgets', '/budgets'),
+          page('A CRF after a network', '/crf'),
           page('Dashboard', '/dashboard'),
           page('From a folder and a budget to a network', '/auto'),
           page('Variants of the search', '/search'),

@@ -7,6 +7,7 @@ import { STOP_SIGNALS } from '../base/signals.ts';
 import { formatBytes, formatDuration } from '../base/text.ts';
 import type { Scores } from '../infer/evaluate.ts';
 import type { DryRun } from '../jobs/cost/dryRun.ts';
+import type { DryRunOfMany } from '../jobs/many/dryRun.ts';
 import type { RunWatcher } from '../jobs/watcher.ts';
 import { casesTable, perClassTable } from '../metrics/tables.ts';
 import {
@@ -102,8 +103,9 @@ export function readRunRequest(
 export const scoresTable = (names: readonly string[], scores: Scores): string =>
   scores.volumes ? casesTable(names, scores.volumes.summary) : perClassTable(names, scores);
 
-/** Scores for programs: without the matrix they follow from. */
-export const plainScores = ({ confusion: _, ...plain }: Scores): Omit<Scores, 'confusion'> => plain;
+/** Scores for programs: without the matrices they follow from. */
+export const plainScores = ({ confusion: _, unrefined, ...plain }: Scores): object =>
+  unrefined ? { ...plain, unrefined: plainScores(unrefined) } : plain;
 
 /** Prints a value for programs. */
 export function printJson(value: unknown): void {
@@ -147,6 +149,22 @@ export async function stoppable<T>(work: (signal: AbortSignal) => Promise<T>): P
   } finally {
     for (const name of STOP_SIGNALS) process.removeListener(name, stop);
   }
+}
+
+/** Says what many runs would cost, each and together. */
+export function printDryRunOfMany({ parts, ...all }: DryRunOfMany, json: boolean): void {
+  if (json) {
+    printJson({ parts, ...all });
+    return;
+  }
+  const width = Math.max(...parts.map(({ name }) => name.length));
+  const lines = parts.map(({ name, runs, each: { weights, steps, stepSeconds, seconds, peakBytes } }) => {
+    const step = `${weights} weights, ${steps} steps of ${formatDuration(stepSeconds)}, peak memory ${formatBytes(peakBytes)}`;
+    return `  ${name.padEnd(width)}  ${runs} x ${formatDuration(seconds)}: ${step}\n`;
+  });
+  process.stdout.write(
+    `dry run:\n${lines.join('')}in all ${formatDuration(all.seconds)} without evaluations; nothing was written\n`,
+  );
 }
 
 /** Says what a run would cost. */

@@ -3,7 +3,7 @@
  */
 import { ConfigError, DataError } from '../base/errors.ts';
 import { checkDataSet, type DataReport } from '../data/check/check.ts';
-import type { PictureReport } from '../data/check/parts.ts';
+import type { DataProblem, PictureReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
 import { describeIgnored } from '../data/describe.ts';
 import { filesOfDataSet } from '../data/splits.ts';
@@ -13,6 +13,7 @@ import { formatPlan, planVolumes, type VolumePlan } from '../data/volumes/plan.t
 import { writeAtomically } from '../run/files.ts';
 import { requireFreeOutputs } from '../run/outputs.ts';
 import { printJson } from './command.ts';
+import { describeNext } from './dataNext.ts';
 import { createProgress } from './progress.ts';
 
 /** How a data set is checked, and what is written. */
@@ -61,6 +62,7 @@ export async function checkAndPrint(dataset: DataSet, { path, limit, plan, given
   } else {
     process.stdout.write(`${describe(dataset, report)}\n`);
     if (proposal !== undefined) process.stdout.write(`${describePlan(proposal.plan, plan)}\n`);
+    process.stdout.write(`${describeNext(dataset, report, path, plan).join('\n')}\n`);
   }
   if (report.problems.some(({ severity }) => severity === 'error')) process.exitCode = 1;
 }
@@ -85,7 +87,8 @@ function describePlan({ crop, batch, preparation, memoryBudget }: VolumePlan, fi
 const MOST_PROBLEMS = 20;
 
 function describe(dataset: DataSet, report: DataReport): string {
-  const { counts, classShares, ignoredShare, problems } = report;
+  const { counts, classShares, ignoredShare, problems, advice } = report;
+  const lines = groupSimilar(problems).map(describeProblem);
   const ignored = describeIgnored(dataset);
   const width = Math.max(...dataset.classes.map(({ name }) => name.length), 7);
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`.padStart(9);
@@ -100,12 +103,51 @@ function describe(dataset: DataSet, report: DataReport): string {
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
     `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}${ignored === '' ? '' : ` (${ignored})`}`,
     problems.length === 0 ? 'no problems found' : `${problems.length} problem${problems.length === 1 ? '' : 's'}:`,
-    ...problems.slice(0, MOST_PROBLEMS).map(({ severity, file, message, fix, others = [] }) => {
-      const more = others.length === 0 ? '' : ` (the same in ${others.length} more, such as ${others[0]})`;
-      return `  ${severity}: ${file} ${message}${more}; ${fix}`;
-    }),
-    ...(problems.length > MOST_PROBLEMS ? [`  ... and ${problems.length - MOST_PROBLEMS} more`] : []),
+    ...lines.slice(0, MOST_PROBLEMS),
+    ...(lines.length > MOST_PROBLEMS ? [`  ... and ${lines.length - MOST_PROBLEMS} more`] : []),
+    ...advice.map((line) => `advice: ${line}`),
   ].join('\n');
+}
+
+/** So many problems that differ in numbers and names only are one line. */
+const FEWEST_SIMILAR = 3;
+
+/** Problems of one kind, the first for all. */
+interface ProblemGroup {
+  first: DataProblem;
+  /** Further files, and further problems of the kind with other numbers. */
+  files: number;
+  similar: number;
+  example: string | undefined;
+}
+
+/** Problems whose sentences differ in numbers and files only are one group where there are several; errors stay before warnings. */
+function groupSimilar(problems: readonly DataProblem[]): ProblemGroup[] {
+  const kinds = new Map<string, DataProblem[]>();
+  for (const problem of problems) {
+    const { severity, message, fix } = problem;
+    const key = JSON.stringify([
+      severity,
+      ...[message, fix].map((text) => text.replace(/\S*[/\\]\S*|-?\d+(\.\d+)?/g, '#')),
+    ]);
+    kinds.set(key, [...(kinds.get(key) ?? []), problem]);
+  }
+  const one = (problem: DataProblem): ProblemGroup => ({
+    ...{ first: problem, files: problem.others?.length ?? 0, similar: 0, example: problem.others?.[0] },
+  });
+  return [...kinds.values()].flatMap((group) => {
+    if (group.length < FEWEST_SIMILAR) return group.map(one);
+    const [first, ...rest] = group;
+    const files = (first.others?.length ?? 0) + rest.reduce((sum, { others = [] }) => sum + 1 + others.length, 0);
+    return [{ first, files, similar: rest.length, example: `${rest[0].file} ${rest[0].message}` }];
+  });
+}
+
+function describeProblem({ first, files, similar, example }: ProblemGroup): string {
+  const { severity, file, message, fix } = first;
+  const kind = similar > 0 ? 'similar' : 'the same';
+  const more = files === 0 ? '' : ` (${kind} in ${files} more, such as ${example})`;
+  return `  ${severity}: ${file} ${message}${more}; ${fix}`;
 }
 
 function describeSizes({ sizes }: PictureReport): string[] {

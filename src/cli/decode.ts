@@ -1,18 +1,15 @@
 /**
  * @file `espalier decode`: architecture parameters from anywhere to a genotype.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../base/errors.ts';
-import { decodeArchitecture, parseArchitectureParameters } from '../decode/parameters.ts';
-import { refuseUnused } from '../run/config/unused.ts';
+import { decodeFile, parametersFile } from '../jobs/decode.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { recordFiles, requireFreeOutputs } from '../run/outputs.ts';
 import { drawGenotype } from '../space/drawing.ts';
-import { formatGenotype, type Genotype, parseGenotype } from '../space/genotype.ts';
-import { parseJson } from '../space/genotypeFields.ts';
+import { formatGenotype } from '../space/genotype.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 
 const decodeSettings = {
@@ -52,43 +49,20 @@ export const decodeCommand: Command = {
   async run(words) {
     const { config, flags, keys, given } = readSettings(decodeSettings, words, ['json']);
     const { params, output } = config;
-    if (!existsSync(params))
-      throw new DataError(`${params}: no such file`, 'give a JSON file of logits, or the folder of a search');
-    const file = statSync(params).isDirectory() ? join(params, 'architecture.json') : params;
+    const file = parametersFile(params);
     const outputs = output === undefined ? [] : [output, `${output.replace(/\.json$/, '')}.svg`];
     const run = existsSync(join(dirname(file), 'config.yaml')) ? recordFiles(openRunFolder(dirname(file))) : [];
     requireFreeOutputs({ outputs, inputs: [file, ...run, ...given] });
-    const parameters = parseArchitectureParameters(parseJson(readText(file), file), file);
-    const found = statSync(params).isDirectory() ? foundIn(params) : undefined;
-    if (found) refuseUnused(keys, [{ keys: ['atrous', 'rank'], because: `${params} says its own` }]);
-    if (parameters.method === 'dints')
-      refuseUnused(keys, [
-        { keys: ['atrous', 'rank'], because: 'it is of method=auto-deeplab, these logits are of dints' },
-      ]);
-    const { filters = found?.filters ?? STANDARD_FILTERS } = config;
-    const { atrous, rank } = found?.method === 'auto-deeplab' ? found : config;
-    const provenance = { origin: `decoded from ${file}` };
-    const genotype = decodeArchitecture(parameters, { filters, atrous, rank, provenance });
+    // Defaults are no mistake beside what a search says.
+    const { filters } = config;
+    const stated = {
+      atrous: keys.has('atrous') ? config.atrous : undefined,
+      rank: keys.has('rank') ? config.rank : undefined,
+    };
+    const genotype = decodeFile(params, { filters, ...stated });
     for (const [i, path] of outputs.entries())
       writeAtomically(path, i === 0 ? formatGenotype(genotype) : drawGenotype(genotype));
     if (flags.json) printJson(genotype);
     else process.stdout.write(output === undefined ? formatGenotype(genotype) : `${output}\n`);
   },
 };
-
-/** Of the smallest published network. */
-const STANDARD_FILTERS = 20;
-
-/** What a search wrote of what it found; undefined where there is nothing yet. */
-function foundIn(folder: string): Genotype | undefined {
-  const file = join(folder, 'genotype.json');
-  return existsSync(file) ? parseGenotype(readText(file), file) : undefined;
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new DataError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-}

@@ -4,6 +4,7 @@
  */
 import { stringify } from 'yaml';
 import { ConfigError } from '../base/errors.ts';
+import { shellWord } from '../run/config/commandLine.ts';
 
 /** What is asked of a cluster. */
 export interface ClusterJob {
@@ -26,8 +27,8 @@ export interface ClusterJob {
 /** The words of one trial, for a shell; `index` is the variable that holds its number. A process cannot see which of a node's cores are its own. */
 function trialWords({ words, name, trials, cores }: ClusterJob, index: string): string {
   const threads = words.some((word) => word.startsWith('threads=')) ? [] : [`threads=${cores}`];
-  const own = trials > 1 ? [`seed="$${index}"`, `name=${quote(`${name}-`)}"$${index}"`] : [];
-  return [...words.map(quote), ...threads, ...own].join(' ');
+  const own = trials > 1 ? [`seed="$${index}"`, `name=${shellWord(`${name}-`)}"$${index}"`] : [];
+  return [...words.map(shellWord), ...threads, ...own].join(' ');
 }
 
 /** A script for `sbatch`: tasks of one job are the ranks, an array of jobs are the trials. */
@@ -114,6 +115,3 @@ export const kubernetesManifest = (job: ClusterJob): string =>
   kubernetesObjects(job)
     .map((object) => stringify(object, { lineWidth: 0 }))
     .join('---\n');
-
-/** A word that a shell reads as it stands. */
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);

@@ -42,7 +42,7 @@ export const predictCommand: Command = {
     const network = openNetwork(config.run, config);
     const folder = openRunFolder(config.run);
     const { classes, volumes } = network;
-    refuseUnused(keys, unusedInInference(volumes !== undefined, config.window));
+    refuseUnused(keys, unusedInInference(volumes !== undefined, config));
     const output = config.output ?? join(config.run, 'predictions');
     const requireFree = (outputs: readonly string[], files: readonly string[]) =>
       requireFreeOutputs({

@@ -7,13 +7,14 @@ import { ConfigError } from '../base/errors.ts';
 import { loadPicture } from '../data/images/image.ts';
 import { openModel } from '../portable/node.ts';
 import { predictSchema } from '../run/config/schemas.ts';
+import { refuseUnused, unusedInCrf } from '../run/config/unused.ts';
 import { requireFreeOutputs, withFolders } from '../run/outputs.ts';
 import { readSettings } from './command.ts';
 import { findPictures } from './inputs.ts';
 import { outputsOf, planPictures, predictPictures, reportPredictions } from './predictions.ts';
 
-const { output, overlay, threads } = predictSchema.shape;
-const modelSettings = { schema: z.strictObject({ output, overlay, threads }) };
+const { output, overlay, threads, postprocess, crf } = predictSchema.shape;
+const modelSettings = { schema: z.strictObject({ output, overlay, threads, postprocess, crf }) };
 
 /** Whether the words name a model that was exported. */
 export const namesModel = (words: readonly string[]): boolean => words.some(isModel);
@@ -21,8 +22,14 @@ export const namesModel = (words: readonly string[]): boolean => words.some(isMo
 const isModel = (word: string): boolean => /^[^=]*\.onnx$/i.test(word);
 
 export async function predictWithModel(words: readonly string[]): Promise<void> {
-  const { config, flags, positionals, given } = readSettings(modelSettings, words, ['json']);
+  const { config, flags, positionals, keys, given } = readSettings(modelSettings, words, ['json']);
   const [model, ...more] = positionals.filter(isModel);
+  refuseUnused(keys, unusedInCrf(config.postprocess, config.crf));
+  if (config.postprocess === 'crf')
+    throw new ConfigError(
+      `postprocess=crf: the CRF runs in the engine, got the exported model ${model}`,
+      'predict with the run it was exported from: espalier predict run=<run> postprocess=crf ...',
+    );
   if (more.length > 0) throw new ConfigError(`expected one model, got ${model} and ${more.join(' and ')}`);
   const files = findPictures(positionals.filter((word) => !isModel(word)));
   const output = config.output ?? join(dirname(model), 'predictions');

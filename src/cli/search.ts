@@ -4,15 +4,27 @@
 import { ConfigError } from '../base/errors.ts';
 import { placeInGroup } from '../engine/group.ts';
 import { dryRunSearch } from '../jobs/cost/dryRun.ts';
+import { dryRunTrials } from '../jobs/many/dryRun.ts';
 import { trialsJob } from '../jobs/many/trials.ts';
+import { searchAgain } from '../jobs/prepare/searchAgain.ts';
 import { followSearch, searchJob } from '../jobs/searchJob.ts';
+import { describeDecided } from '../method/decided.ts';
 import { inGroup } from '../parallel/parallel.ts';
 import { configKeys, givenKeys, type Layer } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
 import { refuseUnused } from '../run/config/unused.ts';
 import { summariseGenotype } from '../space/genotype.ts';
 import { autoCommand } from './auto.ts';
-import { type Command, printDryRun, printJson, readRunRequest, stoppable, watchRun } from './command.ts';
+import {
+  type Command,
+  printDryRun,
+  printDryRunOfMany,
+  printJson,
+  readRunRequest,
+  stoppable,
+  watchRun,
+} from './command.ts';
+import { searchConfigOf, shortPath, trainStep } from './nextStep.ts';
 
 export const searchCommand: Command = {
   name: 'search',
@@ -26,6 +38,7 @@ export const searchCommand: Command = {
     // A race has settings, and runs, of its own.
     if (request.layers.findLast(({ method }) => method !== undefined)?.method === 'ladder')
       return autoCommand.run(words);
+    if (flags.dryRun && isTrials(request.layers)) return printDryRunOfMany(await dryRunTrials(request), flags.json);
     if (flags.dryRun) return printDryRun(await dryRunSearch(request), flags.json);
     const watcher = watchRun('search');
     if (isTrials(request.layers)) {
@@ -34,8 +47,8 @@ export const searchCommand: Command = {
       const found = await stoppable((signal) => trialsJob(request, watcher, signal, given)).finally(watcher.finish);
       if (flags.json) return printJson(found);
       const { folder, chosen, table } = found;
-      const advice = chosen ? `train it: espalier train arch=${folder}/genotype.json data=<the same>\n` : '';
-      process.stdout.write(`${table}\n${folder}/trials.{md,csv,svg}\n${advice}`);
+      const advice = chosen ? `${await trainStep(chosen.run)}\n` : '';
+      process.stdout.write(`${table}\n${shortPath(folder)}/trials.{md,csv,svg}\n${advice}`);
       return;
     }
     const selection = configKeys(settings.search.schema).filter((key) => key.startsWith('selection.'));
@@ -48,12 +61,13 @@ export const searchCommand: Command = {
       ),
     ).finally(watcher.finish);
     if (!found) return;
-    const { run, genotype, report } = found;
-    if (flags.json) printJson(found);
-    else
-      process.stdout.write(
-        `found: ${summariseGenotype(genotype)} -> ${run}/genotype.json\ntrain it: espalier train arch=${run} data=<the same>\nreport: ${report}\n`,
-      );
+    const { run, genotype, decided, undecided, report } = found;
+    if (flags.json) return printJson(found);
+    const what = `${summariseGenotype(genotype)} (${describeDecided(decided)}) -> ${shortPath(run)}/genotype.json`;
+    const next = undecided ? `search on: ${searchAgain(searchConfigOf(run))}` : await trainStep(run);
+    process.stdout.write(
+      `${undecided ? 'undecided, little more than a random architecture' : 'found'}: ${what}\n${next}\nreport: ${shortPath(report)}\n`,
+    );
   },
 };
 

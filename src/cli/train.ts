@@ -5,6 +5,7 @@
 import { dryRunTraining } from '../jobs/cost/dryRun.ts';
 import { followTraining, trainJob } from '../jobs/trainJob.ts';
 import { inGroup } from '../parallel/parallel.ts';
+import { commandLine } from '../run/config/commandLine.ts';
 import { settings } from '../run/config/presets.ts';
 import {
   type Command,
@@ -16,6 +17,7 @@ import {
   stoppable,
   watchRun,
 } from './command.ts';
+import { shortPath } from './nextStep.ts';
 
 export const trainCommand: Command = {
   name: 'train',
@@ -37,6 +39,8 @@ export const trainCommand: Command = {
     const { scores, ...trained } = outcome;
     if (flags.json) printJson({ ...trained, ...plainScores(scores) });
     else
-      process.stdout.write(`${scoresTable(trained.classes, scores)}\nrun: ${trained.run}\nreport: ${trained.report}\n`);
+      process.stdout.write(
+        `${scoresTable(trained.classes, scores)}\nrun: ${shortPath(trained.run)}\nreport: ${shortPath(trained.report)}\nuse it: ${commandLine('predict', [`run=${shortPath(trained.run)}`])} <images>\n`,
+      );
   },
 };

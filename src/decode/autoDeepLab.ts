@@ -32,9 +32,12 @@ export const moveChoices = ({ beta, betaNormalisation }: Moves): number[][] =>
     .filter((row) => row.filter((logit) => logit !== -Infinity).length > 1)
     .map(softmax);
 
+/** Logarithms of {@link moveProbabilities}; -Infinity where there is no edge. */
+export const logMoves = (logits: Moves): number[][][] => normaliseMoves(logits, logSoftmax, -Infinity);
+
 /** The most probable path: one level per layer. Ties go to the finer level. Works on log probabilities, which do not underflow. */
 export function decodePath(logits: Moves): number[] {
-  const scores = normaliseMoves(logits, logSoftmax, -Infinity);
+  const scores = logMoves(logits);
   const { states } = viterbi({
     stages: scores.length,
     states: LEVELS,

@@ -54,6 +54,15 @@ export function native(): Native {
   return loaded;
 }
 
+/** Whether the addon loads. */
+export function isEngineReady(): boolean {
+  try {
+    return Boolean(native());
+  } catch {
+    return false;
+  }
+}
+
 /** Loads the first addon that loads. @throws EngineError that names what was tried and the command to run. */
 export function loadAddon(): AddonCandidate & { readonly addon: Native } {
   const load = createRequire(import.meta.url);

@@ -16,17 +16,23 @@ import {
 import { inOrder, type Parallel, shareOf, singleProcess } from '../parallel/parallel.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
 import { toTensors } from './batch.ts';
-import { evaluateVolumes, type ScoredVolume } from './evaluateVolumes.ts';
-import { type Infer, type InferenceOptions, predictClasses, SINGLE_SCALE } from './inference.ts';
+import { predictSample } from './crf/predict.ts';
+import { evaluateVolumes, type ScoredVolume, type VolumeScores } from './evaluateVolumes.ts';
+import { type Infer, type InferenceOptions, SINGLE_SCALE } from './inference.ts';
 
 /** Scores and the matrix they follow from; of volumes also those by case. */
 export interface Scores extends SegmentationScores {
   readonly confusion: ConfusionMatrix;
   readonly volumes?: { readonly cases: readonly CaseScores[]; readonly summary: CaseSummary };
+  /** Where a CRF refined the predictions: what the network alone scores, and the milliseconds of the CRF, the mean over the samples. */
+  readonly unrefined?: Omit<Scores, 'unrefined'> & { readonly crfMs: number };
 }
 
 /** The score that chooses the best weights: the mean Dice of the foreground of volumes, the mean IoU of images. */
-export function mainScore({ volumes, miou }: Scores): { name: 'mean Dice' | 'mIoU'; value: number } {
+export function mainScore({ volumes, miou }: Pick<Scores, 'volumes' | 'miou'>): {
+  name: 'mean Dice' | 'mIoU';
+  value: number;
+} {
   return volumes ? { name: 'mean Dice', value: volumes.summary.mean.dice } : { name: 'mIoU', value: miou };
 }
 
@@ -80,13 +86,35 @@ export async function evaluate(
       inference: window ? { ...inference, window: { ...window, among: parallel } } : inference,
       onVolume: onVolume && ((volume, done) => onVolume(volume, own.length + done)),
     });
-    const cases = [...inOrder(parts.map((part) => part.cases)), ...together.cases];
-    const confusion = sumOf([...parts, together].map((part) => part.confusion));
-    return { ...segmentationScores(confusion), confusion, volumes: { cases, summary: summariseCases(cases) } };
+    type Counted = Pick<VolumeScores, 'cases' | 'confusion'>;
+    const scoresOf = (ofRanks: readonly Counted[], last: Counted) => {
+      const cases = [...inOrder(ofRanks.map((part) => part.cases)), ...last.cases];
+      const confusion = sumOf([...ofRanks, last].map((part) => part.confusion));
+      return { ...segmentationScores(confusion), confusion, volumes: { cases, summary: summariseCases(cases) } };
+    };
+    const scores = scoresOf(parts, together);
+    if (!together.unrefined) return scores;
+    const before = parts.flatMap(({ unrefined }) => unrefined ?? []);
+    const crfMs = meanOf([...before, together.unrefined].flatMap(({ ms }) => ms));
+    return { ...scores, unrefined: { ...scoresOf(before, together.unrefined), crfMs } };
   }
   const own = shareOf(samples, parallel);
-  const confusion = sumOf(await parallel.gather(await countPictures(infer, dataset, own, device, alone)));
-  return { ...segmentationScores(confusion), confusion };
+  const parts = await parallel.gather(await countPictures(infer, dataset, own, device, alone));
+  const scoresOf = (all: readonly ConfusionMatrix[]) => {
+    const confusion = sumOf(all);
+    return { ...segmentationScores(confusion), confusion };
+  };
+  const scores = scoresOf(parts.map(({ confusion }) => confusion));
+  if (!options.inference?.crf) return scores;
+  const crfMs = meanOf(parts.flatMap(({ ms }) => ms));
+  return { ...scores, unrefined: { ...scoresOf(parts.map(({ unrefined }) => unrefined)), crfMs } };
+}
+
+/** Of images: the confusion with and without a CRF, and the milliseconds that it took of each. */
+interface CountedPictures {
+  readonly confusion: ConfusionMatrix;
+  readonly unrefined: ConfusionMatrix;
+  readonly ms: readonly number[];
 }
 
 async function countPictures(
@@ -95,12 +123,19 @@ async function countPictures(
   samples: readonly Sample[],
   device: string,
   options: EvaluateOptions,
-): Promise<ConfusionMatrix> {
-  const confusion = createConfusion(dataset.classes.length);
+): Promise<CountedPictures> {
+  const { inference = SINGLE_SCALE } = options;
+  const [confusion, unrefined] = [0, 1].map(() => createConfusion(dataset.classes.length));
+  const ms: number[] = [];
   let done = 0;
   for await (const batch of evaluationBatches(dataset, samples)) {
-    const prediction = scope(() => predictClasses(network, toTensors(batch, 'cpu').images, device, options.inference));
+    const predicted = scope(() => predictSample(network, toTensors(batch, 'cpu').images, device, inference));
+    const { ids: prediction } = predicted;
     addToConfusion(confusion, prediction, batch.labels, dataset.ignore);
+    if (predicted.unrefined) {
+      addToConfusion(unrefined, predicted.unrefined.ids, batch.labels, dataset.ignore);
+      ms.push(predicted.unrefined.ms);
+    }
     done++;
     const [height, width] = batch.size;
     options.onPicture?.(
@@ -116,8 +151,10 @@ async function countPictures(
     );
     await stopPoint(options.signal);
   }
-  return confusion;
+  return { confusion, unrefined, ms };
 }
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function sumOf(parts: readonly ConfusionMatrix[]): ConfusionMatrix {
   const sum = createConfusion(parts[0].classes);

@@ -13,7 +13,8 @@ import { addToConfusion, type ConfusionMatrix, createConfusion, mergeConfusion }
 import { inOrder, type Parallel, shareOf, singleProcess } from '../parallel/parallel.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
 import { toTensors } from './batch.ts';
-import { type Infer, type InferenceOptions, predictClasses } from './inference.ts';
+import { predictSample } from './crf/predict.ts';
+import type { Infer, InferenceOptions } from './inference.ts';
 
 /** What reading, preparing and scoring a volume takes of its data set. */
 export type VolumeTask = Pick<VolumeSet, 'labelMap' | 'modalities' | 'preparation'> &
@@ -38,17 +39,30 @@ export interface VolumeScores {
   readonly summary: CaseSummary;
   /** All voxels of the split. */
   readonly confusion: ConfusionMatrix;
+  /** Where a CRF refined the predictions: the scores without it, and the milliseconds that it took of each volume. */
+  readonly unrefined?: Pick<VolumeScores, 'cases' | 'confusion'> & { readonly ms: readonly number[] };
 }
 
 /** The class map of a volume, on the grid that the network saw and on that of its file. */
+export interface PredictedMaps {
+  readonly prepared: Uint8Array;
+  readonly restored: Uint8Array;
+  /** Where a CRF refined them: what the network alone gives on the grid of the file, and the milliseconds of the CRF. */
+  readonly unrefined?: { readonly restored: Uint8Array; readonly ms: number };
+}
+
 export function predictVolume(
   network: Infer,
   volume: EvaluationVolume,
   { inference, device, largestComponents = [] }: VolumeInference,
-): { prepared: Uint8Array; restored: Uint8Array } {
-  const raw = scope(() => predictClasses(network, toTensors(volume, 'cpu').images, device, inference));
-  const prepared = largestComponents.reduce((ids, one) => keepLargestComponent(ids, volume.size, one), raw);
-  return { prepared, restored: restoreToInput(prepared, volume.grid) };
+): PredictedMaps {
+  const { ids, unrefined } = scope(() => predictSample(network, toTensors(volume, 'cpu').images, device, inference));
+  const kept = (raw: Uint8Array) =>
+    largestComponents.reduce((map, one) => keepLargestComponent(map, volume.size, one), raw);
+  const prepared = kept(ids);
+  const maps = { prepared, restored: restoreToInput(prepared, volume.grid) };
+  if (!unrefined) return maps;
+  return { ...maps, unrefined: { restored: restoreToInput(kept(unrefined.ids), volume.grid), ms: unrefined.ms } };
 }
 
 /** Scores `network` on `samples`, which all have labels. `toleranceMm` is that of the normalised surface Dice. */
@@ -64,26 +78,34 @@ export async function evaluateVolumes(
   },
 ): Promise<VolumeScores> {
   const { classes, ignore } = dataset;
-  const confusion = createConfusion(classes.length);
-  const cases: CaseScores[] = [];
+  const ofAll = { confusion: createConfusion(classes.length), cases: [] as CaseScores[] };
+  const alone = { confusion: createConfusion(classes.length), cases: [] as CaseScores[], ms: [] as number[] };
   for await (const volume of evaluationVolumes(dataset, samples)) {
-    const { prepared, restored } = predictVolume(network, volume, options);
-    const scored = scoreCase(
-      {
-        id: volume.ids[0],
-        prediction: restored,
-        label: volume.inputLabels ?? new Uint8Array(restored.length).fill(ignore),
-        shape: volume.grid.input.shape,
-        spacingMm: spacingOf(volume.grid.input.affine),
-      },
-      { classes: classes.length, toleranceMm: options.toleranceMm, ignore },
-    );
-    mergeConfusion(confusion, scored.confusion);
-    cases.push({ id: scored.id, classes: scored.classes });
-    options.onVolume?.(toScored(volume, prepared), cases.length);
+    const { prepared, restored, unrefined } = predictVolume(network, volume, options);
+    const score = (prediction: Uint8Array, to: typeof ofAll): void => {
+      const scored = scoreCase(
+        {
+          id: volume.ids[0],
+          prediction,
+          label: volume.inputLabels ?? new Uint8Array(prediction.length).fill(ignore),
+          shape: volume.grid.input.shape,
+          spacingMm: spacingOf(volume.grid.input.affine),
+        },
+        { classes: classes.length, toleranceMm: options.toleranceMm, ignore },
+      );
+      mergeConfusion(to.confusion, scored.confusion);
+      to.cases.push({ id: scored.id, classes: scored.classes });
+    };
+    score(restored, ofAll);
+    if (unrefined) {
+      score(unrefined.restored, alone);
+      alone.ms.push(unrefined.ms);
+    }
+    options.onVolume?.(toScored(volume, prepared), ofAll.cases.length);
     await stopPoint(options.signal);
   }
-  return { cases, summary: summariseCases(cases), confusion };
+  const { cases, confusion } = ofAll;
+  return { cases, summary: summariseCases(cases), confusion, ...(options.inference.crf ? { unrefined: alone } : {}) };
 }
 
 /**

@@ -6,6 +6,7 @@ import { noGrad } from '../engine/autograd.ts';
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
 import { classMap } from './batch.ts';
+import type { CrfOptions } from './crf/crf.ts';
 import { slidingBands, slidingWindow, type WindowOptions, windowsOf } from './slidingWindow.ts';
 
 /** A network at inference: logits `[batch, classes, ...spatial]` at the size of its input. */
@@ -22,6 +23,8 @@ export interface InferenceOptions {
   readonly mirror: readonly SpatialAxis[];
   /** Absent: inputs are read as a whole. */
   readonly window?: WindowOptions;
+  /** Refines the probabilities of class maps (`crf/predict.ts`); `infer` and `predictClasses` are of the network alone. */
+  readonly crf?: CrfOptions;
 }
 
 export const SINGLE_SCALE: InferenceOptions = { scales: [1], mirror: [] };
@@ -44,12 +47,16 @@ export function reduced(network: Infer, reduction: number, longSide?: number): I
   };
 }
 
+/** Whether the network reads an input once and as it is, so that what it gives are logits. */
+const isSinglePass = ({ scales, mirror, window }: InferenceOptions): boolean =>
+  scales.length === 1 && scales[0] === 1 && mirror.length === 0 && !window;
+
 /** Class scores `[batch, classes, ...spatial]` at the size of `images`: logits for a single pass, else mean probabilities. */
 export function infer(network: Infer, images: Tensor, options: InferenceOptions = SINGLE_SCALE): Tensor {
   const { scales, mirror, window } = options;
   return noGrad(() =>
     scope(() => {
-      if (scales.length === 1 && scales[0] === 1 && mirror.length === 0 && !window) return network(images);
+      if (isSinglePass(options)) return network(images);
       const view = mirrored(network, mirror);
       const whole = window ? (x: Tensor) => slidingWindow(view, x, window) : view;
       const size = images.shape.slice(2);
@@ -64,6 +71,18 @@ export function infer(network: Infer, images: Tensor, options: InferenceOptions 
     }),
   );
 }
+
+/** Class probabilities `[batch, classes, ...spatial]` on the device, to which the input is moved; with windows only these are. */
+export const predictProbabilities = (
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions = SINGLE_SCALE,
+): Tensor =>
+  scope(() => {
+    const scores = infer((x) => network(op.toDevice(x, device)), images, options);
+    return isSinglePass(options) ? noGrad(() => op.softmax(scores, 1)) : scores;
+  });
 
 /**
  * The class of every pixel or voxel of one input `[1, channels, ...spatial]`, as bytes. The input is moved to the device; with windows only

@@ -10,8 +10,9 @@ import { loadImage } from '../data/volumes/load.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
 import { scope } from '../engine/tensor.ts';
 import { toTensors } from './batch.ts';
+import { predictSample } from './crf/predict.ts';
 import { predictVolume, type ScoredVolume, toScored } from './evaluateVolumes.ts';
-import { type Infer, type InferenceOptions, predictClasses, SINGLE_SCALE } from './inference.ts';
+import { type Infer, type InferenceOptions, SINGLE_SCALE } from './inference.ts';
 
 /** A network ready to segment images or volumes. */
 export interface Segmenter {
@@ -50,7 +51,7 @@ export async function segment(
 ): Promise<Segmentation> {
   const { width, height, data } = typeof picture === 'string' ? await loadPicture(picture) : picture;
   const batch = imageBatch({ width, height, data });
-  const ids = scope(() => predictClasses(forward, toTensors(batch, 'cpu').images, device, options));
+  const { ids } = scope(() => predictSample(forward, toTensors(batch, 'cpu').images, device, options));
   return { width, height, image: data, ids };
 }
 

@@ -26,8 +26,10 @@ import { writeReport } from '../run/report/report.ts';
 import { prepareMachine, versions } from './machine.ts';
 import { loadNetwork } from './network.ts';
 import { openRunData } from './openData.ts';
+import { crfFor } from './prepare/crf.ts';
 import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
-import { inferenceOptions } from './settings.ts';
+import { recordOfCrf, summaryOf } from './records/evaluation.ts';
+import { inferenceOptions, LEVELS_A_UNIT } from './settings.ts';
 
 /** Samples that are kept as pictures. */
 const SAMPLES = 8;
@@ -98,12 +100,13 @@ export interface EvaluationOutcome {
 const medianOf = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 /**
- * Scores the network of a run as the settings say; see `espalier evaluate --help`.
+ * Scores the network of a run as the settings say; see `espalier evaluate --help`. An aborted `signal` ends it after the sample in progress, with a `StoppedError`.
  * @throws ConfigError when the data does not fit the network, DataError when there is no run.
  */
 export async function evaluateJob(
   config: EvaluateConfig,
   onProgress?: (done: number, total: number) => void,
+  signal?: AbortSignal,
 ): Promise<EvaluationOutcome> {
   const folder = openRunFolder(config.run);
   const device = prepareMachine(config);
@@ -111,8 +114,16 @@ export async function evaluateJob(
   const { reduction, longSide, volumes } = description;
   const { dataset, warnings } = await openRunData(folder, description, config.data);
   const { split, toleranceMm, checkpoint } = config;
-  const inference = inferenceOptions(config, description);
-  const options = { largestComponents: volumes?.largestComponents ?? [], inference, toleranceMm };
+  const plain = inferenceOptions(config, description);
+  const forward = reduced((images) => network.forward(images, { training: false }), reduction, longSide);
+  const found = await crfFor(config, plain, { network: forward, dataset, device, ...(signal ? { signal } : {}) });
+  const inference = found ? { ...plain, crf: found.options } : plain;
+  const options = {
+    largestComponents: volumes?.largestComponents ?? [],
+    inference,
+    toleranceMm,
+    ...(signal ? { signal } : {}),
+  };
   const trained = existsSync(folder.config) ? loadConfigFile(folder.config).data : undefined;
   const data = config.data ?? String(trained);
   const samples = samplesOf(dataset, split).length;
@@ -152,6 +163,7 @@ export async function evaluateJob(
     toleranceMm: dataset.rank === 3 ? toleranceMm : null,
     version: versions().espalier,
     scores: summaryOf(scores),
+    ...(found ? { crf: recordOfCrf(found, dataset.rank === 2 ? LEVELS_A_UNIT : 1, scores) } : {}),
   };
   writeEvaluation(target, evaluation);
   const { name, path } = target;
@@ -172,18 +184,4 @@ export async function evaluateJob(
     report,
   };
   return { ...outcome, ...(latency ? { latency } : {}) };
-}
-
-/** The scores that a record of an evaluation has; null where there is nothing to measure. */
-function summaryOf({ miou, pixelAccuracy, meanAccuracy, volumes }: Scores): EvaluationRecord['scores'] {
-  const known = (value: number) => (Number.isFinite(value) ? value : null);
-  const mean = volumes?.summary.mean;
-  return {
-    miou: known(miou),
-    pixelAccuracy: known(pixelAccuracy),
-    meanAccuracy: known(meanAccuracy),
-    ...(mean
-      ? { dice: known(mean.dice), surfaceDice: known(mean.surfaceDice), hausdorff95Mm: known(mean.hausdorff95Mm) }
-      : {}),
-  };
 }

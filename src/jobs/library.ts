@@ -7,62 +7,118 @@ import { reduced } from '../infer/inference.ts';
 import type { Segmenter } from '../infer/segment.ts';
 import type { Architecture, BuildOptions } from '../models/architecture.ts';
 import type { Network } from '../models/network.ts';
-import type { Layer } from '../run/config/config.ts';
+import { type Layer, parseConfig } from '../run/config/config.ts';
+import type {
+  AutoDeepLabSearchSettings,
+  AutoSettings,
+  CompareSettings,
+  DintsSearchSettings,
+  ResumeSettings,
+  SearchSettings,
+  TrainSettings,
+} from '../run/config/given.ts';
+import { settings } from '../run/config/presets.ts';
+import type { CompareConfig } from '../run/config/schemas.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { type LadderOutcome, ladderRun } from './ladder/ladderRun.ts';
 import { prepareMachine } from './machine.ts';
+import { type Comparison, compareJob } from './many/compare.ts';
 import { type SearchTrials, trialsJob } from './many/trials.ts';
 import { createDescribed, loadNetwork } from './network.ts';
 import { type SearchOutcome, searchJob } from './searchJob.ts';
 import { type TrainOutcome, trainJob } from './trainJob.ts';
-import type { RunWatcher } from './watcher.ts';
+import { type RunWatcher, SILENT } from './watcher.ts';
 
-/** How a run of the library is made. */
-export interface RunOptions {
-  /** Resumes the run of that `name`, or the newest. */
-  readonly resume?: boolean;
+/** How a program follows and ends what takes a while. */
+export interface Following {
   /** Receives progress and notes; nobody by default. */
-  readonly watcher?: RunWatcher;
-  /** Ends it after the step in progress when aborted: everything is saved, the promise rejects with a `StoppedError`, and `resume` continues. */
+  readonly watcher?: Partial<RunWatcher>;
+  /**
+   * Ends it after the step in progress when aborted: the promise rejects with a `StoppedError`. Of a run everything is saved, and `resume` continues.
+   */
   readonly signal?: AbortSignal;
 }
 
+/** How a run of the library is made. */
+export interface RunOptions extends Following {
+  /** Resumes the run of that `name`, or the newest. */
+  readonly resume?: boolean;
+}
+
+/** A watcher that may leave functions out. */
+export const watcherOf = (watcher: Partial<RunWatcher> = {}): RunWatcher => ({ ...SILENT, ...watcher });
+
+/** `search` as it is called; the outcome has the genotype of the method. */
+interface Search {
+  (given: AutoDeepLabSearchSettings, options?: RunOptions): Promise<SearchOutcome<'auto-deeplab'>>;
+  (given: DintsSearchSettings, options?: RunOptions): Promise<SearchOutcome<'dints'>>;
+  (given: ResumeSettings, options: RunOptions & { readonly resume: true }): Promise<SearchOutcome>;
+  (given: SearchSettings, options?: RunOptions): Promise<SearchOutcome>;
+}
+
 /** `espalier search`: settings as on the command line, nested or dotted, such as `{ data: 'street', preset: 'small' }`. */
-export const search = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<SearchOutcome> =>
-  searchJob({ layers: [settings], resume, command: 'search() of the library' }, watcher, signal);
+export const search = ((
+  given: SearchSettings | ResumeSettings,
+  { resume = false, watcher, signal }: RunOptions = {},
+): Promise<SearchOutcome> => {
+  const request = { layers: [given as Layer], resume, command: 'search() of the library' };
+  return searchJob(request, watcherOf(watcher), signal);
+}) as Search;
 
 /** `espalier search trials=10`: several seeds and the choice among what they found, such as `{ data: 'street', trials: 10, name: 'ten' }`. */
-export const searchTrials = (
-  settings: Layer,
-  { watcher, signal }: Omit<RunOptions, 'resume'> = {},
-): Promise<SearchTrials> =>
-  trialsJob({ layers: [settings], command: 'searchTrials() of the library' }, watcher, signal);
+export const searchTrials = (given: SearchSettings, { watcher, signal }: Following = {}): Promise<SearchTrials> =>
+  trialsJob({ layers: [given as Layer], command: 'searchTrials() of the library' }, watcherOf(watcher), signal);
 
 /** `espalier train`: settings as on the command line, such as `{ data: 'street', arch: found.run, minutes: 30 }`. */
-export const train = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<TrainOutcome> =>
-  trainJob({ layers: [settings], resume, command: 'train() of the library' }, watcher, signal);
+export function train(given: TrainSettings, options?: RunOptions): Promise<TrainOutcome>;
+export function train(given: ResumeSettings, options: RunOptions & { readonly resume: true }): Promise<TrainOutcome>;
+export function train(
+  given: TrainSettings | ResumeSettings,
+  { resume = false, watcher, signal }: RunOptions = {},
+): Promise<TrainOutcome> {
+  const request = { layers: [given as Layer], resume, command: 'train() of the library' };
+  return trainJob(request, watcherOf(watcher), signal);
+}
 
 /** `espalier auto`: a data set, a budget and some minutes, such as `{ data: 'street', minutes: 60, 'budget.multiplyAdds': 0.5e9 }`. */
-export const auto = (settings: Layer, { resume = false, watcher, signal }: RunOptions = {}): Promise<LadderOutcome> =>
-  ladderRun({ layers: [settings], resume, command: 'auto() of the library' }, watcher, signal);
+export const auto = (
+  given: AutoSettings | ResumeSettings,
+  { resume = false, watcher, signal }: RunOptions = {},
+): Promise<LadderOutcome> =>
+  ladderRun({ layers: [given as Layer], resume, command: 'auto() of the library' }, watcherOf(watcher), signal);
 
-/** The network of an architecture with fresh weights, as `train` would begin with. */
+/** `espalier compare`: architectures under one budget, such as `{ data: 'street', archs: ['unet', found.run], budget: '30min' }`. */
+export function compare(given: CompareSettings, { watcher, signal }: Following = {}): Promise<Comparison> {
+  const { config, shared } = splitCompare(given);
+  return compareJob(config, [shared], watcherOf(watcher), signal);
+}
+
+/** The settings of a comparison itself, and those of its trainings; `budget.multiplyAdds` and the like are those of their networks. */
+export function splitCompare(given: CompareSettings): { config: CompareConfig; shared: Layer } {
+  const own = Object.keys(settings.compare.schema.shape);
+  const pick = (wanted: boolean): Layer =>
+    Object.fromEntries(Object.entries(given).filter(([key]) => own.includes(key) === wanted));
+  return { config: parseConfig(settings.compare, [pick(true)]), shared: pick(false) };
+}
+
+/** The network of an architecture with fresh weights, as `train` would begin with. `using network = buildNetwork(...)` frees its weights. */
 export function buildNetwork(
   architecture: Architecture,
   options: Omit<BuildOptions, 'inputs'> & { inputs?: number; seed?: number; device?: string },
-): Network {
+): Network & Disposable {
   const { seed = 0, device = 'cpu', inputs = 3, ...rest } = options;
-  return createDescribed({ architecture, options: { ...rest, inputs } }, new Generator(seed), device);
+  const network = createDescribed({ architecture, options: { ...rest, inputs } }, new Generator(seed), device);
+  return { ...network, [Symbol.dispose]: () => network.parameters.free() };
 }
 
 /** A trained network ready to segment images or volumes. */
-export interface OpenNetwork extends Segmenter {
+export interface OpenNetwork extends Segmenter, Disposable {
   readonly classes: readonly SegmentationClass[];
   /** For each class the value that a benchmark expects in a submission. */
   readonly submissionValues?: readonly number[];
 }
 
-/** The network of a run of `train`. Throws a `DataError` where there is none. */
+/** The network of a run of `train`; `using network = openNetwork(run)` frees its weights at the end of the block. @throws DataError where there is none. */
 export function openNetwork(
   run: string,
   options: { checkpoint?: 'best' | 'last'; device?: string; threads?: number } = {},
@@ -80,5 +136,6 @@ export function openNetwork(
       description.longSide,
     ),
     ...(description.volumes ? { volumes: description.volumes } : {}),
+    [Symbol.dispose]: () => network.parameters.free(),
   };
 }

@@ -67,7 +67,7 @@ export async function inRunFolder<State, Result>(
   plan: PlannedRun<{ readonly runs: string; readonly name?: string; readonly syncNorms?: boolean }>,
   { progress, save, restore, share }: Resumable<State>,
   { command: commandLine = `espalier ${command}`, watcher = SILENT, parallel = singleProcess }: RunSurroundings,
-  work: (run: ActiveRun) => Promise<{ result: Result; found: string }>,
+  work: (run: ActiveRun) => Promise<{ result: Result; found: string; status?: 'done' | 'undecided' }>,
 ): Promise<{ result: Result } & FinishedRun> {
   const { config } = plan;
   const run = openRun<State>(command, plan);
@@ -94,10 +94,14 @@ export async function inRunFolder<State, Result>(
       watcher.line(`note: ${message}`);
     }
     reportProcesses(reporter, parallel, config);
-    const { result, found } = await work({ ...reporter, folder, resumed: checkpoint !== null, save: saveLast });
+    const {
+      result,
+      found,
+      status = 'done',
+    } = await work({ ...reporter, folder, resumed: checkpoint !== null, save: saveLast });
     const seconds = elapsed();
     reportCollectives(reporter, parallel, seconds);
-    log.append({ type: 'end', status: 'done', message: `${found} in ${formatDuration(seconds)}` });
+    log.append({ type: 'end', status, message: `${found} in ${formatDuration(seconds)}` });
     return { result, run: folder.path, report: writeReport(folder), seconds, peakBytes: memory().peakBytes };
   } catch (error) {
     throw endWithError(command, run, error, saveLast);

@@ -2,6 +2,7 @@
  * @file A search in a run folder: settings to a supernet, the loop, and what it found. What `espalier search` and the library call.
  */
 import { ConfigError } from '../base/errors.ts';
+import { decidedShares, describeDecided, entropiesOf, isUndecided, undecidedWarning } from '../method/decided.ts';
 import { fitWidth, hasBudget } from '../models/width.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
@@ -12,6 +13,7 @@ import { searchLoop } from '../train/search.ts';
 import type { SearchRecorder } from '../train/searchOptions.ts';
 import { precisionNote } from '../train/step/precision.ts';
 import { restoreSearch, shareSearch, storeSearch } from './checkpoint/search.ts';
+import { budgetPredictor } from './cost/latency/table.ts';
 import { reportMemoryNeed } from './cost/memoryNeed.ts';
 import { smallerSearch } from './cost/smaller.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
@@ -21,13 +23,18 @@ import { recordData } from './prepare/data.ts';
 import { foundNetwork } from './prepare/found.ts';
 import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedSearch, prepareSearch } from './prepare/search.ts';
+import { searchAgain } from './prepare/searchAgain.ts';
 import { createSearchRecorder } from './records/search.ts';
 import { createLoss, searchSettings, sidesOf } from './settings.ts';
 import type { RunWatcher } from './watcher.ts';
 
 /** What a search found, and where it is. */
-export interface SearchOutcome extends FinishedRun {
-  readonly genotype: Genotype;
+export interface SearchOutcome<Method extends Genotype['method'] = Genotype['method']> extends FinishedRun {
+  readonly genotype: Extract<Genotype, { method: Method }>;
+  /** What share of each choice is decided, in [0, 1]: of the operators, the moves or the patterns. */
+  readonly decided: Readonly<Record<string, number>>;
+  /** Whether next to nothing is: the architecture is then little more than a random one. */
+  readonly undecided: boolean;
 }
 
 /**
@@ -63,12 +70,18 @@ export async function searchJob(
       reportStart(run, prepared, config);
       recordData(data, run);
       await runLoop(prepared, config, createSearchRecorder(run, config, search), parallel, signal);
-      const { genotype } = describe(search.network.snapshot());
-      if (hasBudget(config.budget)) reportBudget(run, genotype, config);
-      return { result: genotype, found: `found ${summariseGenotype(genotype)}` };
+      const { genotype, metrics, limits } = describe(search.network.snapshot());
+      if (hasBudget(config.budget)) reportBudget(run, genotype, prepared.config);
+      const decided = decidedShares(entropiesOf(metrics), entropiesOf(limits));
+      const found = `${summariseGenotype(genotype)} (${describeDecided(decided)})`;
+      const result = { genotype, decided };
+      if (!isUndecided(decided)) return { result, found: `found ${found}` };
+      run.warn(`${undecidedWarning(decided)}; search on: ${searchAgain(config)}`);
+      return { result, found: `undecided: ${found}`, status: 'undecided' };
     },
   );
-  return { genotype: result, ...finished };
+  const { genotype, decided } = result;
+  return { genotype, decided, undecided: isUndecided(decided), ...finished };
 }
 
 /** The same search on a rank other than the first: it computes its part of every batch, and writes nothing. */
@@ -103,7 +116,8 @@ function reportBudget({ folder, note }: ActiveRun, genotype: Genotype, config: S
   const { options } = foundNetwork(folder.path);
   const size = config.size ?? sidesOf(config.crop, genotype.rank);
   try {
-    note(`within the budget: ${describeFit(fitWidth(genotype, options, config.budget, size))}`);
+    const latencyOf = budgetPredictor(config.budget, config);
+    note(`within the budget: ${describeFit(fitWidth(genotype, options, config.budget, size, 1, latencyOf))}`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     note(`no width of what was found keeps the budget: ${error.message}`);

@@ -10,12 +10,13 @@ import { NO_VOLUME_AUGMENTATION, STANDARD_VOLUME_AUGMENTATION } from '../data/vo
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import { toDevice } from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
+import type { CrfOptions } from '../infer/crf/crf.ts';
 import { type InferenceOptions, SINGLE_SCALE } from '../infer/inference.ts';
 import type { Method } from '../method/method.ts';
 import type { Network } from '../models/network.ts';
 import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
 import type { Parallel } from '../parallel/parallel.ts';
-import type { EvaluateConfig, SearchConfig, TrainConfig } from '../run/config/schemas.ts';
+import type { EvaluateConfig, PredictConfig, SearchConfig, TrainConfig } from '../run/config/schemas.ts';
 import type { TrainSettings } from '../train/retrain.ts';
 import type { SearchSettings } from '../train/searchOptions.ts';
 import type { NetworkDescription } from './network.ts';
@@ -126,15 +127,43 @@ export function sidesOf(crop: number | readonly number[], rank: 2 | 3): readonly
   throw new ConfigError(`[${crop.join(', ')}] has ${crop.length} sides`, `${wanted}, or one number`);
 }
 
-/** Test-time augmentation and windows of a command for a network; one number is the side of a window along every axis. */
+/** Test-time augmentation, windows and the CRF of a command for a network; one number is the side of a window along every axis. */
 export function inferenceOptions(
-  { tta, window, overlap }: Pick<EvaluateConfig, 'tta' | 'window' | 'overlap'>,
+  config: Pick<EvaluateConfig, 'tta' | 'window' | 'overlap'> & Partial<Pick<PredictConfig, 'postprocess' | 'crf'>>,
   { volumes }: Pick<NetworkDescription, 'volumes'>,
 ): InferenceOptions {
+  const { tta, window, overlap, postprocess, crf } = config;
   const { scales, flip, mirror } = tta;
   const axes = new Set([...mirror, ...(flip ? (['width'] as const) : [])]);
-  const sides = window === undefined ? volumes?.window : sidesOf(window, volumes ? 3 : 2);
-  return { scales, mirror: [...axes], ...(sides ? { window: { window: sides, overlap } } : {}) };
+  const rank = volumes ? 3 : 2;
+  const sides = window === undefined ? volumes?.window : sidesOf(window, rank);
+  return {
+    scales,
+    mirror: [...axes],
+    ...(sides ? { window: { window: sides, overlap } } : {}),
+    ...(crf && postprocess === 'crf' ? { crf: crfOptions(crf, rank) } : {}),
+  };
+}
+
+/** Colours are read in [-1, 1], so many of the 255 levels a unit. */
+export const LEVELS_A_UNIT = 127.5;
+/** Deviations of intensities where nothing is said: of colours in levels, of volumes as they are prepared. */
+const INTENSITY = { 2: 3, 3: 0.1 } as const;
+
+/** A CRF in the units of what a network of `rank` reads. @throws ConfigError when a deviation is given for another number of axes. */
+export function crfOptions(crf: PredictConfig['crf'], rank: 2 | 3): CrfOptions {
+  const { iterations, exact, appearance, smoothness } = crf;
+  const { intensity = INTENSITY[rank] } = appearance;
+  return {
+    iterations,
+    exact,
+    appearance: {
+      weight: appearance.weight,
+      position: sidesOf(appearance.position, rank),
+      intensity: rank === 2 ? intensity / LEVELS_A_UNIT : intensity,
+    },
+    smoothness: { weight: smoothness.weight, position: sidesOf(smoothness.position, rank) },
+  };
 }
 
 /** Whether every step does the same: no operators are left out at random, and no loss waits for a value to pick its pixels. */

@@ -12,6 +12,8 @@ import type { AutoDeepLabLogits } from '../space/logits.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
 import { elementsKept } from '../supernet/networkMemory.ts';
+import { withExcess } from './budget/objective.ts';
+import { describeWithin, oncePerBudget, planAutoDeepLab } from './budget/plan.ts';
 import { type Method, NUMBER_BYTES, type SearchData, type WeightDescent } from './method.ts';
 import { skipWarnings } from './skipCollapse.ts';
 
@@ -44,63 +46,95 @@ export interface AutoDeepLabSettings {
 }
 
 /** The method with its settings. */
-export const autoDeepLab = (settings: AutoDeepLabSettings): Method => ({
-  name: 'auto-deeplab',
-  sides: { multiple: 32, remainder: 1 },
-  createSearchNetwork(origin, data) {
-    const { sampling, filters, partialChannels: parts = 1 } = settings;
-    if (filters % parts !== 0)
-      throw new ConfigError(
-        `partialChannels is ${parts}, but ${filters} filters do not divide into so many parts`,
-        `raise filters to ${parts * Math.ceil(filters / parts)}`,
-      );
-    const supernet = createSupernet(origin, supernetOptions(settings, data));
-    return {
-      weights: supernet.parameters,
-      architecture: supernet.architecture.parameters,
-      forward: (images, pass, genotype) =>
-        supernet.forward(images, pass, genotype && requireMethod(genotype, 'auto-deeplab')),
-      steady: sampling !== 'gumbel',
-      // Nothing is asked beside a low loss.
-      objective: (outputLoss) => outputLoss,
-      snapshot: supernet.architecture.snapshot,
-      notes: notesOn(settings, data.rank),
-    };
-  },
-  keptBytes(data, memory, sharedNorms) {
-    const fused = isFused(settings, data.rank, sharedNorms);
-    const elements = elementsKept(supernetOptions(settings, data), data, fused ? memory : 'composed');
-    return NUMBER_BYTES * elements;
-  },
-  optimise({ weights, architecture }) {
-    const { epochs = 1, warmupEpochs = 0, weights: sgdSettings } = settings;
-    const { learningRate: architectureRate, decay } = settings.architecture;
-    return {
-      weights: {
-        optimiser: sgd(weights.parameters(), settings.weights),
-        rate: scheduleOf({ schedule: 'cosine', ...sgdSettings }, warmupEpochs / epochs),
-        clip: sgdSettings.clip,
-      },
-      architecture: {
-        optimiser: adam(architecture, { decay, decoupled: false }),
-        rate: () => architectureRate,
-        clip: 0,
-      },
-    };
-  },
-  describe(snapshot, { rank }) {
-    const parameters = snapshot as AutoDeepLabLogits;
-    const { filters, atrous } = settings;
-    const genotype = decodeAutoDeepLab(parameters, { filters, atrous, rank });
-    const metrics = {
-      operatorEntropy: operatorEntropy(parameters.alpha),
-      moveEntropy: moveEntropy(parameters),
-      ...(parameters.predecessors ? { predecessorEntropy: predecessorEntropy(parameters.predecessors) } : {}),
-      skipShare: skipShare(genotype),
-    };
-    return { genotype, metrics, warnings: skipWarnings(metrics.skipShare) };
-  },
-});
+export function autoDeepLab(settings: AutoDeepLabSettings): Method {
+  const { blocks, filters, atrous } = settings;
+  const planOf = (rank: Rank) => oncePerBudget((budget) => planAutoDeepLab({ rank, blocks, filters, atrous }, budget));
+  const plans = { 2: planOf(2), 3: planOf(3) };
+  return {
+    name: 'auto-deeplab',
+    sides: { multiple: 32, remainder: 1 },
+    createSearchNetwork(origin, data) {
+      const { sampling, partialChannels: parts = 1 } = settings;
+      if (filters % parts !== 0)
+        throw new ConfigError(
+          `partialChannels is ${parts}, but ${filters} filters do not divide into so many parts`,
+          `raise filters to ${parts * Math.ceil(filters / parts)}`,
+        );
+      const supernet = createSupernet(origin, supernetOptions(settings, data));
+      const { architecture } = supernet;
+      const plan = plans[data.rank](data.budget);
+      const decoded = () => decodeAutoDeepLab(architecture.snapshot(), { filters, atrous, rank: data.rank });
+      const shares = () => {
+        const edges = architecture.edgeShares();
+        const probabilities = {
+          operators: architecture.operatorProbabilities(),
+          moves: architecture.moveProbabilities(),
+          ...(edges ? { edges } : {}),
+        };
+        return plan?.expected(probabilities, decoded());
+      };
+      return {
+        weights: supernet.parameters,
+        architecture: architecture.parameters,
+        forward: (images, pass, genotype) =>
+          supernet.forward(images, pass, genotype && requireMethod(genotype, 'auto-deeplab')),
+        // A budget counts the network that the architecture decodes to, which is read in every step.
+        steady: sampling !== 'gumbel' && !plan,
+        objective(outputLoss, ramp) {
+          const expected = shares();
+          return expected ? withExcess(outputLoss, expected, ramp) : outputLoss;
+        },
+        snapshot: architecture.snapshot,
+        notes: notesOn(settings, data.rank),
+      };
+    },
+    keptBytes(data, memory, sharedNorms) {
+      const fused = isFused(settings, data.rank, sharedNorms);
+      const elements = elementsKept(supernetOptions(settings, data), data, fused ? memory : 'composed');
+      return NUMBER_BYTES * elements;
+    },
+    optimise({ weights, architecture }) {
+      const { epochs = 1, warmupEpochs = 0, weights: sgdSettings } = settings;
+      const { learningRate: architectureRate, decay } = settings.architecture;
+      return {
+        weights: {
+          optimiser: sgd(weights.parameters(), settings.weights),
+          rate: scheduleOf({ schedule: 'cosine', ...sgdSettings }, warmupEpochs / epochs),
+          clip: sgdSettings.clip,
+        },
+        architecture: {
+          optimiser: adam(architecture, { decay, decoupled: false }),
+          rate: () => architectureRate,
+          clip: 0,
+        },
+      };
+    },
+    describe(snapshot, { rank, budget }) {
+      const parameters = snapshot as AutoDeepLabLogits;
+      const within = plans[rank](budget)?.decode(parameters);
+      const genotype = within?.genotype ?? decodeAutoDeepLab(parameters, { filters, atrous, rank });
+      const used = within && budget ? describeWithin(within, budget) : undefined;
+      const metrics = {
+        operatorEntropy: operatorEntropy(parameters.alpha),
+        moveEntropy: moveEntropy(parameters),
+        ...(parameters.predecessors ? { predecessorEntropy: predecessorEntropy(parameters.predecessors) } : {}),
+        skipShare: skipShare(genotype),
+        ...used?.metrics,
+      };
+      const { alpha, beta, predecessors } = parameters;
+      const limits = {
+        operatorEntropy: operatorEntropy(alpha.map(zeros)),
+        moveEntropy: moveEntropy({ ...parameters, beta: beta.map((level) => level.map(zeros)) }),
+        ...(predecessors ? { predecessorEntropy: predecessorEntropy(zeros(predecessors)) } : {}),
+      };
+      return { genotype, metrics, limits, warnings: [...skipWarnings(metrics.skipShare), ...(used?.warnings ?? [])] };
+    },
+  };
+}
+
+/** Logits of a uniform choice among those that there are. */
+const zeros = <Logit extends number | null>(logits: readonly Logit[]): Logit[] =>
+  logits.map((logit) => (logit === null ? logit : (0 as Logit)));
 
 /** The shape of the supernet that some settings ask for. */
 function supernetOptions(

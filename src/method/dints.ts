@@ -16,6 +16,8 @@ import { dintsProbabilities, patternTable } from '../supernet/dints/architecture
 import { dintsElementsKept } from '../supernet/dints/memory.ts';
 import { createDintsSupernet } from '../supernet/dints/network.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
+import { withExcess } from './budget/objective.ts';
+import { describeWithin, oncePerBudget, planDints } from './budget/plan.ts';
 import {
   expectedMemory,
   fullMemory,
@@ -47,17 +49,22 @@ export interface DintsSettings {
   readonly precision?: Precision;
 }
 
+/** Channels of level 0 at a width over that of the published network; even, because the stems halve the channels of a level. */
+export const dintsFilters = (width: number): number =>
+  Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
+
 /** The method with its settings. */
 export function dints(settings: DintsSettings): Method {
   const { layers, levels, width, weights: sgdSettings, fused = true } = settings;
-  // The stems halve the channels of a level: they are even.
-  const filters = Math.max(2, 2 * Math.round((PUBLISHED_DINTS_FILTERS * width) / 2));
+  const filters = dintsFilters(width);
   const memoryBudget = (data: SearchData): MemoryBudget => {
     const rows = edgeElements({ rank: data.rank, levels, filters }, data);
     const elements = fromArray(rows.flat(), [rows.length, rows[0].length]);
     const full = fullMemory(elements, layers);
     return { elements, full, share: budgetShare(settings.budget.memory, NUMBER_BYTES * full) };
   };
+  const planOf = (rank: 2 | 3) => oncePerBudget((budget) => planDints({ rank, levels, filters }, budget));
+  const plans = { 2: planOf(2), 3: planOf(3) };
   return {
     name: 'dints',
     sides: { multiple: 2 ** (levels + 1), remainder: 0 },
@@ -66,14 +73,20 @@ export function dints(settings: DintsSettings): Method {
       const supernet = createDintsSupernet(origin, { ...settings, rank, inputs, classes, filters });
       const planned = memoryBudget(data);
       const budget = { ...planned, elements: keepForever(op.toDevice(planned.elements, origin.device)) };
+      const plan = plans[rank](data.budget);
+      const decoded = () => decodeDints(supernet.architecture.snapshot(), { filters });
       return {
         weights: supernet.parameters,
         architecture: supernet.architecture.parameters,
         forward: (images, pass, genotype) =>
           supernet.forward(images, pass, genotype && requireMethod(genotype, 'dints')),
-        steady: true,
-        objective: (outputLoss, ramp) =>
-          searchObjective(outputLoss, objectiveTerms(supernet.architecture.probabilities(), { levels, budget }), ramp),
+        // A budget counts the network that the architecture decodes to, which is read in every step.
+        steady: !plan,
+        objective(outputLoss, ramp) {
+          const probabilities = supernet.architecture.probabilities();
+          const own = searchObjective(outputLoss, objectiveTerms(probabilities, { levels, budget }), ramp);
+          return plan ? withExcess(own, plan.expected(probabilities, decoded()), ramp) : own;
+        },
         snapshot: supernet.architecture.snapshot,
       };
     },
@@ -104,7 +117,9 @@ export function dints(settings: DintsSettings): Method {
     },
     describe(snapshot, data) {
       const logits = snapshot as DintsLogits;
-      const genotype = decodeDints(logits, { filters });
+      const within = plans[data.rank](data.budget)?.decode(logits);
+      const genotype = within?.genotype ?? decodeDints(logits, { filters });
+      const used = within && data.budget ? describeWithin(within, data.budget) : undefined;
       const edges = genotype.topology.flat();
       const skips = edges.filter(({ operator }) => operator === 'skip').length / edges.length;
       const metrics = {
@@ -112,8 +127,11 @@ export function dints(settings: DintsSettings): Method {
         edges: edges.length,
         brokenBoundaries: brokenBoundaries(levels, unconstrainedTopology(logits.edges)),
         skipShare: skips,
+        ...used?.metrics,
       };
-      return { genotype, metrics, warnings: skipWarnings(skips) };
+      const patterns = 2 ** logits.edges[0].length - 1;
+      const limits = { operatorEntropy: Math.log(logits.ops[0][0].length), patternEntropy: Math.log(patterns) };
+      return { genotype, metrics, limits, warnings: [...skipWarnings(skips), ...(used?.warnings ?? [])] };
     },
   };
 }

@@ -9,6 +9,7 @@ import type { Parameter, ParameterSet } from '../nn/parameters.ts';
 import type { Schedule, ScheduleSettings } from '../nn/schedules.ts';
 import type { Genotype } from '../space/genotype.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
+import type { SearchBudget } from './budget/searchBudget.ts';
 
 /** What the search loop trains. */
 export interface SearchNetwork {
@@ -43,6 +44,8 @@ export interface DecodedArchitecture {
   readonly genotype: Genotype;
   /** What the method measures, by the name it is logged under; names that end in `Entropy` are in nats. `skipShare` is of the decoded operators. */
   readonly metrics: Readonly<Record<string, number>> & { readonly skipShare: number };
+  /** The entropies among the metrics as they are where nothing is decided. */
+  readonly limits: Readonly<Record<string, number>>;
   /** What the user should know, such as a search that collapses. */
   readonly warnings: readonly string[];
 }
@@ -65,6 +68,8 @@ export interface SearchData {
   readonly batch: number;
   /** Sides of a crop. */
   readonly size: readonly number[];
+  /** What the network that is trained afterwards may cost: a term of the objective, and a limit of what is decoded. */
+  readonly budget?: SearchBudget;
 }
 
 /** A method with the settings of its space. */

@@ -103,8 +103,8 @@ function buildCell(build: GraphBuilder, genotype: AutoDeepLabGenotype, place: Ce
   return build.concat(states.slice(2));
 }
 
-/** One operator of a cell as its nodes; `stride` 2 where it reads an input of a cell that goes down a level. */
-function buildOperator(
+/** One operator of a cell as its nodes, which begin with `name`; `stride` 2 where it reads an input of a cell that goes down a level. */
+export function buildOperator(
   build: GraphBuilder,
   name: string,
   operator: OperatorName,

@@ -140,7 +140,7 @@ export function requireWithin(
 
 /** The share of the multiply-adds of each part of a network. */
 export function sharesOf(graph: NetworkGraph, size: readonly number[]): FittedWidth['shares'] {
-  const { multiplyAdds, stages } = countNetwork(graph, size);
+  const { multiplyAdds, stages } = countNetwork(graph, takenSides(graph, size));
   const shares: Partial<Record<NetworkPart, number>> = {};
   for (const row of stages) {
     const name = partOf(row.stage);
@@ -227,13 +227,15 @@ function fill(
   return { values, last, refused };
 }
 
-function costOf<Key extends keyof Budget>(
+/** What a network costs, by the keys that are wanted; sides that it does not take are padded, as at inference. */
+export function costOf<Key extends keyof Budget>(
   graph: NetworkGraph,
-  size: readonly number[],
+  given: readonly number[],
   batch: number,
   keys: readonly Key[],
   latencyOf?: LatencyOf,
 ): Record<Key, number> & BudgetedCost {
+  const size = takenSides(graph, given);
   const { multiplyAdds, parameters } = countNetwork(graph, size);
   const isWanted = (key: keyof Budget) => (keys as readonly string[]).includes(key);
   const memory =
@@ -247,7 +249,12 @@ function costOf<Key extends keyof Budget>(
   } as Record<Key, number> & BudgetedCost;
 }
 
-function givenKeys(budget: Budget, latencyOf?: LatencyOf): (keyof Budget)[] {
+/** Sides that a network takes, not below `size`. */
+export const takenSides = ({ sideMultiple = 1 }: NetworkGraph, size: readonly number[]): readonly number[] =>
+  size.map((side) => sideMultiple * Math.ceil(side / sideMultiple));
+
+/** The keys of a budget that are set. @throws ConfigError where there is none, one is no number above 0, or nothing predicts latencies */
+export function givenKeys(budget: Budget, latencyOf?: LatencyOf): (keyof Budget)[] {
   const keys = BUDGET_KEYS.filter((key) => budget[key] !== undefined);
   if (keys.length === 0)
     throw new ConfigError(

@@ -24,6 +24,23 @@ const scoresSchema = z.object({
   hausdorff95Mm: z.number().min(0).nullable().optional(),
 });
 
+const crfKernel = z.object({ weight: z.number(), position: z.array(z.number()).max(3) });
+
+/** The CRF that refined the predictions. */
+const crfSchema = z.object({
+  iterations: z.int().min(0),
+  /** Deviations of positions in pixels or voxels, one an axis; of intensities in levels of 255, of volumes as they are prepared. */
+  appearance: crfKernel.extend({ intensity: z.number() }),
+  smoothness: crfKernel,
+  exact: z.boolean(),
+  /** The split on which the weights were found; null where they were given. */
+  tunedOn: text.nullable(),
+  /** Milliseconds a sample, the mean. */
+  ms: z.number().nullable(),
+  /** What the network scores without it. */
+  without: scoresSchema,
+});
+
 const recordSchema = z.object({
   /** ISO time of its end. */
   time: text,
@@ -45,6 +62,8 @@ const recordSchema = z.object({
   toleranceMm: z.number().nullable(),
   version: text,
   scores: scoresSchema,
+  /** Absent where none refined the predictions. */
+  crf: crfSchema.optional(),
 });
 
 /** What was measured, how, and the scores. */
@@ -140,12 +159,16 @@ export function listEvaluations(run: RunFolder): NamedEvaluation[] {
   return found.sort((a, b) => a.time.localeCompare(b.time) || a.name.localeCompare(b.name));
 }
 
-/** How it was measured, in words: checkpoint, test-time augmentation, window. */
-export function describeEvaluation({ checkpoint, scales, mirror, window, overlap }: EvaluationRecord): string {
+/** How it was measured, in words: checkpoint, test-time augmentation, window, CRF. */
+export function describeEvaluation({ checkpoint, scales, mirror, window, overlap, crf }: EvaluationRecord): string {
   return [
     `${checkpoint} weights`,
     ...(scales.length === 1 && scales[0] === 1 ? [] : [`scales ${scales.join(', ')}`]),
     ...(mirror.length === 0 ? [] : [`mirrored along ${mirror.join(', ')}`]),
     ...(window === null ? ['whole images'] : [`window ${window.join('x')}, overlap ${overlap}`]),
+    ...(crf ? [describeCrf(crf)] : []),
   ].join('; ');
 }
+
+const describeCrf = ({ iterations, appearance, smoothness, tunedOn }: NonNullable<EvaluationRecord['crf']>): string =>
+  `CRF of ${iterations} iterations, weights ${appearance.weight} (appearance) and ${smoothness.weight} (smoothness)${tunedOn === null ? '' : `, found on ${tunedOn}`}`;

@@ -12,6 +12,7 @@ type Kind =
   | 'group'
   | 'group or nothing'
   | 'group of numbers or null'
+  | 'group of numbers or nothing'
   | 'numbers'
   | 'numbers or nothing'
   | 'numbers or null';
@@ -24,7 +25,12 @@ const FIELDS: {
   start: { command: 'text', config: 'group', versions: 'group' },
   step: { phase: 'text', epoch: 'number', step: 'number', loss: 'number or null', learningRate: 'number' },
   epoch: { phase: 'text', epoch: 'number', metrics: 'group of numbers or null' },
-  architecture: { epoch: 'number', entropies: 'group of numbers or null', path: 'numbers or nothing' },
+  architecture: {
+    epoch: 'number',
+    entropies: 'group of numbers or null',
+    limits: 'group of numbers or nothing',
+    path: 'numbers or nothing',
+  },
   evaluation: {
     split: 'text',
     miou: 'number or null',
@@ -58,6 +64,8 @@ const TESTS: Record<Kind, (value: unknown) => boolean> = {
     value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string')),
   group: isGroup,
   'group or nothing': (value) => value === undefined || isGroup(value),
+  'group of numbers or nothing': (value) =>
+    value === undefined || (isGroup(value) && Object.values(value).every(isNumberOrNull)),
   'group of numbers or null': (value) => isGroup(value) && Object.values(value).every(isNumberOrNull),
 };
 

@@ -4,8 +4,11 @@
  * Numbers that are not finite are null in the file: JSON has no others.
  */
 
-/** How a run ended. */
-export type RunStatus = 'done' | 'stopped' | 'diverged' | 'failed';
+/** How a run ended; a search that reached its end and decided next to nothing is `undecided`. */
+export type RunStatus = 'done' | 'undecided' | 'stopped' | 'diverged' | 'failed';
+
+/** Whether a run that ended so reached its end, so that there is nothing to resume. */
+export const reachedEnd = (status: string): boolean => status === 'done' || status === 'undecided';
 
 /** What happened, as the writer says it; the log adds `seq` and `time`. */
 export type RunEventBody =
@@ -49,6 +52,8 @@ export type RunEventBody =
       readonly ops?: unknown;
       /** Mean entropies in nats by what they are of: operators, moves, patterns. */
       readonly entropies: Readonly<Record<string, number | null>>;
+      /** The same where nothing is decided; absent in logs of earlier versions. */
+      readonly limits?: Readonly<Record<string, number | null>>;
       /** The most probable path of resolutions, one a layer; absent where an architecture has no single path. */
       readonly path?: readonly number[];
       /** The genotype decoded now. */

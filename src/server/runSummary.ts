@@ -2,7 +2,7 @@
  * @file A run in one row, gathered from its events as they come: what the table of runs and the head of a run's page show.
  */
 import { hostname } from 'node:os';
-import type { RunEvent, RunStatus } from '../run/events.ts';
+import { type RunEvent, type RunStatus, reachedEnd } from '../run/events.ts';
 import { isGone, type LockOwner } from '../run/lock.ts';
 import type { RunScore, RunState } from './api.ts';
 
@@ -132,7 +132,7 @@ export function stateOf(
 /** Share done and time left at the pace since the newest start; the time is undefined before there is a pace. */
 export function progressOf(facts: RunFacts): { share?: number; plannedEpochs?: number; secondsLeft?: number } {
   const planned = facts.plannedEpochs;
-  const ended = facts.end?.status === 'done';
+  const ended = facts.end !== undefined && reachedEnd(facts.end.status);
   const share = ended ? 1 : (facts.share ?? (planned ? Math.min(1, facts.epochs / planned) : undefined));
   const known = { ...(planned ? { plannedEpochs: planned } : {}), ...(share === undefined ? {} : { share }) };
   const { pace, updated } = facts;

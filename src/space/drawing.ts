@@ -6,12 +6,11 @@ import { topologyFragment } from './dints/drawTopology.ts';
 import { cellFragment } from './drawCell.ts';
 import { type Fragment, INK, stack, svgDocument, textAt } from './drawSvg.ts';
 import { trellisFragment } from './drawTrellis.ts';
-import type { AutoDeepLabGenotype, Genotype } from './genotype.ts';
-import { largestStart, STANDARD_START, type Start } from './start.ts';
+import { type AutoDeepLabGenotype, type Genotype, pathStrides } from './genotype.ts';
 
 /** The trellis with every possible move faint and the path of the genotype on top. */
 export const drawPath = (genotype: AutoDeepLabGenotype): string =>
-  svgDocument(pathFragment(genotype), `path through the trellis: ${strides(genotype.path, genotype.start)}`);
+  svgDocument(pathFragment(genotype), `path through the trellis: ${pathStrides(genotype.path, genotype.start)}`);
 
 /** The cell: two inputs, blocks with their operators, the concatenation. */
 export const drawCell = (genotype: AutoDeepLabGenotype): string =>
@@ -28,7 +27,7 @@ export function drawGenotype(genotype: Genotype): string {
   const cell = cellFragment(genotype.cell);
   const width = Math.max(path.width, cell.width, TITLE_WIDTH);
   const parts = [title(genotype, width), heading('path'), path, heading('cell, the same in every layer'), cell];
-  return svgDocument(stack(parts, 14), `${summary(genotype)}; path ${strides(genotype.path, genotype.start)}`);
+  return svgDocument(stack(parts, 14), `${summary(genotype)}; path of ${pathStrides(genotype.path, genotype.start)}`);
 }
 
 const pathFragment = ({ path, start }: AutoDeepLabGenotype): Fragment => trellisFragment(path, undefined, start);
@@ -48,14 +47,11 @@ export function drawTrellis(
       `expected move probabilities of ${path.length} layers as in the path, got ${moveProbabilities.length}`,
     );
   }
-  return svgDocument(trellisFragment(path, moveProbabilities), `move probabilities; path ${strides(path)}`);
+  return svgDocument(trellisFragment(path, moveProbabilities), `move probabilities; path of ${pathStrides(path)}`);
 }
 
 /** Room for the longest summary. */
 const TITLE_WIDTH = 680;
-
-const strides = (path: readonly number[], start: Start = STANDARD_START['auto-deeplab']): string =>
-  `strides ${path.map((level) => largestStart(start) * 2 ** level).join(' ')}`;
 
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 

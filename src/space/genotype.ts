@@ -11,7 +11,7 @@ import { asRecord, type Fail, isWhole, parseJson, parseProvenance } from './geno
 import { type NormOver, parseNorm, STANDARD_NORM } from './norm.ts';
 import { DECODED_OPERATOR_NAMES } from './operators.ts';
 import { parseCell, parsePath } from './parseCell.ts';
-import { parseStart, STANDARD_START, type Start } from './start.ts';
+import { largestStart, parseStart, STANDARD_START, type Start } from './start.ts';
 import { randomPath } from './trellis.ts';
 
 /** A decoded architecture; `method` tells the kinds apart. */
@@ -126,12 +126,16 @@ export function requireMethod<M extends Genotype['method']>(
   return genotype as Extract<Genotype, { method: M }>;
 }
 
-/** An architecture in a few words: its path, or how many edges are on, and a start stride and a norm that are not the standard ones. */
+/** The stride of every layer of a path, such as `strides 4 4 8`; of an anisotropic start the largest one. */
+export const pathStrides = (path: readonly number[], start: Start = STANDARD_START['auto-deeplab']): string =>
+  `strides ${path.map((level) => largestStart(start) * 2 ** level).join(' ')}`;
+
+/** An architecture in a few words: the strides of its path, or how many edges are on, and a start stride and a norm that are not the standard ones. */
 export function summariseGenotype(genotype: Genotype): string {
   const { start, norm } = genotype;
   const stride = start === undefined ? '' : ` from stride ${typeof start === 'number' ? start : start.join('x')}`;
   const from = norm === undefined ? stride : `${stride}, ${norm} norm`;
-  if (genotype.method === 'auto-deeplab') return `path ${genotype.path.join(' ')}${from}`;
+  if (genotype.method === 'auto-deeplab') return `${pathStrides(genotype.path, start)}${from}`;
   const { levels, layers, topology } = genotype;
   return `${topology.flat().length} of ${layers * layerEdgeCount(levels)} edges${from}`;
 }

@@ -37,6 +37,8 @@ export interface RelaxedArchitecture {
    * @throws ConfigError when there is to be drawn and the pass has no random numbers.
    */
   operators(pass: Pass): EdgeProbabilities;
+  /** What the edges into a block count with partial channels, `[edges]`. */
+  edgeShares(): Tensor | undefined;
   /** Probabilities of the moves, `[layers, levels left, moves]`; 0 where there is no edge. @paper auto-deeplab eq. 7 */
   moveProbabilities(): Tensor;
   /** The logits as plain numbers. */
@@ -80,6 +82,7 @@ export function createRelaxedArchitecture(
         ...counts,
       };
     },
+    edgeShares: () => predecessors && normalisePredecessors(predecessors, blocks),
     moveProbabilities() {
       const logits = op.add(op.reshape(beta, [-1]), mask);
       const normalised = (table: Tensor) => op.reshape(op.softmax(op.reshape(table, [-1, MOVES]), 1), [-1]);

@@ -48,6 +48,15 @@ describe("the loop on a folder of one's own", () => {
     ]) {
       expect(existsSync(join(search, file)), file).toBe(true);
     }
+    // One step of the architecture decides nothing.
+    expect([searched.undecided, searched.decided.operators < 0.05]).toEqual([true, true]);
+    const log = readFileSync(join(search, 'events.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(log.at(-1)).toMatchObject({ type: 'end', status: 'undecided' });
+    const again = log.find(({ type, message }) => type === 'warning' && /undecided/.test(message)).message;
+    expect(again).toMatch(/search on: espalier search data=own preset=demo name=s-longer .*architecture\.decay=0$/);
     const decoded = JSON.parse(espalier('decode', 'params=runs/search/s', 'filters=2', '--json').out);
     expect([decoded.path, decoded.cell]).toEqual([searched.genotype.path, searched.genotype.cell]);
 

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { encodePng } from '../../src/data/images/png.ts';
 import { runCommand } from '../helpers/cli.ts';
 import { IMAGE, mask, writeFiles } from '../helpers/imageSets.ts';
 import { temporaryFolder } from '../helpers/temporaryFolder.ts';
@@ -33,6 +34,45 @@ describe('data check', () => {
     const { error, code } = runCommand(root, ['data', 'check', '.']);
     expect(code).toBe(1);
     expect(error).toMatch(/espalier: .*: expected polygons, got 1 boxes; .* export polygons/);
+  });
+});
+
+describe('what a check ends with', () => {
+  const set = (root: string, sides: readonly number[]): void => {
+    for (const [n, side] of sides.entries()) {
+      const noise = Uint8Array.from({ length: side * side * 3 }, (_, i) => (i * (n + 7) * 31) % 251);
+      const half = Uint8Array.from({ length: side * side }, (_, i) => Number(i > (side * side) / 2));
+      writeFiles(root, {
+        [`a set/images/${n}.png`]: encodePng({ width: side, height: side, channels: 3, data: noise }),
+        [`a set/masks/${n}.png`]: encodePng({ width: side, height: side, channels: 1, data: half }),
+      });
+    }
+  };
+
+  it('is the next command, with what fits small and few images, and the time', () => {
+    const root = temporaryFolder();
+    set(root, [50, 48, 50, 52]);
+    const { out } = runCommand(root, ['data', 'check', 'a set']);
+    expect(out).toMatch(
+      /advice: half of the images have at most 50x50 pixels: the coarsest level of a search \(stride 32\) has 2x2 cells/,
+    );
+    expect(out).toMatch(/scale=1 crop=\[33,33\] fits them/);
+    expect(out).toMatch(/next: espalier auto data='a set' minutes=60 budget.multiplyAdds=0.5e9\n/);
+    expect(out).toMatch(
+      / {2}or {2}espalier search data='a set' preset=small scale=1 crop=\[33,33\] epochs=\d+\n {2}about 3 min on one core/,
+    );
+  });
+
+  it('is the check again where there are errors, and one line for problems that differ in numbers only', () => {
+    const root = temporaryFolder();
+    set(root, [50, 48, 50, 52]);
+    for (let n = 0; n < 4; n++)
+      writeFiles(root, { [`a set/masks/${n}.png`]: mask(...Array.from({ length: n + 1 }, () => 1)) });
+    const { out, code } = runCommand(root, ['data', 'check', 'a set']);
+    expect(code).toBe(1);
+    expect(out.match(/, its image /g)).toHaveLength(2);
+    expect(out).toMatch(/is \dx1, its image \d+x\d+ \(similar in 3 more, such as .*png is \dx1, its image/);
+    expect(out).toMatch(/next: correct the errors, then {2}espalier data check 'a set'\n$/);
   });
 });
 

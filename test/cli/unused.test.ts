@@ -10,7 +10,8 @@ import { predictCommand } from '../../src/cli/predict.ts';
 import { SCENE_CLASSES } from '../../src/data/scenes/classes.ts';
 import { Generator } from '../../src/engine/device.ts';
 import { type NetworkDescription, saveDescription } from '../../src/jobs/network.ts';
-import { configKeys, givenKeys } from '../../src/run/config/config.ts';
+import { configKeys, givenKeys, type Layer, parseConfig } from '../../src/run/config/config.ts';
+import { settings } from '../../src/run/config/presets.ts';
 import { refuseUnused, unusedInInference } from '../../src/run/config/unused.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
@@ -41,19 +42,23 @@ function trainRun(volumes = false): string {
 const BUDGET = ['multiplyAdds', 'parameters', 'trainingMemory', 'inferenceMemory', 'latencyMs'].map(
   (key) => `budget.${key}`,
 );
+const CRF = ['iterations', 'appearance.weight', 'appearance.position', 'appearance.intensity', 'exact'].map(
+  (key) => `crf.${key}`,
+);
+const SMOOTHNESS = ['crf.smoothness.weight', 'crf.smoothness.position'];
 const TTA = ['tta.scales', 'tta.flip', 'tta.mirror'];
 /** By command: the settings that always count, and those that may have no effect. */
 const LISTS = [
   [
     evaluateCommand,
-    ['run', 'data', 'split', 'name', 'checkpoint', 'device', 'threads', ...TTA, 'window'],
-    ['overlap', 'toleranceMm'],
+    ['run', 'data', 'split', 'name', 'checkpoint', 'device', 'threads', ...TTA, 'window', 'postprocess'],
+    ['overlap', 'toleranceMm', ...CRF, ...SMOOTHNESS, 'crf.tune', 'crf.tuneOn', 'crf.tuneSamples'],
   ],
   [
     predictCommand,
     // Predictions of volumes have the values of a submission always.
-    ['run', 'checkpoint', 'output', 'device', 'threads', ...TTA, 'window', 'submission'],
-    ['overlap', 'overlay'],
+    ['run', 'checkpoint', 'output', 'device', 'threads', ...TTA, 'window', 'submission', 'postprocess'],
+    ['overlap', 'overlay', ...CRF, ...SMOOTHNESS],
   ],
   [
     exportCommand,
@@ -80,11 +85,13 @@ it.each(LISTS)('every setting of $name is in a list', ({ settings }, used, condi
 });
 
 describe('settings without effect are refused', () => {
-  const refusedBy = (isOfVolumes: boolean, layer: object) => () =>
+  const refusedBy = (isOfVolumes: boolean, layer: Layer) => () =>
     refuseUnused(
-      givenKeys([layer as Record<string, unknown>]),
-      unusedInInference(isOfVolumes, 'window' in layer || undefined),
+      givenKeys([layer]),
+      unusedInInference(isOfVolumes, parseConfig(settings.evaluate, [{ run: 'x' }, withoutOthers(layer)])),
     );
+  /** `overlay` is of predict. */
+  const withoutOthers = ({ overlay: _, ...layer }: Layer): Layer => layer;
 
   it('of images and of volumes', () => {
     expect(refusedBy(false, { overlap: 0.5 })).toThrow('overlap has no effect: images are read as a whole');
@@ -94,6 +101,20 @@ describe('settings without effect are refused', () => {
     expect(refusedBy(false, { overlay: 1 })).not.toThrow();
     expect(refusedBy(true, { overlap: 0.5, toleranceMm: 2 })).not.toThrow();
     expect(refusedBy(false, { overlap: null })).not.toThrow();
+  });
+
+  it('of a CRF without one, and beside its tuning', () => {
+    const crf = configKeys(settings.evaluate.schema).filter((key) => key.startsWith('crf.'));
+    expect(crf.length).toBeGreaterThan(8);
+    const values: Layer = { 'crf.exact': true, 'crf.tune': true, 'crf.tuneOn': 'test' };
+    for (const key of crf)
+      expect(refusedBy(false, { [key]: values[key] ?? 2 }), key).toThrow(`${key} has no effect: postprocess is none`);
+    expect(refusedBy(true, { postprocess: 'crf', 'crf.iterations': 3, 'crf.exact': true })).not.toThrow();
+    for (const key of ['crf.tuneOn', 'crf.tuneSamples'])
+      expect(refusedBy(false, { postprocess: 'crf', [key]: values[key] ?? 3 })).toThrow(/crf.tune is false/);
+    for (const key of ['crf.appearance.weight', 'crf.smoothness.weight'])
+      expect(refusedBy(false, { postprocess: 'crf', 'crf.tune': true, [key]: 1 })).toThrow(/crf.tune finds it/);
+    expect(refusedBy(false, { postprocess: 'crf', 'crf.tune': true, 'crf.tuneOn': 'test' })).not.toThrow();
   });
 
   it('by the commands themselves', async () => {

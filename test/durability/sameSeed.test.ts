@@ -3,7 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
-import { search, train } from '../../src/jobs/library.ts';
+import { searchJob } from '../../src/jobs/searchJob.ts';
+import { trainJob } from '../../src/jobs/trainJob.ts';
+import type { Layer } from '../../src/run/config/config.ts';
 import { formatGenotype, randomGenotype } from '../../src/space/genotype.ts';
 import { writeSceneFolder } from '../helpers/scenes.ts';
 import { temporaryFolder } from '../helpers/temporaryFolder.ts';
@@ -11,12 +13,12 @@ import { temporaryFolder } from '../helpers/temporaryFolder.ts';
 const COMMON = { preset: 'demo', epochs: 2, batch: 2, crop: 33, threads: 1, classWeights: 'sqrt' };
 const CASES = {
   search: {
-    run: search,
+    run: (layer: Layer) => searchJob({ layers: [layer] }),
     settings: { warmupEpochs: 1, layers: 2, filters: 2, blocks: 1, evaluateSamples: 1 },
     files: ['genotype.json', 'architecture.json', 'results.csv', 'checkpoints/last/tensors.safetensors'],
   },
   train: {
-    run: train,
+    run: (layer: Layer) => trainJob({ layers: [layer] }),
     settings: {
       arch: 'small.json',
       filters: 2,

@@ -22,7 +22,7 @@ export const TINY_NETWORK = {
   aspp: { filters: 8 },
   decoder: { filters: 8, lowLevel: 4 },
   workers: 0,
-};
+} as const;
 
 export const TINY_TRAIN = [
   'preset=demo',

@@ -15,7 +15,7 @@ const runs = sharedFolder();
 writeSceneFolder(join(runs, 'own'));
 
 const tiny = { data: join(runs, 'own'), runs, threads: 1, workers: 0, batch: 2, seed: 3 };
-const space = { method: 'dints', layers: 2, levels: 2, width: 0.0625, crop: 32, evaluateSamples: 2 };
+const space = { method: 'dints', layers: 2, levels: 2, width: 0.0625, crop: 32, evaluateSamples: 2 } as const;
 
 it('finds a feasible architecture, logs it, and trains it', async () => {
   const found = await search({ ...tiny, ...space, name: 's', epochs: 2, warmupEpochs: 1, budget: { memory: 0.4 } });

@@ -37,7 +37,7 @@ const TINY = {
   workers: 0,
   threads: 1,
   overlap: 0.25,
-};
+} as const;
 
 describe('the loop on volumes', () => {
   let trained: Awaited<ReturnType<typeof train>>;

@@ -1,6 +1,7 @@
 /// @file All kernels, compiled for AVX2 with FMA.
 #include "../edge/edgeKernels.h"
 #include "instructionSet.h"
+#include "../meanField/meanFieldKernels.h"
 #include "../norm/normKernels.h"
 #include "../resize/resizeKernels.h"
 #include "../separable/separableKernels.h"
@@ -9,7 +10,8 @@
 namespace espalier::kernels {
 const InstructionSet kAvx2 = {
     "avx2",
-    {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>, kResizeKernels<float>},
+    {kStateKernels<float>, kEdgeKernels<float>, kNormKernels<float>, kSeparableKernels<float>, kResizeKernels<float>,
+     kMeanFieldKernels<float>},
     {kStateKernels<double>, kEdgeKernels<double>, kNormKernels<double>, kSeparableKernels<double>,
-     kResizeKernels<double>}};
+     kResizeKernels<double>, kMeanFieldKernels<double>}};
 }

@@ -1,6 +1,7 @@
 /// @file The kernels of each instruction set, and which one runs: chosen at run time by what the machine has.
 #pragma once
 #include "../edge/edge.h"
+#include "../meanField/meanField.h"
 #include "../norm/norm.h"
 #include "../resize/resize.h"
 #include "../separable/separable.h"
@@ -16,6 +17,7 @@ struct Kernels {
   NormKernels<T> norm;
   SeparableKernels<T> separable;
   ResizeKernels<T> resize;
+  MeanFieldKernels<T> meanField;
 };
 
 struct InstructionSet {

@@ -10,6 +10,8 @@ import { loadStoredLabels } from '../outlines/labels.ts';
 import { requireSameSize } from '../sample.ts';
 import { paintScene } from '../scenes/scenes.ts';
 import { IGNORE, type PictureSet, type Raster, type Sample } from '../types.ts';
+import { adviceOn } from './advice.ts';
+import { createLikeness } from './likeness.ts';
 import {
   attempt,
   type CheckOptions,
@@ -33,6 +35,7 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
   const sizes = new Map<string, number>();
   const tally = createTally(dataset.classes.length);
   const palettes = createPalettes();
+  const likeness = createLikeness();
   const values = new Set<number>();
   let read = 0;
   let halfIgnored = true;
@@ -40,7 +43,9 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
   let done = 0;
   for (const split of ['train', 'val'] as const) {
     for (const sample of chosen[split]) {
-      const { size, labels } = await checkSample(dataset, sample, palettes, problems);
+      const { size, labels } = await checkSample(dataset, sample, palettes, problems, (image, file) => {
+        likeness.add({ split, id: sample.id, file, shape: [image.width, image.height], data: image.data });
+      });
       if (labels?.halfIgnored !== true) halfIgnored = false;
       if (size !== undefined) sizes.set(size, (sizes.get(size) ?? 0) + 1);
       if (split === 'train' && labels !== undefined) {
@@ -51,7 +56,7 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
       onProgress?.(++done, total);
     }
   }
-  problems.push(...palettes.problems(), ...checkSplits(dataset));
+  problems.push(...palettes.problems(), ...checkSplits(dataset), ...likeness.duplicates());
   problems.push(...checkIds(dataset, { pixels: tally.pixels, values }, read));
   if (!problems.some(({ severity }) => severity === 'error')) {
     problems.push(
@@ -72,6 +77,7 @@ export async function checkPictures(dataset: PictureSet, options: CheckOptions =
       .sort((a, b) => b.count - a.count),
     ...tally.shares(),
     problems: sortProblems(problems),
+    advice: adviceOn(dataset, tally.shares(), likeness),
   };
 }
 
@@ -84,6 +90,7 @@ async function checkSample(
   { source }: Sample,
   palettes: Palettes,
   problems: DataProblem[],
+  onImage: (image: ImageFile, file: string) => void,
 ): Promise<{ size?: string; labels?: CheckedLabels }> {
   if (source.kind === 'scene') {
     const { width, height } = source;
@@ -95,7 +102,10 @@ async function checkSample(
   if (source.kind !== 'files') return {};
   const image = await attempt(source.image, () => loadImageFile(source.image), problems);
   const size = image === undefined ? {} : { size: `${image.width}x${image.height}` };
-  if (image !== undefined) problems.push(...checkImage(image, source.image));
+  if (image !== undefined) {
+    problems.push(...checkImage(image, source.image));
+    onImage(image, source.image);
+  }
   const { label } = source;
   if (label === undefined) {
     problems.push({ severity: 'error', file: source.image, message: 'has no labels', fix: 'add a label file' });

@@ -29,6 +29,8 @@ export interface ReportBase {
   /** For each class its pixels over the counted pixels of the images where it occurs (SegNet's frequency). */
   classFrequencies: number[];
   problems: DataProblem[];
+  /** What is not wrong and may be done better, a sentence each. */
+  advice: string[];
 }
 
 /** What the check of a data set of images found. */

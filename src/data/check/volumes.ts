@@ -9,6 +9,8 @@ import type { Volume } from '../volume.ts';
 import { createFingerprint, type Fingerprint } from '../volumes/fingerprint.ts';
 import { loadImage, requireSameGrid, volumeSourceOf } from '../volumes/load.ts';
 import { paintPhantom } from '../volumes/phantoms.ts';
+import { adviceOn } from './advice.ts';
+import { createLikeness } from './likeness.ts';
 import {
   attempt,
   type CheckOptions,
@@ -37,11 +39,14 @@ export async function checkVolumes(dataset: VolumeSet, options: CheckOptions = {
   const chosen = { train: spread(dataset.splits.train, limit), val: spread(dataset.splits.val, limit) };
   const tally = createTally(dataset.classes.length);
   const fingerprint = createFingerprint(dataset.modalities);
+  const likeness = createLikeness();
   const total = chosen.train.length + chosen.val.length;
   let done = 0;
   for (const split of ['train', 'val'] as const) {
     for (const sample of chosen[split]) {
       const { image, labels } = await checkVolume(dataset, sample, problems);
+      if (image !== undefined && sample.source.kind === 'volume')
+        likeness.add({ split, id: sample.id, file: sample.source.images[0], shape: image.shape, data: image.data });
       if (split === 'train') {
         if (labels !== undefined) tally.add(labels, dataset.labelMap);
         if (image !== undefined) fingerprint.add(image, maskOf(labels, dataset.labelMap));
@@ -49,13 +54,15 @@ export async function checkVolumes(dataset: VolumeSet, options: CheckOptions = {
       onProgress?.(++done, total);
     }
   }
-  problems.push(...checkSplits(dataset), ...checkClasses(dataset, tally.pixels, chosen.train.length));
+  problems.push(...checkSplits(dataset), ...likeness.duplicates());
+  problems.push(...checkClasses(dataset, tally.pixels, chosen.train.length));
   return {
     rank: 3,
     counts: countsOf(dataset, chosen),
     ...tally.shares(),
     fingerprint: fingerprint.result(),
     problems: sortProblems(problems),
+    advice: adviceOn(dataset, tally.shares(), likeness),
   };
 }
 

@@ -5,15 +5,17 @@ import type { LoadedBatch } from '../../data/loader/batch.ts';
 import { createLoader } from '../../data/loader/loader.ts';
 import type { Sample } from '../../data/types.ts';
 import { memory } from '../../engine/device.ts';
+import { countNetwork } from '../../models/graph.ts';
 import { singleProcess } from '../../parallel/parallel.ts';
 import { settings as runSettings } from '../../run/config/presets.ts';
+import type { TrainConfig } from '../../run/config/schemas.ts';
 import { planRun, type RunRequest } from '../../run/openRun.ts';
 import { splitHalves } from '../../train/searchState.ts';
 import { createSearchStep } from '../../train/searchStep.ts';
 import { takeStep } from '../../train/step/optimiserStep.ts';
 import { trainingLosses, trainingPlan } from '../../train/trainStep.ts';
 import { type PreparedSearch, prepareSearch } from '../prepare/search.ts';
-import { prepareTraining } from '../prepare/training.ts';
+import { type PreparedTraining, prepareTraining } from '../prepare/training.ts';
 import { createLoss, searchSettings, trainSettings } from '../settings.ts';
 import { unmoved } from './measureSearch.ts';
 import type { MemoryNeed } from './memoryNeed.ts';
@@ -70,7 +72,26 @@ export async function dryRunSearch(request: RunRequest): Promise<DryRun> {
 /** Builds a training as `trainJob` would, takes one step, and says what it costs; writes nothing. */
 export async function dryRunTraining(request: RunRequest): Promise<DryRun> {
   const { config } = planRun('train', runSettings.train, request);
+  return stepOnce(await prepareTraining(config, singleProcess), config);
+}
+
+/** Multiply-adds of a step, forward and backward, that are worth two of them for a prediction of the time. */
+const MOST_WORK = 3e11;
+
+/** Seconds of the steps of a training, or undefined where measuring them would itself take long or much memory. */
+export async function expectedSeconds(request: RunRequest): Promise<number | undefined> {
+  const { config } = planRun('train', runSettings.train, request);
+  if (config.minutes !== undefined) return 60 * config.minutes;
   const prepared = await prepareTraining(config, singleProcess);
+  const { training, dataset, need } = prepared;
+  const { crop } = trainSettings(config, dataset.rank);
+  const work = 3 * config.batch * countNetwork(training.network.graph, crop).multiplyAdds;
+  if (work > MOST_WORK || (need && need.neededBytes > need.availableBytes)) return undefined;
+  return (await stepOnce(prepared, config)).seconds;
+}
+
+/** What a training costs, by a step of it after one that sets up memory. */
+async function stepOnce(prepared: PreparedTraining, config: TrainConfig): Promise<DryRun> {
   const { training, dataset, device } = prepared;
   const settings = trainSettings(config, dataset.rank);
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);

@@ -22,6 +22,7 @@ import { MAX_INPUT, type ModelMetadata } from '../../portable/metadata.ts';
 import { readModelMetadata } from '../../portable/modelFile.ts';
 import type { Layer } from '../../run/config/config.ts';
 import { parseConfig } from '../../run/config/config.ts';
+import type { ExportSettings } from '../../run/config/given.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { ExportConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
@@ -132,8 +133,8 @@ function budgetSize({ size }: ExportConfig, { volumes }: NetworkDescription): re
 }
 
 /** `espalier export` for programs: settings as on the command line. */
-export const exportNetwork = (settingsOfExport: Layer): Promise<ExportOutcome> =>
-  exportOnnx(parseConfig(settings.export, [settingsOfExport]));
+export const exportNetwork = (given: ExportSettings): Promise<ExportOutcome> =>
+  exportOnnx(parseConfig(settings.export, [given as Layer]));
 
 /** How far a model and the engine are apart, and how far they may be, in words. */
 export function describeParity(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { EspalierError, NumericError } from '../../base/errors.ts';
 import { createRandom } from '../../base/random.ts';
 import { formatDuration } from '../../base/text.ts';
+import type { HeldOut } from '../../data/heldOut/validation.ts';
 import type { DataSet } from '../../data/types.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import { type RaceResult, type RungResult, race, type Trainer } from '../../ladder/race.ts';
@@ -79,7 +80,7 @@ export async function ladderRun(
       const verdict = judge(raced.finalists, statistic, createRandom(config.seed, 0x7e4d1c7));
       if (!verdict)
         throw new NumericError('every training of the finalists diverged', 'lower training.learningRate to a tenth');
-      const final = await trainOnEverything(config, path, setUp, verdict, { watcher, note, warn }, signal);
+      const final = await trainOnEverything(config, path, dataset, setUp, verdict, { watcher, note, warn }, signal);
       const seconds = (performance.now() - started) / 1000;
       const content = { verdict, result: raced, setUp, ...(final ? { final } : {}), seconds, minutes: config.minutes };
       const page = writeVerdict(path, content);
@@ -124,7 +125,7 @@ export async function planLadder(
   const { recipe, reasons } = await deriveRecipe(dataset);
   const config = parseConfig(settings.auto, [{ training: recipe }, ...request.layers]);
   // A mistake in the recipe is found before anything is written.
-  createFit(sampleTraining(recipeOf(config, '.', null)), dataset);
+  createFit(sampleTraining(recipeOf(config, '.', null, dataset.rank)), dataset);
   return { plan: { config, folder: null }, dataset, reasons };
 }
 
@@ -141,7 +142,7 @@ async function runRace(
   signal?: AbortSignal,
 ): Promise<RaceResult<FinishedTraining>> {
   const { plan, candidates, heldOut, weights } = setUp;
-  const recipe = recipeOf(config, folder, weights);
+  const recipe = recipeOf(config, folder, weights, dataset.rank);
   const journal = openJournal(join(folder, JOURNAL));
   const last = plan.rungs[plan.rungs.length - 1].steps;
   const place = { recipe, folder, steps: plan.steps, constantShare: last / plan.steps };
@@ -195,16 +196,28 @@ async function runRace(
   return raced.finally(() => workers.close());
 }
 
+/** Which samples judge. */
+export const describeHeldOut = ({ validation, how, leftOut }: HeldOut, { splits }: DataSet): string =>
+  `judged on ${Object.keys(validation).length} of ${splits.train.length} training samples: ${how}; ${leftOut.length} neighbours are left out`;
+
+/** How many networks there are, by where they come from. */
+export function describeNetworks(candidates: readonly Candidate[]): string {
+  const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
+  const found = count('searched');
+  return `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`;
+}
+
 /** Trains the network that is returned again, on all training samples. Undefined where that diverged: then what was judged is returned. */
 async function trainOnEverything(
   config: LadderConfig,
   folder: string,
+  dataset: DataSet,
   { plan, weights, processes, pace = UNTIMED }: RaceSetUp,
   { statistic, chosen }: Verdict,
   { watcher, note, warn }: Pick<Reporter, 'watcher' | 'note' | 'warn'>,
   signal?: AbortSignal,
 ): Promise<FinalTraining | undefined> {
-  const { heldOut: _, ...recipe } = recipeOf(config, folder, weights);
+  const { heldOut: _, ...recipe } = recipeOf(config, folder, weights, dataset.rank);
   // The other trainings are done: their threads are free.
   const threads = Math.max(1, config.threads) * processes;
   const { finalSteps: steps, rungs } = plan;
@@ -237,12 +250,9 @@ async function trainOnEverything(
 export function describePlan({ plan, pace, candidates, heldOut, processes }: RaceSetUp, dataset: DataSet): string[] {
   const seconds = pace && secondsOf(plan, pace, processes);
   const about = (time: number | undefined) => (time === undefined ? '' : `, about ${formatDuration(time)}`);
-  const count = (origin: Candidate['origin']) => candidates.filter((candidate) => candidate.origin === origin).length;
-  const held = Object.keys(heldOut.validation).length;
-  const found = count('searched');
   return [
-    `judged on ${held} of ${dataset.splits.train.length} training samples: ${heldOut.how}; ${heldOut.leftOut.length} neighbours are left out`,
-    `${candidates.length} networks: ${count('hand-made')} made by hand, ${count('child')} variations of these, ${count('random')} random${found > 0 ? `, ${found} found by searches` : ''}`,
+    describeHeldOut(heldOut, dataset),
+    describeNetworks(candidates),
     ...plan.rungs.map(
       (rung, i) =>
         `rung ${i + 1}: ${rung.candidates} networks to ${rung.steps} steps each${rung.children > 0 ? `, ${rung.children} of them children` : ''}${about(seconds?.rungs[i])}`,

@@ -56,16 +56,18 @@ const RESERVE = 0.07;
 
 const SET_UP = 'race.json';
 
-/** The recipe as settings of every training of a race. @param weights of the classes, measured once */
+/** The recipe as settings of every training of a race, whose budgets are counted for its crop by default. @param weights of the classes, measured once */
 export const recipeOf = (
   { data, device, threads, training, budget, size }: LadderConfig,
   folder: string,
   weights: readonly number[] | null,
+  rank: 2 | 3,
 ): Layer => ({
   ...training,
   ...(weights ? { classWeights: weights } : {}),
   budget,
-  size,
+  // Candidates are compared at what a step computes.
+  size: size ?? trainSettings(sampleTraining({ ...training, data }), rank).crop,
   data,
   device,
   threads,
@@ -88,27 +90,9 @@ export async function setUpRace(
   const file = join(folder, SET_UP);
   if (existsSync(file)) return parseJson(readFileSync(file, 'utf8')) as RaceSetUp;
   const started = performance.now();
-  const ids = dataset.splits.train.map(({ id }) => id);
-  const { rank, groups } = dataset;
-  const share = ids.length < FEW_SAMPLES ? 1 / 3 : 1 / 5;
-  const heldOut = holdOut(ids, { rank, share, ...(groups ? { groups } : {}) });
+  const { heldOut, weights, candidates } = await seedRace(config, folder, dataset);
+  const recipe = recipeOf(config, folder, weights, dataset.rank);
   writeAtomically(join(folder, 'validation.json'), `${JSON.stringify(heldOut, null, 1)}\n`);
-  const { classWeights } = sampleTraining(recipeOf(config, folder, null));
-  const weights = await weightsOfClasses(dataset, classWeights);
-  const recipe = recipeOf(config, folder, weights);
-  const training = sampleTraining(recipe);
-  const candidates = seedCandidates({
-    rank: dataset.rank,
-    count: config.candidates ?? MOST_CANDIDATES,
-    searched: config.from.map((name) => ({ name, architecture: readArchitecture(name) })),
-    fit: createFit(training, dataset),
-    random: createRandom(config.seed, 0x5eed5),
-  });
-  if (candidates.length < 2)
-    throw new ConfigError(
-      `budget: ${candidates.length} of the known networks fit ${JSON.stringify(config.budget)} at a crop of ${trainSettings(training, dataset.rank).crop.join(' x ')}`,
-      'raise the budget or lower training.crop',
-    );
   for (const candidate of candidates) writeArchitecture(folder, candidate);
   const planned = await planOf(config, candidates, started, () =>
     measurePace(candidates, recipe, folder, heldOut, dataset, watcher, signal),
@@ -122,6 +106,34 @@ export async function setUpRace(
   };
   writeAtomically(file, `${JSON.stringify(setUp, null, 1)}\n`);
   return setUp;
+}
+
+/** What is chosen without a clock: the held-out samples, the class weights, and as many candidates as a race can have. Writes nothing. */
+export async function seedRace(
+  config: LadderConfig,
+  folder: string,
+  dataset: DataSet,
+): Promise<Pick<RaceSetUp, 'heldOut' | 'weights' | 'candidates'>> {
+  const ids = dataset.splits.train.map(({ id }) => id);
+  const { rank, groups } = dataset;
+  const share = ids.length < FEW_SAMPLES ? 1 / 3 : 1 / 5;
+  const heldOut = holdOut(ids, { rank, share, ...(groups ? { groups } : {}) });
+  const { classWeights } = sampleTraining(recipeOf(config, folder, null, rank));
+  const weights = await weightsOfClasses(dataset, classWeights);
+  const training = sampleTraining(recipeOf(config, folder, weights, rank));
+  const candidates = seedCandidates({
+    rank: dataset.rank,
+    count: config.candidates ?? MOST_CANDIDATES,
+    searched: config.from.map((name) => ({ name, architecture: readArchitecture(name) })),
+    fit: createFit(training, dataset),
+    random: createRandom(config.seed, 0x5eed5),
+  });
+  if (candidates.length < 2)
+    throw new ConfigError(
+      `budget: ${candidates.length} of the known networks fit ${JSON.stringify(config.budget)} at a crop of ${trainSettings(training, dataset.rank).crop.join(' x ')}`,
+      'raise the budget or lower training.crop',
+    );
+  return { heldOut, weights, candidates };
 }
 
 /** Trainings at a time: as many as are asked for, else one for each core that nobody uses; a GPU takes one. */

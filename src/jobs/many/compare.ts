@@ -32,12 +32,14 @@ import { threadsOf } from '../cost/latency/table.ts';
 import { measureMemory } from '../cost/measureNetwork.ts';
 import { prepareMachine } from '../machine.ts';
 import { onKnownSides, openTrainingData } from '../openData.ts';
+import { withCountedSize } from '../prepare/countedSize.ts';
 import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { describeFit, fitToBudget, networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
+import { refinedScore } from './refined.ts';
 import { inFolderOfRuns, layerFor, requireFreeFolder, requireSameSettings, runOnce, watchPart } from './resumable.ts';
 
 /** A comparison and where it is. */
@@ -64,18 +66,14 @@ export async function compareJob(
   signal?: AbortSignal,
   given: readonly string[] = [],
 ): Promise<Comparison> {
-  const twice = config.archs.find((one, i) => config.archs.indexOf(one) !== i);
-  if (twice !== undefined)
-    throw new ConfigError(`archs: ${twice} is named twice`, 'name it once; seeds=<number> trains it several times');
-  const folder = join(resolve(config.runs), 'compare', config.name);
-  const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
-  const dataset = await openCompared(base, folder);
-  const plans = planRuns(config, [...shared, { splitOf: folder }], dataset);
+  const { base, dataset, plans } = await planComparison(config, shared);
   const { arch, seed, name, epochs, steps, minutes, ...resolved } = plans[0].training;
   const { budget: networkBudget, ...others } = resolved;
   // Beside `budget` of the comparison, as its command line has them.
   const dotted = Object.entries(networkBudget).map(([key, limit]) => [`budget.${key}`, limit]);
-  const written = { ...others, ...config, ...Object.fromEntries(dotted) };
+  // Of volumes `postprocess` is also a setting of the trainings.
+  const postprocess = config.postprocess === 'none' ? others.postprocess : config.postprocess;
+  const written = { ...others, ...config, postprocess, ...Object.fromEntries(dotted) };
   const inputs = [base.data, ...config.archs, ...given];
   requireFreeFolder('compare', { ...config, resolved: written, tables: TABLES, inputs });
   const costs = new Map<string, ComparedCost>();
@@ -102,12 +100,28 @@ export async function compareJob(
         trainJob({ layers: [layerFor(training, resume)], resume, command: 'espalier compare' }, own, signal),
       );
       const cost = costs.get(architecture) as ComparedCost;
-      runs.push({ architecture, seed: training.seed, run: path, ...readOutcome(openRunFolder(path)), ...cost });
+      const outcome = readOutcome(openRunFolder(path));
+      const refined = await refinedScore(path, outcome.score, config, training, signal);
+      runs.push({ architecture, seed: training.seed, run: path, ...outcome, ...refined, ...cost });
       // After every run, so that there is something to look at before the last.
       writeComparison(folder, runs, conditions);
     }
     return writeComparison(folder, runs, conditions);
   });
+}
+
+/** Every training of a comparison with its settings, all of them checked, and the data. Writes nothing. */
+export async function planComparison(
+  config: CompareConfig,
+  shared: readonly Layer[],
+): Promise<{ base: TrainConfig; dataset: DataSet; plans: readonly ComparisonPlan[] }> {
+  const twice = config.archs.find((one, i) => config.archs.indexOf(one) !== i);
+  if (twice !== undefined)
+    throw new ConfigError(`archs: ${twice} is named twice`, 'name it once; seeds=<number> trains it several times');
+  const folder = join(resolve(config.runs), 'compare', config.name);
+  const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
+  const dataset = await openCompared(base, folder);
+  return { base, dataset, plans: planRuns(config, [...shared, { splitOf: folder }], dataset) };
 }
 
 /** The data on the sides that all trainings take: those of the comparison so far, or of the run that they start from. */
@@ -118,7 +132,8 @@ async function openCompared(training: TrainConfig, folder: string): Promise<Data
   return known ? onKnownSides(dataset, known).dataset : dataset;
 }
 
-interface Plan {
+/** One training before it starts. */
+export interface ComparisonPlan {
   readonly architecture: string;
   readonly training: TrainConfig;
   /** The run folder, which may not exist yet. */
@@ -130,7 +145,7 @@ function planRuns(
   { archs, seeds, budget, name, runs, multiplyAdds }: CompareConfig,
   shared: readonly Layer[],
   dataset: DataSet,
-): Plan[] {
+): ComparisonPlan[] {
   for (const key of ['arch', 'seed', 'epochs', 'steps', 'minutes'])
     if (shared.some((layer) => layer[key] !== undefined))
       throw new ConfigError(`${key}: not allowed here, a comparison sets it itself`, 'give archs, seeds and budget');
@@ -177,10 +192,10 @@ async function costOf(
 ): Promise<ComparedCost> {
   const { batch, threads } = training;
   const architecture = readArchitecture(name);
-  const fitted = fitToBudget(architecture, training, dataset);
+  const size = sizeOf(training, dataset);
+  const fitted = fitToBudget(architecture, await withCountedSize(training, dataset, size), dataset);
   if (fitted) watcher.line(`${name}: ${describeFit(fitted)}`);
   const graph = buildArchitecture(architecture, fitted?.options ?? networkOptions(architecture, training, dataset));
-  const size = sizeOf(training, dataset);
   const { parameters, multiplyAdds } = countNetwork(graph, size);
   const { trainingBytes } = estimateMemory(graph, size, batch);
   const task = { graph, batch, size, threads, device: chooseDevice(training.device), kind: 'training' } as const;

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, NumericError, StoppedError } from '../../base/errors.ts';
 import { type ConfigOf, formatConfig, type Layer, parseConfig, type Settings } from '../../run/config/config.ts';
+import { reachedEnd } from '../../run/events.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, requireRunName } from '../../run/folder.ts';
 import { loadConfigFile, RESUME_TAKES } from '../../run/openRun.ts';
@@ -112,7 +113,8 @@ export async function runOnce(
   start: (resume: boolean) => Promise<unknown>,
 ): Promise<void> {
   const resume = existsSync(join(path, 'config.yaml'));
-  if (resume && ['done', 'diverged'].includes(readOutcome(openRunFolder(path)).status)) {
+  const { status } = resume ? readOutcome(openRunFolder(path)) : { status: 'unfinished' };
+  if (reachedEnd(status) || status === 'diverged') {
     watcher.line('already finished');
     return;
   }

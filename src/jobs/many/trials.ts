@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { BUDGET_KEYS } from '../../models/width.ts';
 import { parseConfig } from '../../run/config/config.ts';
-import { settings, trainPreset } from '../../run/config/presets.ts';
+import { settings } from '../../run/config/presets.ts';
 import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';
@@ -16,6 +16,7 @@ import { bestTrial, formatTrialsCsv, formatTrialsMarkdown, readTrial, type Trial
 import { drawGenotype } from '../../space/drawing.ts';
 import { parseGenotype, summariseGenotype } from '../../space/genotype.ts';
 import { readSplit } from '../prepare/knownSplit.ts';
+import { trainingStart } from '../prepare/trainingStart.ts';
 import { searchJob } from '../searchJob.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
@@ -79,7 +80,8 @@ export async function trialsJob(
   });
 }
 
-interface Plan {
+/** One trial before it starts. */
+export interface TrialPlan {
   readonly search: SearchConfig;
   readonly training: TrainConfig;
   /** Run folders, which may not exist yet. */
@@ -87,9 +89,9 @@ interface Plan {
 }
 
 /** Every run with its settings, all of them checked before the first one starts. */
-function planTrials(config: SearchConfig, name: string): Plan[] {
+export function planTrials(config: SearchConfig, name: string): TrialPlan[] {
   const { runs, trials, seed: first, selection, data, device, threads, workers } = config;
-  const preset = selection.preset ?? trainPreset(config.preset);
+  const start = selection.preset === undefined ? trainingStart(config) : { preset: selection.preset };
   return Array.from({ length: trials }, (_, i) => {
     const own = `${name}-${first + i}`;
     const search: SearchConfig = { ...config, trials: 1, seed: first + i, name: own };
@@ -102,7 +104,7 @@ function planTrials(config: SearchConfig, name: string): Plan[] {
       workers,
       runs,
       seed: first,
-      preset,
+      ...start,
       steps: selection.steps,
       batch: selection.batch,
       budget: Object.fromEntries(BUDGET_KEYS.map((key) => [key, config.budget[key]])),
@@ -115,7 +117,7 @@ function planTrials(config: SearchConfig, name: string): Plan[] {
   });
 }
 
-function readBack(seed: number, { search, training }: Plan['paths']): Trial {
+function readBack(seed: number, { search, training }: TrialPlan['paths']): Trial {
   const genotype = join(search, 'genotype.json');
   const found = existsSync(genotype)
     ? summariseGenotype(parseGenotype(readFileSync(genotype, 'utf8'), genotype))

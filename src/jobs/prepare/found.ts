@@ -30,12 +30,15 @@ export function foundNetwork(path: string): FoundNetwork {
   const folder = openRunFolder(path);
   const { rank, classes, channels } = readDataFile(join(path, 'data.json'));
   const wanted = loadConfigFile(folder.config).preset;
-  const preset = trainPreset(typeof wanted === 'string' ? wanted : undefined);
-  const config = parseConfig(settings.train, [{ data: 'none', arch: path, preset }]);
-  return {
-    options: optionsOf(config, { rank, channels: channels ?? (rank === 2 ? 3 : 1), classes: classes.length }),
-    ...(preset === undefined ? {} : { preset }),
-  };
+  const data = { rank, channels: channels ?? (rank === 2 ? 3 : 1), classes: classes.length };
+  return trainedOptions(typeof wanted === 'string' ? wanted : undefined, data);
+}
+
+/** What a training builds of what a search of a preset finds on such data. */
+export function trainedOptions(searchPreset: string | undefined, data: Parameters<typeof optionsOf>[1]): FoundNetwork {
+  const preset = trainPreset(searchPreset);
+  const config = parseConfig(settings.train, [{ data: 'none', arch: 'none', preset }]);
+  return { options: optionsOf(config, data), ...(preset === undefined ? {} : { preset }) };
 }
 
 function readDataFile(file: string): Pick<DataFile, 'rank' | 'classes' | 'channels'> {

@@ -15,14 +15,18 @@ import { availableBytes, chooseMemory } from '../cost/chooseMemory.ts';
 import { type MemoryNeed, memoryNeed, searchBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
 import { checkSides, searchSettings } from '../settings.ts';
+import { withCountedSize } from './countedSize.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { requireSearchSamples } from './enoughSamples.ts';
 import { methodOf } from './methodOf.ts';
+import { searchBudgetOf } from './searchBudget.ts';
 import { refuseUnusedSettings } from './unusedSettings.ts';
 
 /** Everything that a search needs, from its settings. */
 export interface PreparedSearch {
   readonly search: Search;
+  /** The settings, with the size that a budget is counted for. */
+  readonly config: SearchConfig;
   readonly dataset: DataSet;
   readonly data: PreparedData;
   readonly device: string;
@@ -37,23 +41,29 @@ export interface PreparedSearch {
  * The search of these settings at its start. One that resumes, in `folder`, keeps the split of its data.
  * @throws ConfigError when the settings do not fit each other or the data, DataError when ranks see different data.
  */
-export async function prepareSearch(
-  config: SearchConfig,
-  parallel: Parallel,
-  folder?: string,
-): Promise<PreparedSearch> {
-  const device = prepareMachine(config, parallel);
-  const data = await prepareData(config, parallel, folder);
+export async function prepareSearch(given: SearchConfig, parallel: Parallel, folder?: string): Promise<PreparedSearch> {
+  const device = prepareMachine(given, parallel);
+  const data = await prepareData(given, parallel, folder);
   const { dataset } = data;
-  if (folder === undefined) refuseUnusedSettings(settings.search, config, dataset.rank);
-  checkSearch(config, dataset);
-  const { crop: size, batch } = searchSettings(config, dataset.rank);
-  checkSides(size, methodOf(config));
+  if (folder === undefined) refuseUnusedSettings(settings.search, given, dataset.rank);
+  checkSearch(given, dataset);
+  const { crop: size, batch } = searchSettings(given, dataset.rank);
+  checkSides(size, methodOf(given));
+  const config = await withCountedSize(given, dataset, size, parallel);
   const { rank, classes } = dataset;
-  const searched: SearchData = { rank, inputs: channelsOf(dataset), classes: classes.length, batch, size };
+  const budget = searchBudgetOf(config, dataset);
+  const searched: SearchData = {
+    rank,
+    inputs: channelsOf(dataset),
+    classes: classes.length,
+    batch,
+    size,
+    ...(budget ? { budget } : {}),
+  };
   const { method, network, ...memory } = buildSupernet(config, searched, device, parallel);
   return {
     search: createSearch(method, network),
+    config,
     dataset,
     data,
     device,

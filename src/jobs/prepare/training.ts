@@ -24,6 +24,7 @@ import { createDescribed, loadDescription, type NetworkDescription } from '../ne
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
 import { transferWeights } from '../transferWeights.ts';
+import { withCountedSize } from './countedSize.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
 import { refuseUnusedSettings } from './unusedSettings.ts';
@@ -62,9 +63,10 @@ export async function prepareTraining(
     splits: { ...opened.splits, train: config.trainOn.flatMap((name) => samplesOf(opened, name)) },
   };
   checkTrain(config, dataset);
+  const counted = await withCountedSize(config, dataset, trainSettings(config, dataset.rank).crop, parallel);
   // A table of latencies may differ by machine and in time: the first rank decides, and a run keeps the widths that it started with.
   const [solved] = await parallel.gather(
-    parallel.rank === 0 ? widthsOf(architecture, config, dataset, source === folder ? folder : undefined) : undefined,
+    parallel.rank === 0 ? widthsOf(architecture, counted, dataset, source === folder ? folder : undefined) : undefined,
   );
   const { options, fitted } = solved as SolvedWidths;
   const description: NetworkDescription = {

@@ -3,6 +3,7 @@
  */
 import { formatLoss } from '../../base/text.ts';
 import { mainScore } from '../../infer/evaluate.ts';
+import { decidedShares, describeDecided, entropiesOf } from '../../method/decided.ts';
 import { collapseWarning } from '../../method/skipCollapse.ts';
 import type { SearchConfig } from '../../run/config/schemas.ts';
 import { writeAtomically } from '../../run/files.ts';
@@ -24,7 +25,8 @@ export function createSearchRecorder(run: ActiveRun, config: SearchConfig, { pro
     note,
     step(event) {
       const { epoch, step, steps, loss } = event;
-      records.step(event, (epoch + step / steps) / epochs, `epoch ${epoch + 1}/${epochs}  loss ${formatLoss(loss)}`);
+      const [done, all] = [epoch * steps + step, epochs * steps];
+      records.step(event, done / all, `step ${done}/${all}  epoch ${epoch + 1}/${epochs}  loss ${formatLoss(loss)}`);
     },
     epoch(event) {
       const { epoch, genotype, warnings, weightLoss, scores } = event;
@@ -35,9 +37,8 @@ export function createSearchRecorder(run: ActiveRun, config: SearchConfig, { pro
       writeAtomically(folder.architecture, `${JSON.stringify(event.snapshot)}\n`);
       const main = scores && mainScore(scores);
       const score = main ? `  ${main.name} ${main.value.toFixed(3)}` : '';
-      const entropies = Object.entries(entropiesOf(event)).map(([of, nats]) => `${of} ${nats.toFixed(3)}`);
       watcher.line(
-        `epoch ${epoch + 1}/${epochs}  loss ${formatLoss(weightLoss)}${score}  entropy of ${entropies.join(', ')}  ${architecture}`,
+        `epoch ${epoch + 1}/${epochs}  loss ${formatLoss(weightLoss)}${score}  ${describeDecided(decidedOf(event))}  ${architecture}`,
       );
       const empty = emptyBatchesNote(progress.drawn);
       if (empty) note(empty);
@@ -66,18 +67,14 @@ const metricsOf = ({
   discretisationGap,
 });
 
-/** The entropies among the metrics, by what they are of: `operators`, `moves`, `patterns`. */
-const entropiesOf = ({ metrics }: SearchEpoch): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(metrics)
-      .filter(([name]) => name.endsWith('Entropy'))
-      .map(([name, nats]) => [`${name.slice(0, -'Entropy'.length)}s`, nats]),
-  );
+/** What share of each choice is decided. */
+export const decidedOf = ({ metrics, limits }: Pick<SearchEpoch, 'metrics' | 'limits'>): Record<string, number> =>
+  decidedShares(entropiesOf(metrics), entropiesOf(limits));
 
 /** The tables of logits by their names, and the path where the architecture has one. */
 function architectureOf(event: SearchEpoch) {
   const { genotype } = event;
   const { method: _, ...tables } = event.snapshot as { method: string };
   const path = genotype.method === 'auto-deeplab' ? { path: genotype.path } : {};
-  return { ...tables, ...path, entropies: entropiesOf(event), genotype };
+  return { ...tables, ...path, entropies: entropiesOf(event.metrics), limits: entropiesOf(event.limits), genotype };
 }

@@ -17,19 +17,23 @@ import { createEpochRecords } from './epochs.ts';
 /** Records a training in its run folder. */
 export function createTrainRecorder(
   run: ActiveRun,
-  { checkpointMinutes }: Pick<TrainConfig, 'checkpointMinutes'>,
+  config: Pick<TrainConfig, 'checkpointMinutes' | 'steps' | 'minutes' | 'epochs'>,
   training: Training,
   { rank, classes }: DataSet,
 ): TrainRecorder {
   const { folder, log, watcher, note, warn } = run;
   const { progress } = training;
-  const records = createEpochRecords(run, 'train', { progress, checkpointMinutes });
+  const { steps, minutes, epochs = 0 } = config;
+  /** Steps of the whole training; of one by the clock nobody knows. */
+  const allSteps = minutes === undefined ? (inEpoch: number) => steps ?? epochs * inEpoch : undefined;
+  const records = createEpochRecords(run, 'train', { progress, checkpointMinutes: config.checkpointMinutes });
   const classNames = classes.map(({ name }) => name);
   return {
     note,
     step(event) {
       const { epoch, loss, done } = event;
-      records.step(event, Math.min(1, done), `epoch ${epoch + 1}  loss ${formatLoss(loss)}`);
+      const count = `step ${progress.step}${allSteps === undefined ? '' : `/${allSteps(event.steps)}`}`;
+      records.step(event, Math.min(1, done), `${count}  epoch ${epoch + 1}  loss ${formatLoss(loss)}`);
     },
     epoch({ epoch, loss, learningRate, scores, best, ranks }) {
       const volumes = scores?.volumes?.summary;

@@ -38,6 +38,8 @@ export interface LatencyModel {
   readonly factors: UnitSums;
   /** Milliseconds of a unit where it is part of a network, without `factors`. @throws ConfigError for a kind that the table lacks */
   unitMs(unit: LatencyUnit): number;
+  /** What a unit adds to the milliseconds of its network. @throws ConfigError as `unitMs` */
+  addedMs(unit: LatencyUnit): number;
   /** The sums of the units of a network. @throws ConfigError as `unitMs` */
   sums(units: readonly LatencyUnit[]): UnitSums;
   /** Milliseconds of a network. @throws ConfigError as `unitMs` */
@@ -101,6 +103,7 @@ function createModel({ units, networks, callMs }: LatencyTable): LatencyModel {
   return {
     factors,
     unitMs,
+    addedMs: (unit) => factors[isConvolution(unit.shape) ? 'convolutions' : 'others'] * unitMs(unit),
     sums,
     networkMs(graph, size, target) {
       const { convolutions, others } = sums(latencyUnits(graph, size, target));

@@ -34,6 +34,8 @@ export interface LatencyUnit {
   /** Spatial size of what it reads, and of what it gives. */
   readonly size: readonly number[];
   readonly outputSize: readonly number[];
+  /** The first of its nodes in the network. */
+  readonly node: number;
   /** The unit alone, from an input of `shape.inputs` channels. */
   readonly graph: NetworkGraph;
 }
@@ -130,6 +132,7 @@ function createUnit(graph: NetworkGraph, chain: readonly number[], shapes: reado
     },
     size: from.size,
     outputSize: to.size,
+    node: chain[0],
     graph: unit,
   };
 }

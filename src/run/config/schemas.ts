@@ -135,7 +135,7 @@ export const networkBudget = {
   size: setting(
     z.array(z.int().min(1)).min(2).max(3).optional(),
     '[height, width] or [depth, height, width]',
-    'input for which budgets are counted; by default the crop',
+    'input for which budgets are counted; by default the size of the data',
   ),
   target: choice(
     ['engine', 'onnxruntime'],
@@ -264,11 +264,17 @@ const weightOptimiser = (decay: number) => ({
   clip: notNegative(5, 'largest norm of the gradient of the weights; 0 does not clip'),
 });
 
+/** Of both searches: what the budget in their objective is counted for. */
+const trainFilters = optionalWhole(
+  'of a budget: filters (F) of the training that is to follow, for which the objective and decoding count; by default those of the search',
+);
+
 /** Settings of `espalier search method=auto-deeplab`. Defaults are the paper's, section 4.1, where it states them. */
 export const autoDeepLabSearchSchema = z.strictObject({
   ...searchStart('auto-deeplab'),
   ...searchKeys({ epochs: 40, crop: 321 }),
   ...networkBudget,
+  trainFilters,
   filters: whole(1, 8, 'filter multiplier (F)'),
   blocks: whole(1, 5, 'blocks of a cell (B)'),
   stemFilters: optionalWhole('channels of the stem; the method decides by default'),
@@ -314,6 +320,7 @@ export const dintsSearchSchema = z.strictObject({
   levels: setting(z.int().min(2).max(5).default(4), 'a whole number from 2 to 5', 'resolutions, from stride 2 on'),
   size: networkBudget.size,
   target: networkBudget.target,
+  trainFilters,
   width: positive(0.5, 'channels over those of the published network, 64 at stride 2'),
   norm: group({ epsilon: normEpsilon }),
   budget: group({
@@ -482,6 +489,44 @@ export const ladderSchema = z.strictObject({
   ),
 });
 
+const postprocess = choice(
+  ['none', 'crf'],
+  'none',
+  'crf: a fully connected CRF refines the probabilities of the network, see crf.*',
+);
+const deviations = (value: number, description: string) =>
+  setting(
+    z.union([z.number().positive(), z.array(z.number().positive()).min(2).max(3)]).default(value),
+    'a number above 0, or one for each axis',
+    description,
+  );
+/** The CRF of one image; the defaults are those of the public code of DeepLabv2 for PASCAL VOC. */
+const crfKeys = {
+  iterations: whole(1, 10, 'iterations of the mean field'),
+  appearance: group({
+    weight: notNegative(4, 'weight of the appearance kernel, between pixels that are near and look alike; 0 is none'),
+    position: deviations(67, 'of the appearance kernel: standard deviation of positions in pixels or voxels'),
+    intensity: setting(
+      z.number().positive().optional(),
+      'a number above 0',
+      'of the appearance kernel: standard deviation of colours from 0 to 255 (default 3), of volumes of prepared intensities (default 0.1)',
+    ),
+  }),
+  smoothness: group({
+    weight: notNegative(3, 'weight of the smoothness kernel, between pixels that are near; 0 is none'),
+    position: deviations(1, 'of the smoothness kernel: standard deviation of positions in pixels or voxels'),
+  }),
+  exact: switched(false, 'sum over all pairs of pixels instead of filtering; for at most 4,096 pixels'),
+};
+const tunedCrf = group({
+  ...crfKeys,
+  tune: switched(false, 'find both weights on a small grid, on other samples than those that are scored'),
+  tuneOn: optionalText(
+    'of crf.tune: split to find them on; by default val, and train where val is scored. It may not be the one that is scored',
+  ),
+  tuneSamples: whole(1, 12, 'of crf.tune: samples to find them on, spread over the split'),
+});
+
 /** Settings of `espalier compare`; all others are those of the trainings. */
 export const compareSchema = z.strictObject({
   archs: setting(
@@ -521,6 +566,8 @@ export const compareSchema = z.strictObject({
     false,
     'also measures the memory of a training step of each architecture, in a process of its own',
   ),
+  postprocess,
+  crf: tunedCrf,
   name: setting(
     z.string().min(1).default('comparison'),
     'a string',
@@ -561,6 +608,8 @@ export const evaluateSchema = z.strictObject({
   tta: testTimeAugmentation,
   window,
   overlap,
+  postprocess,
+  crf: tunedCrf,
   toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),
 });
 
@@ -574,6 +623,8 @@ export const predictSchema = z.strictObject({
   tta: testTimeAugmentation,
   window,
   overlap,
+  postprocess,
+  crf: group(crfKeys),
   overlay: share(0.5, 'opacity of the classes over the image'),
   submission: switched(false, 'write the ids that the benchmark of the data set expects, instead of class indices'),
 });
@@ -616,5 +667,6 @@ export type TrainConfig = z.output<typeof trainSchema>;
 export type LadderConfig = z.output<typeof ladderSchema>;
 export type CompareConfig = z.output<typeof compareSchema>;
 export type EvaluateConfig = z.output<typeof evaluateSchema>;
+export type CrfConfig = EvaluateConfig['crf'];
 export type PredictConfig = z.output<typeof predictSchema>;
 export type ExportConfig = z.output<typeof exportSchema>;

@@ -42,7 +42,10 @@ const SECTIONS: readonly (readonly [string, RegExp])[] = [
     /^(secondOrder|betaNormalisation|sampling|temperature|partialChannels|maximumSkipShare|architecture\..*|candidates|training)$/,
   ],
   ['trials', /^(trials|seeds|selection\..*)$/],
-  ['evaluation and prediction', /^(evaluate.*|tta\..*|window|overlay|submission|normalise|result|postprocess)$/],
+  [
+    'evaluation and prediction',
+    /^(evaluate.*|tta\..*|window|overlay|submission|normalise|result|postprocess|crf\..*)$/,
+  ],
   ['optimisation', /./],
 ];
 

@@ -79,6 +79,7 @@ export function mlflowBatches(events: readonly RunEvent[], stepsBefore = 0): Mlf
 /** How MLflow calls the end of a run. */
 export const MLFLOW_STATUS = {
   done: 'FINISHED',
+  undecided: 'FINISHED',
   stopped: 'KILLED',
   diverged: 'FAILED',
   failed: 'FAILED',

@@ -15,6 +15,9 @@ export interface ComparedRun {
   readonly status: RunStatus | 'unfinished';
   /** The best on the validation split, in [0, 1]: mIoU of images, mean Dice of volumes; null where a run has none. */
   readonly score: number | null;
+  /** With a CRF, and its milliseconds a sample, where one was asked for. */
+  readonly crfScore?: number | null;
+  readonly crfMs?: number | null;
   /** Pixel accuracy of the same evaluation. */
   readonly pixelAccuracy: number | null;
   readonly parameters: number;
@@ -92,6 +95,7 @@ export function formatComparisonCsv(runs: readonly ComparedRun[]): string {
     'seed',
     'status',
     'score',
+    ...(runs.some(({ crfScore }) => crfScore !== undefined) ? (['crfScore', 'crfMs'] as const) : []),
     'pixelAccuracy',
     'parameters',
     'multiplyAdds',
@@ -124,6 +128,7 @@ export function formatComparisonMarkdown(
 ): string {
   const measured = architectures.some(({ measuredBytes }) => measuredBytes !== null);
   const timed = architectures.some(({ latencyMs }) => latencyMs !== undefined);
+  const refined = architectures.some(({ runs }) => runs.some(({ crfScore }) => crfScore !== undefined));
   const rows = architectures.map((one) => {
     const { architecture, runs, mean, deviation } = one;
     const failed = runs.filter(({ score }) => score === null).map(({ seed, status }) => `seed ${seed} ${status}`);
@@ -131,6 +136,7 @@ export function formatComparisonMarkdown(
       architecture,
       mean === null ? '–' : `${percent(mean)}${deviation === null ? '' : ` ± ${percent(deviation)}`}`,
       runs.map(({ score }) => (score === null ? '–' : percent(score))).join(', '),
+      ...(refined ? [refinedCell(runs)] : []),
       (one.parameters / 1e6).toFixed(2),
       (one.multiplyAdds / 1e9).toFixed(2),
       (one.trainingBytes / 1e9).toFixed(3),
@@ -145,6 +151,7 @@ export function formatComparisonMarkdown(
     'architecture',
     `${measure} % (± standard deviation)`,
     'of each seed',
+    ...(refined ? [`${measure} % with CRF (of each seed), ms a sample`] : []),
     'parameters, M',
     `multiply-adds at ${shape}, G`,
     `memory of a step of ${batch}, GB`,
@@ -166,3 +173,14 @@ export function formatComparisonMarkdown(
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const percent = (share: number): string => (100 * share).toFixed(2);
+
+/** `61.20 (60.80, 61.60), 180 ms`: the mean over the seeds, each, and the mean of the time. */
+function refinedCell(runs: readonly ComparedRun[]): string {
+  const known = runs.flatMap(({ crfScore, crfMs }) =>
+    crfScore == null ? [] : [{ crfScore, ms: crfMs ?? Number.NaN }],
+  );
+  if (known.length === 0) return '–';
+  const scores = known.map(({ crfScore }) => crfScore);
+  const ms = meanOf(known.map((one) => one.ms)).toFixed(0);
+  return `${percent(meanOf(scores))} (${scores.map(percent).join(', ')}), ${ms}`;
+}

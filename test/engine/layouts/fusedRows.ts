@@ -2,6 +2,7 @@
 import { operator } from '../../../src/engine/call.ts';
 import * as op from '../../../src/engine/operators.ts';
 import type { Tensor } from '../../../src/engine/tensor.ts';
+import { exactMeanField } from '../../../src/infer/crf/exact.ts';
 import { jointNorm } from '../../../src/nn/optimisers.ts';
 import {
   allLeaves,
@@ -117,6 +118,32 @@ const adam = step(
   },
 );
 
+const [ITERATIONS, APPEARANCE, SMOOTHNESS] = [2, { weight: 2, intensity: 1.5 }, { weight: 1, position: 1.2 }] as const;
+/** Without its lattice held to sums over all pairs; with it, which is an approximation, to itself in contiguous float64. */
+const meanField: Row = ({ batch, channels, size }) =>
+  [0, APPEARANCE.weight].map((weight): Call => {
+    const sides = (position: number) => size.map(() => position);
+    const filtered = ([probabilities, image]: readonly Tensor[]) =>
+      operator('espalier::mean_field')
+        .many(
+          ...[op.detach(probabilities), op.detach(image), ITERATIONS],
+          ...[[weight, APPEARANCE.intensity, ...sides(3)], [SMOOTHNESS.weight, ...sides(SMOOTHNESS.position)], false],
+        )
+        .slice(0, 1) as Tensor[];
+    const exact = ([probabilities, image]: readonly Tensor[]) => [
+      exactMeanField(op.detach(probabilities), op.detach(image), {
+        iterations: ITERATIONS,
+        appearance: { ...APPEARANCE, weight, position: sides(3) },
+        smoothness: { ...SMOOTHNESS, position: sides(SMOOTHNESS.position) },
+      }).marginals,
+    ];
+    return {
+      inputs: [{ shape: [batch, 4, ...size], values: 'positive' }, { shape: [batch, channels, ...size] }],
+      run: filtered,
+      reference: weight === 0 ? exact : filtered,
+    };
+  });
+
 /** Rows by the name that the addon registers, without `espalier::`. */
 export const FUSED_ROWS: Readonly<Record<string, Row>> = {
   relaxed_cell: forImages(cells),
@@ -126,6 +153,7 @@ export const FUSED_ROWS: Readonly<Record<string, Row>> = {
   separable_convolution: ROWS.separableConvolution,
   batch_norm: ROWS.batchNorm,
   resize: ROWS.resize,
+  mean_field: meanField,
   sgd_step: sgd,
   adam_step: adam,
   joint_norm: (shape) => [

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StoppedError } from '../../../src/base/errors.ts';
+import { dryRunLadder } from '../../../src/jobs/ladder/dryRun.ts';
 import { openJournal } from '../../../src/jobs/ladder/journal.ts';
 import { ladderRun } from '../../../src/jobs/ladder/ladderRun.ts';
 import type { Layer } from '../../../src/run/config/config.ts';
@@ -77,6 +78,28 @@ describe('a race in a run folder', () => {
     const small = { ...tiny(runs), 'budget.multiplyAdds': 10 };
     await expect(ladderRun({ layers: [small] })).rejects.toThrow(/budget: 0 of the known networks fit/);
   });
+});
+
+describe('a dry run', () => {
+  it('plans the race that would run, and writes nothing', async () => {
+    const runs = temporaryFolder();
+    const dry = await dryRunLadder({ layers: [tiny(runs)] });
+    expect(readdirSync(runs)).toEqual([]);
+    expect(dry.candidates).toHaveLength(3);
+    expect(dry.plan?.rungs[0]).toEqual({ steps: 2, candidates: 3, children: 0 });
+    expect(dry.training).toMatchObject({ crop: 32, batch: 2, optimizer: 'adamw' });
+    // Nothing is timed where the steps are given.
+    expect(dry.seconds).toBeUndefined();
+    const text = dry.lines.join('\n');
+    for (const words of [
+      /^budget: multiplyAdds 2\.00e\+6 for an input of 32 x 32$/m,
+      /^judged on \d+ of \d+/m,
+      /^rung 1: 3 networks to 2 steps/m,
+      /^finish: /m,
+    ])
+      expect(text).toMatch(words);
+    for (const { id, name } of dry.candidates) expect(text).toMatch(new RegExp(`^  ${id} .*${name}`, 'm'));
+  }, 60_000);
 });
 
 describe('the journal', () => {

@@ -26,7 +26,7 @@ const TINY = {
   threads: 1,
   seed: 3,
   selection: { steps: 1, batch: 2 },
-};
+} as const;
 
 describe('trials', () => {
   const root = sharedFolder();
@@ -62,8 +62,8 @@ describe('trials', () => {
     expect(lines.some((line) => line.startsWith('seed 4, search: epoch 1/'))).toBe(false);
     expect(statSync(first).size).toBe(before);
     expect(trials.map(({ seed, status, curve }) => [seed, status, curve.length])).toEqual([
-      [3, 'done', 2],
-      [4, 'done', 2],
+      [3, 'undecided', 2],
+      [4, 'undecided', 2],
     ]);
     expect(chosen?.retrained).toBe(Math.max(...trials.map(({ retrained }) => retrained as number)));
     const read = (path: string) => parseGenotype(readFileSync(path, 'utf8'), path);

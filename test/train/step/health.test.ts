@@ -127,7 +127,7 @@ it('a training whose learning rate is far too high ends as diverged, with advice
     learningRate: 1e20,
     warmupSteps: 0,
     checkpointMinutes: 1e-9,
-  };
+  } as const;
   await expect(train(settings)).rejects.toThrow(NumericError);
   const run = openRunFolder(join(folder, 'runs', 'train', 'wild'));
   expect(readEvents(run.events).at(-1)).toMatchObject({

@@ -14,6 +14,7 @@ import type { SearchData } from '../../../src/method/method.ts';
 import { METHODS } from '../../../src/method/registry.ts';
 import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../../../src/nn/losses.ts';
 import { sgd } from '../../../src/nn/optimisers.ts';
+import type { TrainSettings } from '../../../src/run/config/given.ts';
 import { readEvents } from '../../../src/run/eventLog.ts';
 import { openRunFolder } from '../../../src/run/folder.ts';
 import { formatGenotype, randomGenotype } from '../../../src/space/genotype.ts';
@@ -156,7 +157,7 @@ describe('runs on images of which few are labelled', () => {
     }
   }
 
-  it.each([
+  it.each<Partial<TrainSettings>>([
     { loss: 'cross-entropy' },
     { loss: 'cross-entropy', ohem: 0.5, classWeights: 'sqrt' },
     { loss: 'dice-cross-entropy', batch: 2, accumulate: 2 },

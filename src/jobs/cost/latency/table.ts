@@ -137,9 +137,15 @@ export function budgetPredictor(
   { target, threads }: { target: LatencyTarget; threads: number },
 ): LatencyOf | undefined {
   if (latencyMs === undefined) return undefined;
+  const table = requireTable({ target, threads });
+  return (graph, size, batch) => batch * predictLatency(table, graph, size, target);
+}
+
+/** The table that a budget needs. @throws ConfigError where none was measured */
+export function requireTable({ target, threads }: { target: LatencyTarget; threads: number }): MachineTable {
   const count = threadsOf(threads);
-  const predictor = latencyPredictor(target, count);
-  if (predictor) return predictor;
+  const table = loadTable(target, count);
+  if (table) return table;
   throw new ConfigError(
     `budget.latencyMs: no latency table of this machine for target=${target} on ${count} thread${count === 1 ? '' : 's'}`,
     `make one: espalier measure target=${target} threads=${count}`,
