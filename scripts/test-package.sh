@@ -50,6 +50,7 @@ check() {
 
 for version in 20 22 24; do check "$version" npm@11 npm install --no-audit --no-fund; done
 check 22 npm@12 npm install --no-audit --no-fund
-check 22 pnpm@12 pnpm add
+# pnpm ends with an error over an install script that it did not run; nothing here needs one.
+check 22 pnpm@12 pnpm add --config.strict-dep-builds=false
 check 22 yarn@1 yarn add --silent
 exit $failed
