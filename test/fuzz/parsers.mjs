@@ -434,7 +434,7 @@ const OWN = {
         kind: tool === 'CVAT' || tool === 'YOLO' ? 'lines' : 'json',
         // Of a length that grows with the data set: half a gigabyte is usual.
         proportional: true,
-        covers: ['parse', 'read', 'find'].map((name) => `data/layouts/annotations/${name}.ts`),
+        covers: ['parse', 'located', 'yoloFolder', 'find'].map((name) => `data/layouts/annotations/${name}.ts`),
         text: (text) => drawAnnotations(parse(text, FILE)),
       },
     ]),

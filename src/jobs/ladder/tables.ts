@@ -1,11 +1,12 @@
 /**
  * @file What a race measured, as tables for other programs: every judgement of every network, and every finished training.
  */
+
+import { type CsvValue, formatCsvRow } from '../../base/csv.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import type { RaceResult } from '../../ladder/race.ts';
 import { scoreOf } from '../../ladder/statistics.ts';
 import type { FinishedTraining, Verdict } from '../../ladder/verdict.ts';
-import { type CsvValue, formatCsvRow } from '../../run/csv.ts';
 
 const NETWORK = [
   'network',

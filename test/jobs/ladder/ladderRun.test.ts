@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseCsv } from '../../../src/base/csv.ts';
 import { StoppedError } from '../../../src/base/errors.ts';
 import { dryRunLadder } from '../../../src/jobs/ladder/dryRun.ts';
 import { openJournal } from '../../../src/jobs/ladder/journal.ts';
 import { ladderRun } from '../../../src/jobs/ladder/ladderRun.ts';
 import type { Layer } from '../../../src/run/config/config.ts';
-import { parseCsv } from '../../../src/run/csv.ts';
 import { writeFolder } from '../../helpers/folders.ts';
 import { sharedFolder, temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
