@@ -16,6 +16,10 @@ const reference = join(docs, 'reference');
 rmSync(reference, { recursive: true, force: true });
 mkdirSync(reference, { recursive: true });
 for (const [name, svg] of Object.entries(conceptPictures())) writeFileSync(join(docs, 'pictures', name), svg);
+// What the first page shows beside its text.
+mkdirSync(join(docs, 'public'), { recursive: true });
+cpSync(join(root, 'web', 'public', 'icon.svg'), join(docs, 'public', 'icon.svg'));
+cpSync(join(docs, 'pictures', 'concept-trellis.svg'), join(docs, 'public', 'concept-trellis.svg'));
 writeFileSync(join(reference, 'commands.md'), commandsPage());
 writeFileSync(join(reference, 'settings.md'), settingsPage());
 await documentLibrary('library', 'src/index.ts', 'tsconfig.build.json');

@@ -72,7 +72,7 @@ const ALLOWED: Record<string, readonly string[]> = {
  * folder tell.
  */
 const PAGE_CODE: readonly string[] = ['base', 'space', 'decode', 'data', 'run'];
-const PAGE_TYPES: readonly string[] = [...PAGE_CODE, 'models', 'server'];
+const PAGE_TYPES: readonly string[] = [...PAGE_CODE, 'models', 'server', 'ladder'];
 
 /** Folders of one file a command, and one a layout: flat, because they are lists. */
 const LISTS: readonly string[] = ['cli', 'data/layouts'];

@@ -12,15 +12,17 @@ export default defineConfig({
   cacheDir: '../build/site-cache',
   // The server of the dashboard is no page.
   ignoreDeadLinks: 'localhostLinks',
+  head: [['link', { rel: 'icon', href: '/icon.svg' }]],
   themeConfig: {
+    logo: '/icon.svg',
     search: { provider: 'local' },
     outline: [2, 3],
     sidebar: [
       {
         text: 'Use',
         items: [
-          page('Start', '/start'),
           page('Concepts', '/concepts'),
+          page('Start', '/start'),
           page('Your own data', '/data'),
           page('Budgets', '/budgets'),
           page('A CRF after a network', '/crf'),

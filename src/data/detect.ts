@@ -111,9 +111,11 @@ async function openPath(path: string, options: OpenOptions): Promise<DataSet> {
     return { ...dataset, notes: [...(dataset.notes ?? []), note] };
   }
   if (description !== undefined) return openDescription(description, options);
-  for (const layout of LAYOUTS) {
-    if (await layout.matches(root)) return layout.open(root, options);
-  }
+  for (const layout of PUBLISHED) if (await layout.matches(root)) return layout.open(root, options);
+  // Asked once for all tools: every look lists the files.
+  const annotations = await findAnnotations(root);
+  if (annotations !== undefined) return openAnnotations(annotations, {}, options);
+  if (await folder.matches(root)) return folder.open(root, options);
   const sought = LAYOUTS.map((layout) => `${layout.name} (${layout.looksFor})`).join('; ');
   throw new DataError(`${path}: no known layout`, `looked for ${sought}`);
 }

@@ -17,6 +17,13 @@ export interface GraphFileNode {
   readonly multiplyAdds: number;
 }
 
+/** Milliseconds of one inference, as predicted, and what on. */
+export interface GraphLatency {
+  readonly ms: number;
+  /** Target, threads and processor in words. */
+  readonly on: string;
+}
+
 /** The file. */
 export interface GraphFile {
   readonly format: 'espalier-graph';
@@ -26,11 +33,13 @@ export interface GraphFile {
   readonly size: readonly number[];
   readonly parameters: number;
   readonly multiplyAdds: number;
+  /** Where the machine had a latency table that knows the network. */
+  readonly latency?: GraphLatency;
   readonly nodes: readonly GraphFileNode[];
 }
 
 /** The file of a graph, counted for one sample of spatial `size`. @throws ShapeError where sizes or channels do not fit. */
-export function describeGraph(graph: NetworkGraph, size: readonly number[]): GraphFile {
+export function describeGraph(graph: NetworkGraph, size: readonly number[], latency?: GraphLatency): GraphFile {
   const shapes = inferShapes(graph, size);
   const costs = countNodes(graph, size);
   return {
@@ -40,6 +49,7 @@ export function describeGraph(graph: NetworkGraph, size: readonly number[]): Gra
     size,
     parameters: costs.reduce((total, { parameters }) => total + parameters, 0),
     multiplyAdds: costs.reduce((total, { multiplyAdds }) => total + multiplyAdds, 0),
+    ...(latency ? { latency } : {}),
     nodes: graph.nodes.map(({ name, stage, kind, inputs }, i) => ({
       name,
       stage,

@@ -44,6 +44,10 @@ export interface RunSummary {
   /** Of the discrete network, where the run has one. */
   readonly parameters?: number;
   readonly multiplyAdds?: number;
+  /** Of one inference, as predicted when the run began, and what on. */
+  readonly latency?: { readonly ms: number; readonly on: string };
+  /** Sides of the input that these are for. */
+  readonly size?: readonly number[];
   /** The resolved settings, flat: `weights.learningRate` and its value as text; cut where they are too many or too long. */
   readonly settings: Readonly<Record<string, string>>;
   readonly warnings: number;
@@ -95,6 +99,10 @@ export const DOCUMENTS = {
   genotype: 'genotype.json',
   graph: 'graph.json',
   data: 'data.json',
+  race: 'race.json',
+  candidates: 'candidates.json',
+  answers: 'answers.json',
+  verdict: 'verdict.json',
 } as const;
 export type DocumentName = keyof typeof DOCUMENTS;
 

@@ -4,6 +4,7 @@
  */
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
 import { listRunFolders, openRunFolder } from '../run/folder.ts';
 import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
 import type { RunSummary } from './api.ts';
@@ -44,7 +45,7 @@ export interface RunIndex {
 type Entry = { -readonly [Key in keyof IndexedRun]: IndexedRun[Key] } & {
   inode: number;
   modified: number;
-  costs?: { modified: number; parameters?: number; multiplyAdds?: number };
+  costs?: { modified: number } & GraphCosts;
 };
 
 /** The index of a folder of runs, or of one run; reads nothing before the first refresh. */
@@ -217,17 +218,29 @@ async function ownerOf({ path }: Entry): Promise<LockOwner | undefined> {
   return file && parseOwner(file.content.toString('utf8'));
 }
 
+/** What graph.json says of a network. */
+type GraphCosts = Pick<RunSummary, 'parameters' | 'multiplyAdds' | 'latency' | 'size'>;
+
+/** What counts of a graph.json that anybody may have written. */
+const graphSchema = z.object({
+  parameters: z.number().min(0),
+  multiplyAdds: z.number().min(0),
+  size: z.array(z.number().min(1)).min(1).max(3).optional(),
+  latency: z.object({ ms: z.number().min(0), on: z.string().max(200) }).optional(),
+});
+
 /** Totals of graph.json, read again when the file changed. */
-async function costsOf(entry: Entry): Promise<{ parameters?: number; multiplyAdds?: number }> {
+async function costsOf(entry: Entry): Promise<GraphCosts> {
   const modified = (await stat(join(entry.path, 'graph.json')).catch(() => undefined))?.mtimeMs;
   if (modified === undefined) return {};
   if (entry.costs?.modified !== modified) {
     entry.costs = { modified };
     const file = await readInside(entry.path, 'graph.json');
     try {
-      const { parameters, multiplyAdds } = JSON.parse(file?.content.toString('utf8') ?? '{}');
-      if (Number.isFinite(parameters) && Number.isFinite(multiplyAdds))
-        entry.costs = { modified, parameters, multiplyAdds };
+      const { parameters, multiplyAdds, ...others } = graphSchema.parse(
+        JSON.parse(file?.content.toString('utf8') ?? '{}'),
+      );
+      entry.costs = { modified, parameters, multiplyAdds, ...others };
     } catch {
       // A damaged file costs its run two numbers in a table, no more.
     }
@@ -236,12 +249,7 @@ async function costsOf(entry: Entry): Promise<{ parameters?: number; multiplyAdd
   return costs;
 }
 
-function summarise(
-  entry: Entry,
-  costs: Pick<RunSummary, 'parameters' | 'multiplyAdds'>,
-  owner: LockOwner | undefined,
-  now: number,
-): RunSummary {
+function summarise(entry: Entry, costs: GraphCosts, owner: LockOwner | undefined, now: number): RunSummary {
   const { id, facts } = entry;
   const [command, name] = id.split('/');
   const { started, updated, seconds, epochs, peakBytes, score, warnings, damaged } = facts;

@@ -36,6 +36,7 @@ describe('the table of runs', () => {
     expect(garden.parameters).toBeUndefined();
     expect(orchard.parameters).toBeGreaterThan(1000);
     expect(orchard.multiplyAdds).toBeGreaterThan(1e6);
+    expect(orchard.size).toHaveLength(2);
     expect(orchard.peakBytes).toBe(8.3e8);
   });
 

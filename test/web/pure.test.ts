@@ -7,10 +7,11 @@ import { describeGraph, formatGraph } from '../../src/models/graphFile.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { createThinner } from '../../src/server/thinner.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { differencesOf, paretoFront } from '../../web/src/compare.ts';
+import { comparable, differencesOf, grouped, groupOf, listGroupOf, paretoFront } from '../../web/src/compare.ts';
 import { placeNodes } from '../../web/src/layout.ts';
+import { finishedOf, latestScores, type RaceFile, rungsOfRace } from '../../web/src/race.ts';
 import { communicatedShare, ranksOf } from '../../web/src/ranks.ts';
-import { linesOf, paceOf, smoothed } from '../../web/src/series.ts';
+import { entropyLimits, linesOf, paceOf, smoothed } from '../../web/src/series.ts';
 
 const stepAt = (seq: number, loss: number | null): RunEvent => ({
   seq,
@@ -38,6 +39,35 @@ describe('the front of score against cost', () => {
       }),
     );
   });
+});
+
+it('runs on different data, at different sizes or timed on different machines are never on one front', () => {
+  const run = (data: string, size: number[] | undefined, on?: string) => ({
+    settings: { data },
+    size,
+    ...(on === undefined ? {} : { latency: { ms: 1, on } }),
+  });
+  const runs = [
+    run('street', [33, 33], 'engine, 1 thread'),
+    run('street', [65, 65], 'engine, 1 thread'),
+    run('street', [65, 65], 'onnxruntime, 1 thread'),
+    run('orchard', [65, 65]),
+  ];
+  const groups = (sized: boolean, timed: boolean) =>
+    comparable(runs.map((one) => ({ group: groupOf(one, { sized, timed }) }))).map(([group, own]) => [
+      group,
+      own.length,
+    ]);
+  expect(groups(false, false)).toEqual([
+    ['street', 3],
+    ['orchard', 1],
+  ]);
+  expect(groups(true, false)).toEqual([
+    ['street, 65 x 65', 2],
+    ['orchard, 65 x 65', 1],
+    ['street, 33 x 33', 1],
+  ]);
+  expect(groups(true, true)).toHaveLength(4);
 });
 
 describe('ranks', () => {
@@ -199,5 +229,83 @@ describe('thinning', () => {
     thinner.keep(({ seq }) => seq < 10);
     thinner.add(stepAt(30, 0));
     expect(thinner.events().map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 30]);
+  });
+});
+
+describe('runs that may be compared', () => {
+  it('have the same data and size', () => {
+    const of = (settings: Record<string, string>) => listGroupOf({ settings });
+    expect(of({ data: 'sets/street/', crop: '[241,321]', scale: '2' })).toBe('street, 1/2 of the size, crop 241 x 321');
+    expect(of({ data: 'street', crop: '65', scale: '1' })).toBe('street, crop 65');
+    expect(of({ data: 'street', longSide: '513' })).toBe('street, longer side 513');
+    expect(of({})).toBe('unknown data');
+    expect(grouped([1, 2, 3, 4], (n) => (n % 2 ? 'odd' : 'even'))).toEqual([
+      ['odd', [1, 3]],
+      ['even', [2, 4]],
+    ]);
+  });
+});
+
+describe('the limits of entropies', () => {
+  it('are those of the last architecture, by the metric', () => {
+    const at = (limits?: Record<string, number>): RunEvent =>
+      ({ seq: 0, time: '', type: 'architecture', epoch: 0, entropies: {}, genotype: {}, limits }) as RunEvent;
+    expect([...entropyLimits([at({ operators: 1 }), at({ operators: 2, moves: 3 }), stepAt(1, 1)])]).toEqual([
+      ['operatorEntropy', 2],
+      ['moveEntropy', 3],
+    ]);
+    // Logs of earlier versions have none.
+    expect(entropyLimits([at()]).size).toBe(0);
+  });
+});
+
+describe('a race from its files', () => {
+  const candidate = (id: string) => ({ id, name: id, origin: 'random', cost: { multiplyAdds: 1 } }) as never;
+  const race: RaceFile = {
+    plan: {
+      rungs: [
+        { steps: 10, candidates: 3, children: 0 },
+        { steps: 30, candidates: 2, children: 1 },
+      ],
+      ...{ finalists: 1, seeds: 2, steps: 45, finalSteps: 60 },
+    },
+    candidates: [candidate('a'), candidate('b'), candidate('c')],
+  };
+  const known = [...race.candidates, candidate('d')];
+  const reading = (score: number | null) => ({ score, loss: 1 });
+
+  it('says who continued as soon as that is known, and puts what diverged last', () => {
+    const begun = { 'a at 10 steps': reading(0.2), 'b at 10 steps': reading(0.5), 'c at 10 steps': reading(null) };
+    const [first, second] = rungsOfRace(race, known, begun);
+    expect(first.runners.map(({ id, continues }) => [id, continues])).toEqual([
+      ['b', undefined],
+      ['a', undefined],
+      ['c', undefined],
+    ]);
+    expect(second).toMatchObject({ steps: 30, planned: 2, runners: [] });
+    const later = {
+      ...begun,
+      'b at 30 steps': reading(0.6),
+      'd at 30 steps': reading(0.4),
+      'b to the end, seed 0': {},
+    };
+    const rungs = rungsOfRace(race, known, later);
+    expect(rungs.map(({ runners }) => runners.map(({ id, continues }) => [id, continues]))).toEqual([
+      [
+        ['b', true],
+        ['a', false],
+        ['c', false],
+      ],
+      [
+        ['b', true],
+        ['d', false],
+      ],
+    ]);
+    expect(latestScores(rungs).map(({ id, score, steps }) => [id, score, steps])).toEqual([
+      ['b', 0.6, 30],
+      ['a', 0.2, 10],
+      ['d', 0.4, 30],
+    ]);
+    expect(finishedOf(later)).toEqual([{ id: 'b', seed: 0 }]);
   });
 });

@@ -5,6 +5,7 @@ import { computed, signal } from '@preact/signals';
 
 /** The views of a run, in the order of the tabs. */
 export const VIEWS = [
+  'race',
   'curves',
   'trellis',
   'cell',

@@ -37,6 +37,17 @@ export function linesOf(events: readonly RunEvent[]): {
   return { steps, metrics };
 }
 
+/** The entropies of a uniform choice that a search logs, by the metric that they limit: `operatorEntropy`. */
+export function entropyLimits(events: readonly RunEvent[]): Map<string, number> {
+  const last = events.findLast((event) => event.type === 'architecture');
+  const limits = last?.type === 'architecture' ? Object.entries(last.limits ?? {}) : [];
+  return new Map(
+    limits.flatMap(([of, nats]): [string, number][] =>
+      typeof nats === 'number' ? [[`${of.replace(/s$/, '')}Entropy`, nats]] : [],
+    ),
+  );
+}
+
 /** The scores of an evaluation, whatever it measured. */
 const scoresOf = (event: Extract<RunEvent, { type: 'evaluation' }>): Record<string, number> =>
   Object.fromEntries(

@@ -13,6 +13,37 @@ export function paletteColour(id: number): Colour {
   return colour;
 }
 
+/**
+ * Colours for overlays on photos, distinct for every kind of colour vision: those of Okabe and Ito without black, then of the muted scheme of
+ * Paul Tol.
+ */
+const OVERLAY_COLOURS: readonly Colour[] = [
+  ...([
+    [230, 159, 0],
+    [86, 180, 233],
+    [0, 158, 115],
+    [240, 228, 66],
+    [0, 114, 178],
+    [213, 94, 0],
+  ] as Colour[]),
+  ...([
+    [204, 121, 167],
+    [51, 34, 136],
+    [136, 34, 85],
+    [153, 153, 51],
+    [68, 170, 153],
+    [204, 102, 119],
+  ] as Colour[]),
+];
+
+/** The colour of a class that has none of its own: black for a background, else one made for overlays; beyond those the palette of VOC. */
+export const classColour = (id: number, name: string): Colour =>
+  isBackground({ name }) ? [0, 0, 0] : ([...(OVERLAY_COLOURS[id] ?? paletteColour(id))] as Colour);
+
+/** Whether a class is what is left when nothing is there: overlays show the image through it. */
+export const isBackground = ({ name }: { readonly name: string }): boolean =>
+  /^_*(back ?ground|bg|unlabell?ed)_*$/i.test(name);
+
 /** Where a prediction is right, wrong or does not count. Blue and orange differ for every kind of colour vision. */
 export const ERROR_COLOURS = {
   right: [33, 102, 172],
@@ -58,7 +89,8 @@ export function colourLabels(label: Uint8Array, classes: readonly SegmentationCl
 }
 
 /**
- * The colours of the classes over a picture; pixels of `IGNORE` and of classes that are hidden show the picture alone.
+ * The colours of the classes over a picture; pixels of `IGNORE` and of classes that are hidden, by default those of a
+ * background, show the picture alone.
  * @param image `[height, width, 3]` RGB, or `[height, width, 4]` RGBA whose alpha stays.
  * @param label class ids and `IGNORE`, `[height, width]`.
  * @param opacity 0 is the picture, 1 the colours.
@@ -70,7 +102,7 @@ export function overlayLabels<Pixels extends Uint8Array | Uint8ClampedArray>(
   label: Uint8Array,
   classes: readonly SegmentationClass[],
   opacity: number,
-  isShown: (id: number) => boolean = () => true,
+  isShown: (id: number) => boolean = (id) => classes[id] === undefined || !isBackground(classes[id]),
 ): Pixels {
   const channels = image.length / label.length;
   if (channels !== 3 && channels !== 4)

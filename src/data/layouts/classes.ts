@@ -3,7 +3,7 @@
  */
 import { DataError } from '../../base/errors.ts';
 import { colourKey } from '../images/labelIds.ts';
-import { paletteColour } from '../images/visual.ts';
+import { classColour } from '../images/visual.ts';
 import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type PictureSet } from '../types.ts';
 import type { NamedClass } from './names.ts';
 
@@ -30,7 +30,7 @@ export function classFields(
   const colourIds: Record<string, number> = {};
   for (const [id, { colour }] of named.entries()) if (colour !== undefined) colourIds[colourKey(colour)] = id;
   return {
-    classes: named.map(({ name, colour }, id) => ({ name, colour: colour ?? paletteColour(id) })),
+    classes: named.map(({ name, colour }, id) => ({ name, colour: colour ?? classColour(id, name) })),
     labelMap,
     ...(Object.keys(colourIds).length > 0 ? { colourIds } : {}),
   };

@@ -3,7 +3,7 @@
  * them, or from value to name, as the Decathlon does.
  */
 import { DataError } from '../../base/errors.ts';
-import { paletteColour } from '../images/visual.ts';
+import { classColour } from '../images/visual.ts';
 import { MOST_LABEL } from '../nifti/labels.ts';
 import { createLabelMap, IGNORE, type SegmentationClass } from '../types.ts';
 
@@ -43,7 +43,7 @@ export function parseLabels(labels: Record<string, unknown>, file: string): Labe
   if (!kinds.some(({ value }) => value === IGNORE)) labelMap[IGNORE] = IGNORE;
   const outside = ignored.filter((value) => !(value >= 0));
   return {
-    classes: kinds.map(({ name }, id) => ({ name, colour: paletteColour(id) })),
+    classes: kinds.map(({ name }, id) => ({ name, colour: classColour(id, name) })),
     labelMap,
     ...(outside.length > 0 ? { ignoredLabels: outside } : {}),
   };

@@ -15,6 +15,7 @@ import { type FinalTraining, type FinishedTraining, judge, scoreInterval, type V
 import { parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { LadderConfig } from '../../run/config/schemas.ts';
+import { writeAtomically } from '../../run/files.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
 import { describeParity, exportOnnx } from '../export/onnx.ts';
 import { type FinishedRun, inRunFolder } from '../lifecycle.ts';
@@ -31,6 +32,8 @@ import { describeVerdict, writeVerdict } from './writeVerdict.ts';
 /** The command of a race: its runs lie in `<runs>/auto/`. */
 const COMMAND = 'auto';
 const JOURNAL = 'answers.json';
+/** Candidates that joined the race while it ran. */
+const CHILDREN = 'candidates.json';
 
 /** What a race found, and where it is. */
 export interface LadderOutcome extends FinishedRun {
@@ -165,9 +168,15 @@ async function runRace(
       });
   };
   const { step, start, finish } = pace;
+  const children = new Map<string, Candidate>();
   const trainer: Trainer<FinishedTraining> = {
     continueTraining(candidate, steps) {
       writeArchitecture(folder, candidate);
+      if (!candidates.includes(candidate) && !children.has(candidate.id)) {
+        children.set(candidate.id, candidate);
+        // For the dashboard: the others are in race.json.
+        writeAtomically(join(folder, CHILDREN), `${JSON.stringify([...children.values()], null, 1)}\n`);
+      }
       const training = trainingOf(candidate, config.seed, place);
       return ask(`${candidate.id} at ${steps} steps`, start + (2 / 3) * steps * step, {
         kind: 'judge',

@@ -13,7 +13,7 @@ import type { ScoredVolume } from '../../infer/evaluateVolumes.ts';
 import { drawConfusion } from '../../metrics/drawConfusion.ts';
 import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../../metrics/tables.ts';
 import type { NetworkGraph } from '../../models/graph.ts';
-import { describeGraph, formatGraph } from '../../models/graphFile.ts';
+import { describeGraph, formatGraph, type GraphLatency } from '../../models/graphFile.ts';
 import { writeAtomically } from '../../run/files.ts';
 import type { RunFolder } from '../../run/folder.ts';
 import { drawGenotype } from '../../space/drawing.ts';
@@ -26,8 +26,13 @@ export function writeGenotype(folder: RunFolder, genotype: Genotype): void {
 }
 
 /** graph.json: the network with what each node costs on one sample of spatial `size`. */
-export function writeGraph(folder: RunFolder, graph: NetworkGraph, size: readonly number[]): void {
-  writeAtomically(join(folder.path, 'graph.json'), formatGraph(describeGraph(graph, size)));
+export function writeGraph(
+  folder: RunFolder,
+  graph: NetworkGraph,
+  size: readonly number[],
+  latency?: GraphLatency,
+): void {
+  writeAtomically(join(folder.path, 'graph.json'), formatGraph(describeGraph(graph, size, latency)));
 }
 
 /** Where tables and samples of a scored split go. */

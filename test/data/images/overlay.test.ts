@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ShapeError } from '../../../src/base/errors.ts';
 import { drawErrors, rasteriseDrawing, samplePicture } from '../../../src/data/images/overlay.ts';
 import { decodePng } from '../../../src/data/images/png.ts';
-import { colourLabels, overlayLabels } from '../../../src/data/images/visual.ts';
+import { classColour, colourLabels, isBackground, overlayLabels } from '../../../src/data/images/visual.ts';
 import { IGNORE, type SegmentationClass } from '../../../src/data/types.ts';
 
 const classes: SegmentationClass[] = [
@@ -81,5 +81,56 @@ describe('rasteriseDrawing', () => {
       expect([png.width, png.height]).toEqual([10 * scale, 6 * scale]);
       expect([...png.data.subarray(0, 3)]).toEqual([255, 0, 0]);
     }
+  });
+});
+
+describe('colours of classes without their own', () => {
+  /** What an eye without one kind of cones sees, in linear light: Machado, Oliveira and Fernandes 2009, severity 1. */
+  const EYES = {
+    all: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+    protan: [0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998],
+    deutan: [0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.01182, 0.04294, 0.968881],
+    tritan: [1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.3039],
+  };
+  const linear = (byte: number) => (byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
+  const lab = (colour: readonly number[], eye: readonly number[]): number[] => {
+    const rgb = colour.map(linear);
+    const seen = [0, 1, 2].map((row) =>
+      Math.min(
+        1,
+        Math.max(
+          0,
+          rgb.reduce((sum, value, c) => sum + eye[3 * row + c] * value, 0),
+        ),
+      ),
+    );
+    const [r, g, b] = seen;
+    const xyz = [
+      (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+      0.2126 * r + 0.7152 * g + 0.0722 * b,
+      (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+    ].map((t) => (t > 0.008856 ? Math.cbrt(t) : 7.787 * t + 16 / 116));
+    return [116 * xyz[1] - 16, 500 * (xyz[0] - xyz[1]), 200 * (xyz[1] - xyz[2])];
+  };
+
+  it.each(Object.entries(EYES))('differ for eyes with %s', (_, eye) => {
+    const colours = Array.from({ length: 7 }, (__, id) => lab(classColour(id, `class ${id}`), eye));
+    for (const [i, a] of colours.entries())
+      for (const b of colours.slice(i + 1))
+        expect(Math.hypot(...a.map((value, k) => value - b[k]))).toBeGreaterThan(10);
+  });
+
+  it('are all different, and a background is black and lets the image through', () => {
+    const all = Array.from({ length: 256 }, (_, id) => classColour(id, 'thing').join());
+    expect(new Set(all).size).toBeGreaterThan(250);
+    for (const name of ['background', 'Background', '_background_', 'bg', 'unlabeled', 'unlabelled'])
+      expect([isBackground({ name }), classColour(0, name)]).toEqual([true, [0, 0, 0]]);
+    for (const name of ['road', 'backgrounds of cells', 'void']) expect(isBackground({ name })).toBe(false);
+    const two = [
+      { name: 'background', colour: [0, 0, 0] as const },
+      { name: 'disc', colour: [255, 0, 0] as const },
+    ];
+    const image = Uint8Array.of(10, 20, 30, 10, 20, 30);
+    expect([...overlayLabels(image, Uint8Array.of(0, 1), two as never, 1)]).toEqual([10, 20, 30, 255, 0, 0]);
   });
 });

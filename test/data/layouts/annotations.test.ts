@@ -5,6 +5,7 @@
 
 import { join } from 'node:path';
 import { encode } from '@thi.ng/rle-pack';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { checkDataSet } from '../../../src/data/check/check.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
@@ -179,6 +180,32 @@ describe('COCO', () => {
         .map(({ message }) => message)
         .sort(),
     ).toEqual(['expected runs of 16 pixels in all, got 3', 'is about an image of 4x4, the image has 2x1']);
+  });
+
+  it('are drawn on the upright image, unless they state the sides of the stored one', async () => {
+    const turned = async (width: number, height: number, orientation: number): Promise<Buffer> =>
+      sharp(new Uint8Array(3 * width * height), { raw: { width, height, channels: 3 } })
+        .withMetadata({ orientation })
+        .png()
+        .toBuffer();
+    const labelled = async (file: Buffer, width: number, height: number): Promise<string[]> =>
+      rows(
+        await open({
+          ...{ 'a.png': file, 'b.png': image() },
+          'c.json': json({
+            images: [
+              { id: 0, file_name: 'a.png', width, height },
+              { id: 1, file_name: 'b.png' },
+            ],
+            annotations: [{ image_id: 0, category_id: 18, segmentation: [square(0, 0, 1)] }],
+            categories,
+          }),
+        }),
+      );
+    // Orientation 6 is turned clockwise: what was the upper left corner is the upper right one.
+    expect(await labelled(await turned(3, 2, 6), 2, 3)).toEqual(['10', '00', '00']);
+    expect(await labelled(await turned(3, 2, 6), 3, 2)).toEqual(['01', '00', '00']);
+    expect(await labelled(await turned(2, 2, 3), 2, 2)).toEqual(['10', '00']);
   });
 
   it('changes the recorded size of a sample when its shapes change, and not when those of others do', async () => {

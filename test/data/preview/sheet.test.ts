@@ -22,8 +22,8 @@ describe('a preview', () => {
     // Black is no colour to show; the first column of an area is its outline, in full colour.
     expect([5, 10, 15, 25].map(pixel)).toEqual([
       [100, 100, 100],
-      [128, 0, 0],
-      [114, 50, 50],
+      [86, 180, 233],
+      [93, 140, 167],
       [150, 150, 150],
     ]);
     expect([...example.counts]).toEqual([1, 1, 1]);

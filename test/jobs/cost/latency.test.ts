@@ -4,8 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { extendTable, measureLatency } from '../../../src/jobs/cost/latency/measure.ts';
 import {
   budgetPredictor,
+  knownLatency,
   latencyPredictor,
   loadTable,
+  processorName,
   saveTable,
   tablePath,
   tableToExtend,
@@ -57,6 +59,11 @@ describe.each(LATENCY_TARGETS)('latency on %s', (target) => {
     expect(narrow).toBeGreaterThan(0);
     expect(predict(networks[0].graph, size, 3)).toBeCloseTo(3 * narrow, 9);
     expect(wide).toBeGreaterThan(0);
+    expect(knownLatency(networks[0].graph, size, { target, threads: 1 })).toEqual({
+      ms: narrow,
+      on: `${target}, 1 thread, ${processorName()}`,
+    });
+    expect(knownLatency(networks[0].graph, size, { target, threads: 2 })).toBeUndefined();
     expect(budgetPredictor({ latencyMs: wide }, { target, threads: 1 })).toBeTypeOf('function');
     expect(await measureLatency(networks[0].graph, size, target, 1)).toBeGreaterThan(0);
   });

@@ -1,6 +1,7 @@
 /** @file A table that sorts by the column whose head is pressed. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { grouped } from '../compare.ts';
 
 /** One column. */
 export interface Column<Row> {
@@ -21,12 +22,15 @@ interface TableProps<Row> {
   readonly sortedBy?: { readonly name: string; readonly descending: boolean };
   readonly label: string;
   readonly rowClass?: (row: Row) => string;
+  /** Rows of one group stand together under its name, where there are several. */
+  readonly groupOf?: (row: Row) => string;
 }
 
-export function SortedTable<Row>({ columns, rows, idOf, sortedBy, label, rowClass }: TableProps<Row>) {
+export function SortedTable<Row>({ columns, rows, idOf, sortedBy, label, rowClass, groupOf }: TableProps<Row>) {
   const [order, setOrder] = useState(sortedBy);
   const key = columns.find(({ name }) => name === order?.name)?.key;
   const sorted = key ? [...rows].sort((a, b) => compare(key(a), key(b), order?.descending ?? false)) : rows;
+  const groups = groupOf ? grouped(sorted, groupOf) : [['', sorted] as const];
   const press = (name: string) => setOrder({ name, descending: order?.name === name ? !order.descending : true });
   const sortOf = (name: string) => (order?.name !== name ? 'none' : order.descending ? 'descending' : 'ascending');
   const classOf = ({ isText, isWide }: Column<Row>) => `${isText ? 'text' : ''} ${isWide ? 'wide' : ''}`;
@@ -52,15 +56,26 @@ export function SortedTable<Row>({ columns, rows, idOf, sortedBy, label, rowClas
           </tr>
         </thead>
         <tbody>
-          {sorted.map((row) => (
-            <tr key={idOf(row)} class={rowClass?.(row)}>
-              {columns.map((column) => (
-                <td key={column.name} class={classOf(column)}>
-                  {column.cell(row)}
-                </td>
-              ))}
-            </tr>
-          ))}
+          {groups.flatMap(([group, own]) => [
+            ...(groups.length > 1
+              ? [
+                  <tr key={`group ${group}`} class="group">
+                    <th scope="rowgroup" class="text" colSpan={columns.length}>
+                      {group}
+                    </th>
+                  </tr>,
+                ]
+              : []),
+            ...own.map((row) => (
+              <tr key={idOf(row)} class={rowClass?.(row)}>
+                {columns.map((column) => (
+                  <td key={column.name} class={classOf(column)}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            )),
+          ])}
         </tbody>
       </table>
     </div>

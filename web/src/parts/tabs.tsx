@@ -5,8 +5,8 @@ import { useEffect, useRef } from 'preact/hooks';
 export interface Tab {
   readonly name: string;
   readonly href: string;
-  /** Nothing to show there: pale, but reachable, since the view says why. */
-  readonly isEmpty?: boolean;
+  /** Why there is nothing to show: pale, but reachable, and the view says the same. */
+  readonly why?: string | undefined;
 }
 
 export function Tabs({ tabs, active, label }: { tabs: readonly Tab[]; active: string; label: string }) {
@@ -26,7 +26,7 @@ export function Tabs({ tabs, active, label }: { tabs: readonly Tab[]; active: st
   };
   return (
     <div class="tabs" role="tablist" aria-label={label} ref={list} onKeyDown={onKeyDown}>
-      {tabs.map(({ name, href, isEmpty }) => (
+      {tabs.map(({ name, href, why }) => (
         <a
           key={name}
           role="tab"
@@ -34,7 +34,8 @@ export function Tabs({ tabs, active, label }: { tabs: readonly Tab[]; active: st
           aria-selected={name === active}
           aria-controls="view"
           tabIndex={name === active ? 0 : -1}
-          class={isEmpty ? 'pale' : ''}
+          class={why === undefined ? '' : 'pale'}
+          title={why}
         >
           {name}
         </a>

@@ -4,7 +4,7 @@ import { formatShare, words } from '../format.ts';
 import { COLOURS, type Line, Plot } from '../parts/plot.tsx';
 import { Card, Empty, Slider } from '../parts/states.tsx';
 import { goTo, route } from '../route.ts';
-import { linesOf, SCORES, smoothed } from '../series.ts';
+import { entropyLimits, linesOf, SCORES, smoothed } from '../series.ts';
 import { type LoadedRun, others, runs } from '../state.ts';
 
 /** A kind of chart, and the metrics that it holds. */
@@ -28,7 +28,7 @@ export function CurvesView({ detail, events }: LoadedRun) {
   const [logarithmic, setLogarithmic] = useState(false);
   const compared = [[detail.summary.id, events] as const, ...others.value];
   const isAlone = compared.length === 1;
-  const gathered = compared.map(([id, list], i) => ({ id, place: i, ...linesOf(list) }));
+  const gathered = compared.map(([id, list], i) => ({ id, place: i, ...linesOf(list), limits: entropyLimits(list) }));
   if (gathered.every(({ steps, metrics }) => steps.size + metrics.size === 0))
     return (
       <Empty title="No numbers yet">
@@ -38,7 +38,7 @@ export function CurvesView({ detail, events }: LoadedRun) {
     );
   const charts = KINDS.map((kind) => {
     let next = 0;
-    const lines = gathered.flatMap(({ id, place, steps, metrics }): Line[] => {
+    const lines = gathered.flatMap(({ id, place, steps, metrics, limits }): Line[] => {
       const named = (name: string) => (isAlone ? words(name) : `${id}: ${words(name)}`);
       const colourOf = () => (isAlone ? next++ : place) % COLOURS;
       const own: Line[] = [];
@@ -52,11 +52,18 @@ export function CurvesView({ detail, events }: LoadedRun) {
       if (rate) return [{ name: named('learning rate'), points: rate, colour: colourOf() }];
       const keys = [...metrics.keys()].filter((key) => kind.fits.test(key));
       keys.forEach((key, i) => {
+        const line = colourOf();
+        const points = metrics.get(key) ?? [];
+        own.push({ name: named(key), points, colour: line, dashed: !isAlone && (i > 0 || !!loss) });
+        const limit = limits.get(key);
+        if (limit === undefined || points.length === 0) return;
+        const ends = [points[0][0], points[points.length - 1][0]];
         own.push({
-          name: named(key),
-          points: metrics.get(key) ?? [],
-          colour: colourOf(),
-          dashed: !isAlone && (i > 0 || !!loss),
+          name: `${named(key)} where nothing is decided`,
+          points: ends.map((x) => [x, limit] as const),
+          colour: line,
+          faint: true,
+          dashed: true,
         });
       });
       return own;

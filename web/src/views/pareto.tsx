@@ -2,17 +2,34 @@
 import { useState } from 'preact/hooks';
 import { roundTicks } from '../../../src/run/report/chart.ts';
 import type { RunSummary } from '../../../src/server/api.ts';
-import { paretoFront } from '../compare.ts';
+import { comparable, groupOf, paretoFront } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatShare } from '../format.ts';
+import { COLOURS } from '../parts/plot.tsx';
 import { Card } from '../parts/states.tsx';
 import { linkTo } from '../route.ts';
 
 const COSTS = {
-  'multiply-adds': { of: ({ multiplyAdds }: RunSummary) => multiplyAdds, format: formatCount },
-  parameters: { of: ({ parameters }: RunSummary) => parameters, format: formatCount },
-  'peak memory': { of: ({ peakBytes }: RunSummary) => peakBytes, format: formatBytes },
-  'time of a step': { of: ({ stepSeconds }: RunSummary) => stepSeconds, format: formatDuration },
-  'time in all': { of: ({ seconds }: RunSummary) => seconds, format: formatDuration },
+  'multiply-adds': {
+    of: ({ multiplyAdds }: RunSummary) => multiplyAdds,
+    format: formatCount,
+    sized: true,
+    timed: false,
+  },
+  parameters: { of: ({ parameters }: RunSummary) => parameters, format: formatCount, sized: false, timed: false },
+  'predicted latency': {
+    of: ({ latency }: RunSummary) => latency?.ms,
+    format: (ms: number) => `${Number(ms.toPrecision(3))} ms`,
+    sized: true,
+    timed: true,
+  },
+  'peak memory': { of: ({ peakBytes }: RunSummary) => peakBytes, format: formatBytes, sized: true, timed: false },
+  'time of a step': {
+    of: ({ stepSeconds }: RunSummary) => stepSeconds,
+    format: formatDuration,
+    sized: true,
+    timed: false,
+  },
+  'time in all': { of: ({ seconds }: RunSummary) => seconds, format: formatDuration, sized: false, timed: false },
 } as const;
 type CostName = keyof typeof COSTS;
 
@@ -20,10 +37,13 @@ const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 300, 60, 24, 16, 44];
 
 export function ParetoCard({ runs }: { runs: readonly RunSummary[] }) {
   const [name, setName] = useState<CostName>('multiply-adds');
-  const { of, format } = COSTS[name];
+  const { of, format, ...kind } = COSTS[name];
   const points = runs.flatMap((run) => {
     const cost = of(run);
-    return cost !== undefined && run.score ? [{ id: run.id, name: run.name, cost, score: run.score.value }] : [];
+    const group = groupOf(run, kind);
+    return cost !== undefined && run.score
+      ? [{ id: run.id, run: run.id, name: run.name, group, cost, score: run.score.value }]
+      : [];
   });
   const select = (
     <label>
@@ -49,11 +69,16 @@ export function ParetoCard({ runs }: { runs: readonly RunSummary[] }) {
 interface Point {
   readonly id: string;
   readonly name: string;
+  /** The run that it leads to. */
+  readonly run?: string;
   readonly cost: number;
   readonly score: number;
+  /** Points of one group are compared. */
+  readonly group: string;
 }
 
-function Scatter({
+/** Points over their cost, with the best of each group on a line. */
+export function Scatter({
   points,
   label,
   format,
@@ -62,7 +87,10 @@ function Scatter({
   label: string;
   format: (value: number) => string;
 }) {
-  const front = paretoFront(points);
+  const groups = comparable(points);
+  const fronts = groups.map(([, own]) => paretoFront(own));
+  const front = fronts.flat();
+  const colourOf = (point: Point) => `var(--series-${groups.findIndex(([, own]) => own.includes(point)) % COLOURS})`;
   const xTicks = ticksOf(0, Math.max(...points.map(({ cost }) => cost)));
   const scores = points.map(({ score }) => score);
   const margin = Math.max(0.01, 0.15 * (Math.max(...scores) - Math.min(...scores)));
@@ -94,26 +122,62 @@ function Scatter({
         <text x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 6} text-anchor="middle">
           {label}
         </text>
-        <polyline class="front" points={front.map(({ cost, score }) => `${x(cost)},${y(score)}`).join(' ')} />
-        {points.map((point) => (
-          <a key={point.id} href={linkTo({ run: point.id })} aria-label={point.id}>
-            <circle class={front.includes(point) ? 'best' : ''} cx={x(point.cost)} cy={y(point.score)} r="6">
-              <title>{`${point.id}: ${formatShare(point.score)}, ${format(point.cost)}`}</title>
-            </circle>
-            {(front.includes(point) || points.length <= 12) && (
-              <text
-                class={front.includes(point) ? 'name' : ''}
-                x={x(point.cost)}
-                y={y(point.score) - 12}
-                text-anchor={x(point.cost) > 0.8 * WIDTH ? 'end' : 'middle'}
-              >
-                {point.name}
-              </text>
-            )}
-          </a>
+        {fronts.map((own, i) => (
+          <polyline
+            key={groups[i][0]}
+            class="front"
+            style={`stroke: var(--series-${i % COLOURS})`}
+            points={own.map(({ cost, score }) => `${x(cost)},${y(score)}`).join(' ')}
+          />
         ))}
+        {points.map((point) => {
+          const isBest = front.includes(point);
+          const mark = (
+            <>
+              <circle
+                class={isBest ? 'best' : ''}
+                style={`${isBest ? 'fill' : 'stroke'}: ${colourOf(point)}`}
+                cx={x(point.cost)}
+                cy={y(point.score)}
+                r="6"
+              >
+                <title>{`${point.id}: ${formatShare(point.score)}, ${format(point.cost)} (${point.group})`}</title>
+              </circle>
+              {(isBest || points.length <= 12) && (
+                <text
+                  class={isBest ? 'name' : ''}
+                  x={x(point.cost)}
+                  y={y(point.score) - 12}
+                  text-anchor={x(point.cost) > 0.8 * WIDTH ? 'end' : 'middle'}
+                >
+                  {point.name}
+                </text>
+              )}
+            </>
+          );
+          return point.run === undefined ? (
+            <g key={point.id}>{mark}</g>
+          ) : (
+            <a key={point.id} href={linkTo({ run: point.run })} aria-label={point.id}>
+              {mark}
+            </a>
+          );
+        })}
       </svg>
-      <p class="quiet">Runs on the line are the best for their cost; each point leads to its run.</p>
+      {groups.length > 1 && (
+        <ul class="legend" aria-label="data">
+          {groups.map(([group], i) => (
+            <li key={group}>
+              <span class="swatch" style={`background: var(--series-${i % COLOURS})`} />
+              {group}
+            </li>
+          ))}
+        </ul>
+      )}
+      <p class="quiet">
+        Runs on a line are the best for their cost among those that may be compared
+        {points[0].run === undefined ? '.' : '; each point leads to its run.'}
+      </p>
     </>
   );
 }

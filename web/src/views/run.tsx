@@ -11,6 +11,7 @@ import { CostView } from './cost.tsx';
 import { CurvesView } from './curves.tsx';
 import { DataSetView } from './data.tsx';
 import { NetworkView } from './network.tsx';
+import { RaceView } from './race.tsx';
 import { SamplesView } from './samples.tsx';
 import { SettingsView } from './settings.tsx';
 import { TrellisView } from './trellis.tsx';
@@ -25,18 +26,29 @@ const COMPONENTS: Readonly<Record<ViewName, (props: LoadedRun) => preact.JSX.Ele
   cost: CostView,
   data: DataSetView,
   settings: SettingsView,
+  race: RaceView,
 };
+
+/** The views of a run, by its id: a race has its own, the others are those of its trainings. */
+const viewsOf = (id: string): readonly ViewName[] =>
+  id.startsWith('auto/') ? ['race', 'settings'] : VIEWS.filter((name) => name !== 'race');
+
+/** The view of a run that is shown for that of the address. */
+const shownView = (id: string, view: ViewName): ViewName => (viewsOf(id).includes(view) ? view : viewsOf(id)[0]);
 
 /** Goes to the view before or after. */
 export function moveView(by: 1 | -1): void {
   const { run, view, compare } = route.peek();
   if (run === undefined) return;
-  goTo({ run, view: VIEWS[(VIEWS.indexOf(view) + by + VIEWS.length) % VIEWS.length], compare });
+  const views = viewsOf(run);
+  const place = views.indexOf(shownView(run, view));
+  goTo({ run, view: views[(place + by + views.length) % views.length], compare });
 }
 
 export function RunPage({ id }: { id: string }) {
   const loaded = current.value;
-  const { view, compare } = route.value;
+  const { compare, view: wanted } = route.value;
+  const view = shownView(id, wanted);
   if (loaded.state === 'loading') return <Loading what={id} />;
   if (loaded.state === 'failed') return <Failed message={loaded.message} />;
   if (loaded.state === 'missing')
@@ -50,36 +62,83 @@ export function RunPage({ id }: { id: string }) {
     );
   const { detail } = loaded.value;
   const View = COMPONENTS[view];
-  const tabs = VIEWS.map((name) => ({
+  const tabs = viewsOf(id).map((name) => ({
     name,
     href: linkTo({ run: id, view: name, compare }),
-    isEmpty: isEmpty(name, loaded.value),
+    why: whyEmpty(name, loaded.value),
   }));
+  const why = whyEmpty(view, loaded.value);
   return (
     <>
-      <Head summary={runs.value?.get(id) ?? detail.summary} detail={detail} />
+      <Head summary={runs.value?.get(id) ?? detail.summary} detail={detail} events={loaded.value.events} />
       <Tabs tabs={tabs} active={view} label="views of the run" />
       <div id="view" role="tabpanel" aria-label={view}>
-        <View {...loaded.value} />
+        {why === undefined ? (
+          <View {...loaded.value} />
+        ) : (
+          <Empty title="Nothing to show here">
+            <p>{why}</p>
+          </Empty>
+        )}
       </div>
     </>
   );
 }
 
-function isEmpty(view: ViewName, { detail, events }: LoadedRun): boolean {
-  if (view === 'trellis' || view === 'cell') return !events.some(({ type }) => type === 'architecture');
-  if (view === 'network') return !detail.documents.includes('graph');
-  if (view === 'samples') return detail.samples.length === 0;
-  if (view === 'confusion') return !detail.pictures.includes('confusion') && detail.evaluations.length === 0;
-  if (view === 'data') return !detail.documents.includes('data');
-  return false;
+/** Why a view of a run has nothing to show; undefined where it has. */
+function whyEmpty(view: ViewName, { detail, events }: LoadedRun): string | undefined {
+  const { command } = detail.summary;
+  if (view === 'trellis' || view === 'cell')
+    return events.some(({ type }) => type === 'architecture')
+      ? undefined
+      : command === 'search'
+        ? 'A search logs its architecture at the end of every epoch; the first one has not ended.'
+        : 'A training has one architecture from its start: see the view network.';
+  if (view === 'network')
+    return detail.documents.includes('graph')
+      ? undefined
+      : command === 'search'
+        ? 'The network is built when what the search found is trained.'
+        : 'The run has written no graph.json.';
+  if (view === 'samples' && detail.samples.length === 0)
+    return command === 'search'
+      ? 'A search scores its supernet and keeps no images of it. Train what it found to see some.'
+      : 'They are written when the network is scored, at the end of the training.';
+  if (view === 'confusion' && !detail.pictures.includes('confusion') && detail.evaluations.length === 0)
+    return command === 'search'
+      ? 'A search has no scores by class. Train what it found to have some.'
+      : 'It is written when the network is scored, at the end of the training.';
+  if (view === 'data' && !detail.documents.includes('data')) return 'The run has written nothing about its data.';
+  return undefined;
 }
 
-function Head({ summary, detail }: { summary: RunSummary; detail: RunDetail }) {
+/** Most warnings that are shown under the title; the view of the settings has all. */
+const MOST_WARNINGS = 3;
+
+/** What went wrong, or may: how the run ended where that is no success, and its newest warnings. */
+function Warnings({ state, events }: { state: RunSummary['state']; events: LoadedRun['events'] }) {
+  const texts = events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+  const distinct = [...new Set(texts)];
+  if (distinct.length === 0 && state !== 'diverged' && state !== 'undecided') return null;
+  const more = distinct.length - MOST_WARNINGS;
+  return (
+    <div class={`notice ${state === 'diverged' ? 'bad' : ''}`} role="note" aria-label="warnings">
+      {state === 'diverged' && <p>The loss is no longer a number: the run ended there.</p>}
+      {state === 'undecided' && distinct.length === 0 && <p>The search decided next to nothing.</p>}
+      {distinct.slice(-MOST_WARNINGS).map((text) => (
+        <p key={text}>{text}</p>
+      ))}
+      {more > 0 && <p class="quiet">and {more} more: see the settings</p>}
+    </div>
+  );
+}
+
+function Head({ summary, detail, events }: { summary: RunSummary; detail: RunDetail; events: LoadedRun['events'] }) {
   const { name, command, state, message, epochs, plannedEpochs, share, secondsLeft, score, started, seconds } = summary;
   const facts = [
     score && `best ${score.name} ${formatShare(score.value)}`,
-    `epoch ${epochs}${plannedEpochs ? ` of ${plannedEpochs}` : ''}`,
+    // A race has no epochs of its own.
+    command !== 'auto' && `epoch ${epochs}${plannedEpochs ? ` of ${plannedEpochs}` : ''}`,
     secondsLeft !== undefined && `${formatDuration(secondsLeft)} left`,
     summary.parameters !== undefined && `${formatCount(summary.parameters)} parameters`,
     summary.multiplyAdds !== undefined && `${formatCount(summary.multiplyAdds)} multiply-adds`,
@@ -98,6 +157,7 @@ function Head({ summary, detail }: { summary: RunSummary; detail: RunDetail }) {
         </progress>
       )}
       {message && <p class="message">{message}</p>}
+      <Warnings state={state} events={events} />
       <p class="facts">
         {facts.map((fact) => (
           <span key={fact}>{fact}</span>

@@ -1,7 +1,7 @@
 /** @file All runs: a table to sort and tick, what ticked runs differ in, and which runs are best for what they cost. */
 import { useState } from 'preact/hooks';
 import type { RunSummary } from '../../../src/server/api.ts';
-import { differencesOf } from '../compare.ts';
+import { differencesOf, listGroupOf } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatMoment, formatShare } from '../format.ts';
 import { Card, Empty, Loading } from '../parts/states.tsx';
 import { type Column, SortedTable } from '../parts/table.tsx';
@@ -87,7 +87,9 @@ export function RunsPage() {
         </p>
       </Empty>
     );
-  const rows = [...all.values()].filter(({ id, state }) => `${id} ${state}`.includes(filter));
+  const rows = [...all.values()].filter(({ id, state, settings }) =>
+    `${id} ${state} ${listGroupOf({ settings })}`.includes(filter),
+  );
   const chosen = selected.value.flatMap((id) => all.get(id) ?? []);
   return (
     <>
@@ -116,6 +118,7 @@ export function RunsPage() {
           rows={rows}
           idOf={({ id }) => id}
           sortedBy={{ name: 'last event', descending: true }}
+          groupOf={listGroupOf}
         />
         {rows.length === 0 && <p class="quiet">No run fits the filter.</p>}
       </Card>

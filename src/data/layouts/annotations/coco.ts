@@ -8,10 +8,10 @@ import { DataError } from '../../../base/errors.ts';
 import type { Outline } from '../../outlines/shapes.ts';
 import { EXPORT_AGAIN } from '../../outlines/spans.ts';
 import { type AnnotatedImage, type Annotations, skip } from './annotated.ts';
-import { coordinate, parseForm, side } from './parse.ts';
+import { numbers, parseForm, side } from './parse.ts';
 
 const id = z.union([z.int(), z.string()]);
-const runs = z.object({ counts: z.union([z.string(), z.array(z.int().min(0))]), size: z.tuple([side, side]) });
+const runs = z.object({ counts: z.union([z.string(), numbers]), size: z.tuple([side, side]) });
 
 const form = z.object({
   images: z.array(z.object({ id, file_name: z.string(), width: side.optional(), height: side.optional() })),
@@ -21,7 +21,7 @@ const form = z.object({
       image_id: id,
       category_id: id,
       iscrowd: z.union([z.int(), z.boolean()]).optional(),
-      segmentation: z.union([z.array(z.array(coordinate)), runs, z.null()]).optional(),
+      segmentation: z.union([z.array(numbers), runs, z.null()]).optional(),
     }),
   ),
 });

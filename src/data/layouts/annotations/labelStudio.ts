@@ -9,7 +9,7 @@ import { endingOf, IMAGE_ENDINGS } from '../../images/endings.ts';
 import type { Outline } from '../../outlines/shapes.ts';
 import { EXPORT_AGAIN } from '../../outlines/spans.ts';
 import { type AnnotatedImage, type Annotations, rectangle, skip } from './annotated.ts';
-import { coordinate, parseForm, side } from './parse.ts';
+import { coordinate, numbers, parseForm, side } from './parse.ts';
 
 const labels = z.array(z.string()).optional();
 const region = z.object({
@@ -28,7 +28,7 @@ const region = z.object({
     radiusY: coordinate.optional(),
     rotation: coordinate.optional(),
     format: z.string().optional(),
-    rle: z.array(z.int().min(0).max(255)).optional(),
+    rle: numbers.optional(),
     polygonlabels: labels,
     brushlabels: labels,
     rectanglelabels: labels,

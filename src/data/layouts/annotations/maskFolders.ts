@@ -52,16 +52,16 @@ async function foldersOfMasks(folders: readonly Folders[]): Promise<MaskedImage[
   const found: MaskedImage[] = [];
   for (const { images, masks } of folders) {
     if (images === masks) return undefined;
-    const { images: files } = await listFolder(images);
-    const byName = new Map(
-      files.map((image) => [nameBelow(images, image), { image, folder: masks, masks: [] as MaskedImage['masks'] }]),
-    );
     const parts = (await masksIn(masks)).map((path) => ({
       path,
       folder: nameBelow(masks, dirname(path)),
       name: nameBelow(dirname(path), path),
     }));
     if (parts.length === 0 || parts.some(({ folder }) => folder === '')) return undefined;
+    const { images: files } = await listFolder(images);
+    const byName = new Map(
+      files.map((image) => [nameBelow(images, image), { image, folder: masks, masks: [] as MaskedImage['masks'] }]),
+    );
     const ofImages = parts.every(({ folder }) => byName.has(folder));
     const ofClasses = !ofImages && parts.every(({ folder, name }) => !folder.includes('/') && byName.has(name));
     if (!ofImages && !ofClasses) return undefined;

@@ -32,6 +32,12 @@ export function parseForm<Form extends z.ZodType>(
 /** A number that is finite. */
 export const coordinate = z.number();
 
+/** A list of finite numbers; checked as a whole, since exports hold many millions of them. */
+export const numbers = z.custom<number[]>(
+  (value) => Array.isArray(value) && value.every(Number.isFinite),
+  'expected a list of numbers',
+);
+
 /** Sides of an image. */
 export const side = z
   .int()

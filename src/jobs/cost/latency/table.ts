@@ -9,6 +9,8 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError, DataError, EspalierError } from '../../../base/errors.ts';
 import { parseJson } from '../../../base/json.ts';
+import type { NetworkGraph } from '../../../models/graph.ts';
+import type { GraphLatency } from '../../../models/graphFile.ts';
 import { EMPTY_TABLE, type LatencyTable, predictLatency } from '../../../models/latency/predict.ts';
 import { LATENCY_TARGETS, type LatencyTarget } from '../../../models/latency/units.ts';
 import type { Budget, LatencyOf } from '../../../models/width.ts';
@@ -150,6 +152,24 @@ export function requireTable({ target, threads }: { target: LatencyTarget; threa
     `budget.latencyMs: no latency table of this machine for target=${target} on ${count} thread${count === 1 ? '' : 's'}`,
     `make one: espalier measure target=${target} threads=${count}`,
   );
+}
+
+/** What a network is predicted to take; undefined where this machine has no table, or one that does not know the network. */
+export function knownLatency(
+  graph: NetworkGraph,
+  size: readonly number[],
+  { target, threads }: { target: LatencyTarget; threads: number },
+): GraphLatency | undefined {
+  const count = threadsOf(threads);
+  try {
+    const ms = latencyPredictor(target, count)?.(graph, size, 1);
+    return ms === undefined
+      ? undefined
+      : { ms, on: `${target}, ${count} thread${count === 1 ? '' : 's'}, ${processorName()}` };
+  } catch (error) {
+    if (error instanceof EspalierError) return undefined;
+    throw error;
+  }
 }
 
 /** The number of threads that a setting means. */

@@ -1,0 +1,7 @@
+/**
+ * @file The look of the site: that of VitePress, with code blocks that break long lines instead of cutting them.
+ */
+import DefaultTheme from 'vitepress/theme';
+import './style.css';
+
+export default DefaultTheme;
