@@ -23,7 +23,7 @@ export function searchBudgetOf(config: SearchConfig, dataset: DataSet): SearchBu
   const latency =
     limits.latencyMs === undefined
       ? {}
-      : { latency: { model: latencyModel(requireTable(config)), target: config.target } };
+      : { latency: { model: latencyModel(requireTable(config), 'similar'), target: config.target } };
   givenKeys(limits, () => 0);
   return {
     limits,

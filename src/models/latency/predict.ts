@@ -63,18 +63,25 @@ const LEAST_SHARE = 0.1;
 
 const isConvolution = ({ taps, depthwiseTaps }: UnitShape): boolean => taps + depthwiseTaps > 0;
 
-const models = new WeakMap<LatencyTable, LatencyModel>();
+const models = {
+  strict: new WeakMap<LatencyTable, LatencyModel>(),
+  similar: new WeakMap<LatencyTable, LatencyModel>(),
+};
 
-/** The predictions of a table; made once. */
-export function latencyModel(table: LatencyTable): LatencyModel {
-  const known = models.get(table);
+/**
+ * The predictions of a table; made once.
+ * @param unknown what a kind that the table lacks is: an error, or taken for a similar one where there is one, which differs in stride, dilation or in the
+ * norm and ReLU behind it. A search meets kinds that no table has foreseen.
+ */
+export function latencyModel(table: LatencyTable, unknown: keyof typeof models = 'strict'): LatencyModel {
+  const known = models[unknown].get(table);
   if (known) return known;
-  const model = createModel(table);
-  models.set(table, model);
+  const model = createModel(table, unknown === 'similar');
+  models[unknown].set(table, model);
   return model;
 }
 
-function createModel({ units, networks, callMs }: LatencyTable): LatencyModel {
+function createModel({ units, networks, callMs }: LatencyTable, takesSimilar: boolean): LatencyModel {
   const inNetwork = ({ ms }: MeasuredUnit) => Math.max(LEAST_SHARE * ms, ms - callMs);
   const rows = Object.values(units).map((row) => ({ ...row, ms: inNetwork(row) }));
   const fits = fitKinds(rows);
@@ -87,7 +94,7 @@ function createModel({ units, networks, callMs }: LatencyTable): LatencyModel {
   const unitMs = (unit: LatencyUnit): number => {
     const key = unitKey(unit);
     if (Object.hasOwn(units, key)) return inNetwork(units[key]);
-    const fit = fits.get(unit.kind);
+    const fit = fits.get(unit.kind) ?? (takesSimilar ? similarFit(fits, unit.kind) : undefined);
     if (!fit)
       throw new ConfigError(
         `the latency table has no operator "${unit.kind}"`,
@@ -119,6 +126,22 @@ export const predictLatency = (
   size: readonly number[],
   target: LatencyTarget,
 ): number => latencyModel(table).networkMs(graph, size, target);
+
+/** The fit of the kind that has the most in common with one that was never measured; undefined where none computes the same. */
+function similarFit(fits: ReadonlyMap<string, KindFit>, kind: string): KindFit | undefined {
+  const wanted = coreOf(kind);
+  const common = (other: string): number => [...other].findIndex((letter, i) => letter !== kind[i]);
+  const similar = [...fits.keys()].filter((other) => coreOf(other) === wanted);
+  const [nearest] = similar.sort((a, b) => common(b) - common(a));
+  return nearest === undefined ? undefined : fits.get(nearest);
+}
+
+/** A kind without stride, dilation, the number of its parts and what follows its first operator. */
+const coreOf = (kind: string): string =>
+  kind
+    .split('+')[0]
+    .replace(/\.s[\d,]+|\.d\d+/g, '')
+    .replace(/(add|concat)\.\d+/, '$1');
 
 /** The weighted median of the misfits of the nearest units, the fit itself among them. */
 function misfitNear(rows: readonly { shape: UnitShape; misfit: number }[], shape: UnitShape): number {

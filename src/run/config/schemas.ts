@@ -266,7 +266,7 @@ const weightOptimiser = (decay: number) => ({
 
 /** Of both searches: what the budget in their objective is counted for. */
 const trainFilters = optionalWhole(
-  'of a budget: filters (F) of the training that is to follow, for which the objective and decoding count; by default those of the search',
+  'of a budget: filters (F) of the training that is to follow, for which the objective and decoding count; by default those of its preset, or else of the search',
 );
 
 /** Settings of `espalier search method=auto-deeplab`. Defaults are the paper's, section 4.1, where it states them. */

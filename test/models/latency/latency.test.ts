@@ -90,6 +90,27 @@ describe('a prediction', () => {
     expect(ms / (0.8 * own.convolutions + 0.4 * own.others)).toBeCloseTo(1, 1);
   });
 
+  it('takes a kind that was never measured for a similar one, where that is asked for', () => {
+    const table = tableOf(learned);
+    const without = {
+      ...table,
+      units: Object.fromEntries(Object.entries(table.units).filter(([, { kind }]) => kind !== '2D norm.batch+relu')),
+    };
+    const plain = { ...table.units };
+    for (const [key, row] of Object.entries(plain))
+      if (row.kind === '2D norm.batch+relu') plain[key.replace('+relu', '')] = { ...row, kind: '2D norm.batch' };
+    const similar = {
+      ...without,
+      units: Object.fromEntries(Object.entries(plain).filter(([, { kind }]) => kind !== '2D norm.batch+relu')),
+    };
+    const ms = latencyModel(similar, 'similar').networkMs(graphOf(16), [64, 64], 'engine');
+    expect(ms / total(unitsOf(16))).toBeCloseTo(1, 1);
+    expect(() => latencyModel(similar).networkMs(graphOf(16), [64, 64], 'engine')).toThrow(/has no operator/);
+    expect(() => latencyModel(without, 'similar').networkMs(graphOf(16), [64, 64], 'engine')).toThrow(
+      /has no operator/,
+    );
+  });
+
   it('refuses a kind that was never measured', () => {
     const { units } = tableOf(unitsOf(8));
     const without = Object.fromEntries(Object.entries(units).filter(([, { kind }]) => !kind.includes('s2')));
