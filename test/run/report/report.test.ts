@@ -374,8 +374,8 @@ describe('the legend of the samples', () => {
     const folder = createRunFolder(temporaryFolder(), 'train', 'legend');
     writeEvents(folder, [startOf('train'), ...trainEpoch(1, 0.5)]);
     const picture = {
-      ...{ width: 2, height: 1, classes: [{ name: 'road', colour: [1, 2, 3] as const }] },
-      ...{ image: new Uint8Array(6), label: new Uint8Array(2), prediction: new Uint8Array(2), ignore: 255 },
+      ...{ width: 2, height: 1, classes: [{ name: 'road', colour: [1, 2, 3] as [number, number, number] }] },
+      ...{ image: new Uint8Array(6), label: new Uint8Array(2), prediction: new Uint8Array(2) },
     };
     mkdirSync(folder.samples, { recursive: true });
     writeFileSync(join(folder.samples, 'a.png'), samplePicture(picture));
