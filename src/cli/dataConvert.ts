@@ -11,13 +11,14 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { convertToMasks, countConverted } from '../data/convert/masks.ts';
 import { describeDataSet } from '../data/describe.ts';
 import type { PictureSet } from '../data/types.ts';
-import { onDisk, temporaryName, writeAtomically } from '../run/files.ts';
+import { onDisk, temporaryName } from '../run/files.ts';
 import { createProgress } from './progress.ts';
 
 /** Where masks are written when nothing says: beside the data, such as `street-masks`. */
@@ -43,12 +44,11 @@ export async function convertDataSet(dataset: PictureSet, path: string, to: stri
   try {
     for await (const file of convertToMasks(dataset, (done) => bar.update(done))) {
       const place = join(temporary, ...file.path.split('/'));
-      if ('bytes' in file) writeAtomically(place, file.bytes);
-      else
-        onDisk(place, () => {
-          mkdirSync(dirname(place), { recursive: true });
-          copyFileSync(file.copyOf, place, constants.COPYFILE_FICLONE);
-        });
+      onDisk(place, () => {
+        mkdirSync(dirname(place), { recursive: true });
+        if ('bytes' in file) writeFileSync(place, file.bytes);
+        else copyFileSync(file.copyOf, place, constants.COPYFILE_FICLONE);
+      });
     }
     onDisk(target, () => {
       rmSync(target, { recursive: true, force: true });

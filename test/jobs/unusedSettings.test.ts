@@ -20,6 +20,7 @@ function elsewhere(key: string, description: string): { rank: 2 | 3; beside: obj
   const group = key.includes('.') ? `${key.split('.')[0]}.` : '';
   if (description.startsWith('of volumes:')) return { rank: 2, beside: {} };
   if (description.startsWith('of images:')) return { rank: 3, beside: {} };
+  if (description.startsWith('of a budget:')) return { rank: 2, beside: {} };
   if (description.startsWith('of sampling:')) return { rank: 2, beside: { sampling: 'none' } };
   const [, schedules] = /^of schedule=([a-z]+(?: and [a-z]+)*):/.exec(description) ?? [];
   if (schedules === undefined) return undefined;

@@ -221,7 +221,7 @@ async function trainOnEverything(
   config: LadderConfig,
   folder: string,
   dataset: DataSet,
-  { plan, weights, processes }: RaceSetUp,
+  { plan, weights, processes, pace = UNTIMED }: RaceSetUp,
   { statistic, chosen }: Verdict,
   { watcher, note, warn }: Pick<Reporter, 'watcher' | 'note' | 'warn'>,
   signal?: AbortSignal,
@@ -235,9 +235,14 @@ async function trainOnEverything(
   const training = trainingOf(chosen.candidate, config.seed, place, 'final');
   note(`${labelOf(chosen.candidate)} is trained on all training samples, ${steps} steps`);
   const workers = createWorkers(1, warn, signal);
+  const { last, total } = secondsOf(plan, pace);
+  const own: RunWatcher = {
+    progress: (share, words) => watcher.progress(1 - ((1 - share) * last) / total, `last training  ${words}`),
+    line: () => undefined,
+  };
   try {
     const journal = openJournal(join(folder, JOURNAL));
-    const counts = await journal.remember('the last training', () => workers.run({ kind: 'final', training }, watcher));
+    const counts = await journal.remember('the last training', () => workers.run({ kind: 'final', training }, own));
     if (counts.length > 0) {
       const random = createRandom(config.seed, 0xf17a1);
       const interval = scoreInterval([counts], statistic, random);

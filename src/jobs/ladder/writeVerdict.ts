@@ -16,6 +16,7 @@ import { writeAtomically } from '../../run/files.ts';
 import { html } from '../../run/report/html.ts';
 import { page } from '../../run/report/page.ts';
 import type { RaceSetUp } from './setUp.ts';
+import { finalistsTable, standingsTable } from './tables.ts';
 
 /** Everything that the page shows. */
 export interface VerdictPage {
@@ -69,13 +70,15 @@ export function describeVerdict({ verdict, result, setUp, final }: Omit<VerdictP
 
 const nameOf = ({ id, name, change }: Candidate): string => `${id}, ${name}${change ? ` (${change})` : ''}`;
 
-/** Writes `verdict.txt`, `verdict.json` and `verdict.html`; returns the path of the page. */
+/** Writes `verdict.txt`, `verdict.json`, `verdict.html`, `standings.csv` and `finalists.csv`; returns the path of the page. */
 export function writeVerdict(folder: string, content: VerdictPage): string {
-  const { verdict, final, seconds, minutes } = content;
+  const { verdict, result, final, seconds, minutes } = content;
   const took = `the race took ${formatDuration(seconds)} of ${minutes} minutes`;
   const text = `${describeVerdict(content)}\n${took}\n`;
   writeAtomically(join(folder, 'verdict.txt'), text);
   writeAtomically(join(folder, 'verdict.json'), `${JSON.stringify({ ...plain(verdict), final }, null, 1)}\n`);
+  writeAtomically(join(folder, 'standings.csv'), standingsTable(result));
+  writeAtomically(join(folder, 'finalists.csv'), finalistsTable(result, verdict));
   const path = join(folder, 'verdict.html');
   writeAtomically(path, formatPage(content, text));
   return path;

@@ -69,7 +69,11 @@ function unusedSettings(values: ReadonlyMap<string, unknown>, rank: 2 | 3): Unus
   if (values.get('sampling') === 'none')
     unused.push({ keys: ['temperature'], because: 'sampling is none', instead: 'set sampling=gumbel' });
   const limits = [...values].some(([key, value]) => /^budget\.(?!memory$)/.test(key) && value !== undefined);
-  if (values.has('arch') && !limits)
-    unused.push({ keys: ['size'], because: 'there is no budget', instead: 'set one, such as budget.multiplyAdds' });
+  if (!limits)
+    unused.push({
+      keys: ['trainFilters', ...(values.has('arch') ? ['size'] : [])],
+      because: 'there is no budget',
+      instead: 'set one, such as budget.multiplyAdds',
+    });
   return unused;
 }

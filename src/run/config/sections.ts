@@ -36,7 +36,7 @@ const SECTIONS: readonly (readonly [string, RegExp])[] = [
     'network',
     /^(arch|archs|method|layers|levels|width|filters|blocks|stem|stemFilters|atrous|cellWeights|affineNorms|norms?|norm\..*|decoder\..*|aspp\..*|from)$/,
   ],
-  ['budget of the network', /^(budget|budget\..*|size|target|multiplyAdds|measure.*)$/],
+  ['budget of the network', /^(budget|budget\..*|size|target|multiplyAdds|trainFilters|measure.*)$/],
   [
     'search',
     /^(secondOrder|betaNormalisation|sampling|temperature|partialChannels|maximumSkipShare|architecture\..*|candidates|training)$/,

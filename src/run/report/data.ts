@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatConfig } from '../config/config.ts';
 import { parseCsv } from '../csv.ts';
+import type { DataFile } from '../dataFile.ts';
 import { listEvaluations, type NamedEvaluation } from '../evaluations.ts';
 import { readEvents } from '../eventLog.ts';
 import type { RunEvent, RunStatus } from '../events.ts';
@@ -22,6 +23,13 @@ export interface ReportPicture {
   readonly name: string;
   readonly type: 'image/png' | 'image/jpeg' | 'image/svg+xml';
   readonly content: Uint8Array;
+}
+
+/** A class as the legend of the samples shows it. */
+export interface ReportClass {
+  readonly name: string;
+  readonly colour: readonly number[];
+  readonly share?: number;
 }
 
 /** Everything a report is made of. */
@@ -49,6 +57,8 @@ export interface ReportData {
     | undefined;
   readonly confusionPicture: ReportPicture | undefined;
   readonly samples: readonly ReportPicture[];
+  /** The classes with their colours and, where they were looked at, their shares of the training pixels. */
+  readonly classes?: readonly ReportClass[];
   /** Sample pictures that are left out. */
   readonly moreSamples: number;
 }
@@ -75,7 +85,24 @@ export function loadReportData(folder: RunFolder): ReportData {
     genotypeDrawing: readPicture(folder.genotypeDrawing, 'genotype.svg'),
     evaluations: listEvaluations(folder),
     ...loadScores(folder),
+    classes: loadClasses(join(folder.path, 'data.json')),
   };
+}
+
+/** The classes of `data.json`; none where there is no such file, or one of another form. */
+function loadClasses(file: string): ReportClass[] {
+  try {
+    const { classes, report } = JSON.parse(readText(file) ?? '{}') as Partial<DataFile>;
+    return (classes ?? []).flatMap(({ name, colour }, id) => {
+      const share = report?.classShares?.[id];
+      const isColour = Array.isArray(colour) && colour.length === 3 && colour.every(Number.isFinite);
+      return typeof name === 'string' && isColour
+        ? [{ name, colour, ...(typeof share === 'number' ? { share } : {}) }]
+        : [];
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** The scores of the training of a run, or of an evaluation, and the samples that were kept of them. */

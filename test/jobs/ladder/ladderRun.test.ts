@@ -6,6 +6,7 @@ import { dryRunLadder } from '../../../src/jobs/ladder/dryRun.ts';
 import { openJournal } from '../../../src/jobs/ladder/journal.ts';
 import { ladderRun } from '../../../src/jobs/ladder/ladderRun.ts';
 import type { Layer } from '../../../src/run/config/config.ts';
+import { parseCsv } from '../../../src/run/csv.ts';
 import { writeFolder } from '../../helpers/folders.ts';
 import { sharedFolder, temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
@@ -39,6 +40,17 @@ describe('a race in a run folder', () => {
     expect(trained(outcome.chosen) - trained(compared.run)).toBe(Object.keys(validation).length);
     expect(stepsOf(outcome.chosen)).toBe(3 * stepsOf(compared.run));
     expect(outcome.text).toContain(`that is after ${stepsOf(outcome.chosen)} steps on all training samples`);
+    const tableOf = (name: string) => {
+      const [head, ...rows] = parseCsv(readFileSync(join(whole, 'auto', 'race', name), 'utf8')).rows;
+      return rows.map((row) => Object.fromEntries(head.map((key, i) => [key, row[i]])));
+    };
+    const standings = tableOf('standings.csv');
+    expect(standings.filter(({ rung }) => rung === '1')).toHaveLength(3);
+    for (const { multiplyAdds, score } of standings) {
+      expect(Number(multiplyAdds)).toBeLessThanOrEqual(2e6);
+      expect(Number(score)).toBeGreaterThanOrEqual(0);
+    }
+    expect(tableOf('finalists.csv')).toHaveLength(2 * outcome.verdict.estimates.length);
     const { best, handMade } = outcome.verdict;
     for (const estimate of [best, handMade]) {
       expect(estimate?.trainings).toHaveLength(2);

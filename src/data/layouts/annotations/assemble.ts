@@ -15,7 +15,8 @@ import type { NamedClass } from '../names.ts';
 import { testPart } from '../testPart.ts';
 import { BACKGROUND } from './annotated.ts';
 import type { FoundAnnotations } from './find.ts';
-import { type LocatedAnnotations, type LocatedImage, readAnnotations } from './read.ts';
+import type { LocatedAnnotations, LocatedImage } from './located.ts';
+import { readAnnotations } from './read.ts';
 
 /** labelme's name of pixels that do not count. */
 const IGNORED = '__ignore__';

@@ -1,45 +1,22 @@
 /**
  * @file Reads what was found: every file by its tool, and every image at its place on the disk.
  */
-import { readFile } from 'node:fs/promises';
-import { basename, extname, join, relative } from 'node:path';
+import { basename, extname, relative } from 'node:path';
 import { DataError } from '../../../base/errors.ts';
 import { endingOf } from '../../images/endings.ts';
 import type { Description } from '../description.ts';
 import type { OpenOptions } from '../layout.ts';
-import { filesBelow, listFolder, nameBelow } from '../pairing.ts';
-import type { Folders } from '../structure.ts';
+import { nameBelow } from '../pairing.ts';
 import { type AnnotatedImage, type Annotations, BACKGROUND, skip } from './annotated.ts';
 import { parseCoco } from './coco.ts';
 import { parseCvat } from './cvat.ts';
-import { CLASS_LIST, type FileTool, type FoundAnnotations, foldersOf } from './find.ts';
+import type { FileTool, FoundAnnotations } from './find.ts';
 import { indexImages } from './imageIndex.ts';
 import { parseLabelme } from './labelme.ts';
 import { parseLabelStudio } from './labelStudio.ts';
+import { type LocatedAnnotations, partOf, readText } from './located.ts';
 import { idOf } from './maskFolders.ts';
-import { parseClassList, parseYolo } from './yolo.ts';
-
-/** The parts of a data set that the names of files and folders state. */
-export type Part = 'train' | 'val' | 'test';
-
-/** An annotated image on the disk. */
-export interface LocatedImage extends AnnotatedImage {
-  /** The file of the image. */
-  path: string;
-  /** The file of its annotations. */
-  file: string;
-  id: string;
-  /** Undefined where nothing says. */
-  part?: Part | undefined;
-}
-
-/** What a data set of annotations holds. */
-export interface LocatedAnnotations extends Omit<Annotations, 'images'> {
-  images: LocatedImage[];
-  /** Files without a partner. */
-  unpaired: string[];
-  notes: string[];
-}
+import { readYolo } from './yoloFolder.ts';
 
 const PARSERS: Readonly<Record<FileTool, (text: string, file: string) => Annotations>> = {
   coco: parseCoco,
@@ -116,74 +93,12 @@ function locate(
   return ['.jpg', '.jpeg', '.png', '.tif', '.tiff', '.webp'].map((ending) => find(stem + ending, file)).find(Boolean);
 }
 
-async function readYolo(
-  { root, structure }: Extract<FoundAnnotations, { tool: 'yolo' }>,
-  { classes }: Description,
-): Promise<LocatedAnnotations> {
-  const all: LocatedAnnotations = {
-    ...{ images: [], labels: [], top: 'smaller', shares: true, skipped: {}, unpaired: [], notes: [] },
-  };
-  const parts: readonly [Part | undefined, Folders][] =
-    'all' in structure
-      ? [[undefined, structure.all]]
-      : (['train', 'val', 'test'] as const).flatMap((part) =>
-          structure[part] ? [[part, structure[part]] as const] : [],
-        );
-  const listed = await loadClassList([root, ...foldersOf(structure).map(({ masks }) => masks)]);
-  const names =
-    classes === undefined
-      ? listed
-      : Object.assign([] as string[], Object.fromEntries(classes.map(({ value, name }) => [value, name])));
-  const nameOf = (number: number, file: string): string => {
-    if (names !== undefined && names[number] === undefined)
-      throw new DataError(
-        `${file}: class ${number} has no name, of ${names.length}`,
-        'name it under `names` in data.yaml',
-      );
-    return names?.[number] ?? `class ${number}`;
-  };
-  let polygonCount = 0;
-  let highest = -1;
-  for (const [part, { images, masks }] of parts) {
-    const texts = new Map(
-      (await filesBelow(masks))
-        .filter((file) => endingOf(file) === '.txt' && basename(file) !== CLASS_LIST)
-        .map((file) => [nameBelow(masks, file), file]),
-    );
-    for (const path of (await listFolder(images)).images) {
-      const name = nameBelow(images, path);
-      const file = texts.get(name);
-      texts.delete(name);
-      const { polygons, boxes } =
-        file === undefined ? { polygons: [], boxes: 0 } : parseYolo(await readText(file), file);
-      if (boxes > 0) skip(all, 'boxes', boxes);
-      polygonCount += polygons.length;
-      for (const { number } of polygons) highest = Math.max(highest, number);
-      all.images.push({
-        ...{
-          image: name,
-          path,
-          part,
-          file: file ?? join(masks, `${name}.txt`),
-          id: part === undefined ? name : `${part}/${name}`,
-        },
-        shapes: polygons.map(({ number, ring }) => ({
-          kind: 'polygons',
-          rings: [ring],
-          label: nameOf(number, file as string),
-        })),
-      });
-    }
-    all.unpaired.push(...texts.values());
-  }
-  if (polygonCount === 0)
-    throw new DataError(
-      `${root}: expected polygons, got ${all.skipped.boxes ?? 0} boxes`,
-      'boxes do not say which pixels belong to a class: export polygons ("YOLO segmentation")',
-    );
-  all.labels =
-    names?.filter((name) => name !== undefined) ?? Array.from({ length: highest + 1 }, (_, n) => `class ${n}`);
-  return all;
+function merge(all: LocatedAnnotations, { labels, colours, top, shares, skipped }: Annotations): void {
+  all.labels = [...new Set([...all.labels, ...labels])];
+  all.top = top;
+  if (shares) all.shares = true;
+  if (colours) all.colours = { ...all.colours, ...colours };
+  for (const [what, count] of Object.entries(skipped)) skip(all, what, count);
 }
 
 /** The class of masks whose names say nothing. */
@@ -211,41 +126,4 @@ function readMaskFolders(
     });
   }
   return all;
-}
-
-async function loadClassList(folders: readonly string[]): Promise<string[] | undefined> {
-  for (const folder of folders) {
-    const text = await readFile(join(folder, CLASS_LIST), 'utf8').catch(() => undefined);
-    if (text !== undefined) return parseClassList(text);
-  }
-  return undefined;
-}
-
-function merge(all: LocatedAnnotations, { labels, colours, top, shares, skipped }: Annotations): void {
-  all.labels = [...new Set([...all.labels, ...labels])];
-  all.top = top;
-  if (shares) all.shares = true;
-  if (colours) all.colours = { ...all.colours, ...colours };
-  for (const [what, count] of Object.entries(skipped)) skip(all, what, count);
-}
-
-/** The part that a path or a name names, such as `annotations/instances_train2017.json`. */
-function partOf(path: string): Part | undefined {
-  for (const part of path.split(/[\\/]/).toReversed()) {
-    const [, name] =
-      /(?:^|[._-])(train|training|val|valid|validation|test|testing)(?:\d{4})?(?:[._-]|$)/i.exec(part) ?? [];
-    if (name !== undefined) return /^tr/i.test(name) ? 'train' : /^v/i.test(name) ? 'val' : 'test';
-  }
-  return undefined;
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw new DataError(
-      `${file}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
-      'files of more than half a GB have to be split',
-    );
-  }
 }
