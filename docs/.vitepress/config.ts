@@ -40,6 +40,7 @@ export default defineConfig({
           page('Settings', '/reference/settings'),
           page('Library', '/reference/library/'),
           page('In the browser', '/reference/browser/'),
+          page('Read a run from Python', '/python'),
         ],
       },
       {

@@ -64,14 +64,13 @@ export function autoDeepLab(settings: AutoDeepLabSettings): Method {
       const { architecture } = supernet;
       const plan = plans[data.rank](data.budget);
       const decoded = () => decodeAutoDeepLab(architecture.snapshot(), { filters, atrous, rank: data.rank });
-      const shares = () => {
+      const probabilities = () => {
         const edges = architecture.edgeShares();
-        const probabilities = {
+        return {
           operators: architecture.operatorProbabilities(),
           moves: architecture.moveProbabilities(),
           ...(edges ? { edges } : {}),
         };
-        return plan?.expected(probabilities, decoded());
       };
       return {
         weights: supernet.parameters,
@@ -80,10 +79,8 @@ export function autoDeepLab(settings: AutoDeepLabSettings): Method {
           supernet.forward(images, pass, genotype && requireMethod(genotype, 'auto-deeplab')),
         // A budget counts the network that the architecture decodes to, which is read in every step.
         steady: sampling !== 'gumbel' && !plan,
-        objective(outputLoss, ramp) {
-          const expected = shares();
-          return expected ? withExcess(outputLoss, expected, ramp) : outputLoss;
-        },
+        objective: (outputLoss, ramp) =>
+          plan ? withExcess(outputLoss, plan.expected(probabilities(), decoded()), ramp) : outputLoss,
         snapshot: architecture.snapshot,
         notes: notesOn(settings, data.rank),
       };

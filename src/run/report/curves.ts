@@ -49,7 +49,7 @@ export function curvesSection(data: ReportData): Markup | undefined {
     {
       title: 'entropy of the architecture, nats',
       xLabel: 'epoch',
-      series: metricSeries(epochs, /entropy$/i),
+      series: [...metricSeries(epochs, /entropy$/i), ...limitSeries(data.events, epochs)],
       include: [0],
     },
   ];
@@ -100,6 +100,18 @@ function metricSeries(epochs: readonly EventOf<'epoch'>[], pattern: RegExp, endi
   return [...lines]
     .filter(([, points]) => points.some(([, value]) => value !== null))
     .map(([name, points]) => ({ name: name + ending, points }));
+}
+
+/** The entropies of a uniform choice, which are their upper limits, as level lines. */
+function limitSeries(events: ReportData['events'], epochs: readonly EventOf<'epoch'>[]): Series[] {
+  const last = events.findLast((event) => event.type === 'architecture');
+  if (last?.type !== 'architecture' || epochs.length === 0) return [];
+  const ends = [epochs[0].epoch + 1, epochs[epochs.length - 1].epoch + 1];
+  return Object.entries(last.limits ?? {}).flatMap(([of, nats]) =>
+    typeof nats === 'number'
+      ? [{ name: `${of} where nothing is decided`, points: ends.map((x): [number, number] => [x, nats]), faint: true }]
+      : [],
+  );
 }
 
 /** The line from evaluation to evaluation, over the epochs that had none. */

@@ -4,8 +4,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCsv } from '../../base/csv.ts';
+import { parseJson } from '../../base/json.ts';
 import { maybeTextFile } from '../../base/textFile.ts';
 import { formatConfig } from '../config/config.ts';
+import type { DataFile } from '../dataFile.ts';
 import { listEvaluations, type NamedEvaluation } from '../evaluations.ts';
 import { readEvents } from '../eventLog.ts';
 import type { RunEvent, RunStatus } from '../events.ts';
@@ -23,6 +25,13 @@ export interface ReportPicture {
   readonly name: string;
   readonly type: 'image/png' | 'image/jpeg' | 'image/svg+xml';
   readonly content: Uint8Array;
+}
+
+/** A class as the legend of the samples shows it. */
+export interface ReportClass {
+  readonly name: string;
+  readonly colour: readonly number[];
+  readonly share?: number;
 }
 
 /** Everything a report is made of. */
@@ -50,6 +59,8 @@ export interface ReportData {
     | undefined;
   readonly confusionPicture: ReportPicture | undefined;
   readonly samples: readonly ReportPicture[];
+  /** The classes with their colours and, where they were looked at, their shares of the training pixels. */
+  readonly classes?: readonly ReportClass[];
   /** Sample pictures that are left out. */
   readonly moreSamples: number;
 }
@@ -77,7 +88,24 @@ export function loadReportData(folder: RunFolder): ReportData {
     genotypeDrawing: readPicture(folder.genotypeDrawing, 'genotype.svg'),
     evaluations: listEvaluations(folder),
     ...loadScores(folder),
+    classes: loadClasses(join(folder.path, 'data.json')),
   };
+}
+
+/** The classes of `data.json`; none where there is no such file, or one of another form. */
+function loadClasses(file: string): ReportClass[] {
+  try {
+    const { classes, report } = parseJson(maybeTextFile(file) ?? '{}') as Partial<DataFile>;
+    return (classes ?? []).flatMap(({ name, colour }, id) => {
+      const share = report?.classShares?.[id];
+      const isColour = Array.isArray(colour) && colour.length === 3 && colour.every(Number.isFinite);
+      return typeof name === 'string' && isColour
+        ? [{ name, colour, ...(typeof share === 'number' ? { share } : {}) }]
+        : [];
+    });
+  } catch {
+    return [];
+  }
 }
 
 /** The scores of the training of a run, or of an evaluation, and the samples that were kept of them. */

@@ -4,7 +4,7 @@
  */
 import { describeEvaluation, type EvaluationFolder, type NamedEvaluation } from '../evaluations.ts';
 import { writeAtomically } from '../files.ts';
-import { loadScores, type ReportData } from './data.ts';
+import { loadScores, type ReportClass, type ReportData } from './data.ts';
 import { dataUri, html, type Markup } from './html.ts';
 import { page } from './page.ts';
 import { confusionSection, perClassSection } from './scores.ts';
@@ -47,16 +47,21 @@ ${hasVolumes ? html`<th scope="col">mean Dice %</th>` : undefined}<th scope="col
 export function samplesSection({
   samples,
   moreSamples,
-}: Pick<ReportData, 'samples' | 'moreSamples'>): Markup | undefined {
+  classes = [],
+}: Pick<ReportData, 'samples' | 'moreSamples' | 'classes'>): Markup | undefined {
   if (samples.length === 0) return undefined;
   const more = moreSamples === 0 ? '' : ` ${moreSamples} more are in samples/.`;
   return html`<section class="samples"><h2>Samples</h2>
 <p class="quiet">From left: image, label, prediction, and the error: blue is right, orange is wrong, grey does not count.${more}</p>
+${classes.length === 0 ? undefined : html`<p>${classes.map(legendKey)}</p>`}
 ${samples.map(
   ({ name, type, content }) =>
     html`<figure><div class="scroll"><img src="${dataUri(type, content)}" alt="${name}"></div><figcaption>${name}</figcaption></figure>`,
 )}</section>`;
 }
+
+const legendKey = ({ name, colour, share }: ReportClass): Markup =>
+  html`<span class="key"><i style="height:12px;background:rgb(${colour.join(' ')})"></i>${name}${share === undefined ? '' : ` ${(100 * share).toFixed(1)} %`}</span> `;
 
 const percent = (share: number | null | undefined): string =>
   share === null || share === undefined ? '–' : (100 * share).toFixed(2);

@@ -1,5 +1,5 @@
 /** @file Reports: one whole safe file for runs in every state, and charts that tell the truth about their numbers. */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -366,4 +366,44 @@ describe('roundTicks', () => {
     expect(roundTicks(0, 1, 5)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
     expect(roundTicks(0.1, 0.32, 5)).toEqual([0.1, 0.15, 0.2, 0.25, 0.3, 0.35]);
   });
+});
+
+describe('the legend of the samples', () => {
+  /** A folder with one sample, and this as its data.json. */
+  function reportOf(data: string): string {
+    const folder = createRunFolder(temporaryFolder(), 'train', 'legend');
+    writeEvents(folder, [startOf('train'), ...trainEpoch(1, 0.5)]);
+    const picture = {
+      ...{ width: 2, height: 1, classes: [{ name: 'road', colour: [1, 2, 3] as [number, number, number] }] },
+      ...{ image: new Uint8Array(6), label: new Uint8Array(2), prediction: new Uint8Array(2) },
+    };
+    mkdirSync(folder.samples, { recursive: true });
+    writeFileSync(join(folder.samples, 'a.png'), samplePicture(picture));
+    writeFileSync(join(folder.path, 'data.json'), data);
+    return readFileSync(writeReport(folder), 'utf8');
+  }
+
+  it('names the classes with their colours and shares, escaped', () => {
+    const classes = CLASSES.slice(0, 2).map((name, i) => ({ name, colour: [10 * i, 20, 30] }));
+    const text = reportOf(JSON.stringify({ classes, report: { classShares: [0.25] } }));
+    expect(text).toContain('background:rgb(0 20 30)"></i>road 25.0 %');
+    expect(text).toContain('background:rgb(10 20 30)"></i>&lt;script&gt;');
+    expectWhole(text);
+    expectAlone(text);
+  });
+
+  it('is left out where data.json is of another form', () => {
+    for (const data of ['{', '[]', '{"classes": 3}', '{"classes": [{"name": "a", "colour": "red"}]}', 'null'])
+      expect(reportOf(data)).not.toContain('height:12px;background:rgb(');
+  });
+});
+
+it('draws the entropies of a uniform choice beside those of the search', () => {
+  const folder = createRunFolder(temporaryFolder(), 'search', 'limits');
+  const at = (epoch: number): RunEventBody[] => [
+    { type: 'epoch', phase: 'search', epoch, metrics: { operatorEntropy: 2 - epoch } },
+    { type: 'architecture', epoch, entropies: { operators: 2 - epoch }, limits: { operators: 2.079 }, genotype: {} },
+  ];
+  writeEvents(folder, [startOf('search'), ...at(0), ...at(1)]);
+  expect(readFileSync(writeReport(folder), 'utf8')).toContain('operators where nothing is decided');
 });
