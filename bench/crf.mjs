@@ -1,7 +1,7 @@
 /**
  * @file Milliseconds of the fully connected CRF on an image: wall clock, and CPU time for each thread, which other work on the machine changes less.
  *
- *   node bench/crf.mjs [data=scenes:480x360] [classes=11] [iterations=10] [position=67] [intensity=13] [images=3] [repeats=3] [threads=2] [json=0]
+ *   node bench/crf.mjs [data=scenes:480x360] [classes=11] [iterations=10] [position=67] [intensity=3] [smooth=1] [images=3] [repeats=3] [threads=2] [json=0]
  *
  * Probabilities are noisy ones about the labels, a value for every 8 x 8 pixels, as a network at output stride 8 gives them.
  */
@@ -18,7 +18,8 @@ const settings = settingsOf({
   classes: 11,
   iterations: 10,
   position: 67,
-  intensity: 13,
+  intensity: 3,
+  smooth: 1,
   images: 3,
   repeats: 3,
   threads: 2,
@@ -30,7 +31,7 @@ const options = {
   iterations,
   // Images are read in [-1, 1].
   appearance: { weight: 4, position: settings.position, intensity: settings.intensity / 127.5 },
-  smoothness: { weight: 3, position: 3 },
+  smoothness: { weight: 3, position: settings.smooth },
 };
 
 function probabilitiesOf({ labels, size }, seed) {
