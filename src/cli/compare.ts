@@ -6,7 +6,7 @@ import { compareJob } from '../jobs/many/compare.ts';
 import { dryRunCompare } from '../jobs/many/dryRun.ts';
 import { flatten, parseConfig, textKeys } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
-import type { CompareConfig } from '../run/config/schemas.ts';
+import type { CompareConfig } from '../run/config/schemas/compare.ts';
 import { refuseUnused, unusedInCrf } from '../run/config/unused.ts';
 import { type Command, printDryRunOfMany, printJson, readLayers, stoppable, watchRun } from './command.ts';
 import { shortPath } from './nextStep.ts';

@@ -5,7 +5,7 @@ import { formatBytes } from '../base/text.ts';
 import { exportFolder } from '../jobs/export/hub.ts';
 import { describeParity, type ExportOutcome, exportOnnx } from '../jobs/export/onnx.ts';
 import { settings } from '../run/config/presets.ts';
-import type { ExportConfig } from '../run/config/schemas.ts';
+import type { ExportConfig } from '../run/config/schemas/export.ts';
 import { refuseUnused, type UnusedSettings } from '../run/config/unused.ts';
 import { type Command, printJson, readSettings } from './command.ts';
 

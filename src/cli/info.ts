@@ -30,7 +30,7 @@ import { comparePublished } from '../models/publishedCost.ts';
 import { BUDGET_KEYS, fitWidth, hasBudget, sharesOf } from '../models/width.ts';
 import { parseConfig } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
-import { networkBudget } from '../run/config/schemas.ts';
+import { networkBudget } from '../run/config/schemas/common.ts';
 import { refuseUnused, type UnusedSettings } from '../run/config/unused.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { trellisFacts } from '../supernet/network.ts';

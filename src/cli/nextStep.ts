@@ -9,7 +9,7 @@ import { trainingStart } from '../jobs/prepare/trainingStart.ts';
 import { commandLine, settingWords } from '../run/config/commandLine.ts';
 import { type Layer, parseConfig } from '../run/config/config.ts';
 import { settings } from '../run/config/presets.ts';
-import type { SearchConfig } from '../run/config/schemas.ts';
+import type { SearchConfig } from '../run/config/schemas/search.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
 

@@ -11,7 +11,7 @@ import { segment, segmentVolume } from '../infer/segment.ts';
 import { type OpenNetwork, openNetwork } from '../jobs/library.ts';
 import { inferenceOptions } from '../jobs/settings.ts';
 import { settings } from '../run/config/presets.ts';
-import type { PredictConfig } from '../run/config/schemas.ts';
+import type { PredictConfig } from '../run/config/schemas/predict.ts';
 import { refuseUnused, unusedInInference } from '../run/config/unused.ts';
 import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';

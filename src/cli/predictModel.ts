@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
 import { loadPicture } from '../data/images/image.ts';
 import { openModel } from '../portable/node.ts';
-import { predictSchema } from '../run/config/schemas.ts';
+import { predictSchema } from '../run/config/schemas/predict.ts';
 import { refuseUnused, unusedInCrf } from '../run/config/unused.ts';
 import { requireFreeOutputs, withFolders } from '../run/outputs.ts';
 import { readSettings } from './command.ts';

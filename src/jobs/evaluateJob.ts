@@ -12,7 +12,7 @@ import type { Tensor } from '../engine/tensor.ts';
 import { type EvaluateOptions, evaluate, type Scores } from '../infer/evaluate.ts';
 import { reduced } from '../infer/inference.ts';
 import type { Network } from '../models/network.ts';
-import type { EvaluateConfig } from '../run/config/schemas.ts';
+import type { EvaluateConfig } from '../run/config/schemas/evaluate.ts';
 import {
   createEvaluationFolder,
   type EvaluationRecord,

@@ -18,7 +18,7 @@ import type {
   TrainSettings,
 } from '../run/config/given.ts';
 import { settings } from '../run/config/presets.ts';
-import type { CompareConfig } from '../run/config/schemas.ts';
+import type { CompareConfig } from '../run/config/schemas/compare.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { type LadderOutcome, ladderRun } from './ladder/ladderRun.ts';
 import { prepareMachine } from './machine.ts';

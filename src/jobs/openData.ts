@@ -10,7 +10,7 @@ import { compareToRecord, describeChange, keepSides } from '../data/sides.ts';
 import type { SplitRecord } from '../data/splitRecord.ts';
 import { orderClasses, orderModalities } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
-import type { TrainConfig } from '../run/config/schemas.ts';
+import type { TrainConfig } from '../run/config/schemas/train.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
 import type { NetworkDescription } from './network.ts';

@@ -6,7 +6,7 @@ import { decidedShares, describeDecided, entropiesOf, isUndecided, undecidedWarn
 import { fitWidth, hasBudget } from '../models/width.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
-import type { SearchConfig } from '../run/config/schemas.ts';
+import type { SearchConfig } from '../run/config/schemas/search.ts';
 import type { RunRequest } from '../run/openRun.ts';
 import { type Genotype, summariseGenotype } from '../space/genotype.ts';
 import { searchLoop } from '../train/search.ts';

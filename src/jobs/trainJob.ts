@@ -11,7 +11,7 @@ import { countNetwork } from '../models/graph.ts';
 import type { Network } from '../models/network.ts';
 import { type Parallel, singleProcess } from '../parallel/parallel.ts';
 import { settings } from '../run/config/presets.ts';
-import type { TrainConfig } from '../run/config/schemas.ts';
+import type { TrainConfig } from '../run/config/schemas/train.ts';
 import type { RunRequest } from '../run/openRun.ts';
 import { type TrainRecorder, trainLoop } from '../train/retrain.ts';
 import { precisionNote } from '../train/step/precision.ts';

@@ -8,7 +8,7 @@ import { memory } from '../../engine/device.ts';
 import { countNetwork } from '../../models/graph.ts';
 import { singleProcess } from '../../parallel/parallel.ts';
 import { settings as runSettings } from '../../run/config/presets.ts';
-import type { TrainConfig } from '../../run/config/schemas.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { planRun, type RunRequest } from '../../run/openRun.ts';
 import { splitHalves } from '../../train/searchState.ts';
 import { createSearchStep } from '../../train/searchStep.ts';

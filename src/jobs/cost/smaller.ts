@@ -1,7 +1,8 @@
 /**
  * @file What makes a run smaller that will not fit into memory: settings that this run has and that can still be lowered or raised.
  */
-import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 
 /** What makes a search smaller, as far as its settings leave it. */
 export const smallerSearch = (config: Pick<SearchConfig, 'batch' | 'memory' | 'method'>): string =>

@@ -7,7 +7,7 @@ import { Generator } from '../../engine/device.ts';
 import { CARD_FILES, SCORE_COLUMNS, type ScoreColumn, type ScoreTable, writeCard } from '../../export/card.ts';
 import { isGenotype, summariseArchitecture } from '../../models/architecture.ts';
 import { countNetwork } from '../../models/graph.ts';
-import type { ExportConfig } from '../../run/config/schemas.ts';
+import type { ExportConfig } from '../../run/config/schemas/export.ts';
 import { describeEvaluation } from '../../run/evaluations.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';

@@ -24,7 +24,7 @@ import type { Layer } from '../../run/config/config.ts';
 import { parseConfig } from '../../run/config/config.ts';
 import type { ExportSettings } from '../../run/config/given.ts';
 import { settings } from '../../run/config/presets.ts';
-import type { ExportConfig } from '../../run/config/schemas.ts';
+import type { ExportConfig } from '../../run/config/schemas/export.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder, type RunFolder } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';

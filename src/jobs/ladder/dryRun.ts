@@ -9,7 +9,7 @@ import type { DataSet } from '../../data/types.ts';
 import { isEngineReady } from '../../engine/native.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import { rungsOf, secondsOf } from '../../ladder/rungs.ts';
-import type { LadderConfig } from '../../run/config/schemas.ts';
+import type { LadderConfig } from '../../run/config/schemas/ladder.ts';
 import type { RunRequest } from '../../run/openRun.ts';
 import { trainSettings } from '../settings.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';

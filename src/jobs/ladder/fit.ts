@@ -6,7 +6,7 @@ import type { DataSet } from '../../data/types.ts';
 import { type Fit, macroOf } from '../../ladder/candidate.ts';
 import { buildArchitecture } from '../../models/architecture.ts';
 import { BUDGET_KEYS } from '../../models/width.ts';
-import type { TrainConfig } from '../../run/config/schemas.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { fitToBudget } from '../prepare/networkOptions.ts';
 import { trainSettings } from '../settings.ts';
 

@@ -14,7 +14,7 @@ import { scoreOf } from '../../ladder/statistics.ts';
 import { type FinalTraining, type FinishedTraining, judge, scoreInterval, type Verdict } from '../../ladder/verdict.ts';
 import { parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
-import type { LadderConfig } from '../../run/config/schemas.ts';
+import type { LadderConfig } from '../../run/config/schemas/ladder.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
 import { describeParity, exportOnnx } from '../export/onnx.ts';

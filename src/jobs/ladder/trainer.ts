@@ -17,7 +17,7 @@ import { hasCheckpoint, loadCheckpoint } from '../../run/checkpoint.ts';
 import type { Layer } from '../../run/config/config.ts';
 import { parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
-import type { TrainConfig } from '../../run/config/schemas.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { openRunFolder } from '../../run/folder.ts';
 import { whenFree } from '../../run/lock.ts';
 import { loadReportData } from '../../run/report/data.ts';

@@ -13,7 +13,8 @@ import { estimateMemory } from '../../models/memory.ts';
 import { singleProcess } from '../../parallel/parallel.ts';
 import { type Layer, parseConfig } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
-import type { CompareConfig, TrainConfig } from '../../run/config/schemas.ts';
+import type { CompareConfig } from '../../run/config/schemas/compare.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { openRunFolder } from '../../run/folder.ts';
 import {

@@ -8,7 +8,8 @@ import { loadSample } from '../../data/sample.ts';
 import type { DataSet } from '../../data/types.ts';
 import { hasBudget } from '../../models/width.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
-import type { SearchConfig, TrainConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { sidesOf } from '../settings.ts';
 
 /** Settings with the size that their budget is counted for; as they are where they have no budget, or a size. All ranks get that of the first. */

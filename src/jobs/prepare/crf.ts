@@ -7,7 +7,7 @@ import type { DataSet, Sample } from '../../data/types.ts';
 import type { CrfOptions } from '../../infer/crf/crf.ts';
 import { tuneCrf, withWeights } from '../../infer/crf/tune.ts';
 import type { Infer, InferenceOptions } from '../../infer/inference.ts';
-import type { EvaluateConfig } from '../../run/config/schemas.ts';
+import type { EvaluateConfig } from '../../run/config/schemas/evaluate.ts';
 
 /** A CRF, and the split on which its weights were found. */
 export interface FoundCrf {

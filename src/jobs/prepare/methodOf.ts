@@ -4,7 +4,7 @@
 
 import type { Method } from '../../method/method.ts';
 import { METHODS } from '../../method/registry.ts';
-import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
 import { warmupEpochsOf } from '../settings.ts';
 

@@ -4,7 +4,7 @@
 import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { Architecture, BuildOptions } from '../../models/architecture.ts';
 import { BUDGET_KEYS, type FittedWidth, fitWidth, hasBudget, showCost } from '../../models/width.ts';
-import type { TrainConfig } from '../../run/config/schemas.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { budgetPredictor } from '../cost/latency/table.ts';
 import { sidesOf, trainSettings } from '../settings.ts';
 

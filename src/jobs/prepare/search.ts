@@ -7,7 +7,7 @@ import { Generator, memory } from '../../engine/device.ts';
 import { type DecodedArchitecture, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import { settings } from '../../run/config/presets.ts';
-import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
 import type { KeptMemory } from '../../supernet/keptMemory.ts';
 import { createSearch, type Search } from '../../train/searchState.ts';
 import { inPrecision } from '../../train/step/precision.ts';

@@ -4,7 +4,7 @@
 import { commandLine, wordsOf } from '../../run/config/commandLine.ts';
 import type { Layer } from '../../run/config/config.ts';
 import { settings } from '../../run/config/presets.ts';
-import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
 
 /** The rate of the architecture that the presets for some hundred steps have. */
 const ENOUGH_RATE = 0.02;

@@ -5,7 +5,7 @@ import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { SearchBudget } from '../../method/budget/searchBudget.ts';
 import { latencyModel } from '../../models/latency/predict.ts';
 import { BUDGET_KEYS, type Budget, givenKeys, hasBudget } from '../../models/width.ts';
-import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
 import { requireTable } from '../cost/latency/table.ts';
 import { sidesOf } from '../settings.ts';
 import { trainedOptions } from './found.ts';

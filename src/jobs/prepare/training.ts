@@ -15,7 +15,7 @@ import { type FittedWidth, hasBudget } from '../../models/width.ts';
 import { adam, sgd } from '../../nn/optimisers.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
 import { settings } from '../../run/config/presets.ts';
-import type { TrainConfig } from '../../run/config/schemas.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { openRunFolder } from '../../run/folder.ts';
 import { startOfTraining, type Training } from '../../train/trainState.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';

@@ -3,7 +3,7 @@
  */
 import type { Layer } from '../../run/config/config.ts';
 import { settings, trainPreset } from '../../run/config/presets.ts';
-import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
 
 /** The preset of training that has the name of the preset of a search, if any, with the crop of the search where the network cannot read its own. */
 export function trainingStart(config: SearchConfig): Layer {

@@ -5,7 +5,7 @@ import { formatLoss } from '../../base/text.ts';
 import { mainScore } from '../../infer/evaluate.ts';
 import { decidedShares, describeDecided, entropiesOf } from '../../method/decided.ts';
 import { collapseWarning } from '../../method/skipCollapse.ts';
-import type { SearchConfig } from '../../run/config/schemas.ts';
+import type { SearchConfig } from '../../run/config/schemas/search.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { summariseGenotype } from '../../space/genotype.ts';
 import type { SearchEpoch, SearchRecorder } from '../../train/searchOptions.ts';

@@ -5,7 +5,7 @@ import { formatDuration, formatLoss } from '../../base/text.ts';
 import type { DataSet } from '../../data/types.ts';
 import { mainScore } from '../../infer/evaluate.ts';
 import { saveCheckpoint } from '../../run/checkpoint.ts';
-import type { TrainConfig } from '../../run/config/schemas.ts';
+import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import type { TrainRecorder } from '../../train/retrain.ts';
 import { slowWarning } from '../../train/step/health.ts';
 import { emptyBatchesNote } from '../../train/step/pixelWeights.ts';

@@ -4,15 +4,12 @@
  */
 import type { z } from 'zod';
 import type { settings } from './presets.ts';
-import type {
-  autoDeepLabSearchSchema,
-  compareSchema,
-  dintsSearchSchema,
-  evaluateSchema,
-  exportSchema,
-  ladderSchema,
-  trainSchema,
-} from './schemas.ts';
+import type { compareSchema } from './schemas/compare.ts';
+import type { evaluateSchema } from './schemas/evaluate.ts';
+import type { exportSchema } from './schemas/export.ts';
+import type { ladderSchema } from './schemas/ladder.ts';
+import type { autoDeepLabSearchSchema, dintsSearchSchema } from './schemas/search.ts';
+import type { trainSchema } from './schemas/train.ts';
 
 /** What may be given for a value: itself, or undefined and null for the default; lists of numbers also as `240x320`. */
 type Value<T> = (T extends readonly unknown[] ? Readonly<T> | Sides<T> : T) | null;

@@ -2,16 +2,13 @@
  * @file Named sets of settings for every command: where to start. A preset holds only what differs from the defaults.
  */
 import type { Settings } from './config.ts';
-import {
-  autoDeepLabSearchSchema,
-  compareSchema,
-  dintsSearchSchema,
-  evaluateSchema,
-  exportSchema,
-  ladderSchema,
-  predictSchema,
-  trainSchema,
-} from './schemas.ts';
+import { compareSchema } from './schemas/compare.ts';
+import { evaluateSchema } from './schemas/evaluate.ts';
+import { exportSchema } from './schemas/export.ts';
+import { ladderSchema } from './schemas/ladder.ts';
+import { predictSchema } from './schemas/predict.ts';
+import { autoDeepLabSearchSchema, dintsSearchSchema } from './schemas/search.ts';
+import { trainSchema } from './schemas/train.ts';
 
 /**
  * Norms of the authors' code: `batch_norm_decay` 0.9997, which is a momentum of 0.0003, and `batch_norm_epsilon` 0.001 (tensorflow/models,

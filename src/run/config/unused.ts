@@ -3,7 +3,8 @@
  */
 import { ConfigError } from '../../base/errors.ts';
 import { configKeys } from './config.ts';
-import { type CrfConfig, evaluateSchema } from './schemas.ts';
+import type { CrfConfig } from './schemas/crf.ts';
+import { evaluateSchema } from './schemas/evaluate.ts';
 
 /** Settings without effect in a call, and why. */
 export interface UnusedSettings {

@@ -4,7 +4,7 @@ import { methodOf } from '../../../src/jobs/prepare/methodOf.ts';
 import type { SearchData } from '../../../src/method/method.ts';
 import { parseConfig } from '../../../src/run/config/config.ts';
 import { settings } from '../../../src/run/config/presets.ts';
-import type { SearchConfig } from '../../../src/run/config/schemas.ts';
+import type { SearchConfig } from '../../../src/run/config/schemas/search.ts';
 
 const GiB = 2 ** 30;
 
