@@ -101,7 +101,7 @@ export function judge(
         trainings,
       };
     })
-    .sort((a, b) => b.shrunk - a.shrunk);
+    .sort((a, b) => b.shrunk - a.shrunk || b.heldOut - a.heldOut);
   const best = estimates.find(({ candidate }) => candidate.origin !== 'hand-made');
   const handMade = estimates.find(({ candidate }) => candidate.origin === 'hand-made');
   const common = { statistic, estimates, seedDeviation: Math.sqrt(variance) };
