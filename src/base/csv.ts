@@ -13,11 +13,11 @@ export function formatCsvRow(values: readonly CsvValue[]): string {
 }
 
 /** Tables of runs and data sets have fewer. */
-const MOST_FIELDS = 500_000;
+const MOST_FIELDS = 400_000;
 
 /**
  * The rows of a table, all fields texts. A last row without newline is `torn`: it is not among the rows. `file` is named in errors.
- * @throws DataError for more than half a million fields.
+ * @throws DataError for more than 400,000 fields.
  */
 export function parseCsv(text: string, file = 'the table'): { rows: string[][]; torn: boolean } {
   const rows: string[][] = [];

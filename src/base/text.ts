@@ -10,11 +10,9 @@ const FEW = 8;
 export function suggest(name: string, valid: readonly string[]): string {
   if (valid.length === 0) return 'nothing is valid here';
   // Both may be from a file of a stranger: comparing takes as long as they are.
-  const near = nearest(
-    name.slice(0, 100),
-    valid.slice(0, 1000).map((each) => each.slice(0, 100)),
-  );
-  if (valid.length <= FEW) return `did you mean "${near[0]}"? valid: ${valid.join(', ')}`;
+  const few = valid.slice(0, 1000).map((each) => each.slice(0, 100));
+  const near = nearest(name.slice(0, 100), few);
+  if (valid.length <= FEW) return `did you mean "${near[0]}"? valid: ${few.join(', ')}`;
   const [first, second, third] = near.map((each) => `"${each}"`);
   return `did you mean ${first}, ${second} or ${third}?`;
 }

@@ -3,6 +3,7 @@
  * `dataset.json` that lists them. There is no official val split: folds make one.
  */
 import { join } from 'node:path';
+import { DataError } from '../../base/errors.ts';
 import type { Sample } from '../types.ts';
 import { type ListedVolume, loadDatasetJson } from './datasetJson.ts';
 import { isFile, type Layout } from './layout.ts';
@@ -32,6 +33,15 @@ export const decathlon: Layout = {
 };
 
 async function pairListed(root: string, listed: readonly ListedVolume[]): Promise<VolumePairing> {
+  const seen = new Set<string>();
+  for (const id of listed.map(({ images }) => volumeId(images[0]))) {
+    if (seen.has(id))
+      throw new DataError(
+        `${root}: ${id} is listed twice`,
+        'take it out of one place, or give the files different names',
+      );
+    seen.add(id);
+  }
   const locate = createLocator(root);
   const samples: Sample[] = [];
   const alone: string[] = [];
