@@ -5,7 +5,7 @@
  * curl --data-binary @street.jpg -H 'Accept: application/json' http://127.0.0.1:8080/   the share of each class
  */
 import { createServer } from 'node:http';
-import { decodePicture, encodePng, openModel, openNetwork, overlayLabels, segment } from 'espalier';
+import { decodeImage, encodePng, openModel, openNetwork, overlayLabels, segment } from 'espalier';
 
 /** Images above this many bytes are refused. */
 const LIMIT_BYTES = 32 * 2 ** 20;
@@ -36,7 +36,7 @@ export async function serve(source, port = 0) {
   const { classes, segment } = await openSegmenter(source);
   const answer = async (request, response) => {
     if (request.method !== 'POST') return response.writeHead(405, { Allow: 'POST' }).end('send an image by POST\n');
-    const image = await decodePicture(await readBody(request), 'the image');
+    const image = await decodeImage(await readBody(request), 'the image');
     const { width, height, ids } = await segment(image);
     if (request.headers.accept === 'application/json') {
       const counts = classes.map(() => 0);

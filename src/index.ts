@@ -13,7 +13,7 @@ export {
   StoppedError,
 } from './base/errors.ts';
 export { openDataSet } from './data/detect.ts';
-export { decodePicture, loadPicture } from './data/images/image.ts';
+export { decodeImage, loadImage } from './data/images/image.ts';
 export { encodePng } from './data/images/png.ts';
 export { overlayLabels, paletteOf } from './data/images/visual.ts';
 export type { DataSet, SegmentationClass } from './data/types.ts';

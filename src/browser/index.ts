@@ -1,15 +1,15 @@
 /**
- * @file `espalier/browser`: exported models on onnxruntime-web, with WebGPU where the browser has it. Knows the page's pictures; everything else is
+ * @file `espalier/browser`: exported models on onnxruntime-web, with WebGPU where the browser has it. Knows the page's images; everything else is
  * the same code as in Node.
  */
 import { overlayLabels } from '../data/images/visual.ts';
 import type { ModelMetadata } from '../portable/metadata.ts';
 import { createSegmenter, type OnnxRuntime } from '../portable/segmenter.ts';
-import { type PictureSource, pixelsOf } from './pixels.ts';
+import { type ImageSource, pixelsOf } from './pixels.ts';
 
 export type { SegmentationClass } from '../data/types.ts';
 export type { ModelMetadata } from '../portable/metadata.ts';
-export type { PictureSource } from './pixels.ts';
+export type { ImageSource } from './pixels.ts';
 
 /** Where a model computes. */
 export type Provider = 'webgpu' | 'wasm';
@@ -22,21 +22,21 @@ export interface LoadOptions {
 
 /** How the classes are drawn over a picture. */
 export interface OverlayOptions {
-  /** 0 is the picture, 1 the colours; default 0.5. */
+  /** 0 is the image, 1 the colours; default 0.5. */
   readonly opacity?: number;
-  /** Ids of classes that show the picture. */
+  /** Ids of classes that show the image. */
   readonly hidden?: ReadonlySet<number>;
 }
 
-/** A segmented picture. */
+/** A segmented image. */
 export interface BrowserSegmentation {
   readonly width: number;
   readonly height: number;
   /** `[height, width]`, ids into the classes of the model. */
   readonly ids: Uint8Array;
-  /** The picture with the colours of the classes over it. */
+  /** The image with the colours of the classes over it. */
   readonly overlay: ImageData;
-  /** The picture as it was read. */
+  /** The image as it was read. */
   readonly picture: ImageData;
   /** Time from pixels to class map. */
   readonly milliseconds: number;
@@ -48,7 +48,7 @@ export interface BrowserSegmenter {
   readonly classes: ModelMetadata['classes'];
   readonly metadata: ModelMetadata;
   readonly provider: Provider;
-  segment(source: PictureSource, options?: OverlayOptions): Promise<BrowserSegmentation>;
+  segment(source: ImageSource, options?: OverlayOptions): Promise<BrowserSegmentation>;
   /** Draws a class map again, with other classes hidden or another opacity. */
   draw(segmentation: Pick<BrowserSegmentation, 'picture' | 'ids'>, options?: OverlayOptions): ImageData;
   release(): Promise<void>;

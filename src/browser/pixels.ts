@@ -1,9 +1,9 @@
 /**
- * @file The pixels of whatever a page has as a picture, as stored: no colour profile applied.
+ * @file The pixels of whatever a page has as an image, as stored: no colour profile applied.
  */
 
 /** A picture of a page: pixels, a file, or anything that a canvas draws. */
-export type PictureSource =
+export type ImageSource =
   | ImageData
   | Blob
   | ImageBitmap
@@ -12,8 +12,8 @@ export type PictureSource =
   | HTMLVideoElement
   | OffscreenCanvas;
 
-/** The pixels of a picture at its own size; of a video, those of the frame that it shows. */
-export async function pixelsOf(source: PictureSource): Promise<ImageData> {
+/** The pixels of an image at its own size; of a video, those of the frame that it shows. */
+export async function pixelsOf(source: ImageSource): Promise<ImageData> {
   if (source instanceof ImageData) return source;
   if (source instanceof Blob) {
     const bitmap = await createImageBitmap(source, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });

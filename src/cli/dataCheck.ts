@@ -3,7 +3,7 @@
  */
 import { ConfigError, DataError } from '../base/errors.ts';
 import { checkDataSet, type DataReport } from '../data/check/check.ts';
-import type { DataProblem, PictureReport } from '../data/check/parts.ts';
+import type { DataProblem, ImageReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
 import { describeIgnored } from '../data/describe.ts';
 import { filesOfDataSet } from '../data/splits.ts';
@@ -150,7 +150,7 @@ function describeProblem({ first, files, similar, example }: ProblemGroup): stri
   return `  ${severity}: ${file} ${message}${more}; ${fix}`;
 }
 
-function describeSizes({ sizes }: PictureReport): string[] {
+function describeSizes({ sizes }: ImageReport): string[] {
   const shown = sizes.slice(0, 5).map(({ width, height, count }) => `${width}x${height} (${count})`);
   return [`sizes: ${shown.join(', ')}${sizes.length > 5 ? `, ${sizes.length - 5} more` : ''}`];
 }

@@ -17,7 +17,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { convertToMasks, countConverted } from '../data/convert/masks.ts';
 import { describeDataSet } from '../data/describe.ts';
-import type { PictureSet } from '../data/types.ts';
+import type { ImageSet } from '../data/types.ts';
 import { onDisk, temporaryName } from '../run/files.ts';
 import { createProgress } from './progress.ts';
 
@@ -35,7 +35,7 @@ const folderOf = (path: string): string =>
  * Converts a data set that was opened from `path`; the folder appears when it is whole.
  * @throws ConfigError where `to` holds files, or lies in the data.
  */
-export async function convertDataSet(dataset: PictureSet, path: string, to: string): Promise<void> {
+export async function convertDataSet(dataset: ImageSet, path: string, to: string): Promise<void> {
   requireNewFolder(path, to);
   const target = resolve(to);
   const temporary = join(dirname(target), temporaryName(basename(target)));

@@ -2,7 +2,7 @@
  * @file What to type after a check: the command, with the settings that fit these data, and how long it takes by a stated rule.
  */
 import type { DataReport } from '../data/check/check.ts';
-import type { PictureReport } from '../data/check/parts.ts';
+import type { ImageReport } from '../data/check/parts.ts';
 import type { DataSet } from '../data/types.ts';
 import { settings } from '../run/config/presets.ts';
 
@@ -46,7 +46,7 @@ export function describeNext(dataset: DataSet, report: DataReport, path: string,
 }
 
 /** The preset of images with what does not fit these sizes changed. */
-function fitPreset({ sizes }: PictureReport): { advice: string[]; words: string[]; cropPixels: number } {
+function fitPreset({ sizes }: ImageReport): { advice: string[]; words: string[]; cropPixels: number } {
   const { scale, crop } = settings.search.presets.small;
   const [height, width] = crop;
   const usual = { advice: [] as string[], words: [] as string[], cropPixels: height * width };

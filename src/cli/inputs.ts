@@ -21,7 +21,7 @@ export interface VolumeInput {
  * @param warn gets what is passed over: images of formats that are not read.
  * @throws DataError for a folder or pattern without an image.
  */
-export const findPictures = (
+export const findImages = (
   words: readonly string[],
   warn: (message: string) => void = (message) => process.stderr.write(`warning: ${message}\n`),
 ): string[] =>

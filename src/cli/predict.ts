@@ -17,12 +17,12 @@ import { writeAtomically } from '../run/files.ts';
 import { openRunFolder } from '../run/folder.ts';
 import { recordFiles, requireFreeOutputs, withFolders } from '../run/outputs.ts';
 import { type Command, readSettings } from './command.ts';
-import { filesRead, findPictures, findVolumes, type VolumeInput } from './inputs.ts';
+import { filesRead, findImages, findVolumes, type VolumeInput } from './inputs.ts';
 import {
   nothingToPredict,
   outputsOf,
-  planPictures,
-  predictPictures,
+  planImages,
+  predictImages,
   reportPredictions,
   withProgress,
 } from './predictions.ts';
@@ -52,8 +52,8 @@ export const predictCommand: Command = {
       });
     const written = volumes
       ? await predictVolumes(network, await findVolumes(positionals, volumes.modalities), output, config, requireFree)
-      : await predictWithRun(network, findPictures(positionals), output, config, requireFree);
-    const what = volumes ? 'volumes' : 'pictures';
+      : await predictWithRun(network, findImages(positionals), output, config, requireFree);
+    const what = volumes ? 'volumes' : 'images';
     reportPredictions({ source: { run: config.run }, classes, what, written, output, json: flags.json });
   },
 };
@@ -72,9 +72,9 @@ function predictWithRun(
   if (config.submission && !submissionValues)
     throw new ConfigError(`${config.run} does not know the values of a submission`, 'train it again with this version');
   const inference = inferenceOptions(config, network);
-  const plans = planPictures(files, output);
+  const plans = planImages(files, output);
   requireFree(outputsOf(plans), files);
-  return predictPictures({
+  return predictImages({
     plans,
     classes,
     overlay: config.overlay,

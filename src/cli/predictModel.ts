@@ -4,14 +4,14 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
-import { loadPicture } from '../data/images/image.ts';
+import { loadImage } from '../data/images/image.ts';
 import { openModel } from '../portable/node.ts';
 import { predictSchema } from '../run/config/schemas/predict.ts';
 import { refuseUnused, unusedInCrf } from '../run/config/unused.ts';
 import { requireFreeOutputs, withFolders } from '../run/outputs.ts';
 import { readSettings } from './command.ts';
-import { findPictures } from './inputs.ts';
-import { outputsOf, planPictures, predictPictures, reportPredictions } from './predictions.ts';
+import { findImages } from './inputs.ts';
+import { outputsOf, planImages, predictImages, reportPredictions } from './predictions.ts';
 
 const { output, overlay, threads, postprocess, crf } = predictSchema.shape;
 const modelSettings = { schema: z.strictObject({ output, overlay, threads, postprocess, crf }) };
@@ -31,21 +31,21 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
       'predict with the run it was exported from: espalier predict run=<run> postprocess=crf ...',
     );
   if (more.length > 0) throw new ConfigError(`expected one model, got ${model} and ${more.join(' and ')}`);
-  const files = findPictures(positionals.filter((word) => !isModel(word)));
+  const files = findImages(positionals.filter((word) => !isModel(word)));
   const output = config.output ?? join(dirname(model), 'predictions');
-  const plans = planPictures(files, output);
+  const plans = planImages(files, output);
   requireFreeOutputs({ outputs: outputsOf(plans), inputs: [model, ...withFolders(files), ...given] });
   const { metadata, segment, release } = await openModel(model, config);
   const { classes } = metadata;
-  const written = await predictPictures({
+  const written = await predictImages({
     plans,
     classes,
     overlay: config.overlay,
     async segment(file) {
-      const picture = await loadPicture(file);
+      const picture = await loadImage(file);
       return { ...(await segment(picture)), image: picture.data };
     },
   });
-  reportPredictions({ source: { model }, classes, what: 'pictures', written, output, json: flags.json });
+  reportPredictions({ source: { model }, classes, what: 'images', written, output, json: flags.json });
   await release();
 }

@@ -12,31 +12,31 @@ import { writeAtomically } from '../run/files.ts';
 import { printJson } from './command.ts';
 import { createProgress } from './progress.ts';
 
-/** Where the prediction of a image goes: ids, colours, and colours over the image. */
-export interface PicturePaths {
-  readonly picture: string;
+/** Where the prediction of an image goes: ids, colours, and colours over the image. */
+export interface ImagePaths {
+  readonly image: string;
   readonly ids: string;
   readonly colour: string;
   readonly overlay: string;
 }
 
 /** <name>.png, <name>_colour.png and <name>_overlay.png for every image; different images get different names. */
-export function planPictures(files: readonly string[], output: string): PicturePaths[] {
+export function planImages(files: readonly string[], output: string): ImagePaths[] {
   const stems = files.map((file) => basename(file, extname(file)));
   const names = namesOfFiles(files, stems, ['.png', '_colour.png', '_overlay.png']);
-  return files.map((picture, i) => {
+  return files.map((image, i) => {
     const stem = join(output, names[i]);
-    return { picture, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
+    return { image, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
   });
 }
 
 /** The files that a prediction writes. */
-export const outputsOf = (plans: readonly PicturePaths[]): string[] =>
+export const outputsOf = (plans: readonly ImagePaths[]): string[] =>
   plans.flatMap(({ ids, colour, overlay }) => [ids, colour, overlay]);
 
 /** Segments every image and writes what is planned for it. Returns the paths. */
-export function predictPictures(job: {
-  plans: readonly PicturePaths[];
+export function predictImages(job: {
+  plans: readonly ImagePaths[];
   classes: readonly SegmentationClass[];
   /** Opacity of the classes over the image. */
   overlay: number;
@@ -46,7 +46,7 @@ export function predictPictures(job: {
 }) {
   const { plans, classes, overlay, stored = (ids) => ids, segment } = job;
   return withProgress(plans, async (paths) => {
-    const { width, height, image, ids } = await segment(paths.picture);
+    const { width, height, image, ids } = await segment(paths.image);
     writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: stored(ids) }));
     writeAtomically(paths.colour, encodePng({ width, height, channels: 1, data: ids }, paletteOf(classes)));
     writeAtomically(
@@ -83,7 +83,7 @@ export const nothingToPredict = (): ConfigError =>
 export function reportPredictions(job: {
   source: { run: string } | { model: string };
   classes: readonly SegmentationClass[];
-  what: 'pictures' | 'volumes';
+  what: 'images' | 'volumes';
   written: readonly object[];
   output: string;
   json: boolean;
@@ -91,7 +91,7 @@ export function reportPredictions(job: {
   const { source, classes, what, written, output, json } = job;
   if (json) printJson({ ...source, classes: classes.map(({ name }) => name), [what]: written });
   else {
-    const noun = what === 'pictures' ? 'image' : 'volume';
+    const noun = what === 'images' ? 'image' : 'volume';
     process.stdout.write(`${written.length} ${noun}${written.length === 1 ? '' : 's'} in ${output}\n`);
   }
 }

@@ -8,7 +8,7 @@ import { greyLevels, paletteOf } from './images/visual.ts';
 import { isForeground, middleOf, PLANES, type PredictedVolume, placeAlong } from './slices.ts';
 import type { Colour } from './types.ts';
 
-/** Pixels of the longest side of the volume in the picture. */
+/** Pixels of the longest side of the volume in the image. */
 const LONGEST = 288;
 const GAP = 6;
 

@@ -6,14 +6,14 @@ import { loadImageFile } from './images/image.ts';
 import { type LabelFormat, readLabelIds } from './images/labelIds.ts';
 import { type LabelledSource, loadStoredLabels } from './outlines/labels.ts';
 import { paintScene } from './scenes/scenes.ts';
-import { IGNORE, type LabelledPicture, type Raster, type Sample } from './types.ts';
+import { IGNORE, type LabelledImage, type Raster, type Sample } from './types.ts';
 
 /**
  * Loads one sample of a data set. Without a label file every label is `IGNORE`. Labels of the size of the stored image are turned upright with
  * it.
  * Throws a `DataError` that names the file: unreadable, sizes that differ, labels outside the classes.
  */
-export async function loadSample(dataset: LabelFormat, sample: Sample): Promise<LabelledPicture> {
+export async function loadSample(dataset: LabelFormat, sample: Sample): Promise<LabelledImage> {
   const { source } = sample;
   if (source.kind === 'scene') return paintScene(source.seed, source.width, source.height);
   if (source.kind !== 'files') throw new DataError(`${sample.id}: expected an image, got a volume`);

@@ -41,7 +41,7 @@ export interface SegmentationClass {
  * Where an image comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. With `drawn` the labels are shapes, and
  * `label` is the file that holds them, perhaps those of other images too.
  */
-export type PictureSource =
+export type ImageSource =
   | { kind: 'files'; image: string; label?: string; drawn?: LabelDrawing }
   | { kind: 'scene'; seed: number; width: number; height: number };
 
@@ -54,7 +54,7 @@ export type VolumeSource =
   | { kind: 'phantom'; seed: number; shape: VolumeShape };
 
 /** Where a sample comes from; a data set holds sources of its rank only. */
-export type SampleSource = PictureSource | VolumeSource;
+export type SampleSource = ImageSource | VolumeSource;
 
 /** One image or volume with its labels, by reference. */
 export interface Sample {
@@ -93,7 +93,7 @@ export interface DataSetBase {
 }
 
 /** A data set of RGB images, by reference. */
-export interface PictureSet extends DataSetBase {
+export interface ImageSet extends DataSetBase {
   /** Number of spatial axes. */
   rank: 2;
   /** For masks that show colours: the class id of each colour, by `red,green,blue`. */
@@ -113,11 +113,11 @@ export interface VolumeSet extends DataSetBase {
 }
 
 /** A data set by reference; `rank` is 2 for images, 3 for volumes. */
-export type DataSet = PictureSet | VolumeSet;
+export type DataSet = ImageSet | VolumeSet;
 
 /** What reading the samples of a data set takes: the data set without its lists. */
 export type SampleFormat =
-  | Pick<PictureSet, 'rank' | 'labelMap' | 'classes' | 'colourIds'>
+  | Pick<ImageSet, 'rank' | 'labelMap' | 'classes' | 'colourIds'>
   | Pick<VolumeSet, 'rank' | 'labelMap' | 'ignoredLabels' | 'classes' | 'modalities' | 'preparation'>;
 
 /** The format of a data set and nothing else, so that little crosses to a worker thread. */
@@ -137,7 +137,7 @@ export function channelsOf(dataset: SampleFormat): number {
 }
 
 /** A decoded sample: `image` is `[height, width, 3]` RGB, `label` is `[height, width]` with class ids and `IGNORE`. */
-export interface LabelledPicture {
+export interface LabelledImage {
   width: number;
   height: number;
   image: Uint8Array;

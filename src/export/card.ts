@@ -96,7 +96,7 @@ export function writeCard(facts: CardFacts): string {
     rank,
     version,
   } = facts;
-  const [what, unit] = rank === 2 ? ['pictures', 'pixel'] : ['volumes', 'voxel'];
+  const [what, unit] = rank === 2 ? ['images', 'pixel'] : ['volumes', 'voxel'];
   const parts = [
     `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---`,
     `# ${name}`,

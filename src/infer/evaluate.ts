@@ -37,7 +37,7 @@ export function mainScore({ volumes, miou }: Pick<Scores, 'volumes' | 'miou'>): 
 }
 
 /** An image, its label and its prediction, while it is scored. */
-export interface ScoredPicture {
+export interface ScoredImage {
   readonly id: string;
   readonly width: number;
   readonly height: number;
@@ -54,7 +54,7 @@ export interface EvaluateOptions {
   readonly toleranceMm?: number;
   /** Classes of volumes of which only the largest connected component is kept. */
   readonly largestComponents?: readonly number[];
-  readonly onPicture?: (picture: ScoredPicture, done: number) => void;
+  readonly onImage?: (picture: ScoredImage, done: number) => void;
   readonly onVolume?: (volume: ScoredVolume, done: number) => void;
   /** Ends the scoring after the sample in progress, with a `StoppedError`; of several processes, only when all have come to its end. */
   readonly signal?: AbortSignal;
@@ -99,7 +99,7 @@ export async function evaluate(
     return { ...scores, unrefined: { ...scoresOf(before, together.unrefined), crfMs } };
   }
   const own = shareOf(samples, parallel);
-  const parts = await parallel.gather(await countPictures(infer, dataset, own, device, alone));
+  const parts = await parallel.gather(await countImages(infer, dataset, own, device, alone));
   const scoresOf = (all: readonly ConfusionMatrix[]) => {
     const confusion = sumOf(all);
     return { ...segmentationScores(confusion), confusion };
@@ -111,19 +111,19 @@ export async function evaluate(
 }
 
 /** Of images: the confusion with and without a CRF, and the milliseconds that it took of each. */
-interface CountedPictures {
+interface CountedImages {
   readonly confusion: ConfusionMatrix;
   readonly unrefined: ConfusionMatrix;
   readonly ms: readonly number[];
 }
 
-async function countPictures(
+async function countImages(
   network: Infer,
   dataset: SampleFormat & Pick<DataSet, 'ignore'>,
   samples: readonly Sample[],
   device: string,
   options: EvaluateOptions,
-): Promise<CountedPictures> {
+): Promise<CountedImages> {
   const { inference = SINGLE_SCALE } = options;
   const [confusion, unrefined] = [0, 1].map(() => createConfusion(dataset.classes.length));
   const ms: number[] = [];
@@ -138,7 +138,7 @@ async function countPictures(
     }
     done++;
     const [height, width] = batch.size;
-    options.onPicture?.(
+    options.onImage?.(
       {
         id: batch.ids[0],
         width,

@@ -2,11 +2,11 @@
  * @file One image or volume, from a file to the class of every pixel.
  */
 import { ConfigError } from '../base/errors.ts';
-import { loadPicture, type RgbPicture } from '../data/images/image.ts';
+import { loadImage, type RgbImage } from '../data/images/image.ts';
 import { imageBatch } from '../data/loader/batch.ts';
 import type { NiftiHeader } from '../data/nifti/header.ts';
 import { toEvaluationVolume } from '../data/volumes/evaluation.ts';
-import { loadImage } from '../data/volumes/load.ts';
+import { loadModalities } from '../data/volumes/load.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
 import { scope } from '../engine/tensor.ts';
 import { toTensors } from './batch.ts';
@@ -46,10 +46,10 @@ export interface Segmentation {
 /** The classes of an image, or of an image file. */
 export async function segment(
   { forward, device }: Segmenter,
-  picture: string | RgbPicture,
+  picture: string | RgbImage,
   options: InferenceOptions = SINGLE_SCALE,
 ): Promise<Segmentation> {
-  const { width, height, data } = typeof picture === 'string' ? await loadPicture(picture) : picture;
+  const { width, height, data } = typeof picture === 'string' ? await loadImage(picture) : picture;
   const batch = imageBatch({ width, height, data });
   const { ids } = scope(() => predictSample(forward, toTensors(batch, 'cpu').images, device, options));
   return { width, height, image: data, ids };
@@ -61,7 +61,7 @@ export interface VolumeSegmentation {
   readonly ids: Uint8Array;
   /** Header of the file; `labelHeader` makes it that of a class map. */
   readonly header: NiftiHeader;
-  /** Input and prediction of the network, in RAS+, for pictures. */
+  /** Input and prediction of the network, in RAS+, for images. */
   readonly view: ScoredVolume;
 }
 
@@ -77,7 +77,7 @@ export async function segmentVolume(
 ): Promise<VolumeSegmentation> {
   if (!volumes) throw new ConfigError(`${files[0]}: a volume, but the network reads images`, 'give it images');
   const { modalities, preparation, window, largestComponents } = volumes;
-  const { image, header } = await loadImage(files, modalities);
+  const { image, header } = await loadModalities(files, modalities);
   const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
   const inference = options ?? { ...SINGLE_SCALE, window: { window } };
   const { prepared, restored } = predictVolume(forward, volume, { inference, device, largestComponents });

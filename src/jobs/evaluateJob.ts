@@ -31,7 +31,7 @@ import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from '
 import { recordOfCrf, summaryOf } from './records/evaluation.ts';
 import { inferenceOptions, LEVELS_A_UNIT } from './settings.ts';
 
-/** Samples that are kept as pictures. */
+/** Samples that are kept as images. */
 const SAMPLES = 8;
 
 /** Of several processes (`options.parallel`) each scores its part of the samples; tables and pictures, of its own part, leaves the one with a `folder`. */
@@ -66,7 +66,7 @@ export async function scoreNetwork(job: {
   };
   const scores = await evaluate(reduced(forward, reduction, longSide), dataset, samples, device, {
     ...options,
-    onPicture: (picture, done) =>
+    onImage: (picture, done) =>
       progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture)),
     onVolume: (volume, done) =>
       progress(done, (into) => writeVolumeSample(into, nameOf(volume.id), dataset.classes, volume)),

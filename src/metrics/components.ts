@@ -2,7 +2,7 @@
  * @file The largest connected component of a class: what is kept when islands of a prediction are thought to be errors.
  */
 
-/** Which voxels touch: those that share a face (4 in pictures), or also an edge or a corner (8 in pictures). */
+/** Which voxels touch: those that share a face (4 in images), or also an edge or a corner (8 in images). */
 export type Connectivity = 6 | 26;
 
 /**

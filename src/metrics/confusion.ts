@@ -49,7 +49,7 @@ export function createConfusion(classes: number): ConfusionMatrix {
 /**
  * Counts every pixel whose label is not `ignore`; changes `matrix`.
  *
- * @throws ShapeError when the two pictures differ in length.
+ * @throws ShapeError when the two images differ in length.
  * @throws DataError when a label or prediction is not a class; the matrix is then unchanged.
  */
 export function addToConfusion(

@@ -12,7 +12,7 @@ import { type HeadOptions, segmentationHead } from './head.ts';
 
 /** Widths around the cells; the defaults are those of the published networks. */
 export interface AutoDeepLabOptions {
-  /** Channels of the picture. */
+  /** Channels of the image. */
   inputs: number;
   classes: number;
   /** Filters F: a cell at stride s computes with F s / 4 channels. Default: the genotype's. */

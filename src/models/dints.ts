@@ -13,7 +13,7 @@ import type { NetworkGraph } from './graph.ts';
 
 /** What a genotype of DiNTS leaves open. */
 export interface DintsOptions {
-  /** Channels of the picture or volume. */
+  /** Channels of the image or volume. */
   inputs: number;
   classes: number;
   /** Channels of the finest level, even; level d has 2^d times as many. Default: the genotype's. */

@@ -201,7 +201,7 @@ export interface NodeCost {
   readonly multiplyAdds: number;
 }
 
-/** The cost of every node in one forward pass of one picture of spatial `size`. */
+/** The cost of every node in one forward pass of one image of spatial `size`. */
 export function countNodes(graph: NetworkGraph, size: readonly number[]): NodeCost[] {
   const shapes = inferShapes(graph, size);
   return graph.nodes.map((node, i) => {
@@ -213,7 +213,7 @@ export function countNodes(graph: NetworkGraph, size: readonly number[]): NodeCo
   });
 }
 
-/** Counts one forward pass of one picture of spatial `size`. */
+/** Counts one forward pass of one image of spatial `size`. */
 export function countNetwork(graph: NetworkGraph, size: readonly number[]): NetworkCost {
   const stages = new Map<string, { parameters: number; multiplyAdds: number }>();
   countNodes(graph, size).forEach(({ parameters, multiplyAdds }, i) => {

@@ -1,5 +1,5 @@
 /**
- * @file The segmentation head: ASPP on the last features, DeepLabv3+ decoder on the finest ones, logits at the picture's size; and its parts.
+ * @file The segmentation head: ASPP on the last features, DeepLabv3+ decoder on the finest ones, logits at the image's size; and its parts.
  */
 import type { GraphBuilder } from './builder.ts';
 
@@ -18,7 +18,7 @@ export interface HeadOptions {
 /** The published widths. */
 export const PUBLISHED_HEAD = { aspp: 256, decoder: 256, lowLevel: 48 } as const;
 
-/** Rates that see the same part of the picture at every stride: 6, 12, 18 at 16; 12, 24, 36 at 8. */
+/** Rates that see the same part of the image at every stride: 6, 12, 18 at 16; 12, 24, 36 at 8. */
 export function asppRates(outputStride: number): [number, number, number] {
   const unit = Math.max(1, Math.round((6 * 16) / outputStride));
   return [unit, 2 * unit, 3 * unit];
@@ -40,7 +40,7 @@ export function segmentationHead(
   return classifier(build, joined, classes, image);
 }
 
-/** Adds an ASPP: a 1x1, three atrous 3x3 and the mean of the picture, projected to the filters of one branch. */
+/** Adds an ASPP: a 1x1, three atrous 3x3 and the mean of the image, projected to the filters of one branch. */
 export function asppContext(
   build: GraphBuilder,
   features: number,
@@ -58,7 +58,7 @@ export function asppContext(
   return build.convolutionNormRelu('projection', build.concat(branches), aspp, { kernel: 1 });
 }
 
-/** Adds the biased 1x1 that gives the logits, at the size of the picture. */
+/** Adds the biased 1x1 that gives the logits, at the size of the image. */
 export function classifier(build: GraphBuilder, features: number, classes: number, image: number): number {
   build.stage('classifier');
   return build.resizeLike(build.convolution('logits', features, classes, { kernel: 1, bias: true }), image);

@@ -3,7 +3,7 @@
  *
  * What is counted, in float32: the input and its labels; every value from the node that gives it to its last reader; in training the values that
  * gradients need (what a convolution, a norm or a pool reads, what a ReLU gives that is no part of a norm, the places of a max pool) until the backward pass
- * has passed them, the gradients that are waiting there, the loss; the copies in other layouts that a convolution works on, but of pictures at inference;
+ * has passed them, the gradients that are waiting there, the loss; the copies in other layouts that a convolution works on, but of images at inference;
  * weights, their gradients, and the state and the working copy of SGD with momentum and decay. Not counted: the program itself, what the allocator leaves
  * unused, drop path, batches in preparation.
  */
@@ -94,7 +94,7 @@ function createWalk(
   const plan = createPlan(graph, size, batch);
   const voxels = size.reduce((product, length) => product * length, batch);
   const inference = createLedger();
-  // At inference convolutions of pictures read channels-last as it is.
+  // At inference convolutions of images read channels-last as it is.
   forward(plan, inference, () => false, graph.rank === 3);
   const training = createLedger();
   training.take(INT64 * voxels);

@@ -10,7 +10,7 @@ export const PUBLISHED_COSTS = {
   'auto-deeplab-l': { parameters: 44_424_691, multiplyAdds: 695.03e9 },
 } as const satisfies Record<string, Pick<NetworkCost, 'parameters' | 'multiplyAdds'>>;
 
-/** The picture that the published multiply-adds are for. */
+/** The image that the published multiply-adds are for. */
 const PUBLISHED_SIZE = [1025, 2049];
 
 /** How a counted cost compares with the published one. */

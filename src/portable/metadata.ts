@@ -1,5 +1,5 @@
 /**
- * @file What an exported model says about itself in its `metadata_props`: classes, colours, how pictures become inputs, what comes out.
+ * @file What an exported model says about itself in its `metadata_props`: classes, colours, how images become inputs, what comes out.
  * Written by the export, read wherever the model runs; texts by key, as ONNX has them.
  */
 import { DataError } from '../base/errors.ts';
@@ -12,7 +12,7 @@ export interface Preprocessing {
   /** `[batch, channels, ...spatial]` or `[batch, ...spatial, channels]`. */
   readonly layout: 'channelsFirst' | 'channelsLast';
   readonly dtype: 'float32' | 'uint8';
-  /** Red, green, blue in this order for pictures. */
+  /** Red, green, blue in this order for images. */
   readonly channels: number;
   /** The input is `sample / divisor - offset`; 1 and 0 where the model does it itself, and for prepared volumes. */
   readonly divisor: number;

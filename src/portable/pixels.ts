@@ -1,10 +1,10 @@
 /**
- * @file Pictures as inputs of a model and scores as class maps: plain arrays, the same numbers in Node and in a browser.
+ * @file Images as inputs of a model and scores as class maps: plain arrays, the same numbers in Node and in a browser.
  */
 import { ShapeError } from '../base/errors.ts';
 import type { Preprocessing } from './metadata.ts';
 
-/** A picture of bytes, rows of interleaved samples: RGB, or RGBA whose alpha is ignored. An `ImageData` is one. */
+/** An image of bytes, rows of interleaved samples: RGB, or RGBA whose alpha is ignored. An `ImageData` is one. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
@@ -12,20 +12,20 @@ export interface Picture {
 }
 
 /** Samples of a pixel: 3 or 4. */
-export function channelsOfPicture({ width, height, data }: Picture): 3 | 4 {
+export function channelsOfImage({ width, height, data }: Picture): 3 | 4 {
   const channels = data.length / (width * height);
   if (channels !== 3 && channels !== 4)
     throw new ShapeError(`expected a picture of 3 or 4 samples a pixel, got ${data.length} for ${width}x${height}`);
   return channels;
 }
 
-/** The input of a model for one picture. */
+/** The input of a model for one image. */
 export function toInput(
   picture: Picture,
   { layout, dtype, divisor, offset }: Preprocessing,
 ): Float32Array | Uint8Array {
   const { width, height, data } = picture;
-  const channels = channelsOfPicture(picture);
+  const channels = channelsOfImage(picture);
   const pixels = width * height;
   const input = new (dtype === 'uint8' ? Uint8Array : Float32Array)(3 * pixels);
   const [perPixel, perChannel] = layout === 'channelsLast' ? [3, 1] : [1, pixels];
@@ -51,9 +51,9 @@ export function largestScores(scores: Float32Array, classes: number): Uint8Array
   return ids;
 }
 
-/** A picture at another size, bilinear with the centres of the corner pixels aligned, as the networks resize. RGB. */
-export function resizePicture(picture: Picture, [height, width]: readonly number[]): Picture {
-  const channels = channelsOfPicture(picture);
+/** An image at another size, bilinear with the centres of the corner pixels aligned, as the networks resize. RGB. */
+export function resizeImage(picture: Picture, [height, width]: readonly number[]): Picture {
+  const channels = channelsOfImage(picture);
   const { data } = picture;
   const [rows, columns] = [alignedPlaces(picture.height, height), alignedPlaces(picture.width, width)];
   const out = new Uint8Array(width * height * 3);

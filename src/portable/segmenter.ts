@@ -1,12 +1,12 @@
 /**
- * @file An exported model that segments pictures: metadata, preprocessing, the session of an ONNX runtime, the class map.
+ * @file An exported model that segments images: metadata, preprocessing, the session of an ONNX runtime, the class map.
  * Knows no libtorch, no Node and no browser: the runtime comes as an argument.
  */
 import { DataError } from '../base/errors.ts';
 import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
-import { largestScores, type Picture, resizeIds, resizePicture, toInput } from './pixels.ts';
+import { largestScores, type Picture, resizeIds, resizeImage, toInput } from './pixels.ts';
 
 /** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
 export interface OnnxRuntime<Options> {
@@ -28,7 +28,7 @@ export interface OnnxSession {
   release(): Promise<void>;
 }
 
-/** The class of every pixel of a picture, at the picture's size. */
+/** The class of every pixel of an image, at the image's size. */
 export interface ClassMap {
   readonly width: number;
   readonly height: number;
@@ -36,7 +36,7 @@ export interface ClassMap {
   readonly ids: Uint8Array;
 }
 
-/** A model ready to segment pictures. */
+/** A model ready to segment images. */
 export interface Segmenter {
   readonly metadata: ModelMetadata;
   segment(picture: Picture): Promise<ClassMap>;
@@ -46,7 +46,7 @@ export interface Segmenter {
 
 /**
  * Loads a model from its bytes; `file` is named in errors.
- * @throws DataError when it is no model of pictures that espalier wrote.
+ * @throws DataError when it is no model of images that espalier wrote.
  */
 export async function createSegmenter<Options>(
   runtime: OnnxRuntime<Options>,
@@ -75,7 +75,7 @@ export async function createSegmenter<Options>(
           `at most ${MAX_PIXELS} pixels are read: cut the image into parts`,
         );
       const isFitting = space[0] === height && space[1] === width;
-      const read = isFitting ? picture : resizePicture(picture, space);
+      const read = isFitting ? picture : resizeImage(picture, space);
       const shape = preprocessing.layout === 'channelsLast' ? [1, ...space, 3] : [1, 3, ...space];
       const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, toInput(read, preprocessing), shape) };
       const { data } = (await session.run(feeds))[output] as { data: Float32Array | Uint8Array };

@@ -70,7 +70,7 @@ export interface RunDetail {
   /** What `espalier evaluate` measured, the newest ones, the oldest first; all other scores are those of the training. */
   readonly evaluations: readonly EvaluationSummary[];
   readonly documents: readonly DocumentName[];
-  readonly pictures: readonly PictureName[];
+  readonly pictures: readonly ImageName[];
 }
 
 /** An evaluation of a run in one row; shares in [0, 1], null where there is nothing to measure. */
@@ -108,7 +108,7 @@ export type DocumentName = keyof typeof DOCUMENTS;
 
 /** Pictures of a run that are no samples. */
 export const PICTURES = { genotype: 'genotype.svg', confusion: 'confusion_matrix.png' } as const;
-export type PictureName = keyof typeof PICTURES;
+export type ImageName = keyof typeof PICTURES;
 
 /** The scores by class, from per_class.csv and confusion_matrix.csv. */
 export interface RunScores {

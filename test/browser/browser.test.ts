@@ -17,7 +17,7 @@ import type { OnnxOptions } from '../../src/export/onnx/model.ts';
 import { classMap, toTensors } from '../../src/infer/batch.ts';
 import { infer, reduced } from '../../src/infer/inference.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
-import { type Picture, resizeIds, resizePicture } from '../../src/portable/pixels.ts';
+import { type Picture, resizeIds, resizeImage } from '../../src/portable/pixels.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { balanceClasses, livelyNetwork } from '../helpers/networks.ts';
@@ -179,7 +179,7 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
   it('brings a picture to the size of the model, and its classes back', async () => {
     const size = [65, 97];
     const { ids, width, height } = await inPage(onnxBytes(network, { size, batch: 1 }, REDUCTION));
-    const small = engineIds(resizePicture(picture, size));
+    const small = engineIds(resizeImage(picture, size));
     expect([width, height]).toEqual([150, 101]);
     expect(agreement(ids, resizeIds(small, size, [101, 150]))).toBeGreaterThanOrEqual(0.999);
   });

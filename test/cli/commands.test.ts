@@ -105,8 +105,8 @@ describe("the loop on a folder of one's own", () => {
     ).toHaveLength(SCENE_CLASSES.length);
 
     const predicted = JSON.parse(espalier('predict', 'run=runs/train/t', 'own/images/val', '--json').out);
-    expect(predicted.pictures).toHaveLength(2);
-    const ids = decodePng(readFileSync(resolve(folder, predicted.pictures[0].ids)), 'ids');
+    expect(predicted.images).toHaveLength(2);
+    const ids = decodePng(readFileSync(resolve(folder, predicted.images[0].ids)), 'ids');
     expect([ids.width, ids.height, ids.channels]).toEqual([64, 48, 1]);
     expect(Math.max(...ids.data)).toBeLessThan(SCENE_CLASSES.length);
 

@@ -65,7 +65,7 @@ describe('ordinary networks on the command line', () => {
     const evaluated = JSON.parse(espalier('evaluate', `run=${run}`, '--json'));
     const best = architectures.find(({ runs }: { runs: { run: string }[] }) => runs[0].run.endsWith(run)).runs[0].score;
     expect(evaluated.miou).toBeCloseTo(best, 6);
-    expect(JSON.parse(espalier('predict', `run=${run}`, 'own/images/val/a.png', '--json')).pictures).toHaveLength(1);
+    expect(JSON.parse(espalier('predict', `run=${run}`, 'own/images/val/a.png', '--json')).images).toHaveLength(1);
 
     espalier('train', `arch=${run}`, `from=${run}`, 'norms=frozen', 'name=next', 'steps=1', 'accumulate=2', ...TINY);
     const events = readFileSync(join(folder, 'runs/train/next/events.jsonl'), 'utf8');
@@ -91,10 +91,10 @@ describe('ordinary networks on the command line', () => {
   it('write the values of the label files for a submission', () => {
     espalier('train', 'arch=random:1:2x1', 'name=values', 'steps=1', 'trainOn=[train, val]', ...TINY);
     const idsOf = (...words: string[]) => {
-      const { pictures } = JSON.parse(
+      const { images } = JSON.parse(
         espalier('predict', 'run=runs/train/values', 'own/images/val/a.png', '--json', ...words),
       );
-      return decodePng(readFileSync(join(folder, pictures[0].ids)), 'ids').data;
+      return decodePng(readFileSync(join(folder, images[0].ids)), 'ids').data;
     };
     const plain = idsOf();
     expect([...idsOf('submission=true')]).toEqual([...plain].map((id) => 10 * (id + 1)));

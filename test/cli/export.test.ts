@@ -145,7 +145,7 @@ describe('espalier predict model.onnx', () => {
     for (const model of ['model.onnx', 'fixed.onnx']) {
       const { code, out } = espalier(bare(), 'predict', model, 'scene.png', 'output=by-model', 'overlay=0.3', '--json');
       expect(code).toBe(0);
-      expect(JSON.parse(out)).toMatchObject({ model, pictures: [{ picture: 'scene.png' }] });
+      expect(JSON.parse(out)).toMatchObject({ model, images: [{ image: 'scene.png' }] });
       for (const name of ['scene.png', 'scene_colour.png', 'scene_overlay.png'])
         expect(bytes(`by-model/${name}`), name).toEqual(bytes(`by-run/${name}`));
     }

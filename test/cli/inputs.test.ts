@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { filesRead, findPictures, findVolumes } from '../../src/cli/inputs.ts';
+import { filesRead, findImages, findVolumes } from '../../src/cli/inputs.ts';
 import { groupChannels } from '../../src/data/layouts/channels.ts';
 import { createNiftiHeader, encodeNifti } from '../../src/data/nifti/encode.ts';
 import { sharedFolder } from '../helpers/temporaryFolder.ts';
@@ -43,7 +43,7 @@ describe('volumes that words name', () => {
   it('are there once, however often and by whatever links they are named', async () => {
     symlinkSync(file('a.nii'), file('link.nii'));
     expect(await findVolumes([file('a.nii'), file('link.nii'), `${folder}/./a.nii`], ['MRI'])).toHaveLength(1);
-    expect(findPictures([file('p.png'), folder])).toEqual([file('p.png'), file('q.JPG')]);
+    expect(findImages([file('p.png'), folder])).toEqual([file('p.png'), file('q.JPG')]);
     rmSync(file('link.nii'));
   });
 });
@@ -115,8 +115,8 @@ it('of a pair of files both are read, of anything else the file', () => {
 });
 
 it('pictures are files, all in a folder, or those that match', () => {
-  expect(findPictures([file('note.txt')])).toEqual([file('note.txt')]);
-  expect(findPictures([folder])).toEqual([file('p.png'), file('q.JPG')]);
-  expect(findPictures([file('p*.png')])).toEqual([file('p.png')]);
-  expect(() => findPictures([file('z*')])).toThrow(/matches no image/);
+  expect(findImages([file('note.txt')])).toEqual([file('note.txt')]);
+  expect(findImages([folder])).toEqual([file('p.png'), file('q.JPG')]);
+  expect(findImages([file('p*.png')])).toEqual([file('p.png')]);
+  expect(() => findImages([file('z*')])).toThrow(/matches no image/);
 });

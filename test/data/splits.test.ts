@@ -5,7 +5,7 @@ import { placeOf, splitFold, splitShare } from '../../src/data/folds.ts';
 import { compareToRecord, describeChange, keepSides } from '../../src/data/sides.ts';
 import { formatRecord, mergeRecords, parseRecord, recordOf } from '../../src/data/splitRecord.ts';
 import { orderClasses, orderModalities } from '../../src/data/splits.ts';
-import { createLabelMap, type PictureSet, type Sample, type VolumeSet } from '../../src/data/types.ts';
+import { createLabelMap, type ImageSet, type Sample, type VolumeSet } from '../../src/data/types.ts';
 import { standardPreparation } from '../../src/data/volumes/preparation.ts';
 
 const sample = (id: string): Sample => ({ id, source: { kind: 'scene', seed: 0, width: 32, height: 32 } });
@@ -17,7 +17,7 @@ const uniqueIds = (minLength: number, maxLength: number) =>
     selector: (id) => id.normalize('NFC'),
   });
 
-const pictures = (splits: PictureSet['splits'], names = ['ground', 'disc', 'bar']): PictureSet => ({
+const pictures = (splits: ImageSet['splits'], names = ['ground', 'disc', 'bar']): ImageSet => ({
   name: 'street',
   layout: 'folder',
   rank: 2,
@@ -107,7 +107,7 @@ describe('the split of a run', () => {
           const known = 'abc'.includes(id) ? 'train' : 'de'.includes(id) ? 'val' : undefined;
           expect(side).toBe(known ?? (all.indexOf(id) < at ? 'train' : 'val'));
         }
-        const given: PictureSet = { ...dealt };
+        const given: ImageSet = { ...dealt };
         delete given.splitRule;
         expect(keepSides(given, record)).toBe(given);
       }),

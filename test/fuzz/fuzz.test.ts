@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { DataError, EspalierError } from '../../src/base/errors.ts';
-import { decodePicture, loadPicture } from '../../src/data/images/image.ts';
+import { decodeImage, loadImage } from '../../src/data/images/image.ts';
 import { decodeLabels } from '../../src/data/images/labels.ts';
 import { parseDescription } from '../../src/data/layouts/description.ts';
 import { parseConfigText } from '../../src/run/config/config.ts';
@@ -41,12 +41,12 @@ describe('a picture', () => {
     jpeg.writeUInt16BE(60_000, frame + 5);
     jpeg.writeUInt16BE(60_000, frame + 7);
     const before = process.memoryUsage.rss();
-    await expect(decodePicture(jpeg, 'large.jpg')).rejects.toThrow(/^large\.jpg: cannot be decoded \(.*pixel limit/);
+    await expect(decodeImage(jpeg, 'large.jpg')).rejects.toThrow(/^large\.jpg: cannot be decoded \(.*pixel limit/);
     expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 26);
   });
 
   it('is decoded as what its first bytes say, and nothing but the kinds that are meant', async () => {
-    expect(await decodePicture(await claiming('webp'), 'a.webp')).toMatchObject({ width: 16, height: 12 });
+    expect(await decodeImage(await claiming('webp'), 'a.webp')).toMatchObject({ width: 16, height: 12 });
     const folder = temporaryFolder();
     for (const [name, content] of [
       ['a.jpg', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="/etc/passwd"/></svg>'],
@@ -55,7 +55,7 @@ describe('a picture', () => {
       ['d.jpg', ''],
     ]) {
       writeFileSync(join(folder, name), content);
-      await expect(loadPicture(join(folder, name))).rejects.toThrow(`${name}: is no PNG, JPEG, WebP or TIFF`);
+      await expect(loadImage(join(folder, name))).rejects.toThrow(`${name}: is no PNG, JPEG, WebP or TIFF`);
     }
   });
 });
@@ -73,7 +73,7 @@ describe('a drawing', () => {
     ['that would compute for minutes', svg('').replace('<rect', `${'<g filter="url(#f)">'.repeat(50)}<rect`)],
   ])('%s is not decoded, as image or as labels', async (_, text) => {
     const bytes = Buffer.from(text, 'latin1');
-    await expect(decodePicture(bytes, 'a.webp')).rejects.toThrow(
+    await expect(decodeImage(bytes, 'a.webp')).rejects.toThrow(
       /^a\.webp: (is no PNG, JPEG, WebP or TIFF|cannot be decoded)/,
     );
     await expect(decodeLabels(bytes, 'a.tif')).rejects.toThrow(/^a\.tif: /);
@@ -89,11 +89,11 @@ describe('a progressive JPEG', () => {
     const last = jpeg.lastIndexOf(Buffer.from([0xff, 0xda]));
     const scan = jpeg.subarray(last, -2);
     const many = Buffer.concat([jpeg.subarray(0, -2), ...Array.from({ length: 90 }, () => scan), jpeg.subarray(-2)]);
-    expect(await decodePicture(jpeg, 'small.jpg')).toMatchObject({ width: 16 });
+    expect(await decodeImage(jpeg, 'small.jpg')).toMatchObject({ width: 16 });
     many.writeUInt16BE(8000, frame + 5);
     many.writeUInt16BE(8000, frame + 7);
     const began = process.cpuUsage();
-    await expect(decodePicture(many, 'many.jpg')).rejects.toThrow(
+    await expect(decodeImage(many, 'many.jpg')).rejects.toThrow(
       /^many\.jpg: expected a progressive JPEG of at most 67108864 pixels and about ten scans, got \d+ of 8000x8000 pixels/,
     );
     expect(process.cpuUsage(began).user / 1e6).toBeLessThan(1);

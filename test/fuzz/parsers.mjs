@@ -16,7 +16,7 @@ import { parseCsv } from '../../dist/base/csv.js';
 import { createRandom } from '../../dist/base/random.js';
 import { stackSlices } from '../../dist/data/dicom/series.js';
 import { parseDicomSlice } from '../../dist/data/dicom/slice.js';
-import { decodePicture } from '../../dist/data/images/image.js';
+import { decodeImage } from '../../dist/data/images/image.js';
 import { readLabelIds } from '../../dist/data/images/labelIds.js';
 import { decodeLabels } from '../../dist/data/images/labels.js';
 import { encodePng } from '../../dist/data/images/png.js';
@@ -412,15 +412,15 @@ const OWN = {
     mend: mendPng,
     kind: 'png',
     covers: ['data/images/png.ts', 'data/images/image.ts'],
-    parse: (bytes) => decodePicture(bytes, FILE),
+    parse: (bytes) => decodeImage(bytes, FILE),
   },
   jpeg: {
     seeds: await jpegSeeds(),
     kind: 'jpeg',
     covers: ['data/images/decoder.ts'],
-    parse: (bytes) => decodePicture(bytes, FILE),
+    parse: (bytes) => decodeImage(bytes, FILE),
   },
-  tiff: { seeds: await tiffSeeds(), kind: 'tiff', parse: (bytes) => decodePicture(bytes, FILE) },
+  tiff: { seeds: await tiffSeeds(), kind: 'tiff', parse: (bytes) => decodeImage(bytes, FILE) },
   labels: {
     seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2), await gifSeed()],
     mend: mendPng,

@@ -7,7 +7,7 @@ import { openDataSet } from '../../src/data/detect.ts';
 import { placeOf } from '../../src/data/folds.ts';
 import { loadSample } from '../../src/data/sample.ts';
 import { parseRecord } from '../../src/data/splitRecord.ts';
-import type { PictureSet } from '../../src/data/types.ts';
+import type { ImageSet } from '../../src/data/types.ts';
 import { loadDescription } from '../../src/jobs/network.ts';
 import { openRunData } from '../../src/jobs/openData.ts';
 import { type TrainOutcome, trainJob } from '../../src/jobs/trainJob.ts';
@@ -110,8 +110,8 @@ describe('the classes of another data set', () => {
     expect(permuted.dataset.classes.map(({ name }) => name)).toEqual(['ground', 'disc', 'bar']);
     expect(permuted.dataset.splits.val.length).toBeGreaterThan(0);
     for (const [i, sample] of permuted.dataset.splits.val.entries()) {
-      const expected = await loadSample(plain.dataset as PictureSet, plain.dataset.splits.val[i]);
-      expect((await loadSample(permuted.dataset as PictureSet, sample)).label).toEqual(expected.label);
+      const expected = await loadSample(plain.dataset as ImageSet, plain.dataset.splits.val[i]);
+      expect((await loadSample(permuted.dataset as ImageSet, sample)).label).toEqual(expected.label);
     }
   });
 

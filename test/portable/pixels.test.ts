@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as op from '../../src/engine/operators.ts';
 import { fromArray, scope } from '../../src/engine/tensor.ts';
-import { channelsOfPicture, largestScores, resizeIds, resizePicture, toInput } from '../../src/portable/pixels.ts';
+import { channelsOfImage, largestScores, resizeIds, resizeImage, toInput } from '../../src/portable/pixels.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const size = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }));
@@ -15,7 +15,7 @@ describe('toInput', () => {
   it('brings bytes to [-1, 1] plane by plane, or leaves them, and ignores alpha', () => {
     fc.assert(
       fc.property(fc.oneof(picture(3), picture(4)), (source) => {
-        const channels = channelsOfPicture(source);
+        const channels = channelsOfImage(source);
         const pixels = source.width * source.height;
         const planes = toInput(source, first);
         const interleaved = toInput(source, last);
@@ -62,7 +62,7 @@ describe('other sizes', () => {
           const resized = op.resize(op.permute(tensor, [0, 3, 1, 2]), to);
           return op.contiguous(op.permute(resized, [0, 2, 3, 1])).data() as Float32Array;
         });
-        resizePicture(source, to).data.forEach(
+        resizeImage(source, to).data.forEach(
           (value, i) => void expect(Math.abs(value - wanted[i])).toBeLessThan(0.501),
         );
       }),

@@ -3,14 +3,14 @@
  */
 
 import type { DataSet } from '../types.ts';
-import { checkPictures } from './images.ts';
-import type { CheckOptions, PictureReport } from './parts.ts';
+import { checkImages } from './images.ts';
+import type { CheckOptions, ImageReport } from './parts.ts';
 import { checkVolumes, type VolumeReport } from './volumes.ts';
 
 /** What a check found; `rank` is 2 for images, 3 for volumes. */
-export type DataReport = PictureReport | VolumeReport;
+export type DataReport = ImageReport | VolumeReport;
 
 /** Checks a data set; open it with `allowUnpaired` to have unpaired files listed here. */
 export async function checkDataSet(dataset: DataSet, options: CheckOptions = {}): Promise<DataReport> {
-  return dataset.rank === 2 ? checkPictures(dataset, options) : checkVolumes(dataset, options);
+  return dataset.rank === 2 ? checkImages(dataset, options) : checkVolumes(dataset, options);
 }

@@ -9,7 +9,7 @@ import { FROM_MASKS } from '../layouts/folder.ts';
 import { loadStoredLabels } from '../outlines/labels.ts';
 import { requireSameSize } from '../sample.ts';
 import { paintScene } from '../scenes/scenes.ts';
-import { IGNORE, type PictureSet, type Raster, type Sample } from '../types.ts';
+import { IGNORE, type ImageSet, type Raster, type Sample } from '../types.ts';
 import { adviceOn } from './advice.ts';
 import { createLikeness } from './likeness.ts';
 import {
@@ -20,15 +20,15 @@ import {
   countsOf,
   createTally,
   type DataProblem,
+  type ImageReport,
   noteProblems,
-  type PictureReport,
   sortProblems,
   spread,
   unpairedProblems,
 } from './parts.ts';
 
 /** Checks a data set of images. */
-export async function checkPictures(dataset: PictureSet, options: CheckOptions = {}): Promise<PictureReport> {
+export async function checkImages(dataset: ImageSet, options: CheckOptions = {}): Promise<ImageReport> {
   const { limit = Number.POSITIVE_INFINITY, onProgress } = options;
   const problems = [...noteProblems(dataset), ...unpairedProblems(dataset)];
   const chosen = { train: spread(dataset.splits.train, limit), val: spread(dataset.splits.val, limit) };
@@ -86,7 +86,7 @@ const SAME = Array.from({ length: 256 }, (_, id) => id);
 
 /** Checks the files of one sample; returns its size and labels, as far as they can be counted. */
 async function checkSample(
-  dataset: PictureSet,
+  dataset: ImageSet,
   { source }: Sample,
   palettes: Palettes,
   problems: DataProblem[],
@@ -148,7 +148,7 @@ interface CheckedLabels {
 }
 
 /** Where a mask of 0 and 255 was meant to have two classes, most likely. */
-const isHalfIgnored = (raster: Raster, { labelMap, classes }: PictureSet): boolean =>
+const isHalfIgnored = (raster: Raster, { labelMap, classes }: ImageSet): boolean =>
   raster.channels === 1 && labelMap[IGNORE] === IGNORE && classes.length <= 2 && looksBinary(raster);
 
 /** An image of 16 bits whose samples stay below this is almost black when they are scaled to 8: the last of 12 bits. */
@@ -214,7 +214,7 @@ function createPalettes(): Palettes {
 
 /** An error where the train masks hold one class: `all` of them were read, or every mask holds 0 and an ignored 255 only. */
 function checkContrast(
-  { name, classes, splits }: PictureSet,
+  { name, classes, splits }: ImageSet,
   pixels: Float64Array,
   { all, halfIgnored }: { all: boolean; halfIgnored: boolean },
 ): DataProblem[] {
@@ -237,7 +237,7 @@ function checkContrast(
 
 /** Classes that never occur; where they were read off masks with ids from 1 there is one too many, and that is said instead. */
 function checkIds(
-  dataset: PictureSet,
+  dataset: ImageSet,
   { pixels, values }: { pixels: Float64Array; values: ReadonlySet<number> },
   read: number,
 ): DataProblem[] {

@@ -34,9 +34,9 @@ export interface ReportBase {
 }
 
 /** What the check of a data set of images found. */
-export interface PictureReport extends ReportBase {
+export interface ImageReport extends ReportBase {
   rank: 2;
-  /** Picture sizes over both splits, the most frequent first. */
+  /** Image sizes over both splits, the most frequent first. */
   sizes: { width: number; height: number; count: number }[];
 }
 

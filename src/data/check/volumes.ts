@@ -7,7 +7,7 @@ import { readNifti } from '../nifti/read.ts';
 import { IGNORE, type Sample, type VolumeSet } from '../types.ts';
 import type { Volume } from '../volume.ts';
 import { createFingerprint, type Fingerprint } from '../volumes/fingerprint.ts';
-import { loadImage, requireSameGrid, volumeSourceOf } from '../volumes/load.ts';
+import { loadModalities, requireSameGrid, volumeSourceOf } from '../volumes/load.ts';
 import { paintPhantom } from '../volumes/phantoms.ts';
 import { adviceOn } from './advice.ts';
 import { createLikeness } from './likeness.ts';
@@ -78,7 +78,7 @@ async function checkVolume(
     return { image, labels: Uint16Array.from(label.data) };
   }
   const [file] = source.images;
-  const image = (await attempt(file, () => loadImage(source.images, dataset.modalities), problems))?.image;
+  const image = (await attempt(file, () => loadModalities(source.images, dataset.modalities), problems))?.image;
   if (image !== undefined) problems.push(...checkIntensities(image, file));
   const { label } = source;
   if (label === undefined) {

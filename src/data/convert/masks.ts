@@ -10,13 +10,13 @@ import { turnUpright } from '../images/orientation.ts';
 import { encodePng } from '../images/png.ts';
 import { loadStoredLabels } from '../outlines/labels.ts';
 import { loadSample, requireSameSize } from '../sample.ts';
-import type { PictureSet, Raster, Sample } from '../types.ts';
+import type { ImageSet, Raster, Sample } from '../types.ts';
 
 /** A file to write, below the new folder: its content, or the file that it is a copy of. */
 export type ConvertedFile = { path: string } & ({ bytes: Uint8Array | string } | { copyOf: string });
 
 /** How many samples are converted. */
-export const countConverted = (dataset: PictureSet): number =>
+export const countConverted = (dataset: ImageSet): number =>
   partsOf(dataset).reduce((sum, { samples }) => sum + samples.length, 0);
 
 /**
@@ -25,7 +25,7 @@ export const countConverted = (dataset: PictureSet): number =>
  * @throws DataError that names the file of a sample that cannot be read.
  */
 export async function* convertToMasks(
-  dataset: PictureSet,
+  dataset: ImageSet,
   onSample: (done: number) => void = () => {},
 ): AsyncGenerator<ConvertedFile> {
   let done = 0;
@@ -43,7 +43,7 @@ export async function* convertToMasks(
 }
 
 /** The parts of the new folder: without a split of their own all samples are one. */
-function partsOf({ splits, splitRule, extra }: PictureSet): { folder: string; prefix: string; samples: Sample[] }[] {
+function partsOf({ splits, splitRule, extra }: ImageSet): { folder: string; prefix: string; samples: Sample[] }[] {
   const test = extra?.test ?? [];
   if (splitRule !== undefined && test.length === 0)
     return [{ folder: '', prefix: '', samples: [...splits.train, ...splits.val] }];
@@ -55,7 +55,7 @@ function partsOf({ splits, splitRule, extra }: PictureSet): { folder: string; pr
 }
 
 async function* convertSample(
-  dataset: PictureSet,
+  dataset: ImageSet,
   sample: Sample,
   folder: string,
   name: string,
@@ -85,7 +85,7 @@ function encodeMask(upright: Raster, orientation: number): Uint8Array {
   return encodePng({ width, height, channels: 1, data: data as Uint8Array });
 }
 
-function describe({ name, layout, classes, ignore }: PictureSet): string {
+function describe({ name, layout, classes, ignore }: ImageSet): string {
   // JSON is YAML, and quotes every name.
   return [
     `# Written by "espalier data convert" from ${JSON.stringify(name)}, layout ${layout}: the value of a pixel in masks/ is the place of its class.`,

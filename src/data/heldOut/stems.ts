@@ -1,5 +1,5 @@
 /**
- * @file What the names of samples say about which of them belong together: frames of a sequence, pictures of one patient, two eyes of one person.
+ * @file What the names of samples say about which of them belong together: frames of a sequence, images of one patient, two eyes of one person.
  */
 
 /** The frames of a sequence in the order of their numbers. */
@@ -31,7 +31,7 @@ export function sequencesOf(ids: readonly string[]): { sequences: FramesOf[]; si
 
 /**
  * What a sample belongs to: `patient012` of `patient012_frame01`, where a number stands before the last one; `Image_01` of `Image_01L`, whose end sets
- * two pictures of one person apart; otherwise its own name.
+ * two images of one person apart; otherwise its own name.
  */
 export function unitOf(id: string): string {
   const { prefix, digits, counter } = partsOf(id);

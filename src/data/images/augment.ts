@@ -5,12 +5,12 @@
  */
 import { ConfigError, ShapeError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import { IGNORE, type LabelledPicture } from '../types.ts';
+import { IGNORE, type LabelledImage } from '../types.ts';
 import { normaliseByte } from './values.ts';
 
 /** What may happen to a sample; strengths of 0 switch a change off. */
 export interface Augmentation {
-  /** Pictures are first brought to so many pixels on their longer side; default: they keep their size. */
+  /** Images are first brought to so many pixels on their longer side; default: they keep their size. */
   longSide?: number;
   /** Scales are drawn evenly from `min`, `min + step`, ..., `max`. */
   scale: { min: number; max: number; step: number };
@@ -46,24 +46,24 @@ export const NO_AUGMENTATION: Augmentation = {
 
 /** One drawn transformation. */
 export interface Transformation {
-  /** Size of the whole scaled picture. */
+  /** Size of the whole scaled image. */
   scaledWidth: number;
   scaledHeight: number;
-  /** Place of the crop in the scaled picture; negative where the picture is smaller and gets padding. */
+  /** Place of the crop in the scaled image; negative where the image is smaller and gets padding. */
   left: number;
   top: number;
   /** Mirrors the crop from left to right. */
   flip: boolean;
   /** Mirrors it from top to bottom. */
   flipRows: boolean;
-  /** Transposes the picture before everything else: all sizes and places here are those of the transposed one. */
+  /** Transposes the image before everything else: all sizes and places here are those of the transposed one. */
   transpose: boolean;
   brightness: number;
   contrast: number;
   saturation: number;
 }
 
-/** Padding of the picture: middle grey. */
+/** Padding of the image: middle grey. */
 const MEAN = 127;
 
 /** Throws a `ConfigError` when a field is out of range. */
@@ -80,7 +80,7 @@ export function checkAugmentation({ scale, flip, longSide = 1, turns: _, ...colo
   }
 }
 
-/** Draws a transformation for a picture of `width` by `height` and a crop of `[height, width]`. */
+/** Draws a transformation for an image of `width` by `height` and a crop of `[height, width]`. */
 export function drawTransformation(
   augmentation: Augmentation,
   width: number,
@@ -115,11 +115,11 @@ export function drawTransformation(
 
 /**
  * Applies a transformation: writes the crop `[height, width, 3]` into `images` and `[height, width]` into `labels`, which hold exactly
- * one crop (subarrays of a batch). Pictures are resampled bilinearly (pixel centres aligned), labels take the nearest pixel;
- * outside the picture the image is middle grey and the label `IGNORE`.
+ * one crop (subarrays of a batch). Images are resampled bilinearly (pixel centres aligned), labels take the nearest pixel;
+ * outside the image the image is middle grey and the label `IGNORE`.
  */
 export function applyTransformation(
-  picture: LabelledPicture,
+  picture: LabelledImage,
   transformation: Transformation,
   crop: readonly [height: number, width: number],
   images: Float32Array,

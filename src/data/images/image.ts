@@ -14,14 +14,14 @@ import { decodePng, findChunk, isPng } from './png.ts';
 import { readTiffTags } from './tiff.ts';
 
 /** A photograph, `[height, width, 3]`. */
-export interface RgbPicture {
+export interface RgbImage {
   width: number;
   height: number;
   data: Uint8Array;
 }
 
 /** A photograph, turned upright, and what its file says beside the pixels. */
-export interface ImageFile extends RgbPicture {
+export interface ImageFile extends RgbImage {
   /** The EXIF orientation that was applied: 1 (none) to 8. */
   orientation: number;
   /** Pages of the file; only the first is read. */
@@ -31,17 +31,17 @@ export interface ImageFile extends RgbPicture {
 }
 
 /** Loads a photograph as RGB: palettes applied, grey repeated, samples scaled to 8 bits, alpha dropped, turned upright by its EXIF tag. */
-export async function loadPicture(file: string): Promise<RgbPicture> {
-  return decodePicture(await readBytes(file), file);
+export async function loadImage(file: string): Promise<RgbImage> {
+  return decodeImage(await readBytes(file), file);
 }
 
-/** As {@link loadPicture}, from the bytes of a file. A `DataError` names `file`. */
-export async function decodePicture(bytes: Uint8Array, file: string): Promise<RgbPicture> {
+/** As {@link loadImage}, from the bytes of a file. A `DataError` names `file`. */
+export async function decodeImage(bytes: Uint8Array, file: string): Promise<RgbImage> {
   const { width, height, data } = await decodeImageFile(bytes, file);
   return { width, height, data };
 }
 
-/** As {@link loadPicture}, with what the file says beside the pixels. */
+/** As {@link loadImage}, with what the file says beside the pixels. */
 export async function loadImageFile(file: string): Promise<ImageFile> {
   return decodeImageFile(await readBytes(file), file);
 }
@@ -65,7 +65,7 @@ function describeRaster(raster: Raster, file: string, orientation = 1, pages = 1
 }
 
 /** Any raster as 8-bit RGB; an index beyond the palette is an error. */
-export function toRgb(raster: Raster, file: string): RgbPicture {
+export function toRgb(raster: Raster, file: string): RgbImage {
   const { width, height, channels, bitDepth, data, palette } = raster;
   if (channels === 3 && bitDepth === 8) return { width, height, data: data as Uint8Array };
   const pixels = width * height;

@@ -8,8 +8,8 @@ import { colourLabels, ERROR_COLOURS } from './visual.ts';
 
 const GAP = 4;
 
-/** One picture with the truth and what a network said. */
-export interface PredictedPicture {
+/** One image with the truth and what a network said. */
+export interface PredictedImage {
   readonly width: number;
   readonly height: number;
   /** `[height, width, 3]` RGB. */
@@ -21,8 +21,8 @@ export interface PredictedPicture {
   readonly classes: readonly SegmentationClass[];
 }
 
-/** Where a prediction is right (blue) and wrong (orange), over the picture in grey; pixels of `IGNORE` are plain grey. `[height, width, 3]`. */
-export function drawErrors({ image, label, prediction }: Omit<PredictedPicture, 'classes'>): Uint8Array {
+/** Where a prediction is right (blue) and wrong (orange), over the image in grey; pixels of `IGNORE` are plain grey. `[height, width, 3]`. */
+export function drawErrors({ image, label, prediction }: Omit<PredictedImage, 'classes'>): Uint8Array {
   const out = new Uint8Array(image.length);
   for (let i = 0; i < label.length; i++) {
     const luminance = 0.299 * image[3 * i] + 0.587 * image[3 * i + 1] + 0.114 * image[3 * i + 2];
@@ -39,7 +39,7 @@ export function drawErrors({ image, label, prediction }: Omit<PredictedPicture, 
  * Image, label, prediction and error side by side, 4 white pixels apart, as PNG.
  * @throws ShapeError when a part has not `width * height` pixels.
  */
-export function samplePicture(picture: PredictedPicture): Uint8Array {
+export function samplePicture(picture: PredictedImage): Uint8Array {
   const { width, height, image, label, prediction, classes } = picture;
   requirePixels('picture', image.length, width * height * 3);
   requirePixels('label', label.length, width * height);

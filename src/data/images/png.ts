@@ -3,7 +3,7 @@
  * files the sample is the class. Strict: every checksum is checked and nothing is allocated on the word of a header.
  *
  * Our own and not fast-png: fast-png 8 refuses interlaced files below 8 bits (22 of the 160 valid files of PngSuite), and the repair needs
- * the inflated stream, which it keeps to itself. zlib of Node also inflates 3 times faster than its inflate in JavaScript (a CamVid picture in 3.7 ms, not 6.5).
+ * the inflated stream, which it keeps to itself. zlib of Node also inflates 3 times faster than its inflate in JavaScript (a CamVid image in 3.7 ms, not 6.5).
  * Ancillary chunks are skipped unread, but for their checksum.
  */
 import { deflateSync, inflateSync } from 'node:zlib';

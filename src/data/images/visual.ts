@@ -1,5 +1,5 @@
 /**
- * @file Colours for classes that have none, and label maps as pictures. For people only: no network sees these.
+ * @file Colours for classes that have none, and label maps as images. For people only: no network sees these.
  */
 import { ShapeError } from '../../base/errors.ts';
 import { type Colour, IGNORE, type SegmentationClass } from '../types.ts';
@@ -89,12 +89,12 @@ export function colourLabels(label: Uint8Array, classes: readonly SegmentationCl
 }
 
 /**
- * The colours of the classes over a picture; pixels of `IGNORE` and of classes that are hidden, by default those of a
- * background, show the picture alone.
+ * The colours of the classes over an image; pixels of `IGNORE` and of classes that are hidden, by default those of a
+ * background, show the image alone.
  * @param image `[height, width, 3]` RGB, or `[height, width, 4]` RGBA whose alpha stays.
  * @param label class ids and `IGNORE`, `[height, width]`.
- * @param opacity 0 is the picture, 1 the colours.
- * @returns a picture like `image`.
+ * @param opacity 0 is the image, 1 the colours.
+ * @returns an image like `image`.
  * @throws ShapeError when the two have not the same size.
  */
 export function overlayLabels<Pixels extends Uint8Array | Uint8ClampedArray>(

@@ -4,11 +4,11 @@
 import { DataError } from '../../base/errors.ts';
 import { colourKey } from '../images/labelIds.ts';
 import { classColour } from '../images/visual.ts';
-import { createLabelMap, type DataSet, IGNORE, NOT_ALLOWED, type PictureSet } from '../types.ts';
+import { createLabelMap, type DataSet, IGNORE, type ImageSet, NOT_ALLOWED } from '../types.ts';
 import type { NamedClass } from './names.ts';
 
 /** What named classes say of a data set. */
-export type ClassFields = Pick<PictureSet, 'classes' | 'labelMap' | 'colourIds'>;
+export type ClassFields = Pick<ImageSet, 'classes' | 'labelMap' | 'colourIds'>;
 
 /**
  * Classes in the order given; label values go to their ids.

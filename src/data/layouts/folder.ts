@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { splitImages } from '../folds.ts';
 import { loadLabels } from '../images/labels.ts';
-import { type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
+import { type DataSet, IGNORE, type ImageSet, type Sample } from '../types.ts';
 import { classFields } from './classes.ts';
 import type { Description } from './description.ts';
 import { readGroups } from './groups.ts';
@@ -31,7 +31,7 @@ export const folder: Layout = {
 };
 
 /** Opens the folder that a description is about. */
-export async function openDescribed(root: string, description: Description, options: OpenOptions): Promise<PictureSet> {
+export async function openDescribed(root: string, description: Description, options: OpenOptions): Promise<ImageSet> {
   const structure = await findStructure(root, description);
   if (structure === undefined) throw new DataError(`${root}: no images with masks`, `looked for ${STRUCTURES}`);
   const { pairings, ...split } = await findSplits(structure, description, options);

@@ -9,7 +9,7 @@ import { DataError } from '../../base/errors.ts';
 import { linesOf, readTextFile } from '../../base/textFile.ts';
 import { splitImages } from '../folds.ts';
 import { paletteColour } from '../images/visual.ts';
-import { createLabelMap, type DataSet, IGNORE, type PictureSet, type Sample } from '../types.ts';
+import { createLabelMap, type DataSet, IGNORE, type ImageSet, type Sample } from '../types.ts';
 import { classFields, noteForeign } from './classes.ts';
 import { isFolder, type Layout, type OpenOptions } from './layout.ts';
 import { LABEL_MAP, loadLabelMapFile } from './names.ts';
@@ -64,7 +64,7 @@ export const voc: Layout = {
   },
 };
 
-const vocClasses = (): Pick<PictureSet, 'classes' | 'labelMap'> => ({
+const vocClasses = (): Pick<ImageSet, 'classes' | 'labelMap'> => ({
   classes: VOC_CLASSES.map((name, id) => ({ name, colour: paletteColour(id) })),
   labelMap: createLabelMap(VOC_CLASSES.length),
 });

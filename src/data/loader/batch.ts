@@ -5,7 +5,7 @@ import { normaliseByte } from '../images/values.ts';
 
 /** Images and their labels. */
 export interface PixelBatch {
-  /** `[batch, ...size, channels]`: channels last; those of pictures are RGB in [-1, 1]. */
+  /** `[batch, ...size, channels]`: channels last; those of images are RGB in [-1, 1]. */
   readonly images: Float32Array;
   /** Class ids and 255, `[batch, ...size]`. */
   readonly labels: Uint8Array;

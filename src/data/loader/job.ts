@@ -20,7 +20,7 @@ export interface JobSetting {
   samples: Sample[];
   /** `[height, width]` or `[depth, height, width]`, by the rank of the data set. */
   crop: number[];
-  /** For pictures. */
+  /** For images. */
   augmentation: Augmentation;
   /** For volumes. */
   patches: PatchSettings;

@@ -20,7 +20,7 @@ export interface LoaderOptions {
   batch: number;
   /** Size of a crop `[height, width]`, or of a patch `[depth, height, width]`. */
   crop: readonly number[];
-  /** For pictures; default `STANDARD_AUGMENTATION`. */
+  /** For images; default `STANDARD_AUGMENTATION`. */
   augmentation?: Augmentation;
   /** For volumes; default `STANDARD_PATCHES`. */
   patches?: PatchSettings;
@@ -35,7 +35,7 @@ export interface LoaderOptions {
   prefetch?: number;
   /** Which part of each batch is made here, where several processes share it; default the whole. */
   part?: Part;
-  /** Limit of decoded pictures and prepared volumes in memory, over all workers; default 1 GiB. */
+  /** Limit of decoded images and prepared volumes in memory, over all workers; default 1 GiB. */
   cacheBytes?: number;
 }
 
@@ -48,7 +48,7 @@ export interface Loader {
   close(): Promise<void>;
 }
 
-/** Creates a loader of augmented crops of pictures or patches of volumes. Errors while iterating are `DataError`s that name the file. */
+/** Creates a loader of augmented crops of images or patches of volumes. Errors while iterating are `DataError`s that name the file. */
 export function createLoader(options: LoaderOptions): Loader {
   const { samples, batch, crop, seed, workers = 0, shuffle = true, dropLast = true, part = WHOLE } = options;
   const augmentation = options.augmentation ?? STANDARD_AUGMENTATION;
@@ -135,7 +135,7 @@ async function makeBatch(
   return { images, labels, ids: numbers.map((sample) => samples[sample].id), batch: numbers.length, size, channels };
 }
 
-/** Whole pictures one by one, `batch` 1, without augmentation, in the order of `samples`; sizes may differ from one to the next. */
+/** Whole images one by one, `batch` 1, without augmentation, in the order of `samples`; sizes may differ from one to the next. */
 export async function* evaluationBatches(
   dataset: SampleFormat,
   samples: readonly Sample[],

@@ -1,5 +1,5 @@
 /**
- * @file Worker threads for the loader. A sample always goes to the same worker, so its decoded picture is held once, not once a worker.
+ * @file Worker threads for the loader. A sample always goes to the same worker, so its decoded image is held once, not once a worker.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -4,13 +4,13 @@
 import { DataError } from '../../base/errors.ts';
 import { loadLabels } from '../images/labels.ts';
 import { turnLabels } from '../images/orientation.ts';
-import type { PictureSource, Raster } from '../types.ts';
+import type { ImageSource, Raster } from '../types.ts';
 import { drawLabels } from './draw.ts';
 import type { LabelDrawing } from './shapes.ts';
 import { type Spans, spansOfMask } from './spans.ts';
 
 /** Labels of a source that has some. */
-export type LabelledSource = Extract<PictureSource, { kind: 'files' }> & { label: string };
+export type LabelledSource = Extract<ImageSource, { kind: 'files' }> & { label: string };
 
 /**
  * Loads the labels of an image, turned upright like it. Label files of the size of the stored image were drawn on the stored pixels; shapes were drawn on

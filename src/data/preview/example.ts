@@ -1,5 +1,5 @@
 /**
- * @file One sample of any data set as two small pictures: the image, and the colours of its labels over it. Of a volume the axial slice through the middle
+ * @file One sample of any data set as two small images: the image, and the colours of its labels over it. Of a volume the axial slice through the middle
  * of what is labelled, right way round as radiologists look.
  */
 import sharp from 'sharp';
@@ -11,7 +11,7 @@ import { spacingOf } from '../volume.ts';
 import { loadVolume } from '../volumes/load.ts';
 import { orientationOf, turn, turnedShape } from '../volumes/orientation.ts';
 
-/** A sample as pictures of one size. */
+/** A sample as images of one size. */
 export interface Example {
   readonly id: string;
   readonly width: number;

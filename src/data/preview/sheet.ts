@@ -7,7 +7,7 @@ import { escapeMarkup } from '../../base/text.ts';
 import type { Colour, DataSet, SegmentationClass } from '../types.ts';
 import { type Example, isVisible } from './example.ts';
 
-/** The longest side of a picture, in pixels of the sheet. */
+/** The longest side of an image, in pixels of the sheet. */
 export const LONGEST_SIDE = 230;
 
 const GAP = 4;

@@ -5,13 +5,13 @@
  */
 import { createRandom, type Random } from '../../base/random.ts';
 import { createNoise } from '../noise.ts';
-import type { LabelledPicture } from '../types.ts';
+import type { LabelledImage } from '../types.ts';
 
 const [SKY, GROUND, BUILDING, TREE, BALL, BOX, POLE] = [0, 1, 2, 3, 4, 5, 6];
 
 type Rgb = readonly [number, number, number];
 
-/** What all brushes share: the picture in floats, the light and the horizon. */
+/** What all brushes share: the image in floats, the light and the horizon. */
 interface Canvas {
   width: number;
   height: number;
@@ -39,7 +39,7 @@ const SOILS: readonly Rgb[] = [
 ];
 
 /** Paints the scene of a seed: the same on every machine. */
-export function paintScene(seed: number, width: number, height: number): LabelledPicture {
+export function paintScene(seed: number, width: number, height: number): LabelledImage {
   const random = createRandom(seed, 0x5ce9e);
   const canvas: Canvas = {
     width,
@@ -268,7 +268,7 @@ function paint(
   }
 }
 
-/** The camera: exposure, light across the picture, noise, 8 bits. */
+/** The camera: exposure, light across the image, noise, 8 bits. */
 function develop({ width, height, rgb, light, random }: Canvas): Uint8Array {
   const exposure = 0.75 + 0.45 * random.uniform();
   const slope = 0.3 * random.uniform() * light;

@@ -25,7 +25,7 @@ export interface LoadedVolume {
   readonly header: NiftiHeader;
 }
 
-/** The source of a sample of volumes; a picture is a `DataError`. */
+/** The source of a sample of volumes; an image is a `DataError`. */
 export function volumeSourceOf({ id, source }: Sample): VolumeSource {
   if (source.kind === 'volume' || source.kind === 'phantom') return source;
   throw new DataError(`${id}: expected a volume, got a picture`);
@@ -41,7 +41,7 @@ export async function loadVolume(format: VolumeFormat, sample: Sample): Promise<
     const { image, label } = paintPhantom(source.seed, source.shape);
     return { image, label, header: headerFor(image) };
   }
-  const { image, header } = await loadImage(source.images, format.modalities);
+  const { image, header } = await loadModalities(source.images, format.modalities);
   if (source.label === undefined) return { image, header };
   const label = toLabelVolume(
     niftiRawLabels(await readNifti(source.label), source.label, format.ignoredLabels),
@@ -53,7 +53,7 @@ export async function loadVolume(format: VolumeFormat, sample: Sample): Promise<
 }
 
 /** The channels of one volume from its files: NIfTI, or folders of DICOM slices. */
-export async function loadImage(
+export async function loadModalities(
   files: readonly string[],
   modalities: readonly string[],
 ): Promise<{ image: Volume; header: NiftiHeader }> {

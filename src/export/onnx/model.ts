@@ -26,7 +26,7 @@ export interface ExportedNetwork {
   /** Weights and running statistics by the paths of the nodes. */
   readonly tensors: Readonly<Record<string, StoredTensor>>;
   readonly classes: readonly SegmentationClass[];
-  /** Pictures are read at 1 / reduction of their size; the model does that itself. */
+  /** Images are read at 1 / reduction of their size; the model does that itself. */
   readonly reduction: number;
   /** Before that they are brought to so many pixels on their longer side. */
   readonly longSide?: number;

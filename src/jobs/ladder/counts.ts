@@ -34,7 +34,7 @@ export async function countSamples(job: {
     device,
     {
       ...(inference ? { inference } : {}),
-      onPicture: ({ id, prediction, label }) => add(id, prediction, label),
+      onImage: ({ id, prediction, label }) => add(id, prediction, label),
       onVolume: ({ id, prediction, label }) => add(id, prediction, label),
       ...(signal ? { signal } : {}),
     },

@@ -5,7 +5,7 @@
 import { DataError } from '../../base/errors.ts';
 import { checkDataSet } from '../../data/check/check.ts';
 import { loadSample } from '../../data/sample.ts';
-import type { DataSet, PictureSet, Sample } from '../../data/types.ts';
+import type { DataSet, ImageSet, Sample } from '../../data/types.ts';
 import { planVolumes } from '../../data/volumes/plan.ts';
 import { addToConfusion, createConfusion, segmentationScores } from '../../metrics/confusion.ts';
 import type { Layer } from '../../run/config/config.ts';
@@ -15,13 +15,13 @@ import { haveAnUp } from './upright.ts';
 const GLANCE = 24;
 /** Sides of crops are multiples of this, which every network of a race can read. */
 const SIDE = 32;
-/** Longest side of a crop of pictures. */
+/** Longest side of a crop of images. */
 const LONGEST_CROP = 256;
-/** Pictures up to this long side keep their size; larger ones are halved while their labels bear it. */
+/** Images up to this long side keep their size; larger ones are halved while their labels bear it. */
 const LONG_SIDE = 320;
 /** What the labels must keep of themselves, as mean IoU, when they are reduced and enlarged again. */
 const KEPT_DETAIL = 0.9;
-/** Pixels of a batch of pictures, about. */
+/** Pixels of a batch of images, about. */
 const BATCH_PIXELS = 8 * 160 * 224;
 /** A class with a smaller share is rare: weights raise it. */
 const RARE = 0.03;
@@ -66,7 +66,7 @@ export async function deriveRecipe(dataset: DataSet): Promise<{ recipe: Layer; r
       ],
     };
   }
-  const pictures = dataset as PictureSet;
+  const pictures = dataset as ImageSet;
   const { sizes } = report;
   const middle = sizes
     .flatMap(({ width, height, count }) => Array.from({ length: count }, () => ({ width, height })))
@@ -113,8 +113,8 @@ function smallEnough(crop: readonly number[]): number[] {
   return sides;
 }
 
-/** The largest reduction that long pictures need and their labels bear: 1, 2 or 4. */
-async function chooseScale(dataset: PictureSet, longSide: number): Promise<number> {
+/** The largest reduction that long images need and their labels bear: 1, 2 or 4. */
+async function chooseScale(dataset: ImageSet, longSide: number): Promise<number> {
   let scale = 1;
   while (scale < 4 && longSide / scale > LONG_SIDE && (await keptDetail(dataset, 2 * scale)) >= KEPT_DETAIL) scale *= 2;
   return scale;
@@ -126,8 +126,8 @@ function glanceAt({ splits: { train } }: DataSet, count: number): Sample[] {
   return train.filter((_, i) => i % every === 0);
 }
 
-/** The mean IoU of labels with themselves after they were reduced by `scale` and enlarged again, over some pictures. */
-async function keptDetail(dataset: PictureSet, scale: number): Promise<number> {
+/** The mean IoU of labels with themselves after they were reduced by `scale` and enlarged again, over some images. */
+async function keptDetail(dataset: ImageSet, scale: number): Promise<number> {
   const confusion = createConfusion(dataset.classes.length);
   for (const sample of glanceAt(dataset, 8)) {
     const { width, height, label } = await loadSample(dataset, sample);

@@ -2,7 +2,7 @@
  * @file Whether the images of a data set have an up: photographs of streets do, those of microscopes, satellites and eyes do not, and may be turned.
  */
 import { loadSample } from '../../data/sample.ts';
-import type { LabelledPicture, PictureSet, Sample } from '../../data/types.ts';
+import type { ImageSet, LabelledImage, Sample } from '../../data/types.ts';
 
 /** A difference between halves counts when it is this large on average, as a share of the pixels or of the brightness, ... */
 const LARGE = 0.03;
@@ -13,7 +13,7 @@ const ERRORS = 3;
  * Whether top and bottom, or the two axes, differ in classes or brightness, over the samples given. Few samples show little: then the answer is false only
  * if nothing is seen in at least eight.
  */
-export async function haveAnUp(dataset: PictureSet, samples: readonly Sample[]): Promise<boolean> {
+export async function haveAnUp(dataset: ImageSet, samples: readonly Sample[]): Promise<boolean> {
   if (samples.length < 8) return true;
   const rows: number[][] = [];
   for (const sample of samples)
@@ -31,7 +31,7 @@ export async function haveAnUp(dataset: PictureSet, samples: readonly Sample[]):
  * one; quarters lie between the diagonals.
  */
 export function differences(
-  { width, height, image, label }: LabelledPicture,
+  { width, height, image, label }: LabelledImage,
   classes: number,
   ignore?: number,
 ): number[] {

@@ -8,7 +8,7 @@ import { createNiftiHeader, encodeNifti } from '../../data/nifti/encode.ts';
 import { planesPicture } from '../../data/planes.ts';
 import { framesOf, toSampleVolume } from '../../data/sampleVolume.ts';
 import type { SegmentationClass } from '../../data/types.ts';
-import type { ScoredPicture, Scores } from '../../infer/evaluate.ts';
+import type { ScoredImage, Scores } from '../../infer/evaluate.ts';
 import type { ScoredVolume } from '../../infer/evaluateVolumes.ts';
 import { drawConfusion } from '../../metrics/drawConfusion.ts';
 import { confusionCsv, perCaseCsv, perClassCasesCsv, perClassCsv } from '../../metrics/tables.ts';
@@ -60,7 +60,7 @@ export function writeSample(
   { samples }: Pick<ScoresFolder, 'samples'>,
   name: string,
   classes: readonly SegmentationClass[],
-  picture: ScoredPicture,
+  picture: ScoredImage,
 ): string {
   const path = join(samples, `${name}.png`);
   writeAtomically(path, samplePicture({ ...picture, image: toBytes(picture.image), classes }));

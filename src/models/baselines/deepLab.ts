@@ -15,7 +15,7 @@ export interface DeepLabOptions {
   filters?: number;
   /** Channels of the four stages, the first also those of the stem, instead of `filters`. */
   widths?: readonly number[];
-  /** Pixels of the picture per pixel of the last features: 16 or 8. */
+  /** Pixels of the image per pixel of the last features: 16 or 8. */
   outputStride: number;
   head?: Partial<HeadOptions>;
 }

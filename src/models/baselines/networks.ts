@@ -18,7 +18,7 @@ import { vggWidths } from './vgg.ts';
 export interface NetworkSize {
   /** Spatial axes of the data. */
   readonly rank: 2 | 3;
-  /** Channels of the picture. */
+  /** Channels of the image. */
   readonly inputs: number;
   readonly classes: number;
   /** Channels of the first features, from which the others follow; default: the network's own. */

@@ -9,7 +9,7 @@ import type { NetworkGraph } from '../graph.ts';
 
 /** Shape of a U-Net. */
 export interface UnetOptions {
-  /** Channels of the picture. */
+  /** Channels of the image. */
   readonly inputs: number;
   readonly classes: number;
   /** Filters of the finest level; they double with every level up to 512 in 2D and 320 in 3D. Default 32. */

@@ -1,5 +1,5 @@
 /**
- * @file Event files for TensorBoard: the scalars of every epoch and, at the end, the sample pictures, written beside the event log from the
+ * @file Event files for TensorBoard: the scalars of every epoch and, at the end, the sample images, written beside the event log from the
  * same events. The messages are tensorflow/core/util/event.proto and framework/summary.proto; only the fields in use are written.
  */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import type { RunFolder } from '../folder.ts';
 import { scalarsOf } from './scalars.ts';
 import { formatRecord } from './tfRecord.ts';
 
-/** At most so many sample pictures. */
+/** At most so many sample images. */
 const MOST_SAMPLES = 16;
 
 /** A named value of one step. */

@@ -85,7 +85,7 @@ export function loadReportData(folder: RunFolder): ReportData {
     lastTime: log.at(-1)?.time,
     config:
       maybeTextFile(folder.config) ?? (starts.length > 0 ? formatConfig(starts[starts.length - 1].config) : undefined),
-    genotypeDrawing: readPicture(folder.genotypeDrawing, 'genotype.svg'),
+    genotypeDrawing: readImage(folder.genotypeDrawing, 'genotype.svg'),
     evaluations: listEvaluations(folder),
     ...loadScores(folder),
     classes: loadClasses(join(folder.path, 'data.json')),
@@ -118,12 +118,12 @@ export function loadScores({
   ReportData,
   'perClass' | 'confusion' | 'confusionPicture' | 'samples' | 'moreSamples'
 > {
-  const names = existsSync(samples) ? readdirSync(samples).filter(isPicture).sort(byNumber) : [];
+  const names = existsSync(samples) ? readdirSync(samples).filter(isImage).sort(byNumber) : [];
   return {
     perClass: readTable(perClassCsv),
     confusion: readConfusion(confusionCsv),
-    confusionPicture: readPicture(confusionPicture, 'confusion_matrix.png'),
-    samples: names.slice(0, MOST_SAMPLES).flatMap((name) => readPicture(join(samples, name), name) ?? []),
+    confusionPicture: readImage(confusionPicture, 'confusion_matrix.png'),
+    samples: names.slice(0, MOST_SAMPLES).flatMap((name) => readImage(join(samples, name), name) ?? []),
     moreSamples: Math.max(0, names.length - MOST_SAMPLES),
   };
 }
@@ -155,9 +155,9 @@ function readTable(path: string): string[][] | undefined {
   return rows.length > 1 ? rows : undefined;
 }
 
-const isPicture = (name: string): boolean => typeOf(name) !== undefined && !name.startsWith('.');
+const isImage = (name: string): boolean => typeOf(name) !== undefined && !name.startsWith('.');
 
-function readPicture(path: string, name: string): ReportPicture | undefined {
+function readImage(path: string, name: string): ReportPicture | undefined {
   const type = typeOf(name);
   if (type === undefined || !existsSync(path)) return undefined;
   return { name, type, content: readFileSync(path) };

@@ -1,5 +1,5 @@
 /**
- * @file A comparison as a picture: the score against multiply-adds, parameters and memory, every seed a dot, every architecture a bar from its worst to
+ * @file A comparison as an image: the score against multiply-adds, parameters and memory, every seed a dot, every architecture a bar from its worst to
  * its best with its mean. Pure; SVG text that stands for itself.
  */
 import { svgFile } from '../../base/svg.ts';
@@ -10,7 +10,7 @@ import type { ComparedArchitecture, ComparisonConditions } from './comparison.ts
 const PANEL = { width: 430, height: 320, left: 56, right: 14, top: 30, bottom: 44 } as const;
 const LEGEND_LINE = 20;
 
-/** The picture; architectures without a score are named in the legend only. */
+/** The image; architectures without a score are named in the legend only. */
 export function drawComparison(
   architectures: readonly ComparedArchitecture[],
   { score: measure }: Pick<ComparisonConditions, 'score'>,

@@ -8,7 +8,7 @@ import { checkDataSet } from '../../../src/data/check/check.ts';
 import type { DataProblem } from '../../../src/data/check/parts.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
-import type { Colour, PictureSet } from '../../../src/data/types.ts';
+import type { Colour, ImageSet } from '../../../src/data/types.ts';
 import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
 import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 import { encodeTiff } from '../../helpers/tiff.ts';
@@ -164,7 +164,7 @@ describe('the check of images', () => {
   it('reports splits that are empty or share samples', async () => {
     const root = temporaryFolder();
     writeFiles(root, SOUND);
-    const dataset = (await openDataSet(root)) as PictureSet;
+    const dataset = (await openDataSet(root)) as ImageSet;
     const { train } = dataset.splits;
     const shared = await checkDataSet({ ...dataset, splits: { train, val: train } });
     expect(shared.problems).toMatchObject([

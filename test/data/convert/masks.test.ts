@@ -7,18 +7,18 @@ import { convertToMasks, countConverted } from '../../../src/data/convert/masks.
 import { openDataSet } from '../../../src/data/detect.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { loadSample } from '../../../src/data/sample.ts';
-import type { PictureSet } from '../../../src/data/types.ts';
+import type { ImageSet } from '../../../src/data/types.ts';
 import { ANNOTATED, annotate } from '../../helpers/annotations.ts';
 import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
 import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
-async function openImages(path: string): Promise<PictureSet> {
+async function openImages(path: string): Promise<ImageSet> {
   const dataset = await openDataSet(path);
   if (dataset.rank !== 2) throw new Error('expected images');
   return dataset;
 }
 
-async function convert(dataset: PictureSet): Promise<PictureSet> {
+async function convert(dataset: ImageSet): Promise<ImageSet> {
   const root = temporaryFolder();
   let done = 0;
   for await (const file of convertToMasks(dataset, (count) => {
@@ -33,7 +33,7 @@ async function convert(dataset: PictureSet): Promise<PictureSet> {
 }
 
 /** What must be the same: classes, and the labels of every sample of every part. */
-async function contentOf({ splits, extra, groups, ...dataset }: PictureSet) {
+async function contentOf({ splits, extra, groups, ...dataset }: ImageSet) {
   const parts: Record<string, Record<string, number[]>> = {};
   for (const [part, samples] of Object.entries({ ...splits, ...extra })) {
     parts[part] = {};
@@ -43,7 +43,7 @@ async function contentOf({ splits, extra, groups, ...dataset }: PictureSet) {
   return { classes: dataset.classes, parts, groups };
 }
 
-async function expectSame(files: Record<string, string | Uint8Array>): Promise<PictureSet> {
+async function expectSame(files: Record<string, string | Uint8Array>): Promise<ImageSet> {
   const root = temporaryFolder();
   writeFiles(root, files);
   const dataset = await openImages(root);

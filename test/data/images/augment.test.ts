@@ -12,18 +12,18 @@ import {
   type Transformation,
 } from '../../../src/data/images/augment.ts';
 import { normaliseByte } from '../../../src/data/images/values.ts';
-import type { LabelledPicture } from '../../../src/data/types.ts';
+import type { LabelledImage } from '../../../src/data/types.ts';
 
 const sizes = fc.integer({ min: 1, max: 24 });
 const cases = fc.record({ width: sizes, height: sizes, cropHeight: sizes, cropWidth: sizes, seed: fc.nat() });
 
-function randomPicture(width: number, height: number, seed: number): LabelledPicture {
+function randomPicture(width: number, height: number, seed: number): LabelledImage {
   const random = createRandom(seed);
   const fill = (length: number, limit: number) => Uint8Array.from({ length }, () => random.integer(limit));
   return { width, height, image: fill(width * height * 3, 256), label: fill(width * height, 11) };
 }
 
-function apply(picture: LabelledPicture, drawn: Transformation, crop: [number, number]) {
+function apply(picture: LabelledImage, drawn: Transformation, crop: [number, number]) {
   const images = new Float32Array(crop[0] * crop[1] * 3);
   const labels = new Uint8Array(crop[0] * crop[1]);
   applyTransformation(picture, drawn, crop, images, labels);
@@ -92,7 +92,7 @@ describe('applyTransformation', () => {
 
 describe('turns', () => {
   const turning = { ...STANDARD_AUGMENTATION, turns: true };
-  const transposed = ({ width, height, image, label }: LabelledPicture): LabelledPicture => {
+  const transposed = ({ width, height, image, label }: LabelledImage): LabelledImage => {
     const at = (i: number) => (i % height) * width + Math.floor(i / height);
     return {
       width: height,
@@ -170,7 +170,7 @@ describe('drawTransformation', () => {
 });
 
 /** One pixel of the scaled picture by the definition. */
-function slowPixel(picture: LabelledPicture, drawn: Transformation, x: number, y: number) {
+function slowPixel(picture: LabelledImage, drawn: Transformation, x: number, y: number) {
   const { width, height, image, label } = picture;
   if (x < 0 || y < 0 || x >= drawn.scaledWidth || y >= drawn.scaledHeight) {
     return { label: 255, rgb: [127, 127, 127].map((value) => value / 127.5 - 1) };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodePicture, loadPicture, toRgb } from '../../../src/data/images/image.ts';
+import { decodeImage, loadImage, toRgb } from '../../../src/data/images/image.ts';
 import { loadLabels } from '../../../src/data/images/labels.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { encodeTiff } from '../../helpers/tiff.ts';
@@ -20,7 +20,7 @@ const write = (name: string, bytes: Uint8Array): string => {
   return join(folder, name);
 };
 
-describe('loadPicture', () => {
+describe('loadImage', () => {
   it('turns a JPEG upright by its EXIF tag', async () => {
     // 16x8, left half black, right half white; orientation 6 turns it by 90 degrees clockwise.
     const data = Uint8Array.from({ length: 16 * 8 * 3 }, (_, i) => (Math.floor(i / 3) % 16 < 8 ? 0 : 255));
@@ -28,7 +28,7 @@ describe('loadPicture', () => {
       .withMetadata({ orientation: 6 })
       .jpeg({ quality: 100 })
       .toBuffer();
-    const picture = await loadPicture(write('turned.jpg', bytes));
+    const picture = await loadImage(write('turned.jpg', bytes));
     expect([picture.width, picture.height, picture.data.length]).toEqual([8, 16, 384]);
     expect(picture.data[0]).toBeLessThan(20);
     expect(picture.data[picture.data.length - 1]).toBeGreaterThan(235);
@@ -39,7 +39,7 @@ describe('loadPicture', () => {
       .toColourspace('b-w')
       .jpeg({ quality: 100 })
       .toBuffer();
-    const picture = await loadPicture(write('grey.jpg', grey));
+    const picture = await loadImage(write('grey.jpg', grey));
     expect([...picture.data.subarray(0, 3)]).toEqual([90, 90, 90]);
     expect(picture.data.length).toBe(192);
   });
@@ -50,9 +50,9 @@ describe('loadPicture', () => {
       [1, 2, 3],
       [7, 8, 9],
     ]);
-    expect([...(await loadPicture(write('two.png', two))).data]).toEqual([7, 8, 9, 1, 2, 3]);
+    expect([...(await loadImage(write('two.png', two))).data]).toEqual([7, 8, 9, 1, 2, 3]);
     const file = write('one.png', encodePng(picture, [[1, 2, 3]]));
-    await expect(loadPicture(file)).rejects.toThrow(/one\.png: palette index 1 of 1 colours/);
+    await expect(loadImage(file)).rejects.toThrow(/one\.png: palette index 1 of 1 colours/);
   });
 
   it('drops alpha, scales bits', () => {
@@ -66,8 +66,8 @@ describe('loadPicture', () => {
   });
 
   it('names what cannot be read', async () => {
-    await expect(loadPicture(join(folder, 'none.png'))).rejects.toThrow(/none\.png: cannot be read \(ENOENT\)/);
-    await expect(loadPicture(write('text.jpg', Buffer.from('hello')))).rejects.toThrow(
+    await expect(loadImage(join(folder, 'none.png'))).rejects.toThrow(/none\.png: cannot be read \(ENOENT\)/);
+    await expect(loadImage(write('text.jpg', Buffer.from('hello')))).rejects.toThrow(
       /text\.jpg: is no PNG, JPEG, WebP or TIFF/,
     );
   });
@@ -75,7 +75,7 @@ describe('loadPicture', () => {
 
 describe('samples of more than 8 bits', () => {
   const size = { width: 4, height: 1 };
-  const read = async (bytes: Uint8Array) => [...(await decodePicture(bytes, 'x.tif')).data];
+  const read = async (bytes: Uint8Array) => [...(await decodeImage(bytes, 'x.tif')).data];
   const tripled = (values: number[]) => values.flatMap((value) => [value, value, value]);
 
   it('are 65535 = 255, as TIFF and as PNG', async () => {

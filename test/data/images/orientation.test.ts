@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { checkDataSet } from '../../../src/data/check/check.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
-import { decodePicture } from '../../../src/data/images/image.ts';
+import { decodeImage } from '../../../src/data/images/image.ts';
 import { turnLabels, turnUpright } from '../../../src/data/images/orientation.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import { loadSample } from '../../../src/data/sample.ts';
@@ -85,7 +85,7 @@ describe('an orientation', () => {
 
   it.each(ORIENTATIONS)('%i is applied to WebP, TIFF and PNG alike', async (orientation) => {
     const files = [await tagged(orientation, 'webp'), await tagged(orientation, 'tiff'), pngWithExif(orientation)];
-    const [first, ...others] = await Promise.all(files.map((bytes) => decodePicture(bytes, 'x')));
+    const [first, ...others] = await Promise.all(files.map((bytes) => decodeImage(bytes, 'x')));
     expect([...first.data]).toEqual([
       ...turnUpright({ width, height, channels: 3, bitDepth: 8, data: rgb }, orientation).data,
     ]);

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/base/errors.ts';
-import { findPictures } from '../../../src/cli/inputs.ts';
+import { findImages } from '../../../src/cli/inputs.ts';
 import { checkDataSet } from '../../../src/data/check/check.ts';
 import { describeDataSet } from '../../../src/data/describe.ts';
 import { LAYOUTS, openDataSet } from '../../../src/data/detect.ts';
@@ -277,8 +277,8 @@ it('predictions take the images that training takes', async () => {
   );
   writeFiles(root, Object.fromEntries(names.map((name) => [name, IMAGE])));
   writeFiles(root, { 'notes.txt': '', '._0.png': '' });
-  expect(findPictures([root]).length).toBe(names.length);
-  expect(findPictures([join(root, '*.tif')])).toEqual([join(root, '4.tif')]);
+  expect(findImages([root]).length).toBe(names.length);
+  expect(findImages([join(root, '*.tif')])).toEqual([join(root, '4.tif')]);
 });
 
 it('predictions report the images that they do not read', () => {
@@ -291,7 +291,7 @@ it('predictions report the images that they do not read', () => {
     'empty/notes.txt': '',
   });
   const said: string[] = [];
-  const find = (word: string) => findPictures([join(root, word)], (message) => said.push(message));
+  const find = (word: string) => findImages([join(root, word)], (message) => said.push(message));
   expect(find('some')).toEqual([join(root, 'some/a.png')]);
   expect(said).toEqual([expect.stringMatching(/some: 2 .bmp files not read; images are .png/)]);
   expect(() => find('none')).toThrow(/none: holds no image \(.png .*\), but 1 .gif file/);

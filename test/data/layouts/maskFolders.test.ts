@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { openDataSet } from '../../../src/data/detect.ts';
-import { decodePicture } from '../../../src/data/images/image.ts';
+import { decodeImage } from '../../../src/data/images/image.ts';
 import { decodeLabels } from '../../../src/data/images/labels.ts';
 import { loadSample } from '../../../src/data/sample.ts';
 import { fileSizes } from '../../../src/data/sampleFiles.ts';
@@ -165,7 +165,7 @@ describe('masks as GIF', () => {
     await expect(decodeLabels(moving, 'a.gif')).rejects.toThrow(/a.gif: expected labels of one frame, got 2/);
     const whole = await gif(0, 1);
     await expect(decodeLabels(whole.subarray(0, 15), 'a.gif')).rejects.toThrow(/a.gif: cannot be decoded/);
-    await expect(decodePicture(whole, 'a.png')).rejects.toThrow(/a.png: is no PNG, JPEG, WebP or TIFF/);
+    await expect(decodeImage(whole, 'a.png')).rejects.toThrow(/a.png: is no PNG, JPEG, WebP or TIFF/);
   });
 });
 

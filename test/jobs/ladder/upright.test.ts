@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../src/base/random.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
-import type { LabelledPicture } from '../../../src/data/types.ts';
+import type { LabelledImage } from '../../../src/data/types.ts';
 import { differences, haveAnUp } from '../../../src/jobs/ladder/upright.ts';
 import { hasRealData, realData } from '../../data/realData.ts';
 
 /** A picture of noise whose upper half may be of another class and brighter. */
-function picture(width: number, height: number, { classes = 0, light = 0 } = {}): LabelledPicture {
+function picture(width: number, height: number, { classes = 0, light = 0 } = {}): LabelledImage {
   const random = createRandom(width * height);
   const upper = (i: number) => Math.floor(i / width) < height / 2;
   const label = Uint8Array.from({ length: width * height }, (_, i) =>

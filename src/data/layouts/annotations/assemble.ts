@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { DataError } from '../../../base/errors.ts';
 import { splitImages } from '../../folds.ts';
 import type { LabelDrawing } from '../../outlines/shapes.ts';
-import { IGNORE, type PictureSet, type Sample } from '../../types.ts';
+import { IGNORE, type ImageSet, type Sample } from '../../types.ts';
 import { classFields } from '../classes.ts';
 import type { Description } from '../description.ts';
 import { readGroups } from '../groups.ts';
@@ -26,7 +26,7 @@ export async function openAnnotations(
   found: FoundAnnotations,
   description: Description,
   options: OpenOptions,
-): Promise<PictureSet> {
+): Promise<ImageSet> {
   const all = await readAnnotations(found, description, options);
   const { named, values, background, notes } = valuesOf(all, description);
   const samples = new Map(all.images.map((image) => [image, sampleOf(image, all, values, background)]));
@@ -112,7 +112,7 @@ function splitParts(
   samples: ReadonlyMap<LocatedImage, Sample>,
   description: Description,
   options: OpenOptions,
-): Pick<PictureSet, 'splits' | 'splitRule' | 'extra'> {
+): Pick<ImageSet, 'splits' | 'splitRule' | 'extra'> {
   const of = (part: LocatedImage['part']): Sample[] =>
     [...samples].filter(([image]) => image.part === part).map(([, sample]) => sample);
   const [train, val, test] = [of('train'), of('val'), of('test')];
