@@ -15,7 +15,7 @@ export interface Picture {
 export function channelsOfImage({ width, height, data }: Picture): 3 | 4 {
   const channels = data.length / (width * height);
   if (channels !== 3 && channels !== 4)
-    throw new ShapeError(`expected a picture of 3 or 4 samples a pixel, got ${data.length} for ${width}x${height}`);
+    throw new ShapeError(`expected an image of 3 or 4 samples a pixel, got ${data.length} for ${width}x${height}`);
   return channels;
 }
 

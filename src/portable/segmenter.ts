@@ -58,7 +58,7 @@ export async function createSegmenter<Options>(
   const { size, sideMultiple = 1, preprocessing, result, classes } = metadata;
   if (preprocessing.channels !== 3 || (size !== 'dynamic' && size.length !== 2))
     throw new DataError(
-      `${file}: is no model of pictures of 3 channels`,
+      `${file}: is no model of images of 3 channels`,
       'volumes need their run: espalier predict run=',
     );
   const session = await runtime.InferenceSession.create(bytes, options);

@@ -298,7 +298,7 @@ describe('options', () => {
 
   it('mistakes are named', () => {
     const volumes = exported(livelyNetwork(everyKind(3, 'batch', 2)));
-    expect(() => buildOnnx(volumes, { ...DEFAULTS, normalise: true })).toThrow('normalise=true is for pictures');
+    expect(() => buildOnnx(volumes, { ...DEFAULTS, normalise: true })).toThrow('normalise=true is for images');
     expect(() => buildOnnx(volumes, { ...DEFAULTS, size: [9, 9] })).toThrow('needs 3 positive sizes');
     const missing = exported(network);
     const tensors = { ...missing.tensors };

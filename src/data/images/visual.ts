@@ -106,7 +106,7 @@ export function overlayLabels<Pixels extends Uint8Array | Uint8ClampedArray>(
 ): Pixels {
   const channels = image.length / label.length;
   if (channels !== 3 && channels !== 4)
-    throw new ShapeError(`expected a picture of ${label.length} pixels, got ${image.length} samples`);
+    throw new ShapeError(`expected an image of ${label.length} pixels, got ${image.length} samples`);
   const palette = paletteOf(classes);
   const shown = palette.map((_, id) => id !== IGNORE && isShown(id));
   const out = image.slice() as Pixels;

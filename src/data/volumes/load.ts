@@ -28,7 +28,7 @@ export interface LoadedVolume {
 /** The source of a sample of volumes; an image is a `DataError`. */
 export function volumeSourceOf({ id, source }: Sample): VolumeSource {
   if (source.kind === 'volume' || source.kind === 'phantom') return source;
-  throw new DataError(`${id}: expected a volume, got a picture`);
+  throw new DataError(`${id}: expected a volume, got an image`);
 }
 
 /**
