@@ -1,5 +1,6 @@
 /// @file Conversions between JavaScript values and IValues, led by the operator's own schema. Knows no operator by
-/// name.
+/// name. Longer than other files because both directions of every kind of value are in it: what one of them takes, the
+/// other gives.
 #include "convert.h"
 
 #include <cmath>
