@@ -2,7 +2,7 @@
  * @file Scores the network of a run on a split and leaves tables and sample images: at the end of a training in the folder of the run, by
  * `espalier evaluate` in one of its own, so that the scores of a run stay those of its training.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { distinctNames } from '../base/names.ts';
 import { samplesOf } from '../data/splits.ts';
@@ -23,6 +23,7 @@ import { openRunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
 import { writeEvaluationReport } from '../run/report/evaluation.ts';
 import { writeReport } from '../run/report/report.ts';
+import { inOwnFolder } from './lifecycle.ts';
 import { prepareMachine, versions } from './machine.ts';
 import { loadNetwork } from './network.ts';
 import { openRunData } from './openData.ts';
@@ -130,46 +131,33 @@ export async function evaluateJob(
   const target = createEvaluationFolder(folder, { wanted: config.name, proposed: `${dataset.name}-${split}` });
   const passes: number[] = [];
   const onForward = (ms: number): void => void passes.push(ms);
-  const score = {
-    folder: target,
-    dataset,
-    network,
-    reduction,
-    longSide,
-    device,
-    split,
-    options,
-    onForward,
-    onProgress,
-  };
-  const scores = await scoreNetwork(score).catch((error: unknown) => {
-    // Nothing half done stays: the name is free again.
-    rmSync(target.path, { recursive: true, force: true });
-    throw error;
-  });
+  const score = { dataset, network, reduction, longSide, device, split, options, onForward, onProgress };
   const { window } = inference;
-  const evaluation: EvaluationRecord = {
-    time: new Date().toISOString(),
-    data,
-    dataset: dataset.name,
-    split,
-    samples,
-    trainedOn: resolve(data) === resolve(String(trained)),
-    checkpoint,
-    scales: [...inference.scales],
-    mirror: [...inference.mirror],
-    window: window ? [...window.window] : null,
-    overlap: window ? config.overlap : null,
-    toleranceMm: dataset.rank === 3 ? toleranceMm : null,
-    version: versions().espalier,
-    scores: summaryOf(scores),
-    ...(found ? { crf: recordOfCrf(found, dataset.rank === 2 ? LEVELS_A_UNIT : 1, scores) } : {}),
-  };
-  writeEvaluation(target, evaluation);
-  const { name, path } = target;
-  const report = writeEvaluationReport(target, { name, ...evaluation }, folder.name);
+  const { scores, evaluation, report } = await inOwnFolder(target, async (own) => {
+    const scores = await scoreNetwork({ ...score, folder: own });
+    const evaluation: EvaluationRecord = {
+      time: new Date().toISOString(),
+      data,
+      dataset: dataset.name,
+      split,
+      samples,
+      trainedOn: resolve(data) === resolve(String(trained)),
+      checkpoint,
+      scales: [...inference.scales],
+      mirror: [...inference.mirror],
+      window: window ? [...window.window] : null,
+      overlap: window ? config.overlap : null,
+      toleranceMm: dataset.rank === 3 ? toleranceMm : null,
+      version: versions().espalier,
+      scores: summaryOf(scores),
+      ...(found ? { crf: recordOfCrf(found, dataset.rank === 2 ? LEVELS_A_UNIT : 1, scores) } : {}),
+    };
+    writeEvaluation(own, evaluation);
+    return { scores, evaluation, report: writeEvaluationReport(own, { name: own.name, ...evaluation }, folder.name) };
+  });
   // The report of the run lists its evaluations; its own scores stay those of the training.
   writeReport(folder);
+  const { name, path } = target;
   const classes = dataset.classes.map((one) => one.name);
   // On a GPU a call ends before its work.
   const latency =

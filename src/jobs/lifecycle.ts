@@ -1,9 +1,11 @@
 /**
  * @file The life of a run, the same for every kind: its folder is opened and locked, an earlier process's work restored, the work done, its end and
- * its report written. A stop saves what is there, and anything else that is thrown is written down as the end that it is.
+ * its report written. A stop saves what is there, and anything else that is thrown is written down as the end that it is. And the life of what is too short
+ * to be stopped and resumed.
  *
  * A new kind of run is a file like `searchJob.ts`: what it prepares, what a checkpoint of it holds, and its work.
  */
+import { rmSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { NumericError, StoppedError } from '../base/errors.ts';
 import { formatDuration } from '../base/text.ts';
@@ -107,6 +109,19 @@ export async function inRunFolder<State, Result>(
     throw endWithError(command, run, error, saveLast);
   } finally {
     run.close();
+  }
+}
+
+/** The life of what is done in one go in a folder of its own, such as an evaluation: where it throws nothing half done stays, and the name is free again. */
+export async function inOwnFolder<Folder extends { readonly path: string }, Result>(
+  folder: Folder,
+  work: (folder: Folder) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work(folder);
+  } catch (error) {
+    rmSync(folder.path, { recursive: true, force: true });
+    throw error;
   }
 }
 

@@ -112,10 +112,7 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
 
 function checkOptions(graph: NetworkGraph, { size, normalise, result }: OnnxOptions): void {
   if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3))
-    throw new ConfigError(
-      'normalise=true is for images of 3 channels',
-      'leave it out: volumes have no range of bytes',
-    );
+    throw new ConfigError('normalise=true is for images of 3 channels', 'leave it out: volumes have no range of bytes');
   if (result === 'argmax' && graph.classes > 256)
     throw new ConfigError(`result=argmax writes bytes, ${graph.classes} classes do not fit`, 'take result=logits');
   // Throws where the size does not fit.
