@@ -158,6 +158,15 @@ describe('the house', () => {
     for (const name of files) visit(name, []);
   });
 
+  it('loads what an installation may lack only where it is needed', () => {
+    const early = files.filter((name) =>
+      /^import (?!type ).*from '(sharp|onnxruntime-node|onnxruntime-web)'/m.test(
+        readFileSync(join(source, name), 'utf8'),
+      ),
+    );
+    expect(early).toEqual([]);
+  });
+
   it('has no folder of more than fifteen files, but for lists that grow by a file an entry', () => {
     const folders = new Map<string, number>();
     for (const name of files) folders.set(dirname(name), (folders.get(dirname(name)) ?? 0) + 1);

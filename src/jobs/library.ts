@@ -1,6 +1,8 @@
 /**
  * @file Searches, trainings and networks for programs: the same settings as on the command line, as objects.
  */
+// Programs that use it may be checked against an older library of JavaScript.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { SegmentationClass } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
 import { reduced } from '../infer/inference.ts';

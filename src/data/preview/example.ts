@@ -2,7 +2,6 @@
  * @file One sample of any data set as two small images: the image, and the colours of its labels over it. Of a volume the axial slice through the middle
  * of what is labelled, right way round as radiologists look.
  */
-import sharp from 'sharp';
 import { greyLevels, overlayLabels, paletteOf } from '../images/visual.ts';
 import { loadSample } from '../sample.ts';
 import { middleOf, PLANES, placeAlong } from '../slices.ts';
@@ -40,6 +39,7 @@ export async function exampleOf(dataset: DataSet, sample: Sample, side: number):
   const factor = Math.min(side / width, side / height);
   const [across, down] = [width, height].map((length) => Math.max(1, Math.round(length * factor)));
   const kernel = factor > 1 ? 'nearest' : 'lanczos3';
+  const { default: sharp } = await import('sharp');
   const scaled = await sharp(image, { raw: { width, height, channels: 3 } })
     .resize(across, down, { fit: 'fill', kernel })
     .raw()

@@ -1,7 +1,6 @@
 /**
  * @file A sheet of samples to look at before training: each image beside its labels in colour, and a legend of the classes with their shares.
  */
-import sharp from 'sharp';
 import { svgFile } from '../../base/svg.ts';
 import { escapeMarkup } from '../../base/text.ts';
 import type { Colour, DataSet, SegmentationClass } from '../types.ts';
@@ -54,6 +53,7 @@ export async function drawSheet(
   const legend = drawLegend(dataset.classes, examples, legendLeft);
   const width = Math.max(legendLeft + LEGEND, 700);
   const height = Math.max(top, TITLE + legend.height + MARGIN);
+  const { default: sharp } = await import('sharp');
   const card = svgFile(width, height, `samples of ${dataset.name}`, [...body, ...legend.body]);
   return new Uint8Array(
     await sharp(Buffer.from(card)).composite(pictures).flatten({ background: '#ffffff' }).png().toBuffer(),
