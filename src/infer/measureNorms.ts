@@ -11,6 +11,9 @@ import { splitBatch, toTensors } from './batch.ts';
 /** Batches after which more change little. */
 export const NORM_BATCHES = 50;
 
+/** In how many parts a batch of so many samples passes through the network: where several processes share a batch, the same number on each. */
+export type PartsOf = (samples: number) => number;
+
 /**
  * Sets the running statistics of the norms of `network` to those of the first `count` batches of a loader, in the parts in which training passes them
  * through the network. Does nothing where no norm keeps statistics.
@@ -18,14 +21,14 @@ export const NORM_BATCHES = 50;
 export async function measureNorms(
   network: { readonly parameters: ParameterSet; forward(images: Tensor, pass: Pass): Tensor },
   loader: Pick<Loader, 'batches'>,
-  { device, accumulate = 1, count = NORM_BATCHES }: { device: string; accumulate?: number; count?: number },
+  { device, partsOf = () => 1, count = NORM_BATCHES }: { device: string; partsOf?: PartsOf; count?: number },
 ): Promise<void> {
   const statistics = measureNormStatistics(network.parameters);
   if (!statistics) return;
   let done = 0;
   for (let epoch = 0; done < count; epoch++)
     for await (const batch of loader.batches(epoch)) {
-      for (const part of splitBatch(batch, accumulate))
+      for (const part of splitBatch(batch, partsOf(batch.batch)))
         statistics.add((pass) => network.forward(toTensors(part, device).images, pass));
       if (++done === count) break;
     }

@@ -16,7 +16,7 @@ import { stopPoint } from '../parallel/stopPoint.ts';
 import type { LoopSettings } from './loopSettings.ts';
 import { addLoss, meanLoss } from './step/optimiserStep.ts';
 import { startOfTrainEpoch, type Training, type TrainProgress } from './trainState.ts';
-import { createTrainStep, type TrainStepSettings } from './trainStep.ts';
+import { createTrainStep, partsOf, type TrainStepSettings } from './trainStep.ts';
 
 /** Settings of the loop. */
 export interface TrainSettings extends LoopSettings, ScheduleSettings, TrainStepSettings {
@@ -112,7 +112,7 @@ export async function trainLoop(
       // Statistics that were averaged along with the weights belong to none of them.
       if (evaluated && averaged && !settings.frozenNorms) {
         const count = ended ? NORM_BATCHES : Math.min(NORM_BATCHES, Math.max(FEWEST_NORM_BATCHES, steps >> 1));
-        await measureNorms(averaged, loader, { device, accumulate: settings.accumulate, count });
+        await measureNorms(averaged, loader, { device, partsOf: partsOf(settings.accumulate, parallel), count });
       }
       for (const { parameters } of averaged ? [network, averaged] : [network]) parallel.average(buffersOf(parameters));
       const scores = evaluated

@@ -96,8 +96,7 @@ export function trainingLosses(
   progress: number,
 ): (() => Tensor)[] {
   const { accumulate, ignore, parallel = singleProcess } = plan;
-  // Of several processes all compute as many parts, also those with fewer samples; each has the share of a mean over them.
-  const parts = splitBatch(batch, accumulate > 1 ? -parallel.largest(-Math.min(accumulate, batch.batch)) : 1);
+  const parts = splitBatch(batch, partsOf(accumulate, parallel)(batch.batch));
   const counting = { ignore, parallel };
   const counted = plan.counted ?? countedPixels(batch, counting);
   return parts.map((part) => () => {
@@ -106,6 +105,12 @@ export function trainingLosses(
     return parts.length === 1 && parallel.size === 1 ? value : scale(value, partWeight(part, counted, counting));
   });
 }
+
+/** In how many parts a batch is computed. Of several processes all compute as many, also those with fewer samples; each has its share of a mean over them. */
+export const partsOf =
+  (accumulate: number, parallel: Parallel) =>
+  (samples: number): number =>
+    accumulate > 1 ? -parallel.largest(-Math.min(accumulate, samples)) : 1;
 
 /** The loss of a network on a batch; logits at coarser levels, where the network gives them, take part in it. */
 function lossOf(

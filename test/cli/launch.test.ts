@@ -45,7 +45,7 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
     expect([code, error]).toEqual([0, expect.not.stringMatching(/ranks? [\d,]+ of/)]);
     expect(out.match(/found: /g)).toHaveLength(1);
     expect(readdirSync(join(folder, 'runs', 'search'))).toEqual(['two']);
-    expect(events('search', 'two').at(-1)).toMatchObject({ type: 'end', status: 'done' });
+    expect(events('search', 'two').at(-1)).toMatchObject({ type: 'end', status: 'undecided' });
     const notes = events('search', 'two').flatMap((event) => (event.type === 'note' ? [event.message] : []));
     expect(notes).toContainEqual(expect.stringContaining('2 processes share each batch'));
     expect(notes).toContainEqual(

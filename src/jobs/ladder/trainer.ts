@@ -13,6 +13,7 @@ import { measureNorms } from '../../infer/measureNorms.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import type { Reading } from '../../ladder/race.ts';
 import type { SampleCounts } from '../../ladder/statistics.ts';
+import { singleProcess } from '../../parallel/parallel.ts';
 import { hasCheckpoint, loadCheckpoint } from '../../run/checkpoint.ts';
 import type { Layer } from '../../run/config/config.ts';
 import { parseConfig } from '../../run/config/config.ts';
@@ -22,6 +23,7 @@ import { openRunFolder } from '../../run/folder.ts';
 import { whenFree } from '../../run/lock.ts';
 import { loadReportData } from '../../run/report/data.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
+import { partsOf } from '../../train/trainStep.ts';
 import type { StoredTraining } from '../checkpoint/training.ts';
 import { prepareMachine } from '../machine.ts';
 import { loadNetwork } from '../network.ts';
@@ -138,7 +140,7 @@ export async function judgeAt(
   const loader = createLoader({ dataset, samples: dataset.splits.train, ...own });
   // A training that was stopped in the middle has statistics that belong to other weights.
   const count = Math.min(JUDGED_NORM_BATCHES, steps);
-  await measureNorms(network, loader, { device, accumulate: own.accumulate, count });
+  await measureNorms(network, loader, { device, partsOf: partsOf(own.accumulate, singleProcess), count });
   await loader.close();
   const { score, loss: value } = await judgeNetwork(forward, dataset, own, device, loss);
   network.parameters.free();
