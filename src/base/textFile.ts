@@ -9,7 +9,7 @@ import { formatBytes } from './text.ts';
 export const MOST_TEXT_BYTES = 32 * 2 ** 20;
 
 /** A list of a data set has fewer lines. */
-const MOST_LINES = 1_000_000;
+const MOST_LINES = 200_000;
 
 /** A piece of what has no size, such as a pipe. */
 const PIECE = 65536;
@@ -56,7 +56,7 @@ export function maybeTextFile(path: string): string | undefined {
 
 /**
  * The lines of a text, without their ends. `file` is named in errors.
- * @throws DataError for more than a million lines.
+ * @throws DataError for more than 200,000 lines.
  */
 export function linesOf(text: string, file: string): string[] {
   let count = 1;

@@ -77,22 +77,29 @@ async function openSplit(root: string, split: SplitName | 'test'): Promise<Pairi
         'a line is such as train/a.png trainannot/a.png',
       );
     }
-    const outside = [image, label].find((file) => relative(root, file).startsWith('..'));
-    if (outside !== undefined)
+    const outside = line.includes('..') && [image, label].find((file) => relative(root, file).startsWith('..'));
+    if (outside)
       throw new DataError(`${list}:${n + 1}: ${outside} leaves the folder`, 'name files inside the data set');
     pairs.push({ line: n + 1, image, label });
   }
   if (pairs.length === 0) throw new DataError(`${list}: lists no images`);
-  requireEachOnce(
-    pairs.map(({ image }) => nameBelow(root, image)),
-    list,
-  );
+  // Lists are long and folders are not: what is named twice is found before the disk is asked.
+  const once = new Set(pairs.map(({ image }) => image)).size === pairs.length;
+  if (!once)
+    requireEachOnce(
+      pairs.map(({ image }) => nameBelow(root, image)),
+      list,
+    );
   for (const { line, image, label } of pairs) {
     if (!(await isFile(image)))
       throw new DataError(`${list}:${line}: no such image: ${image}`, 'the list names files below its folder');
     if (await isFile(label)) samples.push({ id: nameBelow(root, image), source: { kind: 'files', image, label } });
     else alone.push(image);
   }
+  requireEachOnce(
+    samples.map(({ id }) => id),
+    list,
+  );
   return { samples, alone, unused: [], rule: `${list} names an image and its label in a line` };
 }
 

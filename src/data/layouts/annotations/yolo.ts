@@ -5,6 +5,7 @@
  */
 import { DataError } from '../../../base/errors.ts';
 import { showShort } from '../../../base/text.ts';
+import { linesOf } from '../../../base/textFile.ts';
 
 /** A polygon of a class by its number. */
 export interface NumberedPolygon {
@@ -16,7 +17,7 @@ export interface NumberedPolygon {
 export function parseYolo(text: string, file: string): { polygons: NumberedPolygon[]; boxes: number } {
   const polygons: NumberedPolygon[] = [];
   let boxes = 0;
-  for (const [n, line] of text.split(/\r?\n/).entries()) {
+  for (const [n, line] of linesOf(text, file).entries()) {
     if (line.trim() === '') continue;
     const [number, ...ring] = line.trim().split(/\s+/).map(Number);
     if (Number.isInteger(number) && ring.length === 4 && ring.every(Number.isFinite)) {
