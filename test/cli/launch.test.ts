@@ -43,7 +43,7 @@ describe.skipIf(!hasGroups)('espalier launch', () => {
   it('searches in two processes into one run', async () => {
     const { code, out, error } = await run(folder, ['launch', 'processes=2', '--', ...SEARCH, 'name=two']);
     expect([code, error]).toEqual([0, expect.not.stringMatching(/ranks? [\d,]+ of/)]);
-    expect(out.match(/found: /g)).toHaveLength(1);
+    expect(out.match(/-> .*genotype\.json/g)).toHaveLength(1);
     expect(readdirSync(join(folder, 'runs', 'search'))).toEqual(['two']);
     expect(events('search', 'two').at(-1)).toMatchObject({ type: 'end', status: 'undecided' });
     const notes = events('search', 'two').flatMap((event) => (event.type === 'note' ? [event.message] : []));

@@ -194,10 +194,12 @@ async function costOf(
   const { batch, threads } = training;
   const architecture = readArchitecture(name);
   const size = sizeOf(training, dataset);
-  const fitted = fitToBudget(architecture, await withCountedSize(training, dataset, size), dataset);
+  const counted = await withCountedSize(training, dataset, size);
+  const fitted = fitToBudget(architecture, counted, dataset);
   if (fitted) watcher.line(`${name}: ${describeFit(fitted)}`);
   const graph = buildArchitecture(architecture, fitted?.options ?? networkOptions(architecture, training, dataset));
-  const { parameters, multiplyAdds } = countNetwork(graph, size);
+  // As its budget counts: for an image of the data. Without one for the crop, as a training reports it.
+  const { parameters, multiplyAdds } = fitted?.cost ?? countNetwork(graph, size);
   const { trainingBytes } = estimateMemory(graph, size, batch);
   const task = { graph, batch, size, threads, device: chooseDevice(training.device), kind: 'training' } as const;
   const measuredBytes = measuresMemory ? (await measureMemory(task)).bytes : null;

@@ -127,6 +127,6 @@ describe('loadLabels', () => {
       .jpeg()
       .toBuffer();
     await expect(loadLabels(write('label.jpg', jpeg))).rejects.toThrow(/got JPEG, which changes the values/);
-    await expect(loadLabels(write('label.bin', Buffer.from('x')))).rejects.toThrow(/PNG or TIFF without loss/);
+    await expect(loadLabels(write('label.bin', Buffer.from('x')))).rejects.toThrow(/PNG, GIF or TIFF without loss/);
   });
 });

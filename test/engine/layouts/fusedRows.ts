@@ -64,6 +64,27 @@ const dilated: Row = ({ batch, channels, size }) =>
     ],
   }));
 
+/** One image or volume, whatever the batch of the shape. The operator knows float32 only; in float64, which it is held to, libtorch computes. */
+const single: Row = ({ channels, size }) =>
+  [1, 2].flatMap((stride) =>
+    [1, 3].map((kernel): Call => {
+      const all = (value: number) => size.map(() => value);
+      const padding = all((kernel - 1) / 2);
+      const plain = ([x, weight, bias]: readonly Tensor[]) => [
+        operator('aten::convolution').one(x, weight, bias, all(stride), padding, all(1), false, all(0), 1),
+      ];
+      return {
+        inputs: [{ shape: [1, channels, ...size] }, { shape: [4, channels, ...all(kernel)] }, { shape: [4] }],
+        run: (inputs) => {
+          const [x, weight, bias] = inputs;
+          if (x.dtype !== 'float32') return plain(inputs);
+          return [operator('espalier::single_convolution').one(x, weight, bias, all(stride), padding, all(1))];
+        },
+        reference: plain,
+      };
+    }),
+  );
+
 /** A step of an optimiser: weights and its state lie alike, gradients anyhow. */
 const step =
   (
@@ -149,6 +170,7 @@ export const FUSED_ROWS: Readonly<Record<string, Row>> = {
   relaxed_cell: forImages(cells),
   relaxed_edge: edges,
   dilated_convolution: forImages(dilated),
+  single_convolution: single,
   // Called through `operators.ts`, whose rows hold them to compositions.
   separable_convolution: ROWS.separableConvolution,
   batch_norm: ROWS.batchNorm,
