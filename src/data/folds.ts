@@ -20,6 +20,8 @@ export interface FoldOptions {
   splitSeed?: number;
   /** The group of a sample by its id: samples of one group are on the same side. By default each is its own. */
   groupOf?: GroupOf;
+  /** The folder or file that lists the samples, for errors. */
+  where?: string;
 }
 
 /** The group of a sample by its id, such as the video of a frame. */
@@ -47,7 +49,8 @@ export function splitFold(samples: readonly Sample[], options: FoldOptions = {})
   const groups = placedGroups(samples, options);
   if (groups.length < folds) {
     const what = `${groups.length} labelled ${options.groupOf ? 'groups' : 'samples'}`;
-    throw new DataError(`${what} make no ${folds} folds`, 'lower folds or add data');
+    const where = options.where === undefined ? '' : `${options.where}: `;
+    throw new DataError(`${where}${what} make no ${folds} folds`, 'lower folds or add data');
   }
   const parts: Group[][] = Array.from({ length: folds }, () => []);
   for (const group of groups) parts[Math.min(folds - 1, Math.floor(group.place * folds))].push(group);

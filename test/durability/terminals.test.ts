@@ -48,8 +48,8 @@ const COMMANDS: Readonly<Record<string, LongCommand>> = {
   ui: { words: ['ui', 'own', 'port=0'], code: 0 },
 };
 
-/** Commands that stop by a signal and have no row: they run the others, or keep nothing. */
-const OTHERS: readonly string[] = ['command', 'compare', 'measure'];
+/** Commands that stop by a signal and have no row: they run the others, or keep nothing half done. */
+const OTHERS: readonly string[] = ['command', 'compare', 'evaluate', 'measure'];
 
 it('has a row for every command that handles the signals', () => {
   const cli = join(import.meta.dirname, '..', '..', 'src', 'cli');

@@ -38,9 +38,10 @@ describe('a run folder written at fbeecb3', () => {
     const { run, epochs, scores } = await train({ name, runs }, { resume: true });
     expect(epochs).toBe(2);
     expect(Number(lastRow(run).loss)).toBeCloseTo(1.6414, 3);
-    expect(scores.miou).toBeCloseTo(0.12696, 3);
+    // The weights are the same; at fbeecb3, where norm statistics were averaged along with them, they scored 0.12696.
+    expect(scores.miou).toBeCloseTo(0.1353, 3);
     const again = await evaluateJob(parseConfig(settings.evaluate, [{ run }]));
-    expect(again.scores.pixelAccuracy).toBeCloseTo(0.373, 3);
+    expect(again.scores.pixelAccuracy).toBeCloseTo(0.39614, 3);
     expect(again.scores.confusion).toEqual(scores.confusion);
   });
 });

@@ -120,7 +120,7 @@ export function assembleVolumes(
     labelMap: description.labelMap,
     ...(description.ignoredLabels ? { ignoredLabels: description.ignoredLabels } : {}),
     ...(val === undefined
-      ? { splits: splitFold(train.samples, options), splitRule: 'hash' as const }
+      ? { splits: splitFold(train.samples, { ...options, where: root }), splitRule: 'hash' as const }
       : { splits: { train: train.samples, val: val.samples } }),
     ...testPart(test?.samples ?? []),
     unpaired: alone,
