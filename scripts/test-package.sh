@@ -22,7 +22,7 @@ node_of() {
 
 # check <Node> <manager and version> <words that add the tarball ...>
 check() {
-  local version=$1 manager=$2 bin folder=$place/$1-${2//[@\/]/-} log what
+  local version=$1 manager=$2 bin folder=$place/$1-${2//[@\/]/-} log
   shift 2
   bin=$(node_of "$version") || { echo "Node $version: not in the registry"; failed=1; return; }
   rm -rf "$folder"
@@ -33,7 +33,7 @@ check() {
     cd "$folder"
     export PATH=$bin:$PATH XDG_CACHE_HOME=$folder/cache
     printf '{"name":"consumer","private":true,"type":"module"}' >package.json
-    what=install && npx --yes --package "$manager" -- "$@" "$tarball"
+    npx --yes --package "$manager" -- "$@" "$tarball"
     # Nothing may be written beside the code any more.
     chmod -R a-w node_modules/espalier/ 2>/dev/null || true
     node node_modules/espalier/dist/cli/main.js info auto-deeplab-s --json | grep -q '"parameters"'

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { autoCommand } from './auto.ts';
 import { type Command, readSettings } from './command.ts';
 
-/** What a network may cost: some 20 ms a training step and core. */
+/** Multiply-adds that a network may have: few enough for networks to differ in the time that there is. */
 const BUDGET = '20e6';
 
 const demoSettings = {

@@ -64,7 +64,7 @@ export const searchCommand: Command = {
     const { run, genotype, decided, undecided, report } = found;
     if (flags.json) return printJson(found);
     const what = `${summariseGenotype(genotype)} (${describeDecided(decided)}) -> ${shortPath(run)}/genotype.json`;
-    const next = undecided ? `search on: ${searchAgain(searchConfigOf(run))}` : await trainStep(run);
+    const next = undecided ? `to continue, run: ${searchAgain(searchConfigOf(run))}` : await trainStep(run);
     process.stdout.write(
       `${undecided ? 'undecided, little more than a random architecture' : 'found'}: ${what}\n${next}\nreport: ${shortPath(report)}\n`,
     );

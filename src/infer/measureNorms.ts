@@ -25,12 +25,16 @@ export async function measureNorms(
 ): Promise<void> {
   const statistics = measureNormStatistics(network.parameters);
   if (!statistics) return;
-  let done = 0;
-  for (let epoch = 0; done < count; epoch++)
-    for await (const batch of loader.batches(epoch)) {
-      for (const part of splitBatch(batch, partsOf(batch.batch)))
-        statistics.add((pass) => network.forward(toTensors(part, device).images, pass));
-      if (++done === count) break;
-    }
-  statistics.finish();
+  try {
+    let done = 0;
+    for (let epoch = 0; done < count; epoch++)
+      for await (const batch of loader.batches(epoch)) {
+        for (const part of splitBatch(batch, partsOf(batch.batch)))
+          statistics.add((pass) => network.forward(toTensors(part, device).images, pass));
+        if (++done === count) break;
+      }
+    statistics.write();
+  } finally {
+    statistics.free();
+  }
 }

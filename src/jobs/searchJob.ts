@@ -76,7 +76,7 @@ export async function searchJob(
       const found = `${summariseGenotype(genotype)} (${describeDecided(decided)})`;
       const result = { genotype, decided };
       if (!isUndecided(decided)) return { result, found: `found ${found}` };
-      run.warn(`${undecidedWarning(decided)}; search on: ${searchAgain(config)}`);
+      run.warn(`${undecidedWarning(decided)}; to continue, run: ${searchAgain(config)}`);
       return { result, found: `undecided: ${found}`, status: 'undecided' };
     },
   );

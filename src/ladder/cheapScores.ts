@@ -1,6 +1,6 @@
 /**
- * @file Scores that cost no training. They filter children only where the first rung of a race has shown that they rank networks on these data: as often as
- * not the best of them is the number of parameters (Abdelfattah et al. 2021, arXiv 2101.08134; White et al. 2022).
+ * @file Scores that cost neither training nor a pass through the network. They filter children only where the first rung of a race has shown that they rank
+ * networks on these data.
  */
 import type { Candidate } from './candidate.ts';
 
@@ -8,7 +8,7 @@ import type { Candidate } from './candidate.ts';
 export const CHEAP_SCORES = {
   /** At equal multiply-adds: those of coarse levels are many. */
   parameters: ({ cost }: Candidate): number => cost.parameters,
-  /** Where the multiply-adds are spent: coarse levels see far (Liu et al. 2019, arXiv 1901.02985, section 4.2, on paths that go down). */
+  /** Where the multiply-adds are spent: coarse levels see far. */
   'mean level': ({ macro }: Candidate): number => macro.meanLevel,
   depth: ({ macro }: Candidate): number => macro.depth,
 } as const;

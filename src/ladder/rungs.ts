@@ -24,8 +24,6 @@ export interface RacePlan {
   readonly seeds: number;
   /** Steps of a whole training. */
   readonly steps: number;
-  /** Steps of the training of the returned network, on all training samples. */
-  readonly finalSteps: number;
 }
 
 /** How long things take, in seconds. */
@@ -46,7 +44,7 @@ const FEWEST = 3;
 const WHOLE = 1.5;
 /** The last training over a whole one: what was held out is trained on, and the rate stays high for longer. */
 const FINAL = 3;
-/** What every thread beyond the first one brings to a training. */
+/** What every thread beyond the first one is assumed to bring to a training. */
 const THREAD_GAIN = 0.7;
 /** Populations that are tried, the largest first, and the steps of the first rung below which a smaller one is taken. */
 const POPULATIONS = [27, 24, 21, 18, 15, 12, 9, 6];
@@ -64,15 +62,16 @@ export function rungsOf(population: number, steps: number): RacePlan {
     const children = Math.ceil(kept / 2);
     rungs.push({ steps: before.steps * ETA, candidates: kept + children, children });
   }
-  const whole = Math.floor(WHOLE * rungs[rungs.length - 1].steps);
   return {
     rungs,
     finalists: population >= 12 ? 4 : population >= 9 ? 3 : 2,
     seeds: 2,
-    steps: whole,
-    finalSteps: FINAL * whole,
+    steps: Math.floor(WHOLE * rungs[rungs.length - 1].steps),
   };
 }
+
+/** Steps of the last training, that of the returned network on all training samples. */
+export const finalSteps = ({ steps }: Pick<RacePlan, 'steps'>): number => FINAL * steps;
 
 /** Candidates that continue after a rung. */
 export const survivors = (candidates: number): number =>
@@ -93,7 +92,7 @@ export function secondsOf(
   // The first seed continues what the race trained; the others begin anew.
   const steps = plan.finalists * (plan.steps - trained) + plan.finalists * (plan.seeds - 1) * plan.steps;
   const end = (trainings * (start + finish) + steps * step) / workers;
-  const last = start + finish + (plan.finalSteps * step) / (1 + THREAD_GAIN * (workers - 1));
+  const last = start + finish + (finalSteps(plan) * step) / (1 + THREAD_GAIN * (workers - 1));
   return { rungs, finish: end, last, total: rungs.reduce((sum, seconds) => sum + seconds, end + last) };
 }
 

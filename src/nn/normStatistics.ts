@@ -3,9 +3,8 @@
  * weights saw (Wu, Johnson 2021, arXiv 2105.07576, section 3). Averaged weights need them: the statistics that were averaged along belong to no weights.
  */
 import { noGrad } from '../engine/autograd.ts';
-import { operator } from '../engine/call.ts';
-import { copyInto, multiply, scale, subtract, zerosLike } from '../engine/operators.ts';
-import { keepForever, scope, type Tensor } from '../engine/tensor.ts';
+import { add, addInto, clamp, copyInto, multiply, scale, subtract, zerosLike } from '../engine/operators.ts';
+import { keepForever, scope } from '../engine/tensor.ts';
 import type { Pass } from './layers.ts';
 import type { ParameterSet } from './parameters.ts';
 
@@ -17,7 +16,8 @@ export interface NormStatistics {
   /** Adds what the norms see in one forward pass, which `forward` makes as it is given. */
   add(forward: (pass: Pass) => void): void;
   /** Writes the statistics of all passes into the norms: the mean of the means, and the mean variance within a pass plus that of the means. */
-  finish(): void;
+  write(): void;
+  free(): void;
 }
 
 /** Begins a measurement; null where no norm keeps statistics. */
@@ -28,41 +28,44 @@ export function measureNormStatistics(parameters: ParameterSet): NormStatistics 
     return variance ? [{ mean, variance }] : [];
   });
   if (pairs.length === 0) return null;
-  const seen = [...pairs.map(({ mean }) => mean), ...pairs.map(({ variance }) => variance)];
-  const means = seen.slice(0, pairs.length);
-  const empty = (tensors: readonly Tensor[]) => tensors.map((tensor) => keepForever(zerosLike(tensor)));
-  const { sums, squares } = noGrad(() => scope(() => ({ sums: empty(seen), squares: empty(means) })));
-  const addTo = (targets: readonly Tensor[], values: readonly Tensor[]) =>
-    void operator('aten::_foreach_add_.List').many([...targets], [...values], 1);
+  const means = pairs.map(({ mean }) => mean);
+  const variances = pairs.map(({ variance }) => variance);
+  const zeros = () => noGrad(() => scope(() => means.map((tensor) => keepForever(zerosLike(tensor)))));
+  // Means are counted from those of the first pass: the square of a large mean has no digits left for its spread.
+  const [origins, shifts, squares, within] = [zeros(), zeros(), zeros(), zeros()];
   let passes = 0;
   return {
     add(forward) {
       noGrad(() =>
         scope(() => {
           forward({ training: true, progress: 0, normMomentum: 1 });
-          addTo(sums, seen);
-          addTo(
-            squares,
-            means.map((mean) => multiply(mean, mean)),
-          );
+          pairs.forEach(({ mean, variance }, i) => {
+            if (passes === 0) copyInto(origins[i], mean);
+            const shift = subtract(mean, origins[i]);
+            addInto(shifts[i], shift);
+            addInto(squares[i], multiply(shift, shift));
+            addInto(within[i], variance);
+          });
         }),
       );
       passes++;
     },
-    finish() {
+    write() {
+      if (passes === 0) return;
       noGrad(() =>
         scope(() => {
-          if (passes > 0)
-            pairs.forEach(({ mean, variance }, i) => {
-              const average = scale(sums[i], 1 / passes);
-              const between = subtract(scale(squares[i], 1 / passes), multiply(average, average));
-              copyInto(mean, average);
-              copyInto(variance, scale(sums[pairs.length + i], 1 / passes));
-              if (passes > 1) operator('aten::add_.Tensor').one(variance, between, 1);
-            });
+          for (const i of means.keys()) {
+            const shift = scale(shifts[i], 1 / passes);
+            const between = subtract(scale(squares[i], 1 / passes), multiply(shift, shift));
+            copyInto(means[i], add(origins[i], shift));
+            // Rounding must not leave a channel that never changes with a variance below zero.
+            copyInto(variances[i], add(scale(within[i], 1 / passes), clamp(between, 0, null)));
+          }
         }),
       );
-      for (const tensor of [...sums, ...squares]) tensor.free();
+    },
+    free() {
+      for (const tensor of [...origins, ...shifts, ...squares, ...within]) tensor.free();
     },
   };
 }

@@ -54,6 +54,10 @@ export interface TrainRecorder {
   epoch(event: TrainEpoch, progress: TrainProgress): Promise<void> | void;
 }
 
+/** Whether averaged weights have norm statistics of their own, which are measured before these weights are used. */
+export const hasOwnNorms = ({ average, frozenNorms }: Pick<TrainSettings, 'average' | 'frozenNorms'>): boolean =>
+  average > 0 && !frozenNorms;
+
 /** Of an evaluation that is not the last: half an epoch, but no fewer. */
 const FEWEST_NORM_BATCHES = 8;
 
@@ -110,7 +114,7 @@ export async function trainLoop(
       const ended = share() >= 1;
       const evaluated = ended || (epoch + 1) % settings.evaluateEvery === 0;
       // Statistics that were averaged along with the weights belong to none of them.
-      if (evaluated && averaged && !settings.frozenNorms) {
+      if (evaluated && averaged && hasOwnNorms(settings)) {
         const count = ended ? NORM_BATCHES : Math.min(NORM_BATCHES, Math.max(FEWEST_NORM_BATCHES, steps >> 1));
         await measureNorms(averaged, loader, { device, partsOf: partsOf(settings.accumulate, parallel), count });
       }

@@ -56,7 +56,9 @@ describe("the loop on a folder of one's own", () => {
       .map((line) => JSON.parse(line));
     expect(log.at(-1)).toMatchObject({ type: 'end', status: 'undecided' });
     const again = log.find(({ type, message }) => type === 'warning' && /undecided/.test(message)).message;
-    expect(again).toMatch(/search on: espalier search data=own preset=demo name=s-longer .*architecture\.decay=0$/);
+    expect(again).toMatch(
+      /to continue, run: espalier search data=own preset=demo name=s-longer .*architecture\.decay=0$/,
+    );
     const decoded = JSON.parse(espalier('decode', 'params=runs/search/s', 'filters=2', '--json').out);
     expect([decoded.path, decoded.cell]).toEqual([searched.genotype.path, searched.genotype.cell]);
 

@@ -1,3 +1,4 @@
+/** @file ONNX files, held to the engine: every node, option and refusal. One file although it is long: all of it shares the small networks at its top. */
 import { describe, expect, it } from 'vitest';
 import { ArchitectureError } from '../../src/base/errors.ts';
 import { createRandom } from '../../src/base/random.ts';

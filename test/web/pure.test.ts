@@ -267,7 +267,7 @@ describe('a race from its files', () => {
         { steps: 10, candidates: 3, children: 0 },
         { steps: 30, candidates: 2, children: 1 },
       ],
-      ...{ finalists: 1, seeds: 2, steps: 45, finalSteps: 60 },
+      ...{ finalists: 1, seeds: 2, steps: 45 },
     },
     candidates: [candidate('a'), candidate('b'), candidate('c')],
   };

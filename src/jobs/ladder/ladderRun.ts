@@ -9,7 +9,7 @@ import type { HeldOut } from '../../data/heldOut/validation.ts';
 import type { DataSet } from '../../data/types.ts';
 import type { Candidate } from '../../ladder/candidate.ts';
 import { type RaceResult, type RungResult, race, type Trainer } from '../../ladder/race.ts';
-import { type Pace, secondsOf } from '../../ladder/rungs.ts';
+import { finalSteps, type Pace, secondsOf } from '../../ladder/rungs.ts';
 import { scoreOf } from '../../ladder/statistics.ts';
 import { type FinalTraining, type FinishedTraining, judge, scoreInterval, type Verdict } from '../../ladder/verdict.ts';
 import { parseConfig } from '../../run/config/config.ts';
@@ -230,8 +230,8 @@ async function trainOnEverything(
   const { heldOut: _, ...recipe } = recipeOf(config, folder, weights, dataset.rank);
   // The other trainings are done: their threads are free.
   const threads = Math.max(1, config.threads) * processes;
-  const { finalSteps: steps, rungs } = plan;
-  const constantShare = rungs[rungs.length - 1].steps / plan.steps;
+  const steps = finalSteps(plan);
+  const constantShare = plan.rungs[plan.rungs.length - 1].steps / plan.steps;
   const place = { recipe: { ...recipe, threads }, folder, steps, constantShare };
   const training = trainingOf(chosen.candidate, config.seed, place, 'final');
   note(`${labelOf(chosen.candidate)} is trained on all training samples, ${steps} steps`);
@@ -268,7 +268,7 @@ export function describePlan({ plan, pace, candidates, heldOut, processes }: Rac
         `rung ${i + 1}: ${rung.candidates} networks to ${rung.steps} steps each${rung.children > 0 ? `, ${rung.children} of them children` : ''}${about(seconds?.rungs[i])}`,
     ),
     `finish: ${plan.finalists} networks, ${plan.seeds} seeds each, ${plan.steps} steps${about(seconds?.finish)}`,
-    `last training: the returned network on all training samples, ${plan.finalSteps} steps${about(seconds?.last)}`,
+    `last training: the returned network on all training samples, ${finalSteps(plan)} steps${about(seconds?.last)}`,
     ...(pace && seconds
       ? [
           `a step takes ${formatDuration(pace.step)} here, ${processes} ${processes === 1 ? 'training' : 'trainings'} at a time; in all about ${formatDuration(seconds.total)}`,
@@ -283,7 +283,7 @@ function describeRung({ rung, standings, survivors, cheap }: RungResult, index: 
   const shown = standings
     .slice(0, 5)
     .map(({ candidate, reading }) => `${candidate.id} ${(100 * reading.score).toFixed(1)} ${candidate.name}`);
-  const on = survivors.length > 0 ? `; on: ${survivors.join(' ')}` : '';
+  const on = survivors.length > 0 ? `; continuing: ${survivors.join(' ')}` : '';
   const filter =
     cheap && index === 0
       ? `; ${cheap.name} ranks them with ${cheap.correlation.toFixed(2)} and chooses among children`

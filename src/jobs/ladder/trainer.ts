@@ -23,6 +23,7 @@ import { openRunFolder } from '../../run/folder.ts';
 import { whenFree } from '../../run/lock.ts';
 import { loadReportData } from '../../run/report/data.ts';
 import { readOutcome } from '../../run/tables/comparison.ts';
+import { hasOwnNorms } from '../../train/retrain.ts';
 import { partsOf } from '../../train/trainStep.ts';
 import type { StoredTraining } from '../checkpoint/training.ts';
 import { prepareMachine } from '../machine.ts';
@@ -137,11 +138,13 @@ export async function judgeAt(
   const loss = await createLoss(dataset, config, device);
   const forward = (images: Tensor) => network.forward(images, { training: false });
   const own = trainSettings(config, dataset.rank);
-  const loader = createLoader({ dataset, samples: dataset.splits.train, ...own });
   // A training that was stopped in the middle has statistics that belong to other weights.
-  const count = Math.min(JUDGED_NORM_BATCHES, steps);
-  await measureNorms(network, loader, { device, partsOf: partsOf(own.accumulate, singleProcess), count });
-  await loader.close();
+  if (hasOwnNorms(own)) {
+    const loader = createLoader({ dataset, samples: dataset.splits.train, ...own });
+    const count = Math.min(JUDGED_NORM_BATCHES, steps);
+    await measureNorms(network, loader, { device, partsOf: partsOf(own.accumulate, singleProcess), count });
+    await loader.close();
+  }
   const { score, loss: value } = await judgeNetwork(forward, dataset, own, device, loss);
   network.parameters.free();
   return { score, loss: value, curve: curveOf(path, steps) };

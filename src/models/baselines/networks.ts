@@ -134,7 +134,7 @@ export const NETWORKS = {
     head: [],
     build: ({ rank, ...size }, options) => {
       const { levels } = options;
-      // As the U-Net: for images batch norm, which scored higher on whole images.
+      // As the U-Net.
       const norm = rank === 2 ? 'batch' : 'instance';
       return buildDints(
         dintsUnet({ rank, levels, filters: DINTS_UNET_FILTERS, start: startOf(options, rank), norm }),

@@ -1,4 +1,4 @@
-/** @file Reports: one whole safe file for runs in every state, and charts that tell the truth about their numbers. */
+/** @file Reports: one whole safe file for runs in every state, and charts that tell the truth about their numbers. One file although it is long: its cases share the run that `finished` writes. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';

@@ -202,7 +202,7 @@ export const scheduleKeys = (defaults: {
 });
 
 /** Over which views of an input probabilities are averaged. */
-export const testTimeAugmentation = group({
+const testTimeAugmentation = group({
   scales: setting(
     z.array(z.number().positive()).min(1).default([1]),
     'a list of numbers above 0',
@@ -219,9 +219,15 @@ export const testTimeAugmentation = group({
 /** Which weights of a run. */
 export const checkpoint = choice(['best', 'last'], 'best', 'which weights of the run');
 
-/** The sliding window of an inference. */
-export const window = setting(
-  sides.optional(),
-  'a whole number or a list, one for each axis',
-  'sides of the sliding window; by default images are read as a whole and volumes by the crop of the training',
-);
+/** How a trained network is run over whole images and volumes. */
+export const inference = {
+  device: machine.device,
+  threads: machine.threads,
+  tta: testTimeAugmentation,
+  window: setting(
+    sides.optional(),
+    'a whole number or a list, one for each axis',
+    'sides of the sliding window; by default images are read as a whole and volumes by the crop of the training',
+  ),
+  overlap,
+};

@@ -2,7 +2,7 @@
  * @file The settings of `espalier evaluate`.
  */
 import { z } from 'zod';
-import { checkpoint, machine, overlap, testTimeAugmentation, window } from './common.ts';
+import { checkpoint, inference } from './common.ts';
 import { postprocess, tunedCrf } from './crf.ts';
 import { notNegative, optionalText, setting, text } from './fields.ts';
 
@@ -13,11 +13,7 @@ export const evaluateSchema = z.strictObject({
   split: setting(z.string().min(1).default('val'), 'a string', 'part of the data set'),
   name: optionalText('name of the evaluation, a folder below evaluations/ of the run; data and split by default'),
   checkpoint,
-  device: machine.device,
-  threads: machine.threads,
-  tta: testTimeAugmentation,
-  window,
-  overlap,
+  ...inference,
   postprocess,
   crf: tunedCrf,
   toleranceMm: notNegative(1, 'of volumes: distance within which surfaces count as equal'),

@@ -2,7 +2,7 @@
  * @file The settings of `espalier predict`.
  */
 import { z } from 'zod';
-import { checkpoint, machine, overlap, testTimeAugmentation, window } from './common.ts';
+import { checkpoint, inference } from './common.ts';
 import { crfKeys, postprocess } from './crf.ts';
 import { group, optionalText, share, switched, text } from './fields.ts';
 
@@ -11,11 +11,7 @@ export const predictSchema = z.strictObject({
   run: text('run to predict with'),
   checkpoint,
   output: optionalText('folder for the predictions; predictions/ in the run, or beside the model, by default'),
-  device: machine.device,
-  threads: machine.threads,
-  tta: testTimeAugmentation,
-  window,
-  overlap,
+  ...inference,
   postprocess,
   crf: group(crfKeys),
   overlay: share(0.5, 'opacity of the classes over the image'),
