@@ -1,5 +1,7 @@
 /// @file `espalier::batch_norm`: batch norm by the statistics of the batch, with the ReLU behind it, as one operator
-/// with gradients. Its input alone is kept; what the ReLU let through is computed again.
+/// with gradients. Its input alone is kept; what the ReLU let through is computed again. And
+/// `espalier::batch_norm_running`: by the running statistics, which libtorch computes pixel by pixel where channels are
+/// last in memory.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -71,6 +73,8 @@ Rows rowsOf(const Tensor& last) { return {last.numel() / last.size(-1), last.siz
 /// The values of a tensor of channels in float64, or `fallback` where there is none.
 std::vector<double> valuesOf(const Tensor& tensor, int64_t channels, double fallback) {
   if (!tensor.defined()) return std::vector<double>(channels, fallback);
+  if (tensor.scalar_type() == at::kFloat && tensor.is_contiguous())
+    return {tensor.data_ptr<float>(), tensor.data_ptr<float>() + channels};
   const Tensor precise = tensor.detach().to(at::kDouble).contiguous();
   return {precise.data_ptr<double>(), precise.data_ptr<double>() + channels};
 }
@@ -248,9 +252,53 @@ Tensor batchNormWithGradients(const Tensor& x, const OptionalTensor& weight, con
   return BatchNorm::apply(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify);
 }
 
+/// Whether `x` lies in memory as the kernels read it.
+bool liesInRows(const Tensor& x) {
+  return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble) && x.numel() > 0 &&
+         x.movedim(1, -1).is_contiguous();
+}
+
+Tensor batchNormRunning(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, const Tensor& mean,
+                        const Tensor& variance, double epsilon, bool rectify) {
+  const auto requiresGrad = [](const OptionalTensor& tensor) {
+    return tensor.has_value() && tensor->defined() && tensor->requires_grad();
+  };
+  const bool differentiates =
+      at::GradMode::is_enabled() && (x.requires_grad() || requiresGrad(weight) || requiresGrad(bias));
+  if (differentiates || !liesInRows(x)) {
+    Tensor normal = at::batch_norm(x, weight, bias, mean, variance, false, 0.1, epsilon, false);
+    if (!rectify) return normal;
+    return differentiates ? at::relu(normal) : at::relu_(normal);
+  }
+  const Inputs given = inputsOf(x, weight, bias, mean, variance, 0, epsilon, rectify);
+  const Tensor last = channelsLast(x);
+  const Rows rows = rowsOf(last);
+  const Tensor result = at::empty_like(last);
+  Channels channels{valuesOf(mean, rows.channels, 0), valuesOf(variance, rows.channels, 1),
+                    valuesOf(given.weight, rows.channels, 1), valuesOf(given.bias, rows.channels, 0)};
+  for (double& value : channels.inverse) value = 1 / std::sqrt(value + epsilon);
+  withType(last, [&](auto zero) {
+    using T = decltype(zero);
+    const std::vector<T> scale = rows.repeated<T>([&](int64_t c) { return channels.scale(c); });
+    const std::vector<T> shift = rows.repeated<T>([&](int64_t c) { return channels.bias[c]; });
+    const std::vector<T> about = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
+    const T* from = last.data_ptr<T>();
+    T* to = result.data_ptr<T>();
+    rows.forPieces([&](int64_t first, int64_t count, int64_t) {
+      kernels<T>().norm.apply(from + first, to + first, count, rows.period(), scale.data(), shift.data(), about.data(),
+                              rectify);
+    });
+  });
+  return result.movedim(-1, 1);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(espalier, library) {
+  library.def(
+      "batch_norm_running(Tensor x, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_variance, "
+      "float epsilon, bool rectify) -> Tensor",
+      batchNormRunning);
   library.def(
       "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, Tensor(b!)? running_variance, "
       "float momentum, float epsilon, "

@@ -234,7 +234,7 @@ const endsInPoint = ({ shape }: Tensor): boolean => shape.slice(-2).every((lengt
 
 /**
  * Normalisation per channel over batch and space, and with `rectify` a ReLU behind it; with `training` by the statistics of the batch, which the running
- * ones follow in place. On the CPU that is a kernel of its own for float32 and float64.
+ * ones follow in place. On the CPU these are kernels of their own for float32 and float64, except for gradients through the running ones.
  */
 export const batchNorm = (
   x: Tensor,
@@ -255,6 +255,16 @@ export const batchNorm = (
       runningMean,
       runningVariance,
       momentum,
+      epsilon,
+      rectify,
+    );
+  if (!training && runningMean && runningVariance)
+    return operator('espalier::batch_norm_running').one(
+      x,
+      weight,
+      bias,
+      runningMean,
+      runningVariance,
       epsilon,
       rectify,
     );
