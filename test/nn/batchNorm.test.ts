@@ -141,6 +141,85 @@ describe('the kernel of a batch norm', () => {
   });
 });
 
+describe('the kernel of an instance norm', () => {
+  const composedOf = (x: Tensor, weight: Tensor | null, bias: Tensor | null): Tensor => {
+    const lines = op.reshape(x, [x.shape[0], x.shape[1], -1]);
+    const normal = operator('aten::instance_norm').one(lines, weight, bias, null, null, true, 0.1, EPSILON, false);
+    return op.reshape(normal, x.shape);
+  };
+
+  it('gives what libtorch gives in float64, in every order of memory: values and gradients', () => {
+    const shapes = fc
+      .tuple(
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 70 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }),
+      )
+      .filter(([, , size]) => size.reduce((a, b) => a * b, 1) > 1);
+    fc.assert(
+      fc.property(shapes, fc.boolean(), fc.boolean(), ([batch, channels, size], last, affine) =>
+        scope(() => {
+          const x = leaf(randomInput([batch, channels, ...size], 'float64', last));
+          const [weight, bias] = affine ? [vector(channels, 'float64'), vector(channels, 'float64')] : [null, null];
+          const own = op.instanceNorm(x, weight, bias, EPSILON);
+          const expected = composedOf(op.contiguous(x), weight, bias);
+          expect(difference(own, expected)).toBeLessThan(1e-9);
+          expect(
+            difference(
+              noGrad(() => op.instanceNorm(x, weight, bias, EPSILON)),
+              own,
+            ),
+          ).toBe(0);
+          const grad = op.randn(x.shape, generator, 'float64');
+          const leaves = [x, ...[weight, bias].filter((tensor) => tensor !== null)];
+          const [mine, theirs] = [own, expected].map((y) => gradients([y], leaves, { gradients: [grad] }));
+          mine.forEach(
+            (gradient, i) => void expect(difference(gradient as Tensor, theirs[i] as Tensor)).toBeLessThan(1e-7),
+          );
+        }),
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each(INSTRUCTION_SETS)('is exact in float32 on %s, of many pixels', (set) => {
+    if (!use(set)) return;
+    for (const shape of [
+      [2, 20, 33, 31],
+      [1, 64, 16, 24, 16],
+    ])
+      scope(() => {
+        const x = leaf(randomInput(shape, 'float32', true));
+        const own = op.instanceNorm(x, null, null, EPSILON);
+        const precise = exact(x);
+        const expected = composedOf(precise, null, null);
+        expect(difference(op.toDType(own, 'float64'), expected)).toBeLessThan(2e-6);
+        const grad = op.randn(x.shape, generator);
+        const [mine] = gradients([own], [x], { gradients: [grad] }) as Tensor[];
+        const [theirs] = gradients([expected], [precise], { gradients: [op.toDType(grad, 'float64')] }) as Tensor[];
+        expect(difference(op.toDType(mine, 'float64'), theirs)).toBeLessThan(1e-5);
+      });
+  });
+
+  it('turns channels first to last exactly, whatever their number', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 2, max: 40 }),
+        (batch, channels, pixels) =>
+          scope(() => {
+            const x = op.randn([batch, channels, pixels], generator);
+            const first = op.instanceNorm(x, null, null, EPSILON);
+            const last = op.permute(op.contiguous(op.permute(x, [0, 2, 1])), [0, 2, 1]);
+            expect(difference(first, op.instanceNorm(last, null, null, EPSILON))).toBe(0);
+          }),
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
 describe('a batch norm by running statistics', () => {
   const composedBy = (x: Tensor, [weight, bias, mean, variance]: (Tensor | null)[], rectify: boolean): Tensor => {
     const normal = operator('aten::batch_norm').one(x, weight, bias, mean, variance, false, MOMENTUM, EPSILON, false);

@@ -175,6 +175,7 @@ export const FUSED_ROWS: Readonly<Record<string, Row>> = {
   separable_convolution: ROWS.separableConvolution,
   batch_norm: ROWS.batchNorm,
   batch_norm_running: ROWS.batchNorm,
+  instance_norm: ROWS.instanceNorm,
   resize: ROWS.resize,
   mean_field: meanField,
   sgd_step: sgd,

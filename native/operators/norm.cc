@@ -1,7 +1,7 @@
 /// @file `espalier::batch_norm`: batch norm by the statistics of the batch, with the ReLU behind it, as one operator
-/// with gradients. Its input alone is kept; what the ReLU let through is computed again. And
-/// `espalier::batch_norm_running`: by the running statistics, which libtorch computes pixel by pixel where channels are
-/// last in memory.
+/// with gradients. Its input alone is kept; what the ReLU let through is computed again. `espalier::instance_norm`: the
+/// same for every sample by itself. And `espalier::batch_norm_running`: by the running statistics, which libtorch
+/// computes pixel by pixel where channels are last in memory.
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
@@ -68,7 +68,10 @@ struct Rows {
   }
 };
 
-Rows rowsOf(const Tensor& last) { return {last.numel() / last.size(-1), last.size(-1)}; }
+/// The rows of one of `parts` of equal length.
+Rows rowsOf(const Tensor& last, int64_t parts = 1) {
+  return {last.numel() / last.size(-1) / parts, last.size(-1)};
+}
 
 /// The values of a tensor of channels in float64, or `fallback` where there is none.
 std::vector<double> valuesOf(const Tensor& tensor, int64_t channels, double fallback) {
@@ -107,20 +110,36 @@ struct Channels {
   double scale(int64_t c) const { return weight[c] * inverse[c]; }
 };
 
+/// Normalises the rows at `from` into those at `to`.
+template <class T>
+void applyTo(const Rows& rows, const Channels& channels, const T* from, T* to, bool rectify) {
+  const std::vector<T> scale = rows.repeated<T>([&](int64_t c) { return channels.scale(c); });
+  const std::vector<T> shift = rows.repeated<T>([&](int64_t c) { return channels.bias[c]; });
+  const std::vector<T> mean = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
+  rows.forPieces([&](int64_t first, int64_t count, int64_t) {
+    kernels<T>().norm.apply(from + first, to + first, count, rows.period(), scale.data(), shift.data(), mean.data(),
+                            rectify);
+  });
+}
+
 /// What the operator is given; tensors of channels may be undefined.
 struct Inputs {
   const Tensor& x;
   Tensor weight, bias, runningMean, runningVariance;
   double momentum, epsilon;
   bool rectify;
+  /// Statistics are those of a sample, not of the batch.
+  bool perSample;
+
+  int64_t parts() const { return perSample ? x.size(0) : 1; }
 };
 
 Inputs inputsOf(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
                 const OptionalTensor& runningMean, const OptionalTensor& runningVariance, double momentum,
-                double epsilon, bool rectify) {
-  TORCH_CHECK(x.dim() >= 3, "a batch norm reads [batch, channels, ...spatial], got ", x.sizes());
+                double epsilon, bool rectify, bool perSample = false) {
+  TORCH_CHECK(x.dim() >= 3, "a norm reads [batch, channels, ...spatial], got ", x.sizes());
   TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble, "the kernels take float32 and float64");
-  TORCH_CHECK(x.numel() > 0, "the input of a batch norm is empty");
+  TORCH_CHECK(x.numel() > 0, "the input of a norm is empty");
   const auto checked = [&](const OptionalTensor& tensor, const char* what) {
     if (!tensor.has_value() || !tensor->defined()) return Tensor();
     TORCH_CHECK(tensor->dim() == 1 && tensor->size(0) == x.size(1), what, ": expected [", x.size(1), "], got ",
@@ -136,103 +155,129 @@ Inputs inputsOf(const Tensor& x, const OptionalTensor& weight, const OptionalTen
                checked(runningVariance, "running variance"),
                momentum,
                epsilon,
-               rectify};
+               rectify,
+               perSample};
   TORCH_CHECK(given.runningMean.defined() == given.runningVariance.defined(),
               "running mean and running variance come together");
   return given;
 }
 
-/// The output, and what is kept: the input in rows of channels, mean and inverse deviation.
+/// The output, and what is kept: the input in rows of channels, mean and inverse deviation `[parts, channels]`.
 struct Forward {
   Tensor result, last, mean, inverse;
 };
 
 Forward forwardOf(const Inputs& given) {
   const Tensor last = channelsLast(given.x);
-  const Rows rows = rowsOf(last);
+  const int64_t parts = given.parts();
+  const Rows rows = rowsOf(last, parts);
   const Tensor result = at::empty_like(last);
   Channels channels{{}, {}, valuesOf(given.weight, rows.channels, 1), valuesOf(given.bias, rows.channels, 0)};
+  std::vector<double> means, inverses;
   withType(last, [&](auto zero) {
     using T = decltype(zero);
-    const T* from = last.data_ptr<T>();
-    std::vector<double> variance;
-    std::tie(channels.mean, variance) = statistics<T>(rows, from);
-    for (const double value : variance) channels.inverse.push_back(1 / std::sqrt(value + given.epsilon));
-    const std::vector<T> scale = rows.repeated<T>([&](int64_t c) { return channels.scale(c); });
-    const std::vector<T> shift = rows.repeated<T>([&](int64_t c) { return channels.bias[c]; });
-    const std::vector<T> mean = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
-    T* to = result.data_ptr<T>();
-    rows.forPieces([&](int64_t first, int64_t count, int64_t) {
-      kernels<T>().norm.apply(from + first, to + first, count, rows.period(), scale.data(), shift.data(), mean.data(),
-                              given.rectify);
-    });
-    if (!given.runningMean.defined()) return;
-    if (rows.count > 1)
-      for (double& value : variance) value *= static_cast<double>(rows.count) / (rows.count - 1);
-    const auto follow = [&](Tensor running, const std::vector<double>& values) {
-      running.mul_(1 - given.momentum).add_(tensorOf(values, running.options()), given.momentum);
-    };
-    follow(given.runningMean, channels.mean);
-    follow(given.runningVariance, variance);
+    for (int64_t part = 0; part < parts; part++) {
+      const T* from = last.data_ptr<T>() + part * rows.elements();
+      T* to = result.data_ptr<T>() + part * rows.elements();
+      std::vector<double> variance;
+      std::tie(channels.mean, variance) = statistics<T>(rows, from);
+      channels.inverse.clear();
+      for (const double value : variance) channels.inverse.push_back(1 / std::sqrt(value + given.epsilon));
+      applyTo(rows, channels, from, to, given.rectify);
+      means.insert(means.end(), channels.mean.begin(), channels.mean.end());
+      inverses.insert(inverses.end(), channels.inverse.begin(), channels.inverse.end());
+      if (!given.runningMean.defined()) continue;
+      if (rows.count > 1)
+        for (double& value : variance) value *= static_cast<double>(rows.count) / (rows.count - 1);
+      const auto follow = [&](Tensor running, const std::vector<double>& values) {
+        running.mul_(1 - given.momentum).add_(tensorOf(values, running.options()), given.momentum);
+      };
+      follow(given.runningMean, channels.mean);
+      follow(given.runningVariance, variance);
+    }
   });
   const auto precise = at::TensorOptions(at::kDouble);
-  return {result.movedim(-1, 1), last, tensorOf(channels.mean, precise), tensorOf(channels.inverse, precise)};
+  return {result.movedim(-1, 1), last, tensorOf(means, precise), tensorOf(inverses, precise)};
 }
 
-class BatchNorm : public torch::autograd::Function<BatchNorm> {
+class Norm : public torch::autograd::Function<Norm> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const OptionalTensor& weight,
                         const OptionalTensor& bias, const OptionalTensor& runningMean,
-                        const OptionalTensor& runningVariance, double momentum, double epsilon, bool rectify) {
+                        const OptionalTensor& runningVariance, double momentum, double epsilon, bool rectify,
+                        bool perSample) {
     at::AutoDispatchBelowADInplaceOrView below;
-    const Inputs given = inputsOf(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify);
+    const Inputs given = inputsOf(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify, perSample);
     const Forward made = forwardOf(given);
     context->save_for_backward(
         {x.is_alias_of(made.last) ? x : made.last.movedim(-1, 1), given.weight, given.bias, made.mean, made.inverse});
     context->saved_data["rectify"] = rectify;
+    context->saved_data["parts"] = given.parts();
     return made.result;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradOutputs) {
-    TORCH_CHECK(!at::GradMode::is_enabled(), "espalier::batch_norm cannot be differentiated twice");
+    TORCH_CHECK(!at::GradMode::is_enabled(), "a fused norm cannot be differentiated twice");
     const auto saved = context->get_saved_variables();
     const bool rectify = context->saved_data["rectify"].toBool();
+    const int64_t parts = context->saved_data["parts"].toInt();
     const Tensor &weight = saved[1], &bias = saved[2];
     const Tensor last = channelsLast(saved[0]);
-    const Rows rows = rowsOf(last);
+    const Rows rows = rowsOf(last, parts);
     const Tensor grad = channelsLast(gradOutputs[0]);
-    Tensor gradInput = at::empty_like(last), gradWeight, gradBias;
+    const Tensor gradInput = at::empty_like(last);
+    std::vector<double> gradWeight(rows.channels, 0.0), gradBias(rows.channels, 0.0);
+    const std::vector<double> means = valuesOf(saved[3], parts * rows.channels, 0),
+                              inverses = valuesOf(saved[4], parts * rows.channels, 0);
+    const auto ofPart = [&](const std::vector<double>& values, int64_t part) {
+      return std::vector<double>(values.begin() + part * rows.channels, values.begin() + (part + 1) * rows.channels);
+    };
+    Channels channels{{}, {}, valuesOf(weight, rows.channels, 1), valuesOf(bias, rows.channels, 0)};
     withType(last, [&](auto zero) {
       using T = decltype(zero);
-      const Channels channels{valuesOf(saved[3], rows.channels, 0), valuesOf(saved[4], rows.channels, 0),
-                              valuesOf(weight, rows.channels, 1), valuesOf(bias, rows.channels, 0)};
-      const T *from = last.data_ptr<T>(), *given = grad.data_ptr<T>();
-      const std::vector<T> scale = rows.repeated<T>([&](int64_t c) { return channels.scale(c); });
-      const std::vector<T> shift = rows.repeated<T>([&](int64_t c) { return channels.bias[c]; });
-      const std::vector<T> mean = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
-      const std::vector<double> sums = rows.sums<T>([&](int64_t first, int64_t count, double* into, T* scratch) {
-        kernels<T>().norm.gradSums(from + first, given + first, count, rows.period(), scale.data(), shift.data(),
-                                   mean.data(), rectify, into, scratch);
-      });
-      const auto product = [&](int64_t c) { return sums[rows.channels + c] * channels.inverse[c]; };
-      const std::vector<T> constant =
-          rows.repeated<T>([&](int64_t c) { return channels.scale(c) * sums[c] / rows.count; });
-      const std::vector<T> linear = rows.repeated<T>(
-          [&](int64_t c) { return channels.scale(c) * channels.inverse[c] * product(c) / rows.count; });
-      T* to = gradInput.data_ptr<T>();
-      rows.forPieces([&](int64_t first, int64_t count, int64_t) {
-        kernels<T>().norm.gradInput(from + first, given + first, to + first, count, rows.period(), scale.data(),
-                                    shift.data(), mean.data(), constant.data(), linear.data(), rectify);
-      });
-      if (weight.defined()) {
-        std::vector<double> values(rows.channels);
-        for (int64_t c = 0; c < rows.channels; c++) values[c] = product(c);
-        gradWeight = tensorOf(values, weight.options());
+      for (int64_t part = 0; part < parts; part++) {
+        channels.mean = ofPart(means, part);
+        channels.inverse = ofPart(inverses, part);
+        const int64_t begin = part * rows.elements();
+        const std::vector<double> sums =
+            gradientsOf<T>(rows, channels, rectify, last.data_ptr<T>() + begin, grad.data_ptr<T>() + begin,
+                           gradInput.data_ptr<T>() + begin);
+        for (int64_t c = 0; c < rows.channels; c++) {
+          gradBias[c] += sums[c];
+          gradWeight[c] += sums[rows.channels + c] * channels.inverse[c];
+        }
       }
-      if (bias.defined()) gradBias = tensorOf({sums.begin(), sums.begin() + rows.channels}, bias.options());
     });
-    return {gradInput.movedim(-1, 1), gradWeight, gradBias, Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+    const auto wanted = [](const Tensor& tensor, const std::vector<double>& values) {
+      return tensor.defined() ? tensorOf(values, tensor.options()) : Tensor();
+    };
+    return {gradInput.movedim(-1, 1), wanted(weight, gradWeight), wanted(bias, gradBias), Tensor(), Tensor(), Tensor(),
+            Tensor(), Tensor(), Tensor()};
+  }
+
+ private:
+  /// Writes the gradient of the rows at `from`; gives the sums by channel of the gradient, and of it times `x - mean`.
+  template <class T>
+  static std::vector<double> gradientsOf(const Rows& rows, const Channels& channels, bool rectify, const T* from,
+                                         const T* given, T* to) {
+    const std::vector<T> scale = rows.repeated<T>([&](int64_t c) { return channels.scale(c); });
+    const std::vector<T> shift = rows.repeated<T>([&](int64_t c) { return channels.bias[c]; });
+    const std::vector<T> mean = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
+    const std::vector<double> sums = rows.sums<T>([&](int64_t first, int64_t count, double* into, T* scratch) {
+      kernels<T>().norm.gradSums(from + first, given + first, count, rows.period(), scale.data(), shift.data(),
+                                 mean.data(), rectify, into, scratch);
+    });
+    const std::vector<T> constant =
+        rows.repeated<T>([&](int64_t c) { return channels.scale(c) * sums[c] / rows.count; });
+    const std::vector<T> linear = rows.repeated<T>([&](int64_t c) {
+      return channels.scale(c) * channels.inverse[c] * channels.inverse[c] * sums[rows.channels + c] / rows.count;
+    });
+    rows.forPieces([&](int64_t first, int64_t count, int64_t) {
+      kernels<T>().norm.gradInput(from + first, given + first, to + first, count, rows.period(), scale.data(),
+                                  shift.data(), mean.data(), constant.data(), linear.data(), rectify);
+    });
+    return sums;
   }
 };
 
@@ -249,7 +294,21 @@ Tensor batchNormWithGradients(const Tensor& x, const OptionalTensor& weight, con
     at::AutoDispatchBelowADInplaceOrView below;
     return batchNorm(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify);
   }
-  return BatchNorm::apply(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify);
+  return Norm::apply(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify, false);
+}
+
+Tensor instanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon,
+                    bool rectify) {
+  return forwardOf(inputsOf(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true)).result;
+}
+
+Tensor instanceNormWithGradients(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
+                                 double epsilon, bool rectify) {
+  if (!at::GradMode::is_enabled()) {
+    at::AutoDispatchBelowADInplaceOrView below;
+    return instanceNorm(x, weight, bias, epsilon, rectify);
+  }
+  return Norm::apply(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true);
 }
 
 /// Whether `x` lies in memory as the kernels read it.
@@ -279,15 +338,7 @@ Tensor batchNormRunning(const Tensor& x, const OptionalTensor& weight, const Opt
   for (double& value : channels.inverse) value = 1 / std::sqrt(value + epsilon);
   withType(last, [&](auto zero) {
     using T = decltype(zero);
-    const std::vector<T> scale = rows.repeated<T>([&](int64_t c) { return channels.scale(c); });
-    const std::vector<T> shift = rows.repeated<T>([&](int64_t c) { return channels.bias[c]; });
-    const std::vector<T> about = rows.repeated<T>([&](int64_t c) { return channels.mean[c]; });
-    const T* from = last.data_ptr<T>();
-    T* to = result.data_ptr<T>();
-    rows.forPieces([&](int64_t first, int64_t count, int64_t) {
-      kernels<T>().norm.apply(from + first, to + first, count, rows.period(), scale.data(), shift.data(), about.data(),
-                              rectify);
-    });
+    applyTo(rows, channels, last.data_ptr<T>(), result.data_ptr<T>(), rectify);
   });
   return result.movedim(-1, 1);
 }
@@ -303,8 +354,15 @@ TORCH_LIBRARY_FRAGMENT(espalier, library) {
       "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, Tensor(b!)? running_variance, "
       "float momentum, float epsilon, "
       "bool rectify) -> Tensor");
+  library.def("instance_norm(Tensor x, Tensor? weight, Tensor? bias, float epsilon, bool rectify) -> Tensor");
 }
-TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("batch_norm", batchNorm); }
-TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("batch_norm", batchNormWithGradients); }
+TORCH_LIBRARY_IMPL(espalier, CPU, library) {
+  library.impl("batch_norm", batchNorm);
+  library.impl("instance_norm", instanceNorm);
+}
+TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) {
+  library.impl("batch_norm", batchNormWithGradients);
+  library.impl("instance_norm", instanceNormWithGradients);
+}
 
 }  // namespace espalier::kernels
