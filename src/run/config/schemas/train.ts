@@ -64,7 +64,12 @@ export const trainSchema = z.strictObject({
     'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
   ),
   ...networkBudget,
-  from: optionalText('run whose weights to start from; logits go by the names of the classes'),
+  from: optionalText(
+    'run whose weights to start from, or a safetensors file of another program with `map`; logits go by the names of the classes',
+  ),
+  map: optionalText(
+    'of a `from` that is a file: how its weights are called here, a YAML file or the name of a built-in map, such as torchvision-resnet50',
+  ),
   norms: choice(
     ['trained', 'frozen'],
     'trained',
