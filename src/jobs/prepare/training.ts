@@ -8,8 +8,9 @@ import { samplesOf, submissionValues } from '../../data/splits.ts';
 import type { DataSet, VolumeSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import type { VolumeDescription } from '../../infer/segment.ts';
-import type { Architecture } from '../../models/architecture.ts';
+import { type Architecture, buildArchitecture } from '../../models/architecture.ts';
 import { estimateMemory } from '../../models/memory.ts';
+import { stageOfTensor } from '../../models/stages.ts';
 import { type FittedWidth, hasBudget } from '../../models/width.ts';
 import { adam, sgd } from '../../nn/optimisers.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
@@ -26,6 +27,7 @@ import { trainSettings } from '../settings.ts';
 import { startFrom } from '../weights/startWeights.ts';
 import { withCountedSize } from './countedSize.ts';
 import { type PreparedData, prepareData } from './data.ts';
+import { frozenStages, learningRates } from './fineTuning.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
 import { refuseUnusedSettings } from './unusedSettings.ts';
 
@@ -140,21 +142,30 @@ function createTraining(
   parallel: Parallel,
 ): Training {
   const generator = new Generator(config.seed);
+  const graph = buildArchitecture(description.architecture, description.options);
+  const frozen = frozenStages(config, graph);
   const network = createDescribed(description, generator, device, {
     dropPathKeep: config.dropPathKeep,
+    frozenStages: frozen,
     ...sharedNorms(config, parallel),
   });
   const { momentum, decay } = config;
+  const rateOf = learningRates(config, graph);
+  const rates = rateOf === undefined ? {} : { rateOf };
+  const stageOf = stageOfTensor(graph);
   const norms = network.graph.nodes.flatMap(({ kind, name }) =>
     kind === 'norm' ? [`${name}.weight`, `${name}.bias`] : [],
   );
   const kept = new Set(config.norms === 'frozen' ? norms : []);
-  const parameters = network.parameters.parameters().filter(({ name }) => !kept.has(name));
+  const isTrained = ({ name }: { readonly name: string }) => !kept.has(name) && !frozen.has(stageOf(name));
+  const parameters = network.parameters.parameters().filter(isTrained);
   return {
     network,
     optimiser:
-      config.optimizer === 'sgd' ? sgd(parameters, { momentum, decay }) : adam(parameters, { decay, decoupled: true }),
-    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device) : null,
+      config.optimizer === 'sgd'
+        ? sgd(parameters, { momentum, decay, ...rates })
+        : adam(parameters, { decay, decoupled: true, ...rates }),
+    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device, { frozenStages: frozen }) : null,
     generator,
     progress: startOfTraining(),
   };

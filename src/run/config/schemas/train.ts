@@ -75,6 +75,17 @@ export const trainSchema = z.strictObject({
     'trained',
     'trained: norms learn; frozen: they keep scale, shift and statistics of `from`',
   ),
+  freeze: setting(
+    z.array(z.string().min(1)).default([]),
+    'a list of stages, or encoder',
+    'stages that keep the weights of `from` and the statistics of their norms; espalier info lists them, encoder stands for all before the head',
+  ),
+  encoderRate: positive(1, 'factor of the learning rate in the encoder, such as 0.1'),
+  layerDecay: setting(
+    z.number().gt(0).max(1).default(1),
+    'a number above 0 up to 1',
+    'factor of the learning rate from each stage of the encoder to the one before it; the head has the whole rate',
+  ),
   norm: group({
     epsilon: normEpsilon,
     momentum: share(0.1, 'of batch norms: weight of a new batch in the running statistics'),
@@ -115,6 +126,11 @@ export const trainSchema = z.strictObject({
     'a number from 0 below 1',
     'decay of the exponential moving average of the weights; 0 is off',
   ),
+  average: whole(
+    1,
+    1,
+    'average the weights of so many of the best epochs at the end, with norm statistics measured anew; kept where it scores better than the best one',
+  ),
   clip: notNegative(5, 'largest joint norm of the gradients; 0 is no limit'),
   stem: setting(
     z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)]).default([64, 64, 128]),
@@ -143,6 +159,7 @@ export const trainSchema = z.strictObject({
     'of volumes: keep only the largest connected component of every class whose validation Dice it raises',
   ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
+  patience: optionalWhole('end after so many evaluations without a better score; the best weights are kept in any case'),
   ...loading,
 });
 
