@@ -25,14 +25,15 @@ import { createDescribed, loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
 import { recordData } from './prepare/data.ts';
 import { requireTrainingSamples } from './prepare/enoughSamples.ts';
-import { frozenStages } from './prepare/fineTuning.ts';
 import { describeFit } from './prepare/networkOptions.ts';
 import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
 import { createTrainRecorder } from './records/training.ts';
 import { createLoss, forProcesses, isSteady, trainSettings } from './settings.ts';
+import { describeTeacher } from './teacher/openTeacher.ts';
 import type { RunWatcher } from './watcher.ts';
 import { averageBest } from './weights/averageBest.ts';
+import { frozenStages } from './weights/fineTuning.ts';
 
 /** What a training reached, and where it is. */
 export interface TrainOutcome extends FinishedRun {
@@ -116,7 +117,7 @@ interface Together {
 
 /** The loop, the same on every rank but for what is recorded. */
 const runLoop = (
-  { training, dataset, device }: PreparedTraining,
+  { training, dataset, device, distillation }: PreparedTraining,
   config: TrainConfig,
   loss: Awaited<ReturnType<typeof createLoss>>,
   together: Together & { recorder: TrainRecorder },
@@ -126,6 +127,7 @@ const runLoop = (
     settings: trainSettings(config, dataset.rank),
     device,
     loss,
+    ...(distillation ? { distillation } : {}),
     steady: isSteady(training.network, config),
     ...together,
   });
@@ -196,6 +198,7 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   if (latency) note(`predicted latency ${latency.ms.toFixed(1)} ms for ${crop.join(' x ')} (${latency.on})`);
   if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
+  if (config.teacher !== undefined) note(describeTeacher(config));
   if (config.perProcess) note(`batch ${config.batch} and learning rate ${config.learningRate} over all processes`);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(

@@ -13,6 +13,7 @@ import { type ScheduleSettings, scheduleOf } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
 import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
+import { createLessons, type Distillation } from './distillation.ts';
 import type { LoopSettings } from './loopSettings.ts';
 import { addLoss, meanLoss } from './step/optimiserStep.ts';
 import { startOfTrainEpoch, type Training, type TrainProgress } from './trainState.ts';
@@ -81,6 +82,8 @@ export async function trainLoop(
     signal?: AbortSignal;
     /** Those who compute the other parts of each batch; default nobody. */
     parallel?: Parallel;
+    /** A teacher whose probabilities are learned beside the labels; it is closed with the training. Default: none. */
+    distillation?: Distillation;
     /** Whether the network and its loss do the same in every step: nothing is drawn, and nothing waits for a value. Default false. */
     steady?: boolean;
   },
@@ -94,6 +97,7 @@ export async function trainLoop(
   const inference = averaged ?? network;
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const step = createTrainStep(training, job);
+  const lessons = job.distillation && createLessons(job.distillation, progress.step);
   const rankClock = startRankClock(parallel);
   const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
   try {
@@ -105,7 +109,9 @@ export async function trainLoop(
         const done = share();
         if (done >= 1) break;
         const learningRate = rate();
-        const value = step.take(batch, learningRate, done);
+        const lesson = await lessons?.next(batch);
+        const value = step.take(batch, learningRate, done, lesson);
+        lesson?.free();
         progress.step++;
         current.steps++;
         current.learningRate = learningRate;
@@ -151,6 +157,7 @@ export async function trainLoop(
   } finally {
     step.close();
     await loader.close();
+    await lessons?.close();
   }
 }
 

@@ -18,16 +18,18 @@ import { hasCheckpoint } from '../../run/checkpoint.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { openRunFolder } from '../../run/folder.ts';
+import type { Distillation } from '../../train/distillation.ts';
 import { startOfTraining, type Training } from '../../train/trainState.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
 import { createDescribed, loadDescription, type NetworkDescription } from '../network.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
+import { openTeacher } from '../teacher/openTeacher.ts';
+import { frozenStages, learningRates } from '../weights/fineTuning.ts';
 import { startFrom } from '../weights/startWeights.ts';
 import { withCountedSize } from './countedSize.ts';
 import { type PreparedData, prepareData } from './data.ts';
-import { frozenStages, learningRates } from './fineTuning.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
 import { refuseUnusedSettings } from './unusedSettings.ts';
 
@@ -39,6 +41,8 @@ export interface PreparedTraining {
   readonly dataset: DataSet;
   readonly data: PreparedData;
   readonly device: string;
+  /** The teacher, where there is one; the loop closes it. */
+  readonly distillation?: Distillation;
   /** What the training is about to need; counted on the CPU. */
   readonly need?: MemoryNeed;
   /** Where the weights come from, when they are not fresh. */
@@ -101,7 +105,8 @@ export async function prepareTraining(
     device === 'cpu'
       ? memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize)
       : undefined;
-  return { training, description, dataset, data, device, need, note, fitted };
+  const distillation = await openTeacher(config, dataset, device, parallel);
+  return { training, description, dataset, data, device, distillation, need, note, fitted };
 }
 
 interface SolvedWidths {

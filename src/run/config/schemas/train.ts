@@ -115,6 +115,16 @@ export const trainSchema = z.strictObject({
     'auto',
     'loss; auto takes cross-entropy for images and Dice + cross-entropy for volumes',
   ),
+  teacher: optionalText(
+    'network to learn from beside the labels: a run, or an ONNX file of espalier export (which needs onnxruntime-node); it knows the same classes',
+  ),
+  distillation: group({
+    weight: positive(1, 'how much the probabilities of the teacher count beside the loss of the labels'),
+    temperature: positive(2, 'what the logits of both are divided by; higher ones make probabilities softer'),
+    images: optionalText(
+      'of images: folder of images without labels; each step then also learns a batch of them from the teacher, with half of the weight',
+    ),
+  }),
   deepSupervision: switched(
     false,
     'also apply the loss to logits at coarser levels, of networks that have them (unet)',

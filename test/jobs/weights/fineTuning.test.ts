@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { train } from '../../../src/index.ts';
 import { loadWeights } from '../../../src/jobs/network.ts';
-import { frozenStages, learningRates } from '../../../src/jobs/prepare/fineTuning.ts';
+import { frozenStages, learningRates } from '../../../src/jobs/weights/fineTuning.ts';
 import { buildArchitecture } from '../../../src/models/architecture.ts';
 import { findArchitecture } from '../../../src/models/registry.ts';
 import { loadCheckpoint } from '../../../src/run/checkpoint.ts';
