@@ -75,8 +75,8 @@ export function onKnownSides(dataset: DataSet, { record, run, own }: KnownSplit)
   };
 }
 
-/** Validation samples on which the earlier run was trained. */
-function trainedOn({ splits: { val } }: DataSet, { splits: { train } }: SplitRecord): string[] {
+/** What is to be said of validation samples on which an earlier run was trained. */
+export function trainedOn({ splits: { val } }: DataSet, { splits: { train } }: SplitRecord): string[] {
   const count = val.filter(({ id }) => train?.has(id)).length;
   if (count === 0) return [];
   return [`${count} of ${val.length} validation samples were trained on: scores on them are too good`];

@@ -30,7 +30,7 @@ import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
 import { createTrainRecorder } from './records/training.ts';
 import { createLoss, forProcesses, isSteady, trainSettings } from './settings.ts';
-import { describeTeacher } from './teacher/openTeacher.ts';
+import { describeTeacher, teacherWarnings } from './teacher/openTeacher.ts';
 import type { RunWatcher } from './watcher.ts';
 import { averageBest } from './weights/averageBest.ts';
 import { frozenStages } from './weights/fineTuning.ts';
@@ -199,6 +199,7 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
   if (config.teacher !== undefined) note(describeTeacher(config));
+  for (const message of teacherWarnings(config, dataset)) run.warn(message);
   if (config.perProcess) note(`batch ${config.batch} and learning rate ${config.learningRate} over all processes`);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(

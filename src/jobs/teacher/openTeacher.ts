@@ -7,6 +7,8 @@ import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import type { Distillation } from '../../train/distillation.ts';
+import { trainedOn } from '../openData.ts';
+import { readSplit } from '../prepare/knownSplit.ts';
 import { trainSettings } from '../settings.ts';
 import { openOnnxTeacher } from './onnxTeacher.ts';
 import { openRunTeacher } from './runTeacher.ts';
@@ -44,6 +46,12 @@ export async function openTeacher(
     ...{ teacher, weight, temperature },
     ...(images === undefined ? {} : { unlabelled: unlabelledLoader(images, dataset, settings, parallel) }),
   };
+}
+
+/** What is to be said of a teacher that has seen what its student is scored on. */
+export function teacherWarnings({ teacher }: Pick<TrainConfig, 'teacher'>, dataset: DataSet): string[] {
+  const known = teacher === undefined ? undefined : readSplit(teacher, false);
+  return known ? trainedOn(dataset, known.record).map((message) => `teacher ${teacher}: ${message}`) : [];
 }
 
 /** In one line, what a training learns beside its labels. */

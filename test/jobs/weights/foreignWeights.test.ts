@@ -73,7 +73,7 @@ describe('a ResNet-50 in torchvision names', () => {
     const network = networkOf('deeplabv3', { filters: 8 });
     const before = storedOf(network);
     expect(() => startFrom({ from: file, map: 'torchvision-resnet50' }, network, two)).toThrow(
-      /265 weights have another shape: conv1\.weight \[4, 3, 7, 7\], stem\.0\.convolution\.weight takes \[8, 3, 7, 7\]/,
+      /265 weights have another shape: bn1\.bias \[4\], stem\.0\.norm\.bias takes \[8\], .* and 259 more/,
     );
     expect(storedOf(network)).toEqual(before);
   });
@@ -118,7 +118,7 @@ describe('a file of weights', () => {
   it('is read by its header before anything else of it', () => {
     const large = join(folder, 'large.safetensors');
     writeFileSync(large, Buffer.from([8, 0, 0, 0, 0, 0, 0, 0, ...Buffer.from('{"a":1}  ')]));
-    truncateSync(large, 2 ** 42);
+    truncateSync(large, 2 ** 36);
     expect(() => openSafetensors(large)).toThrow(/expected an object with dtype, shape and data_offsets/);
     expect(() => openSafetensors(folder)).toThrow(/expected a file, got a folder/);
     expect(() => openSafetensors(join(folder, 'absent'))).toThrow(/cannot be read \(ENOENT\)/);
@@ -194,7 +194,7 @@ describe('logits of a file', () => {
     const start = (name: string, more: object) => () =>
       startFrom({ from: source, map: mapFile(name, { ...content, ...more }) }, networkOf('deeplabv3'), two);
     expect(start('few', { classes: ['sky', 'road'] })).toThrow(
-      /have another shape: head\.bias \[3\], classifier\.logits\.bias takes \[2\], head\.weight|have another shape: head\.weight \[3, 8, 1, 1\], classifier\.logits\.weight takes \[2, 8, 1, 1\]/,
+      /2 weights have another shape: head\.bias \[3\], classifier\.logits\.bias takes \[2\], head\.weight \[3, 8, 1, 1\]/,
     );
     expect(start('none', { classes: undefined })).toThrow(/leads to the logits/);
   });
