@@ -44,7 +44,10 @@ function openFile(path: string): number {
   try {
     file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
-    throw new DataError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`, 'give a safetensors file');
+    throw new DataError(
+      `${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`,
+      'give a safetensors file',
+    );
   }
   if (fstatSync(file).isFile()) return file;
   closeSync(file);

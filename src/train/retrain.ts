@@ -62,8 +62,10 @@ export interface TrainRecorder {
 }
 
 /** Whether averaged weights have norm statistics of their own, which are measured before these weights are used. */
-export const hasOwnNorms = ({ averageDecay, frozenNorms }: Pick<TrainSettings, 'averageDecay' | 'frozenNorms'>): boolean =>
-  averageDecay > 0 && !frozenNorms;
+export const hasOwnNorms = ({
+  averageDecay,
+  frozenNorms,
+}: Pick<TrainSettings, 'averageDecay' | 'frozenNorms'>): boolean => averageDecay > 0 && !frozenNorms;
 
 /** Of an evaluation that is not the last: half an epoch, but no fewer. */
 const FEWEST_NORM_BATCHES = 8;

@@ -71,7 +71,7 @@ export function createTrainStep(
       const counted = countedPixels(batch, counting);
       if (!drawBatch(progress.drawn, counted)) return Number.NaN;
       const parts = { ...settings, ...counting, counted };
-      const taught = lesson && distillation && { ...lesson, ...distillation };
+      const taught = lesson && distillation && withSettings(lesson, distillation);
       const value = graphed
         ? takeStepWith(plan, learningRate, [graphed.of(batch)])
         : takeStep(plan, learningRate, ...stepLosses(training, batch, parts, device, loss, done, taught));
@@ -82,6 +82,12 @@ export function createTrainStep(
     close: () => graphed?.close(),
   };
 }
+
+/** A lesson with how much it counts. */
+export const withSettings = ({ logits, unlabelled }: Lesson, { weight, temperature }: DistillationSettings) => ({
+  ...{ logits, weight, temperature },
+  ...(unlabelled ? { unlabelled } : {}),
+});
 
 /**
  * The losses of a step, to be added up: those of its batch, and of the unlabelled images where there are some. Where there are, the teacher counts half on

@@ -9,7 +9,7 @@ const BLOCKS = [3, 4, 6, 3] as const;
 /** A float32 tensor of random values in [-1, 1). */
 export function randomTensor(shape: readonly number[], seed: number): StoredTensor {
   const random = createRandom(seed);
-  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 2 * random.next() - 1);
+  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 2 * random.uniform() - 1);
   return { dtype: 'float32', shape, data: new Uint8Array(values.buffer) };
 }
 

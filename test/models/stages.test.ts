@@ -12,7 +12,8 @@ it.each(architectureNames())('%s has an encoder before its head', (name) => {
   expect(all.slice(0, encoder.length)).toEqual(encoder);
   expect(encoder.length).toBeLessThan(all.length);
   const stageOf = stageOfTensor(graph);
-  for (const { kind, name, stage } of graph.nodes) if (kind === 'convolution') expect(stageOf(`${name}.weight`)).toBe(stage);
+  for (const { kind, name, stage } of graph.nodes)
+    if (kind === 'convolution') expect(stageOf(`${name}.weight`)).toBe(stage);
 });
 
 it('names those of a DeepLab and of a U-Net', () => {

@@ -12,7 +12,13 @@ const random = (shape: number[]) => op.scale(op.randn(shape, generator.id, 'floa
 const CLASSES = 3;
 
 /** By the formula, pixel by pixel. */
-function closedForm(logits: number[], teacher: number[], labels: number[], pixels: number, temperature: number): number {
+function closedForm(
+  logits: number[],
+  teacher: number[],
+  labels: number[],
+  pixels: number,
+  temperature: number,
+): number {
   const softmaxAt = (values: number[], i: number) => {
     const at = Array.from({ length: CLASSES }, (_, c) =>
       Math.exp(values[(Math.floor(i / pixels) * CLASSES + c) * pixels + (i % pixels)] / temperature),

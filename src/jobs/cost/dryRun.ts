@@ -14,7 +14,7 @@ import { createLessons } from '../../train/distillation.ts';
 import { splitHalves } from '../../train/searchState.ts';
 import { createSearchStep } from '../../train/searchStep.ts';
 import { takeStep } from '../../train/step/optimiserStep.ts';
-import { stepLosses, trainingPlan } from '../../train/trainStep.ts';
+import { stepLosses, trainingPlan, withSettings } from '../../train/trainStep.ts';
 import { type PreparedSearch, prepareSearch } from '../prepare/search.ts';
 import { type PreparedTraining, prepareTraining } from '../prepare/training.ts';
 import { createLoss, searchSettings, trainSettings } from '../settings.ts';
@@ -104,7 +104,7 @@ async function stepOnce(prepared: PreparedTraining, config: TrainConfig): Promis
   const started = performance.now();
   const lesson = await lessons?.next(batch);
   const teacherSeconds = lesson ? (performance.now() - started) / 1000 : 0;
-  const taught = lesson && distillation && { ...lesson, ...distillation };
+  const taught = lesson && distillation && withSettings(lesson, distillation);
   const losses = stepLosses(training, batch, { ...settings, ignore: dataset.ignore }, device, loss, 0, taught);
   const step = (parts: number) => takeStep(plan, 0, ...losses.slice(0, parts));
   const ownSeconds = secondsOf(

@@ -42,7 +42,8 @@ export async function openOnnxTeacher(file: string, student: Student, threads: n
   return {
     async teach(batch) {
       const { batch: samples, channels } = batch;
-      const shape = preprocessing.layout === 'channelsLast' ? [samples, ...size, channels] : [samples, channels, ...size];
+      const shape =
+        preprocessing.layout === 'channelsLast' ? [samples, ...size, channels] : [samples, channels, ...size];
       const values = noGrad(() =>
         scope(() => modelInput(resize(toTensors(batch, 'cpu').images, size), preprocessing, student.rank)),
       );

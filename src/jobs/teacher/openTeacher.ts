@@ -39,7 +39,10 @@ export async function openTeacher(
   };
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined)
-    throw new ConfigError(`teacher: ${path}: nothing there`, 'name the folder of a run, or an ONNX file of espalier export');
+    throw new ConfigError(
+      `teacher: ${path}: nothing there`,
+      'name the folder of a run, or an ONNX file of espalier export',
+    );
   const { weight, temperature, images } = distillation;
   const teacher = found.isDirectory() ? openRunTeacher(path, student) : await openOnnxTeacher(path, student, threads);
   return {

@@ -27,10 +27,15 @@ export function openRunTeacher(run: string, student: Student): Teacher {
   const classes = description.classes.map(({ name }) => name);
   const ordered = inOrderOf(student.classes, classes, run);
   // Crops are at the scale of the student.
-  const forward = reduced((images) => network.forward(images, { training: false }), description.reduction / student.reduction);
+  const forward = reduced(
+    (images) => network.forward(images, { training: false }),
+    description.reduction / student.reduction,
+  );
   return {
     async teach(batch) {
-      return noGrad(() => scope(() => keepForever(contiguous(ordered(forward(toTensors(batch, student.device).images))))));
+      return noGrad(() =>
+        scope(() => keepForever(contiguous(ordered(forward(toTensors(batch, student.device).images))))),
+      );
     },
     async close() {
       network.parameters.free();

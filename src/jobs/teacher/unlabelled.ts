@@ -22,7 +22,12 @@ export function unlabelledImages(folder: string): Sample[] {
 }
 
 /** Batches of them, cropped and augmented as those of the training, as many images as a batch of it has. */
-export function unlabelledLoader(folder: string, dataset: DataSet, settings: TrainSettings, parallel: Parallel): Loader {
+export function unlabelledLoader(
+  folder: string,
+  dataset: DataSet,
+  settings: TrainSettings,
+  parallel: Parallel,
+): Loader {
   const samples = unlabelledImages(folder);
   if (samples.length < settings.batch)
     throw new ConfigError(

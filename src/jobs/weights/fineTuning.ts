@@ -17,7 +17,10 @@ const ENCODER = 'encoder';
 export function frozenStages({ freeze, from }: Pick<TrainConfig, 'freeze' | 'from'>, graph: NetworkGraph): Set<string> {
   if (freeze.length === 0) return new Set();
   if (from === undefined)
-    throw new ConfigError('freeze without from: these stages would keep their initial values', 'name the run to start from');
+    throw new ConfigError(
+      'freeze without from: these stages would keep their initial values',
+      'name the run to start from',
+    );
   const stages = stagesOf(graph);
   const unknown = freeze.find((stage) => stage !== ENCODER && !stages.includes(stage));
   if (unknown !== undefined)

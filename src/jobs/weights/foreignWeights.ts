@@ -118,7 +118,9 @@ function refuse(path: string, { name }: WeightMap, { unused, missing, twice, sha
     ['meet in one', twice],
     ['have another shape', shapes],
   ];
-  const said = kinds.flatMap(([what, names]) => (names.length > 0 ? [`${names.length} weights ${what}: ${list(names)}`] : []));
+  const said = kinds.flatMap(([what, names]) =>
+    names.length > 0 ? [`${names.length} weights ${what}: ${list(names)}`] : [],
+  );
   if (said.length === 0) return;
   throw new DataError(
     `from: ${path} by the map ${name}: ${said.join('; ')}`,
@@ -127,7 +129,9 @@ function refuse(path: string, { name }: WeightMap, { unused, missing, twice, sha
 }
 
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, MOST_LISTED).map((name) => (name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}...` : name));
+  const shown = names
+    .slice(0, MOST_LISTED)
+    .map((name) => (name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}...` : name));
   return names.length > MOST_LISTED ? `${shown.join(', ')} and ${names.length - MOST_LISTED} more` : shown.join(', ');
 }
 

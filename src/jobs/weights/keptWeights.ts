@@ -45,7 +45,11 @@ function loadKept(folder: RunFolder, epoch: number): Record<string, StoredTensor
 }
 
 /** Makes a network the mean of the weights of some epochs, its norm statistics too: those belong to no weights, and are to be measured anew. */
-export function loadAverage(folder: RunFolder, epochs: readonly number[], { parameters }: Pick<Network, 'parameters'>): void {
+export function loadAverage(
+  folder: RunFolder,
+  epochs: readonly number[],
+  { parameters }: Pick<Network, 'parameters'>,
+): void {
   const own = parameters.entries();
   const all = epochs.map((epoch) => loadKept(folder, epoch));
   for (const stored of all) requireSameTensors(own, stored);

@@ -25,7 +25,10 @@ const mapSchema = z.strictObject({
   fresh: texts(MOST_RULES).default([]),
   classes: texts(256).optional(),
   colours: z
-    .strictObject({ mean: z.array(z.number()).min(1).max(256), deviation: z.array(z.number().positive()).min(1).max(256) })
+    .strictObject({
+      mean: z.array(z.number()).min(1).max(256),
+      deviation: z.array(z.number().positive()).min(1).max(256),
+    })
     .refine(({ mean, deviation }) => mean.length === deviation.length)
     .optional(),
 });
@@ -54,7 +57,9 @@ export function loadWeightMap(path: string): WeightMap {
   try {
     text = readTextFile(path);
   } catch (error) {
-    throw new ConfigError(`map: ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`);
+    throw new ConfigError(
+      `map: ${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`,
+    );
   }
   return parseWeightMap(text, path);
 }
@@ -81,7 +86,7 @@ const REFERENCE = /\{([A-Za-z]+)([+-]\d{1,3})?\}/g;
 
 function checkRule(pattern: string, target: string, file: string): void {
   const parts = pattern.split('.').map((part) => PART.exec(part));
-  const wrong = parts.findIndex((part) => part === null);
+  const wrong = parts.indexOf(null);
   const where = `${file}: modules: ${showShort(pattern)}`;
   if (wrong >= 0)
     throw new ConfigError(
@@ -95,7 +100,10 @@ function checkRule(pattern: string, target: string, file: string): void {
 }
 
 /** The name here of a weight of the file; undefined where no rule fits. */
-export function mappedName({ modules, tensors }: Pick<WeightMap, 'modules' | 'tensors'>, name: string): string | undefined {
+export function mappedName(
+  { modules, tensors }: Pick<WeightMap, 'modules' | 'tensors'>,
+  name: string,
+): string | undefined {
   const dot = name.lastIndexOf('.');
   const [module, tensor] = [name.slice(0, Math.max(0, dot)), name.slice(dot + 1)];
   for (const [pattern, target] of Object.entries(modules)) {

@@ -18,9 +18,7 @@ import { readSafetensors, type StoredTensor } from '../../../src/run/safetensors
 import { openSafetensors } from '../../../src/run/safetensorsFile.ts';
 import { sharedFolder } from '../../helpers/temporaryFolder.ts';
 
-const python = ['/usr/bin/python3', 'python3'].find(
-  (each) => spawnSync(each, ['-c', 'import torch']).status === 0,
-);
+const python = ['/usr/bin/python3', 'python3'].find((each) => spawnSync(each, ['-c', 'import torch']).status === 0);
 if (!python) console.log('skipped: no Python with torch (apt-get install python3-torch)');
 
 const folder = sharedFolder();

@@ -169,7 +169,9 @@ export const trainSchema = z.strictObject({
     'of volumes: keep only the largest connected component of every class whose validation Dice it raises',
   ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
-  patience: optionalWhole('end after so many evaluations without a better score; the best weights are kept in any case'),
+  patience: optionalWhole(
+    'end after so many evaluations without a better score; the best weights are kept in any case',
+  ),
   ...loading,
 });
 
