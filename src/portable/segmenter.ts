@@ -2,11 +2,11 @@
  * @file An exported model that segments images: metadata, preprocessing, the session of an ONNX runtime, the class map.
  * Knows no libtorch, no Node and no browser: the runtime comes as an argument.
  */
-import { DataError } from '../base/errors.ts';
+import { ConfigError, DataError } from '../base/errors.ts';
 import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
-import { largestScores, type Picture, resizeIds, resizeImage, toInput } from './pixels.ts';
+import { largestScores, type Picture, resizeIds, resizeImage, resizeMaps, softmaxOf, toInput } from './pixels.ts';
 
 /** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
 export interface OnnxRuntime<Options> {
@@ -34,12 +34,21 @@ export interface ClassMap {
   readonly height: number;
   /** `[height, width]`, ids into the classes of the model. */
   readonly ids: Uint8Array;
+  /** `[classes, height, width]`, where they were asked for. */
+  readonly probabilities?: Float32Array;
+}
+
+/** What is returned beside class maps. */
+export interface Wanted {
+  /** Also the probabilities of all classes; default false. */
+  readonly withProbabilities?: boolean;
 }
 
 /** A model ready to segment images. */
 export interface Segmenter {
   readonly metadata: ModelMetadata;
-  segment(picture: Picture): Promise<ClassMap>;
+  /** @throws ConfigError when probabilities are asked of a model that gives class ids only. */
+  segment(picture: Picture, wanted?: Wanted): Promise<ClassMap>;
   /** Frees the model. */
   release(): Promise<void>;
 }
@@ -65,7 +74,12 @@ export async function createSegmenter<Options>(
   const [input, output] = [session.inputNames[0], session.outputNames[0]];
   return {
     metadata,
-    async segment(picture) {
+    async segment(picture, { withProbabilities = false } = {}) {
+      if (withProbabilities && result === 'argmax')
+        throw new ConfigError(
+          `${file}: gives class ids, no probabilities`,
+          'export the run again with result=softmax, or predict with the run',
+        );
       const { width, height } = picture;
       // A size that the model does not take is brought to the nearest that it does, and the classes back.
       const space = size === 'dynamic' ? [height, width].map((side) => nearestMultiple(side, sideMultiple)) : size;
@@ -80,7 +94,11 @@ export async function createSegmenter<Options>(
       const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, toInput(read, preprocessing), shape) };
       const { data } = (await session.run(feeds))[output] as { data: Float32Array | Uint8Array };
       const ids = result === 'argmax' ? Uint8Array.from(data) : largestScores(data as Float32Array, classes.length);
-      return { width, height, ids: isFitting ? ids : resizeIds(ids, space, [height, width]) };
+      const map = { width, height, ids: isFitting ? ids : resizeIds(ids, space, [height, width]) };
+      if (!withProbabilities) return map;
+      const scores = data as Float32Array;
+      const probabilities = result === 'softmax' ? scores : softmaxOf(scores, classes.length);
+      return { ...map, probabilities: isFitting ? probabilities : resizeMaps(probabilities, space, [height, width]) };
     },
     release: () => session.release(),
   };

@@ -36,6 +36,7 @@ const NO_PARSERS: Readonly<Record<string, string>> = {
   'jobs/weights/foreignWeights.ts': 'reads by run/safetensorsFile.ts',
   'jobs/weights/keptWeights.ts': 'weights of its own run, by run/safetensors.ts',
   'portable/node.ts': 'hands the bytes to portable/modelFile.ts',
+  'portable/shipped.ts': 'the networks of this package',
   'run/followers/tensorBoard.ts': 'images of the run that is writing',
   'server/webFiles.ts': 'the page of this package',
 };

@@ -7,8 +7,7 @@ import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import type { Distillation } from '../../train/distillation.ts';
-import { trainedOn } from '../openData.ts';
-import { readSplit } from '../prepare/knownSplit.ts';
+import { trainedOnBy } from '../openData.ts';
 import { trainSettings } from '../settings.ts';
 import { openOnnxTeacher } from './onnxTeacher.ts';
 import { openRunTeacher } from './runTeacher.ts';
@@ -53,8 +52,7 @@ export async function openTeacher(
 
 /** What is to be said of a teacher that has seen what its student is scored on. */
 export function teacherWarnings({ teacher }: Pick<TrainConfig, 'teacher'>, dataset: DataSet): string[] {
-  const known = teacher === undefined ? undefined : readSplit(teacher, false);
-  return known ? trainedOn(dataset, known.record).map((message) => `teacher ${teacher}: ${message}`) : [];
+  return teacher === undefined ? [] : trainedOnBy({ path: teacher }, dataset.splits.val);
 }
 
 /** In one line, what a training learns beside its labels. */
