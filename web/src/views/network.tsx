@@ -15,13 +15,13 @@ export function NetworkView({ detail }: LoadedRun) {
   const graph = useLoaded(() => fetchDocument<GraphFile>(detail, 'graph'), String(documents.includes('graph')));
   const drawing = pictures.includes('genotype') && (
     <Card title="Architecture">
-      <div class="scroll">
+      <a href={addressOf(summary.id, 'pictures', 'genotype')} title="open the drawing by itself">
         <img
           class="drawing"
           src={addressOf(summary.id, 'pictures', 'genotype')}
           alt="the architecture: its path or topology, and its cell"
         />
-      </div>
+      </a>
     </Card>
   );
   if (graph.state === 'loading') return <Loading what="the network" />;
