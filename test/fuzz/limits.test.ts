@@ -33,7 +33,7 @@ const NO_PARSERS: Readonly<Record<string, string>> = {
   'jobs/many/resumable.ts': 'compares a text with one of its own',
   'jobs/many/trials.ts': 'genotypes of its own runs, by space/genotype.ts',
   'jobs/teacher/onnxTeacher.ts': 'hands the bytes to portable/modelFile.ts',
-  'jobs/weights/foreignWeights.ts': 'reads by run/safetensorsFile.ts',
+  'jobs/weights/foreignWeights.ts': 'reads by jobs/weights/safetensorsFile.ts',
   'jobs/weights/keptWeights.ts': 'weights of its own run, by run/safetensors.ts',
   'portable/node.ts': 'hands the bytes to portable/modelFile.ts',
   'portable/shipped.ts': 'the networks of this package',

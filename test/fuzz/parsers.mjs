@@ -36,6 +36,7 @@ import { drawLabels } from '../../dist/data/outlines/draw.js';
 import { framesOf, parseSampleVolume } from '../../dist/data/sampleVolume.js';
 import { decodeArchitecture, parseArchitectureParameters } from '../../dist/decode/parameters.js';
 import { encodeModel } from '../../dist/export/onnx/proto.js';
+import { openSafetensors } from '../../dist/jobs/weights/safetensorsFile.js';
 import { fitsAny, mappedName, parseWeightMap } from '../../dist/jobs/weights/weightMap.js';
 import { formatMetadata } from '../../dist/portable/metadata.js';
 import { readModelMetadata } from '../../dist/portable/modelFile.js';
@@ -49,7 +50,6 @@ import { loadReportData } from '../../dist/run/report/data.js';
 import { frontSection } from '../../dist/run/report/front.js';
 import { formatReport } from '../../dist/run/report/report.js';
 import { readSafetensors, writeSafetensors } from '../../dist/run/safetensors.js';
-import { openSafetensors } from '../../dist/run/safetensorsFile.js';
 import { formatGenotype, parseGenotype, randomGenotype } from '../../dist/space/genotype.js';
 import { parseJson } from '../../dist/space/genotypeFields.js';
 import { publishedGenotype } from '../../dist/space/published.js';
@@ -523,7 +523,7 @@ const OWN = {
     mend: mendSafetensors,
     file: join(disk, 'stranger.safetensors'),
     kind: 'safetensors',
-    covers: ['run/safetensorsFile.ts'],
+    covers: ['jobs/weights/safetensorsFile.ts'],
     parse: () => {
       const opened = openSafetensors(join(disk, 'stranger.safetensors'));
       try {

@@ -7,9 +7,9 @@ import { toDType } from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
 import type { Network } from '../../models/network.ts';
 import type { StoredTensor, TensorPlace } from '../../run/safetensors.ts';
-import type { SafetensorsFile } from '../../run/safetensorsFile.ts';
 import { loadTensor, restoreTensors, storeTensors } from '../checkpoint/tensors.ts';
 import { firstConvolutions, floatsOf, withChannels, withColours } from './firstConvolution.ts';
+import type { SafetensorsFile } from './safetensorsFile.ts';
 import { logitsOf, rowsByName, type Transfer } from './transferWeights.ts';
 import { fitsAny, mappedName, type WeightMap } from './weightMap.ts';
 

@@ -7,10 +7,10 @@ import { listNames } from '../../data/splits.ts';
 import type { Network } from '../../models/network.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { openRunFolder } from '../../run/folder.ts';
-import { openSafetensors } from '../../run/safetensorsFile.ts';
 import type { NetworkDescription } from '../network.ts';
 import { builtInMap, builtInMapNames, refuseUnknownMap } from './builtInMaps.ts';
 import { transferForeign } from './foreignWeights.ts';
+import { openSafetensors } from './safetensorsFile.ts';
 import { type Transfer, transferWeights } from './transferWeights.ts';
 import { loadWeightMap, type WeightMap } from './weightMap.ts';
 

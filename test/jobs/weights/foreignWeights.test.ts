@@ -6,12 +6,12 @@ import { Generator } from '../../../src/engine/device.ts';
 import { storeTensors } from '../../../src/jobs/checkpoint/tensors.ts';
 import { createDescribed } from '../../../src/jobs/network.ts';
 import { adaptChannels, floatsOf } from '../../../src/jobs/weights/firstConvolution.ts';
+import { openSafetensors } from '../../../src/jobs/weights/safetensorsFile.ts';
 import { startFrom } from '../../../src/jobs/weights/startWeights.ts';
 import type { BuildOptions } from '../../../src/models/architecture.ts';
 import type { Network } from '../../../src/models/network.ts';
 import { findArchitecture } from '../../../src/models/registry.ts';
 import type { StoredTensor } from '../../../src/run/safetensors.ts';
-import { openSafetensors } from '../../../src/run/safetensorsFile.ts';
 import { randomTensor, resnetStateDict, valuesOf, writeTensors } from '../../helpers/stateDict.ts';
 import { sharedFolder } from '../../helpers/temporaryFolder.ts';
 

@@ -10,12 +10,12 @@ import { loadTensor, restoreTensors, storeTensors } from '../../../src/jobs/chec
 import { createDescribed } from '../../../src/jobs/network.ts';
 import { builtInMap } from '../../../src/jobs/weights/builtInMaps.ts';
 import { transferForeign } from '../../../src/jobs/weights/foreignWeights.ts';
+import { openSafetensors } from '../../../src/jobs/weights/safetensorsFile.ts';
 import type { WeightMap } from '../../../src/jobs/weights/weightMap.ts';
 import { createNetwork } from '../../../src/models/network.ts';
 import { findArchitecture } from '../../../src/models/registry.ts';
 import { ParameterSet } from '../../../src/nn/parameters.ts';
 import { readSafetensors, type StoredTensor } from '../../../src/run/safetensors.ts';
-import { openSafetensors } from '../../../src/run/safetensorsFile.ts';
 import { sharedFolder } from '../../helpers/temporaryFolder.ts';
 
 const python = ['/usr/bin/python3', 'python3'].find((each) => spawnSync(each, ['-c', 'import torch']).status === 0);

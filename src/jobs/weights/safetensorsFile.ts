@@ -3,8 +3,8 @@
  * more than its header until then.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { DataError } from '../base/errors.ts';
-import { headLength, readIndex, type SafetensorsIndex, type StoredTensor } from './safetensors.ts';
+import { DataError } from '../../base/errors.ts';
+import { headLength, readIndex, type SafetensorsIndex, type StoredTensor } from '../../run/safetensors.ts';
 
 /** An open file. */
 export interface SafetensorsFile extends Pick<SafetensorsIndex, 'places' | 'metadata'> {
