@@ -32,6 +32,7 @@ export default defineConfig({
           page('Variants of the search', '/search'),
           page('Networks by name', '/networks'),
           page('Add an operator', '/operators'),
+          page('Start from trained weights', '/weights'),
           page('Questions', '/faq'),
         ],
       },
