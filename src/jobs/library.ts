@@ -138,6 +138,7 @@ export function openNetwork(
       description.longSide,
     ),
     ...(description.volumes ? { volumes: description.volumes } : {}),
+    ...(description.images ? { images: description.images } : {}),
     [Symbol.dispose]: () => network.parameters.free(),
   };
 }

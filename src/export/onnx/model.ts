@@ -3,6 +3,7 @@
  * Reads the graph data and stored weights; knows neither the engine nor where a network comes from.
  */
 import { ConfigError } from '../../base/errors.ts';
+import type { MeasuredChannels } from '../../data/channels/format.ts';
 import type { SegmentationClass } from '../../data/types.ts';
 import type { Preparation } from '../../data/volumes/preparation.ts';
 import { channelsOf, inferShapes, type NetworkGraph } from '../../models/graph.ts';
@@ -32,6 +33,8 @@ export interface ExportedNetwork {
   readonly longSide?: number;
   /** How volumes are made ready for it. */
   readonly preparation?: Preparation;
+  /** The channels of its images, where they are not 8-bit RGB. */
+  readonly channels?: MeasuredChannels;
   /** What the network was built from, as JSON text. */
   readonly architecture?: string;
 }
@@ -67,7 +70,7 @@ export const writeOnnx = (network: ExportedNetwork, options: OnnxOptions): Uint8
 export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxModel {
   const { graph, tensors } = network;
   const { size, precision } = options;
-  checkOptions(graph, options);
+  checkOptions(network, options);
   const write = new OnnxBuilder(options.batch);
   const image = readImage(write, options);
   const whole = (): SpatialSize => (size === 'dynamic' ? write.shape(image, 2) : size);
@@ -110,9 +113,12 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
   };
 }
 
-function checkOptions(graph: NetworkGraph, { size, normalise, result }: OnnxOptions): void {
-  if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3))
-    throw new ConfigError('normalise=true is for images of 3 channels', 'leave it out: volumes have no range of bytes');
+function checkOptions({ graph, channels }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
+  if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3 || channels !== undefined))
+    throw new ConfigError(
+      'normalise=true is for 8-bit RGB',
+      'leave it out: the metadata say how other images and volumes are normalised',
+    );
   if (result === 'argmax' && graph.classes > 256)
     throw new ConfigError(`result=argmax writes bytes, ${graph.classes} classes do not fit`, 'take result=logits');
   // Throws where the size does not fit.
@@ -171,7 +177,7 @@ function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
 }
 
 function metadataOf(
-  { graph, classes, architecture, preparation }: ExportedNetwork,
+  { graph, classes, architecture, preparation, channels: measured }: ExportedNetwork,
   options: OnnxOptions,
 ): ModelMetadata {
   const { size, result, precision, version, normalise } = options;
@@ -183,7 +189,7 @@ function metadataOf(
         layout: 'channelsFirst',
         dtype: 'float32',
         channels,
-        ...(graph.rank === 2 ? BYTES : { divisor: 1, offset: 0 }),
+        ...(graph.rank === 2 && measured === undefined ? BYTES : { divisor: 1, offset: 0 }),
       };
   return {
     classes,
@@ -193,6 +199,7 @@ function metadataOf(
     precision,
     version,
     ...(preparation === undefined ? {} : { preparation }),
+    ...(measured === undefined ? {} : { channels: measured }),
     ...(sideMultiple === undefined ? {} : { sideMultiple }),
     ...(architecture === undefined ? {} : { architecture }),
   };
