@@ -1,7 +1,8 @@
 /**
  * @file The pixels of whatever a page has as an image, as stored: no colour profile applied.
  */
-import { type MeasuredChannels, shownChannels } from '../data/channels/format.ts';
+import { ShapeError } from '../base/errors.ts';
+import { describeChannels, type MeasuredChannels, shownChannels } from '../data/channels/format.ts';
 import { requireSamples, type SampledImage, showSamples } from '../data/channels/normalise.ts';
 
 /** A picture of a page: pixels, a file, or anything that a canvas draws. */
@@ -19,10 +20,12 @@ export async function inputOf(
   source: ImageSource | SampledImage,
   channels?: MeasuredChannels,
 ): Promise<{ input: SampledImage; picture: ImageData }> {
-  if (channels === undefined || !isSampled(source)) {
-    const picture = await pixelsOf(source as ImageSource);
-    return { input: picture, picture };
+  if (!isSampled(source)) {
+    const picture = await pixelsOf(source);
+    return { input: channels === undefined ? picture : withoutAlpha(picture, channels), picture };
   }
+  if (channels === undefined)
+    throw new ShapeError(`expected an image of the page for a model of 8-bit RGB, got ${source.data.length} samples`);
   requireSamples(source, channels);
   const { width, height, data } = source;
   const { names } = channels;
@@ -33,6 +36,13 @@ export async function inputOf(
     picture.data[4 * i + 3] = 255;
   }
   return { input: source, picture };
+}
+
+/** An image of the page for a model of three channels of bytes that are not called red, green and blue. */
+function withoutAlpha({ width, height, data }: ImageData, channels: MeasuredChannels): SampledImage {
+  if (channels.names.length !== 3 || channels.dtype !== 'uint8')
+    throw new ShapeError(`expected samples of ${describeChannels(channels)}, got an image of the page, 8-bit RGB`);
+  return { width, height, data: data.filter((_, i) => i % 4 < 3) };
 }
 
 /** Whether a source is samples already; an `ImageData` is one of RGBA. */

@@ -7,7 +7,7 @@ import { loadChannels } from '../../src/data/channels/read.ts';
 import { openDataSet } from '../../src/data/detect.ts';
 import { decodePng } from '../../src/data/images/png.ts';
 import { parseRecord } from '../../src/data/splitRecord.ts';
-import { ownChannels } from '../../src/data/types.ts';
+import { type ImageSet, ownChannels } from '../../src/data/types.ts';
 import { evaluate, exportNetwork, openModel, openNetwork, search, segment, train } from '../../src/index.ts';
 import { loadDescription } from '../../src/jobs/network.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
@@ -49,7 +49,7 @@ describe('a run on images of four bands', () => {
   it('keeps the channels and what was measured of the training images', async () => {
     const opened = await openDataSet(at('fields'));
     const dataset = await withNormalisation(opened);
-    const { from, ...measured } = ownChannels(dataset as typeof dataset & { rank: 2 })!;
+    const { from, ...measured } = ownChannels(dataset as ImageSet)!;
     expect(from).toBe('data.yaml');
     expect([measured.names, measured.dtype]).toEqual([BANDS, 'uint16']);
     const [red, , , nir] = measured.normalisation!.map((one) => (one.kind === 'window' ? one : undefined));

@@ -74,7 +74,9 @@ function derivedChannels(first: string, stored: StoredChannels | undefined): Ima
  * @param who whose channels they are, for errors
  * @throws ConfigError where the data have other channels
  */
-export function asNetworkReads<Of extends DataSet>(dataset: Of, channels: MeasuredChannels | undefined, who: string): Of {
+export function asNetworkReads(dataset: ImageSet, channels: MeasuredChannels | undefined, who: string): ImageSet;
+export function asNetworkReads(dataset: DataSet, channels: MeasuredChannels | undefined, who: string): DataSet;
+export function asNetworkReads(dataset: DataSet, channels: MeasuredChannels | undefined, who: string): DataSet {
   if (dataset.rank === 3) return dataset;
   const own = ownChannels(dataset);
   if (channels === undefined) return own === undefined ? dataset : { ...dataset, channels: 'rgb' };

@@ -10,8 +10,9 @@ import { createChannelStatistics, MEASURED_IMAGES, normalisationOf } from './sta
  * The data set with the normalisation of its channels; as it is where its images are 8-bit RGB, or where it has one. Reads up to 64 training images.
  * @throws DataError that names an image which cannot be read
  */
-export async function withNormalisation<Of extends DataSet>(dataset: Of): Promise<Of> {
-  const channels = dataset.rank === 2 ? ownChannels(dataset) : undefined;
+export async function withNormalisation(dataset: DataSet): Promise<DataSet> {
+  if (dataset.rank === 3) return dataset;
+  const channels = ownChannels(dataset);
   if (channels === undefined || channels.normalisation !== undefined) return dataset;
   const statistics = createChannelStatistics(channels);
   for (const { source } of spread(dataset.splits.train, MEASURED_IMAGES))

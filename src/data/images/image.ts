@@ -105,10 +105,12 @@ const CONVERT = `images are ${IMAGE_ENDINGS.join(' ')}: convert the file, PNG ke
 async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFile> {
   const format = sharpFormat(bytes);
   if (format === undefined) throw new DataError(`${file}: is no PNG, JPEG, WebP or TIFF`, CONVERT);
-  const further = furtherChannels(bytes, file);
+  const further = furtherChannels(bytes);
   try {
     const { image, metadata } = await openWithSharp(bytes, format, file);
-    const { depth = 'uchar', space, orientation = 1, pages = 1 } = metadata;
+    const { depth = 'uchar', space, channels: stored = 3, orientation = 1, pages = 1 } = metadata;
+    if (stored > MOST_SAMPLES)
+      throw new DataError(`${file}: expected grey or RGB, got ${stored} channels`, NAME_CHANNELS);
     if (!Object.hasOwn(DEPTHS, depth)) {
       throw new DataError(
         `${file}: expected samples of 8 or 16 bits, or in floating point from 0 to 1, got ${depth}`,
@@ -145,14 +147,13 @@ const MOST_SAMPLES = 5;
 export const NAME_CHANNELS =
   'name all of them in data.yaml, `channels: [red, green, blue, nir]`; a network that was trained on RGB reads images of RGB';
 
-/** Channels of a TIFF that are left out of RGB. @throws DataError where there are too many to be read as RGB. */
-function furtherChannels(bytes: Uint8Array, file: string): number {
+/** Channels of a TIFF that are left out of RGB. */
+function furtherChannels(bytes: Uint8Array): number {
   const stored = readStoredChannels(bytes);
   if (stored === undefined) return 0;
-  const { channels, hasAlpha, isColour } = stored;
-  if (channels > MOST_SAMPLES)
-    throw new DataError(`${file}: expected grey or RGB, got ${channels} channels`, NAME_CHANNELS);
-  return channels - Number(hasAlpha) - (isColour ? 3 : 1);
+  const colours = stored.channels - Number(stored.hasAlpha);
+  // Three grey ones are read as red, green and blue.
+  return colours > 3 ? colours - 3 : Number(colours === 2);
 }
 
 /** For each kind of sample that is read: how sharp gives it unchanged. */
