@@ -2,6 +2,7 @@
  * @file `espalier/browser`: exported models on onnxruntime-web, with WebGPU where the browser has it. Knows the page's images; everything else is
  * the same code as in Node.
  */
+import type { SampledImage } from '../data/channels/normalise.ts';
 import { overlayLabels } from '../data/images/visual.ts';
 import type { ModelMetadata } from '../portable/metadata.ts';
 import { createSegmenter, type OnnxRuntime } from '../portable/segmenter.ts';

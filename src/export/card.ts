@@ -112,7 +112,9 @@ export function writeCard(facts: CardFacts): string {
     ...(evaluations.length > 0 ? [evaluationTable(evaluations)] : []),
     '## Use',
     ...(channels
-      ? [`Images have ${channels}; \`${CARD_FILES.network}\` and the metadata of \`${CARD_FILES.onnx}\` say how each is normalised.`]
+      ? [
+          `Images have ${channels}; \`${CARD_FILES.network}\` and the metadata of \`${CARD_FILES.onnx}\` say how each is normalised.`,
+        ]
       : []),
     usage(rank, channels !== undefined),
     `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. Every ${unit} gets the class of the largest score.`,

@@ -51,8 +51,18 @@ export const MAX_INPUT = 2 ** 26;
 const MAX_MULTIPLE = 1024;
 /** The entries of `metadata_props`. */
 export function formatMetadata(metadata: ModelMetadata): Record<string, string> {
-  const { classes, version, architecture, result, precision, preprocessing, preparation, channels, size, sideMultiple } =
-    metadata;
+  const {
+    classes,
+    version,
+    architecture,
+    result,
+    precision,
+    preprocessing,
+    preparation,
+    channels,
+    size,
+    sideMultiple,
+  } = metadata;
   return {
     format: FORMAT,
     espalier_version: version,

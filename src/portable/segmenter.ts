@@ -7,15 +7,7 @@ import { normaliseSamples, requireSamples, type SampledImage } from '../data/cha
 import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
-import {
-  largestScores,
-  requireBytes,
-  resizeChannels,
-  resizeIds,
-  resizeImage,
-  toInput,
-  toPlanes,
-} from './pixels.ts';
+import { largestScores, requireBytes, resizeChannels, resizeIds, resizeImage, toInput, toPlanes } from './pixels.ts';
 
 /** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
 export interface OnnxRuntime<Options> {

@@ -32,7 +32,7 @@ interface BrowserEntry {
   ): Promise<{
     classes: { name: string }[];
     segment(
-      source: Blob | ImageData | { width: number; height: number; data: Uint16Array },
+      source: Blob | { width: number; height: number; data: Uint16Array | Uint8ClampedArray },
       options: { opacity: number },
     ): Promise<{
       ids: Uint8Array;
@@ -43,6 +43,11 @@ interface BrowserEntry {
     }>;
     release(): Promise<void>;
   }>;
+}
+
+/** Of the page; the types of the tests are those of Node. */
+interface PageGlobals {
+  ImageData: new (width: number, height: number) => { width: number; height: number; data: Uint8ClampedArray };
 }
 
 /** What comes back from the page. */
@@ -192,9 +197,8 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
         const segmenter = await loadSegmenter(Uint8Array.from(JSON.parse(modelBytes)), { providers: ['wasm'] });
         const picture = { ...JSON.parse(sides), data: Uint16Array.from(JSON.parse(samples)) };
         const { ids, overlay } = await segmenter.segment(picture, { opacity: 0 });
-        const refused = await segmenter
-          .segment(new ImageData(4, 4), { opacity: 0 })
-          .then(() => 'segmented', String);
+        const { ImageData: PageImage } = globalThis as unknown as PageGlobals;
+        const refused = await segmenter.segment(new PageImage(4, 4), { opacity: 0 }).then(() => 'segmented', String);
         await segmenter.release();
         return JSON.stringify({ ids: [...ids], shown: [...overlay.data], refused });
       },
@@ -204,7 +208,9 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
     expect(new Set(expected).size).toBe(4);
     expect(agreement(result.ids, expected)).toBeGreaterThanOrEqual(0.999);
     expect(result.shown.filter((_, i) => i % 4 < 3)).toEqual([...showSamples(data, 4, [0, 1, 2])]);
-    expect(result.refused).toMatch(/expected samples of 4 channels \(red, green, blue, nir\) of 16 bits, got an image of the page/);
+    expect(result.refused).toMatch(
+      /expected samples of 4 channels \(red, green, blue, nir\) of 16 bits, got an image of the page/,
+    );
   });
 
   it.each<[string, Partial<OnnxOptions>]>([

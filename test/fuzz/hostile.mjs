@@ -361,7 +361,9 @@ const channelTiff = (width, height, channels, bits, strip, more = []) => {
     [339, 3, 1, bits === 32 ? 3 : 1],
     ...more,
   ].sort(([a], [b]) => a - b);
-  const compressed = more.some(([tag]) => tag === 259) ? entries.filter(([tag, , , value]) => tag !== 259 || value !== 1) : entries;
+  const compressed = more.some(([tag]) => tag === 259)
+    ? entries.filter(([tag, , , value]) => tag !== 259 || value !== 1)
+    : entries;
   const at = 8 + 2 + 12 * compressed.length + 4;
   return tiff(
     compressed.map((entry) => (entry[0] === 273 ? [273, 4, 1, at] : entry)),
@@ -377,7 +379,18 @@ const channelTiffs = () => [
     'a strip that inflates to 256 MiB',
     () => channelTiff(16, 16, 4, 16, deflateSync(Buffer.alloc(256 * 2 ** 20)), [[259, 3, 1, 8]]),
   ],
-  ['extra samples without end', () => channelTiff(4, 4, 6, 8, Buffer.alloc(96), times(60_000, () => [338, 3, 60_000, 8]))],
+  [
+    'extra samples without end',
+    () =>
+      channelTiff(
+        4,
+        4,
+        6,
+        8,
+        Buffer.alloc(96),
+        times(60_000, () => [338, 3, 60_000, 8]),
+      ),
+  ],
 ];
 
 const element = (group, number, vr, value) => {

@@ -130,9 +130,15 @@ const channelSeeds = () => {
   const shorts = (length) => Uint16Array.from(pixels(length), (value) => value * 200);
   return [
     encodeBandTiff({ ...size, channels: 4, data: shorts(192), photometric: 2, compression: 'lzw' }),
-    encodeBandTiff({ ...size, channels: 6, data: Float32Array.from(pixels(288)), compression: 'deflate', order: 'big' }),
+    encodeBandTiff({
+      ...size,
+      channels: 6,
+      data: Float32Array.from(pixels(288)),
+      compression: 'deflate',
+      order: 'big',
+    }),
     encodeBandTiff({ ...size, channels: 5, data: pixels(240), planes: true, blocks: { rows: 2 } }),
-    encodeBandTiff({ ...size, channels: 4, data: shorts(192), planes: true, blocks: { tile: 16 }, compression: 'lzw' }),
+    encodeBandTiff({ ...size, channels: 4, data: shorts(192), blocks: { tile: 16 }, compression: 'lzw' }),
   ];
 };
 

@@ -2,15 +2,19 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { requireMeasured } from '../../src/data/channels/format.ts';
 import { withNormalisation } from '../../src/data/channels/measure.ts';
-import { loadChannels } from '../../src/data/channels/read.ts';
 import { openDataSet } from '../../src/data/detect.ts';
 import { decodePng } from '../../src/data/images/png.ts';
 import { parseRecord } from '../../src/data/splitRecord.ts';
 import { type ImageSet, ownChannels } from '../../src/data/types.ts';
 import { evaluate, exportNetwork, openModel, openNetwork, search, segment, train } from '../../src/index.ts';
 import { loadDescription } from '../../src/jobs/network.ts';
+import { prepareData } from '../../src/jobs/prepare/data.ts';
+import { singleProcess } from '../../src/parallel/parallel.ts';
+import type { TrainConfig } from '../../src/run/config/schemas/train.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
+import { loadConfigFile } from '../../src/run/openRun.ts';
 import { BANDS, bandImage, writeBandSet } from '../helpers/bandSet.ts';
 import { encodeBandTiff } from '../helpers/bandTiff.mjs';
 import { runCommand } from '../helpers/cli.ts';
@@ -82,7 +86,7 @@ describe('a run on images of four bands', () => {
     );
     await model.release();
 
-    writeFileSync(at('new.tif'), encodeBandTiff({ ...image, channels: 4, blocks: { tile: 16 }, planes: true }));
+    writeFileSync(at('new.tif'), encodeBandTiff({ ...image, channels: 4, blocks: { rows: 9 }, planes: true }));
     expect((await segment(network, at('new.tif'))).ids).toEqual(expected);
     for (const source of ['run=runs/train/t', file]) {
       const { out, error, code } = espalier('predict', source, 'new.tif', 'output=predictions');
@@ -93,7 +97,7 @@ describe('a run on images of four bands', () => {
   });
 
   it('refuses images of other channels, and says what it reads', async () => {
-    writeFolder(at('street'), 4);
+    writeFolder(at('street'), 4, ['ground', 'field'], (id) => Math.min(1, id));
     const { error, code } = espalier('predict', 'run=runs/train/t', 'street/images/00.png');
     expect(code).toBe(1);
     expect(error).toMatch(
@@ -110,8 +114,10 @@ describe('a run on images of four bands', () => {
     const extra = at('fields/images/zz.tif');
     writeFileSync(extra, encodeBandTiff({ width: 40, height: 40, channels: 4, data: bright, photometric: 2 }));
     writeFileSync(at('fields/masks/zz.png'), readFileSync(at('fields/masks/00.png')));
-    await train({ runs: at('runs'), name: 't', steps: 62 }, { resume: true });
-    expect(loadDescription(openRunFolder(RUN())).images).toEqual(before);
+    const run = openRunFolder(RUN());
+    const resumed = await prepareData(loadConfigFile(run.config) as unknown as TrainConfig, singleProcess, run.path);
+    expect(requireMeasured(ownChannels(resumed.dataset as ImageSet)!)).toEqual(before);
+    expect(resumed.record.channels).toEqual(before);
     for (const file of [extra, at('fields/masks/zz.png')]) rmSync(file);
   });
 

@@ -112,7 +112,10 @@ describe('metadata of channels', () => {
     ['no names', { ...channels, names: [], normalisation: [] }],
     ['a normalisation too few', { ...channels, normalisation: normalisation.slice(1) }],
     ['an unknown type', { ...channels, dtype: 'float64' }],
-    ['a thousand names', { ...channels, names: Array(1000).fill('a'), normalisation: Array(1000).fill({ kind: 'none' }) }],
+    [
+      'a thousand names',
+      { ...channels, names: Array(1000).fill('a'), normalisation: Array(1000).fill({ kind: 'none' }) },
+    ],
     ['a window that is none', { ...channels, normalisation: [{ kind: 'window', window: [1] }, { kind: 'none' }] }],
     ['a list', []],
   ])('with %s are refused', (_, value) => {
@@ -122,8 +125,8 @@ describe('metadata of channels', () => {
   });
 
   it('that contradict the input are refused', async () => {
-    await expect(
-      recording({ ...valid, preprocessing: { ...valid.preprocessing, channels: 3 } }),
-    ).rejects.toThrow(/m\.onnx: is no model of images/);
+    await expect(recording({ ...valid, preprocessing: { ...valid.preprocessing, channels: 3 } })).rejects.toThrow(
+      /m\.onnx: is no model of images/,
+    );
   });
 });

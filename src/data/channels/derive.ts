@@ -5,7 +5,14 @@ import { basename } from 'node:path';
 import { ConfigError, DataError } from '../../base/errors.ts';
 import { readBytes } from '../images/image.ts';
 import { type DataSet, type ImageSet, ownChannels } from '../types.ts';
-import { describeChannels, type ImageChannels, isRgb, MAX_CHANNELS, type MeasuredChannels, SAMPLE_WORDS } from './format.ts';
+import {
+  describeChannels,
+  type ImageChannels,
+  isRgb,
+  MAX_CHANNELS,
+  type MeasuredChannels,
+  SAMPLE_WORDS,
+} from './format.ts';
 import { readStoredChannels, type StoredChannels } from './header.ts';
 
 /** What a file says about channels. */
@@ -35,6 +42,10 @@ export async function withChannels(dataset: ImageSet, named?: NamedChannels): Pr
 /** What a file holds that does not say it. */
 const RGB: StoredChannels = { channels: 3, hasAlpha: false, dtype: 'uint8', isColour: true };
 
+/** Whether nothing is lost where an image is read as 8-bit RGB. */
+const isByteRgb = ({ channels, hasAlpha, dtype, isColour }: StoredChannels): boolean =>
+  dtype === 'uint8' && channels - Number(hasAlpha) === (isColour ? 3 : 1);
+
 function firstImage({ splits, extra = {} }: ImageSet): string | undefined {
   for (const samples of [splits.train, splits.val, ...Object.values(extra)])
     for (const { source } of samples.slice(0, 1)) if (source.kind === 'files') return source.image;
@@ -44,10 +55,11 @@ function firstImage({ splits, extra = {} }: ImageSet): string | undefined {
 function namedChannels(
   { file, channels: names }: NamedChannels & { channels: readonly string[] },
   first: string,
-  { channels, hasAlpha, dtype }: StoredChannels,
+  stored: StoredChannels,
 ): ImageChannels | undefined {
+  const { channels, hasAlpha, dtype } = stored;
   const colours = channels - Number(hasAlpha);
-  if (isRgb(names) && dtype === 'uint8' && (colours === 3 || colours === 1)) return undefined;
+  if (isRgb(names) && isByteRgb(stored)) return undefined;
   if (names.length !== channels && names.length !== colours)
     throw new DataError(
       `${file}: \`channels\` names ${names.length} (${names.join(', ').slice(0, 200)}), ${first} has ${colours} of ${SAMPLE_WORDS[dtype]}`,
@@ -57,10 +69,9 @@ function namedChannels(
 }
 
 function derivedChannels(first: string, stored: StoredChannels | undefined): ImageChannels | undefined {
-  if (stored === undefined) return undefined;
+  if (stored === undefined || isByteRgb(stored)) return undefined;
   const { channels, hasAlpha, dtype, isColour } = stored;
   const colours = channels - Number(hasAlpha);
-  if (dtype === 'uint8' && (colours === 1 || colours === 3)) return undefined;
   if (channels > MAX_CHANNELS)
     throw new DataError(`${first}: expected at most ${MAX_CHANNELS} channels, got ${channels}`, 'write fewer channels');
   const known = isColour ? ['red', 'green', 'blue'] : colours === 1 ? ['grey'] : [];

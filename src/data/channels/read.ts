@@ -10,16 +10,17 @@ import { openWithSharp, sharpFormat } from '../images/decoder.ts';
 import { decodeImageFile, firstLine, pngOrientation, readBytes, toRgb } from '../images/image.ts';
 import { turnUpright } from '../images/orientation.ts';
 import { decodePng, isPng } from '../images/png.ts';
+import { PHOTOMETRIC, withPhotometric } from '../images/tiff.ts';
 import {
   describeChannels,
   type ImageChannels,
   type MeasuredChannels,
-  type Samples,
   SAMPLE_WORDS,
+  type Samples,
   type SampleType,
   shownChannels,
 } from './format.ts';
-import { readStoredChannels } from './header.ts';
+import { readStoredChannels, type StoredChannels } from './header.ts';
 import { showSamples } from './normalise.ts';
 
 /** An image with the channels of its file, turned upright. */
@@ -55,7 +56,8 @@ export async function loadChannels(file: string, wanted: WantedChannels): Promis
 export async function decodeChannels(bytes: Uint8Array, file: string, wanted: WantedChannels): Promise<ChannelFile> {
   const stored = readStoredChannels(bytes);
   // Refused by the header where it can be: decoding takes time.
-  if (stored !== undefined) requireChannels({ ...stored, colours: stored.channels - Number(stored.hasAlpha) }, file, wanted);
+  if (stored !== undefined)
+    requireChannels({ ...stored, colours: stored.channels - Number(stored.hasAlpha) }, file, wanted);
   const image = await decodeStored(bytes, file);
   requireChannels({ ...image, colours: image.channels - Number(image.hasAlpha) }, file, wanted);
   const { hasAlpha: _, ...rest } = image;
@@ -112,7 +114,7 @@ type Decoded = ChannelFile & { readonly hasAlpha: boolean };
 async function decodeStored(bytes: Uint8Array, file: string): Promise<Decoded> {
   if (isPng(bytes)) return decodePngFile(bytes, file);
   const stored = readStoredChannels(bytes);
-  if (stored !== undefined && sharpFormat(bytes) === 'tiff') return decodeTiff(bytes, file, stored.hasAlpha);
+  if (stored !== undefined && sharpFormat(bytes) === 'tiff') return decodeTiff(bytes, file, stored);
   const { width, height, data, orientation, pages } = await decodeImageFile(bytes, file);
   return { width, height, channels: 3, dtype: 'uint8', data, orientation, pages, hasAlpha: false };
 }
@@ -134,36 +136,48 @@ function decodePngFile(bytes: Uint8Array, file: string): Decoded {
 }
 
 /** How sharp gives samples unchanged. */
-const DEPTHS = { uchar: ['uint8', Uint8Array], ushort: ['uint16', Uint16Array], float: ['float32', Float32Array] } as const;
+const DEPTHS = {
+  uchar: ['uint8', Uint8Array],
+  ushort: ['uint16', Uint16Array],
+  float: ['float32', Float32Array],
+} as const;
 
-async function decodeTiff(bytes: Uint8Array, file: string, hasAlpha: boolean): Promise<Decoded> {
+async function decodeTiff(
+  bytes: Uint8Array,
+  file: string,
+  { channels: stored, hasAlpha }: StoredChannels,
+): Promise<Decoded> {
   try {
-    const { image, metadata } = await openWithSharp(bytes, 'tiff', file, true);
-    const { depth = 'uchar', space, channels: stored, orientation = 1, pages = 1 } = metadata;
-    if (!Object.hasOwn(DEPTHS, depth)) throw new DataError(`${file}: expected samples of 8 or 16 bits or float32, got ${depth}`, CONVERT);
+    // Of several grey channels libvips gives the first one, or mixes up planes; called colours it gives all of them as they are.
+    const given = stored > 1 ? withPhotometric(bytes, PHOTOMETRIC.rgb) : bytes;
+    const { image, metadata } = await openWithSharp(given, 'tiff', file, true);
+    const { depth = 'uchar', space = 'multiband', orientation = 1, pages = 1 } = metadata;
+    if (!Object.hasOwn(DEPTHS, depth))
+      throw new DataError(`${file}: expected samples of 8 or 16 bits or float32, got ${depth}`, CONVERT);
     const type = depth as keyof typeof DEPTHS;
     const [dtype, Numbers] = DEPTHS[type];
     // In its own space an image is not converted.
-    const { data, info } = await image
-      .rotate()
-      .toColourspace(space ?? 'multiband')
-      .raw({ depth: type })
-      .toBuffer({ resolveWithObject: true });
-    const { width, height, channels } = info;
+    const raw = await image.toColourspace(space).raw({ depth: type }).toBuffer({ resolveWithObject: true });
+    const { width, height, channels } = raw.info;
     if (channels !== stored) throw new DataError(`${file}: ${channels} of ${stored} channels were decoded`, CONVERT);
     // A copy begins at a multiple of the size of a sample.
-    const whole = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer;
-    return { width, height, channels, dtype, data: new Numbers(whole), orientation, pages, hasAlpha };
+    const { buffer, byteOffset, byteLength } = raw.data;
+    const data = new Numbers(buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer);
+    return { ...turnUpright({ width, height, channels, data }, orientation), dtype, orientation, pages, hasAlpha };
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be decoded (${firstLine(error)})`, CONVERT);
+    const message = firstLine(error);
+    throw new DataError(
+      `${file}: cannot be decoded (${message})`,
+      /separate planes/.test(message) ? 'write its tiles pixel by pixel: gdal_translate -co INTERLEAVE=PIXEL' : CONVERT,
+    );
   }
 }
 
 const CONVERT = 'write it again as TIFF of 8 or 16 bits a sample or in float32, uncompressed or by LZW or deflate';
 
 /** Without the last channel. */
-function withoutLast(image: ChannelFile): ChannelFile {
+function withoutLast<Of extends ChannelImage>(image: Of): Of {
   const { width, height, channels, data } = image;
   const kept = channels - 1;
   const out = data.slice(0, width * height * kept);

@@ -72,7 +72,10 @@ async function* convertSample(
     return;
   }
   const { width, height, image, label } = await loadSample(dataset, sample);
-  yield { path: `images/${folder}${name}.png`, bytes: encodePng({ width, height, channels: 3, data: shownImage(image, dataset) }) };
+  yield {
+    path: `images/${folder}${name}.png`,
+    bytes: encodePng({ width, height, channels: 3, data: shownImage(image, dataset) }),
+  };
   yield { path: maskPath, bytes: encodePng({ width, height, channels: 1, data: label }) };
 }
 

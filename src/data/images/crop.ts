@@ -23,7 +23,7 @@ export function applyTransformation(
   labels: Uint8Array,
 ): void {
   const [cropHeight, cropWidth] = crop;
-  const { width, height, image, label } = picture;
+  const { width, height, image } = picture;
   const channels = image.length / (width * height);
   if (images.length !== cropHeight * cropWidth * channels || labels.length !== cropHeight * cropWidth) {
     throw new ShapeError(
@@ -151,13 +151,7 @@ interface AxisPlaces {
 }
 
 /** Two neighbours in the file and a fraction between them, and the nearest; -1 outside. */
-function readAxis(
-  size: number,
-  scaled: number,
-  start: number,
-  count: number,
-  flip: boolean,
-): AxisPlaces {
+function readAxis(size: number, scaled: number, start: number, count: number, flip: boolean): AxisPlaces {
   const lower = new Int32Array(count);
   const upper = new Int32Array(count);
   const fraction = new Float32Array(count);

@@ -130,8 +130,7 @@ async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFi
     // A copy begins at a multiple of the size of a sample.
     const raw = type === 'uchar' ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data.slice();
     const whole = raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength) as ArrayBuffer;
-    if (type === 'ushort')
-      return describeRaster({ ...size, bitDepth: 16, data: new Uint16Array(whole) }, file, beside);
+    if (type === 'ushort') return describeRaster({ ...size, bitDepth: 16, data: new Uint16Array(whole) }, file, beside);
     const samples = type === 'float' ? quantise(new Float32Array(whole), file) : raw;
     return describeRaster({ ...size, bitDepth: 8, data: samples }, file, beside);
   } catch (error) {
@@ -151,9 +150,7 @@ export const NAME_CHANNELS =
 function furtherChannels(bytes: Uint8Array): number {
   const stored = readStoredChannels(bytes);
   if (stored === undefined) return 0;
-  const colours = stored.channels - Number(stored.hasAlpha);
-  // Three grey ones are read as red, green and blue.
-  return colours > 3 ? colours - 3 : Number(colours === 2);
+  return stored.channels - Number(stored.hasAlpha) - (stored.isColour ? 3 : 1);
 }
 
 /** For each kind of sample that is read: how sharp gives it unchanged. */

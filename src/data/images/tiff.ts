@@ -26,10 +26,11 @@ const LOSSLESS: readonly number[] = [1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 5000
 /** Meanings of samples. */
 export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3 } as const;
 
+const PHOTOMETRIC_TAG = 262;
 const TAGS: Readonly<Record<number, Exclude<keyof TiffTags, 'extra'>>> = {
   258: 'bits',
   259: 'compression',
-  262: 'photometric',
+  [PHOTOMETRIC_TAG]: 'photometric',
   274: 'orientation',
   277: 'samples',
   339: 'format',
@@ -53,13 +54,7 @@ export function readTiffTags(bytes: Uint8Array): TiffTags {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = bytes[0] === 0x49;
   const tags: TiffTags = {};
-  if (bytes.length < 8) return tags;
-  const start = view.getUint32(4, little);
-  if (start + 2 > bytes.length) return tags;
-  const entries = view.getUint16(start, little);
-  for (let entry = 0; entry < entries; entry++) {
-    const at = start + 2 + 12 * entry;
-    if (at + 12 > bytes.length) break;
+  for (const at of entriesOf(view, little)) {
     const tag = view.getUint16(at, little);
     const name = TAGS[tag];
     // Type 3 is a 16-bit number.
@@ -77,4 +72,24 @@ function shortsAt(view: DataView, entry: number, little: boolean, most: number):
   const at = stored <= 2 ? entry + 8 : view.getUint32(entry + 8, little);
   if (at + 2 * count > view.byteLength) return [];
   return Array.from({ length: count }, (_, i) => view.getUint16(at + 2 * i, little));
+}
+
+/** A copy of a TIFF whose samples mean something else; the bytes themselves where it does not state what they mean. */
+export function withPhotometric(bytes: Uint8Array, value: number): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const little = bytes[0] === 0x49;
+  const at = entriesOf(view, little).find((entry) => view.getUint16(entry, little) === PHOTOMETRIC_TAG);
+  if (at === undefined) return bytes;
+  const copy = new Uint8Array(bytes);
+  new DataView(copy.buffer).setUint16(at + 8, value, little);
+  return copy;
+}
+
+/** Where the entries of the first directory lie that are inside the file. */
+function entriesOf(view: DataView, little: boolean): number[] {
+  if (view.byteLength < 8) return [];
+  const start = view.getUint32(4, little);
+  if (start + 2 > view.byteLength) return [];
+  const count = Math.min(view.getUint16(start, little), Math.floor((view.byteLength - start - 2) / 12));
+  return Array.from({ length: count }, (_, entry) => start + 2 + 12 * entry);
 }

@@ -61,7 +61,10 @@ const names = z.union(
 const EXPECTED_CHANNELS = `expected rgb, or the names of 1 to ${MAX_CHANNELS} channels in the order of the files, such as [red, green, blue, nir]`;
 const channels = z
   .union([z.literal('rgb'), z.array(z.string().min(1).max(100)).min(1).max(MAX_CHANNELS)], { error: EXPECTED_CHANNELS })
-  .refine((value) => value === 'rgb' || new Set(value).size === value.length, 'expected a name of its own for each channel');
+  .refine(
+    (value) => value === 'rgb' || new Set(value).size === value.length,
+    'expected a name of its own for each channel',
+  );
 
 const schema = z.strictObject({
   name: z.string().optional(),

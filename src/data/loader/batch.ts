@@ -25,7 +25,11 @@ export interface LoadedBatch extends PixelBatch {
  * label is 0 where there is none.
  */
 export const imageBatch = (
-  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8Array | Float32Array },
+  {
+    width,
+    height,
+    data,
+  }: { readonly width: number; readonly height: number; readonly data: Uint8Array | Float32Array },
   id = '',
   labels: Uint8Array = new Uint8Array(width * height),
 ): LoadedBatch => ({

@@ -248,9 +248,5 @@ function randomSample(
 ): PixelBatch {
   const random = createRandom(seed, 0x0a11);
   const length = size.reduce((product, side) => product * side, count * channels);
-  return batchOf(
-    onGrid(Float32Array.from({ length }, () => 2 * random.uniform() - 1)),
-    size,
-    channels,
-  );
+  return batchOf(onGrid(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels);
 }

@@ -38,7 +38,11 @@ describe('the channels of a data set', () => {
     writeFileSync(at('street/data.yaml'), 'classes: [a, b, c]\nchannels: [Red, Green, Blue]\n');
     expect((await open(at('street'))).channels).toBeUndefined();
     writeFileSync(at('street/data.yaml'), 'classes: [a, b, c]\nchannels: [h, e, d]\n');
-    expect(ownChannels(await open(at('street')))).toEqual({ names: ['h', 'e', 'd'], dtype: 'uint8', from: 'data.yaml' });
+    expect(ownChannels(await open(at('street')))).toEqual({
+      names: ['h', 'e', 'd'],
+      dtype: 'uint8',
+      from: 'data.yaml',
+    });
   });
 
   it('are as many as the first image has', async () => {
@@ -88,7 +92,11 @@ describe('the channels of a data set', () => {
 
 describe('asNetworkReads', () => {
   const window = { kind: 'window' as const, window: [0, 1] as [number, number], mean: 0, deviation: 1 };
-  const network = { names: ['red', 'green', 'blue', 'nir'], dtype: 'uint16' as const, normalisation: Array(4).fill(window) };
+  const network = {
+    names: ['red', 'green', 'blue', 'nir'],
+    dtype: 'uint16' as const,
+    normalisation: Array(4).fill(window),
+  };
 
   it('gives a network what it was trained on', async () => {
     writeBandSet(at('fields'), 4);
@@ -100,7 +108,9 @@ describe('asNetworkReads', () => {
     // A run of an earlier version read 16 bits as RGB.
     expect(asNetworkReads(named, undefined, 'the network').channels).toBe('rgb');
     const other = { ...network, names: ['nir', 'red', 'green', 'blue'] };
-    expect(() => asNetworkReads(named, other, 'the network')).toThrow(/fields has images of 4 channels \(red, .*reads 4 channels \(nir/);
+    expect(() => asNetworkReads(named, other, 'the network')).toThrow(
+      /fields has images of 4 channels \(red, .*reads 4 channels \(nir/,
+    );
     expect(() => asNetworkReads(named, { ...network, dtype: 'uint8' }, 'the network')).toThrow(/of 16 bits.*of 8 bits/);
   });
 });

@@ -74,7 +74,9 @@ describe('normalisation of channels', () => {
   });
 
   it('refuses samples that are no whole pixels', () => {
-    expect(() => normaliseSamples(new Uint8Array(7), [{ kind: 'none' }, { kind: 'none' }])).toThrow(/of 2 channels, got 7/);
+    expect(() => normaliseSamples(new Uint8Array(7), [{ kind: 'none' }, { kind: 'none' }])).toThrow(
+      /of 2 channels, got 7/,
+    );
   });
 });
 

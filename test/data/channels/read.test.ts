@@ -39,9 +39,11 @@ const content = fc
     colour: fc.boolean(),
     seed: fc.nat(),
   })
-  .map(({ dtype, seed, colour, ...rest }) => ({
+  .map(({ dtype, seed, colour, planes, ...rest }) => ({
     ...rest,
     dtype,
+    // Tiles of planes are refused.
+    planes: planes && !('tile' in rest.blocks),
     photometric: colour && rest.channels >= 3 ? (2 as const) : (1 as const),
     data: samples(dtype, rest.width * rest.height * rest.channels, seed),
   }));
@@ -99,6 +101,14 @@ describe('TIFF of many channels', () => {
     await expect(decodeChannels(tiff, 'x.tif', wanted)).rejects.toThrow(/got 3 channels of 8 bits; give images like/);
     const cut = encodeBandTiff({ width: 40, height: 40, channels: 5, data: new Uint16Array(8000) });
     await expect(decodeChannels(cut.subarray(0, 4000), 'x.tif', named(5, 'uint16'))).rejects.toThrow(/^x\.tif: /);
+  });
+
+  it('in tiles of single planes is refused, and says how to write it', async () => {
+    const data = new Uint16Array(16 * 16 * 4);
+    const tiff = encodeBandTiff({ width: 16, height: 16, channels: 4, data, planes: true, blocks: { tile: 16 } });
+    await expect(decodeChannels(tiff, 'x.tif', named(4, 'uint16'))).rejects.toThrow(
+      /^x\.tif: cannot be decoded \(.*separate planes.*\); write its tiles pixel by pixel/,
+    );
   });
 
   it('is bounded by its header', async () => {

@@ -40,7 +40,7 @@ describe('channels about zero', () => {
     const label = Uint8Array.from({ length: width * height }, () => random.integer(11));
     return { width, height, image, label };
   };
-  const cropOf = (picture: ReturnType<typeof about>, drawn: Transformation, crop: [number, number], count: number) => {
+  const cropOf = (picture: AnyImage<Float32Array>, drawn: Transformation, crop: [number, number], count: number) => {
     const images = new Float32Array(crop[0] * crop[1] * count);
     const labels = new Uint8Array(crop[0] * crop[1]);
     applyTransformation(picture, drawn, crop, images, labels);
@@ -78,7 +78,10 @@ describe('channels about zero', () => {
   });
 
   /** Whether a pixel of the crop lies outside of the scaled image. */
-  function readPadding({ left, top, flip, flipRows, scaledWidth, scaledHeight }: Transformation, [rows, columns]: number[]) {
+  function readPadding(
+    { left, top, flip, flipRows, scaledWidth, scaledHeight }: Transformation,
+    [rows, columns]: number[],
+  ) {
     return (at: number) => {
       const [x, y] = [Math.floor(at) % columns, Math.floor(Math.floor(at) / columns)];
       const [across, down] = [left + (flip ? columns - 1 - x : x), top + (flipRows ? rows - 1 - y : y)];
