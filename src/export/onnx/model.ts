@@ -116,7 +116,7 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
 function checkOptions({ graph, channels }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
   if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3 || channels !== undefined))
     throw new ConfigError(
-      'normalise=true is for 8-bit RGB',
+      'normalise=true is for images of 8-bit RGB',
       'leave it out: the metadata say how other images and volumes are normalised',
     );
   if (result === 'argmax' && graph.classes > 256)
