@@ -5,7 +5,7 @@ import type { PredictedVolume } from '../data/slices.ts';
 import type { DataSet, Sample, VolumeSet } from '../data/types.ts';
 import { spacingOf } from '../data/volume.ts';
 import { type EvaluationVolume, evaluationVolumes } from '../data/volumes/evaluation.ts';
-import { restoreToInput } from '../data/volumes/prepare.ts';
+import { restoreProbabilities, restoreToInput } from '../data/volumes/prepare.ts';
 import { scope } from '../engine/tensor.ts';
 import { type CaseScores, type CaseSummary, diceOf, scoreCase, summariseCases } from '../metrics/cases.ts';
 import { keepLargestComponent } from '../metrics/components.ts';
@@ -26,6 +26,8 @@ export interface VolumeInference {
   readonly device: string;
   /** Classes of which only the largest connected component is kept (26 neighbours); default none. */
   readonly largestComponents?: readonly number[];
+  /** Also the probabilities of all classes; default false. */
+  readonly withProbabilities?: boolean;
 }
 
 /** A segmented volume on the grid that the network saw, in RAS+, for people to look at. */
@@ -47,6 +49,8 @@ export interface VolumeScores {
 export interface PredictedMaps {
   readonly prepared: Uint8Array;
   readonly restored: Uint8Array;
+  /** `[classes, depth, height, width]` on the grid of the file, where they were asked for; before components are removed. */
+  readonly probabilities?: Float32Array;
   /** Where a CRF refined them: what the network alone gives on the grid of the file, and the milliseconds of the CRF. */
   readonly unrefined?: { readonly restored: Uint8Array; readonly ms: number };
 }
@@ -54,13 +58,19 @@ export interface PredictedMaps {
 export function predictVolume(
   network: Infer,
   volume: EvaluationVolume,
-  { inference, device, largestComponents = [] }: VolumeInference,
+  { inference, device, largestComponents = [], withProbabilities = false }: VolumeInference,
 ): PredictedMaps {
-  const { ids, unrefined } = scope(() => predictSample(network, toTensors(volume, 'cpu').images, device, inference));
+  const { ids, probabilities, unrefined } = scope(() =>
+    predictSample(network, toTensors(volume, 'cpu').images, device, inference, { withProbabilities }),
+  );
   const kept = (raw: Uint8Array) =>
     largestComponents.reduce((map, one) => keepLargestComponent(map, volume.size, one), raw);
   const prepared = kept(ids);
-  const maps = { prepared, restored: restoreToInput(prepared, volume.grid) };
+  const maps = {
+    prepared,
+    restored: restoreToInput(prepared, volume.grid),
+    ...(probabilities ? { probabilities: restoreProbabilities(probabilities, volume.grid) } : {}),
+  };
   if (!unrefined) return maps;
   return { ...maps, unrefined: { restored: restoreToInput(kept(unrefined.ids), volume.grid), ms: unrefined.ms } };
 }

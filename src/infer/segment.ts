@@ -46,6 +46,14 @@ export interface Segmentation {
   readonly image: Uint8Array;
   /** `[height, width]`, ids into `classes` of the network. */
   readonly ids: Uint8Array;
+  /** `[classes, height, width]`, where they were asked for. */
+  readonly probabilities?: Float32Array;
+}
+
+/** What is returned beside class maps. */
+export interface Wanted {
+  /** Also the probabilities of all classes; default false. */
+  readonly withProbabilities?: boolean;
 }
 
 /**
@@ -57,13 +65,16 @@ export async function segment(
   { forward, device, images }: Segmenter,
   picture: string | RgbImage | ChannelImage,
   options: InferenceOptions = SINGLE_SCALE,
+  wanted: Wanted = {},
 ): Promise<Segmentation> {
   const { width, height, data, shown } =
     typeof picture === 'string' ? await loadInput(picture, images) : inMemory(picture, images);
   const pixels = images ? normaliseSamples(data, images.normalisation) : (data as Uint8Array);
   const batch = imageBatch({ width, height, data: pixels });
-  const { ids } = scope(() => predictSample(forward, toTensors(batch, 'cpu').images, device, options));
-  return { width, height, image: shown, ids };
+  const { ids, probabilities } = scope(() =>
+    predictSample(forward, toTensors(batch, 'cpu').images, device, options, wanted),
+  );
+  return { width, height, image: shown, ids, ...(probabilities ? { probabilities } : {}) };
 }
 
 function inMemory(picture: RgbImage | ChannelImage, channels: MeasuredChannels | undefined): InputImage {
@@ -81,6 +92,8 @@ function inMemory(picture: RgbImage | ChannelImage, channels: MeasuredChannels |
 export interface VolumeSegmentation {
   /** On the grid of the file, `[depth, height, width]`, ids into `classes` of the network. */
   readonly ids: Uint8Array;
+  /** On the same grid, `[classes, depth, height, width]`, where they were asked for: before components are removed, and outside of what was read background. */
+  readonly probabilities?: Float32Array;
   /** Header of the file; `labelHeader` makes it that of a class map. */
   readonly header: NiftiHeader;
   /** Input and prediction of the network, in RAS+, for images. */
@@ -96,12 +109,15 @@ export async function segmentVolume(
   { forward, device, volumes }: Segmenter,
   files: readonly string[],
   options?: InferenceOptions,
+  wanted: Wanted = {},
 ): Promise<VolumeSegmentation> {
   if (!volumes) throw new ConfigError(`${files[0]}: a volume, but the network reads images`, 'give it images');
   const { modalities, preparation, window, largestComponents } = volumes;
   const { image, header } = await loadModalities(files, modalities);
   const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
   const inference = options ?? { ...SINGLE_SCALE, window: { window } };
-  const { prepared, restored } = predictVolume(forward, volume, { inference, device, largestComponents });
-  return { ids: restored, header, view: toScored(volume, prepared) };
+  const task = { inference, device, largestComponents, ...wanted };
+  const { prepared, restored, probabilities } = predictVolume(forward, volume, task);
+  const view = toScored(volume, prepared);
+  return { ids: restored, ...(probabilities ? { probabilities } : {}), header, view };
 }

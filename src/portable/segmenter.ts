@@ -2,12 +2,22 @@
  * @file An exported model that segments images: metadata, preprocessing, the session of an ONNX runtime, the class map.
  * Knows no libtorch, no Node and no browser: the runtime comes as an argument.
  */
-import { DataError } from '../base/errors.ts';
+import { ConfigError, DataError } from '../base/errors.ts';
 import { normaliseSamples, requireSamples, type SampledImage } from '../data/channels/normalise.ts';
 import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
-import { largestScores, requireBytes, resizeChannels, resizeIds, resizeImage, toInput, toPlanes } from './pixels.ts';
+import {
+  largestScores,
+  requireBytes,
+  resizeChannels,
+  resizeIds,
+  resizeImage,
+  resizeMaps,
+  softmaxOf,
+  toInput,
+  toPlanes,
+} from './pixels.ts';
 
 /** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
 export interface OnnxRuntime<Options> {
@@ -35,6 +45,14 @@ export interface ClassMap {
   readonly height: number;
   /** `[height, width]`, ids into the classes of the model. */
   readonly ids: Uint8Array;
+  /** `[classes, height, width]`, where they were asked for. */
+  readonly probabilities?: Float32Array;
+}
+
+/** What is returned beside class maps. */
+export interface Wanted {
+  /** Also the probabilities of all classes; default false. */
+  readonly withProbabilities?: boolean;
 }
 
 /** A model ready to segment images. */
@@ -42,9 +60,10 @@ export interface Segmenter {
   readonly metadata: ModelMetadata;
   /**
    * @param picture RGB or RGBA of bytes; for a model with `metadata.channels` samples of these channels and of their type
-   * @throws ShapeError for an image of other channels or another type of samples
+   * @throws ShapeError for an image of other channels or another type of samples; ConfigError when probabilities are asked of a model that gives class ids
+   * only.
    */
-  segment(picture: SampledImage): Promise<ClassMap>;
+  segment(picture: SampledImage, wanted?: Wanted): Promise<ClassMap>;
   /** Frees the model. */
   release(): Promise<void>;
 }
@@ -67,7 +86,12 @@ export async function createSegmenter<Options>(
   const [input, output] = [session.inputNames[0], session.outputNames[0]];
   return {
     metadata,
-    async segment(picture) {
+    async segment(picture, { withProbabilities = false } = {}) {
+      if (withProbabilities && result === 'argmax')
+        throw new ConfigError(
+          `${file}: gives class ids, no probabilities`,
+          'export the run again with result=softmax, or predict with the run',
+        );
       const { width, height } = picture;
       // A size that the model does not take is brought to the nearest that it does, and the classes back.
       const space = size === 'dynamic' ? [height, width].map((side) => nearestMultiple(side, sideMultiple)) : size;
@@ -82,7 +106,11 @@ export async function createSegmenter<Options>(
       const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, pixels, shape) };
       const { data } = (await session.run(feeds))[output] as { data: Float32Array | Uint8Array };
       const ids = result === 'argmax' ? Uint8Array.from(data) : largestScores(data as Float32Array, classes.length);
-      return { width, height, ids: isFitting ? ids : resizeIds(ids, space, [height, width]) };
+      const map = { width, height, ids: isFitting ? ids : resizeIds(ids, space, [height, width]) };
+      if (!withProbabilities) return map;
+      const scores = data as Float32Array;
+      const probabilities = result === 'softmax' ? scores : softmaxOf(scores, classes.length);
+      return { ...map, probabilities: isFitting ? probabilities : resizeMaps(probabilities, space, [height, width]) };
     },
     release: () => session.release(),
   };

@@ -16,7 +16,10 @@ export interface Augmentation {
   turns?: boolean;
   /** Brightness is multiplied by a number from [1 - s, 1 + s]; to channels about zero a number from [-s, s] is added, the same to all. */
   brightness: number;
-  /** Distance from middle grey, or from the mean of a channel, is multiplied by a number from [1 - s, 1 + s]. */
+  /**
+   * Distance from the mean grey of the image, or from the mean of a channel, is multiplied by a number from [1 - s, 1 + s]: about middle grey, dark images
+   * would turn black.
+   */
   contrast: number;
   /** Distance from the pixel's own grey, or from the mean of its channels, is multiplied by a number from [1 - s, 1 + s]. */
   saturation: number;

@@ -50,14 +50,15 @@ interface CropPlaces {
 }
 
 function cropRgb(
-  { image, label }: LabelledImage<Uint8Array>,
+  picture: LabelledImage<Uint8Array>,
   transformation: Transformation,
   [cropHeight, cropWidth]: readonly [height: number, width: number],
   { columns, rows, down, right }: CropPlaces,
   images: Float32Array,
   labels: Uint8Array,
 ): void {
-  const { own, shared, offset } = colourTransformation(transformation);
+  const { image, label } = picture;
+  const { own, shared, offset } = colourTransformation(transformation, picture);
   images.fill(normaliseByte(MEAN));
   for (let y = 0; y < cropHeight; y++) {
     if (rows.nearest[y] < 0) continue;
@@ -130,16 +131,33 @@ function clampUnit(value: number): number {
 }
 
 /**
- * Saturation, then contrast about middle grey, then brightness, then the scaling to [-1, 1], folded into
+ * Saturation, then contrast about the mean grey of the image, then brightness, then the scaling to [-1, 1], folded into
  * `value * own + grey * shared + offset`.
  */
-function colourTransformation({ brightness, contrast, saturation }: Transformation): {
-  own: number;
-  shared: number;
-  offset: number;
-} {
+function colourTransformation(
+  { brightness, contrast, saturation }: Transformation,
+  picture: LabelledImage<Uint8Array>,
+): { own: number; shared: number; offset: number } {
   const gain = (brightness * contrast) / 127.5;
-  return { own: gain * saturation, shared: gain * (1 - saturation), offset: brightness * (1 - contrast) - 1 };
+  const middle = contrast === 1 ? 0 : meanGrey(picture) / 127.5;
+  return { own: gain * saturation, shared: gain * (1 - saturation), offset: brightness * (1 - contrast) * middle - 1 };
+}
+
+/** Rows and columns of pixels that the mean grey of an image is taken of, at most. */
+const MEAN_SIDE = 64;
+
+/** The mean grey of an image, of a grid of its pixels. */
+export function meanGrey({ width, height, image }: Omit<LabelledImage<Uint8Array>, 'label'>): number {
+  const [rows, columns] = [Math.min(MEAN_SIDE, height), Math.min(MEAN_SIDE, width)];
+  let sum = 0;
+  for (let i = 0; i < rows; i++) {
+    const row = Math.floor(((i + 0.5) * height) / rows) * width;
+    for (let j = 0; j < columns; j++) {
+      const at = 3 * (row + Math.floor(((j + 0.5) * width) / columns));
+      sum += 0.299 * image[at] + 0.587 * image[at + 1] + 0.114 * image[at + 2];
+    }
+  }
+  return sum / (rows * columns);
 }
 
 /** For each place of the crop along one axis, where it is read. */

@@ -7,6 +7,7 @@ import type { MeasuredChannels } from '../../data/channels/format.ts';
 import type { SegmentationClass } from '../../data/types.ts';
 import type { Preparation } from '../../data/volumes/preparation.ts';
 import { channelsOf, inferShapes, type NetworkGraph } from '../../models/graph.ts';
+import { LEAST_PROBABILITY } from '../../nn/logProbabilities.ts';
 import { formatMetadata, type ModelMetadata, type ModelResult, type Preprocessing } from '../../portable/metadata.ts';
 import type { StoredTensor } from '../../run/safetensors.ts';
 import { OnnxBuilder, type SpatialSize } from './builder.ts';
@@ -47,6 +48,8 @@ export interface OnnxOptions {
   readonly batch: number | 'dynamic';
   /** Of weights and computation; float32 goes in and comes out. */
   readonly precision: 'float32' | 'float16';
+  /** Of stored weights of convolutions, where the computation is in float32: float16 halves the file. Default: as `precision`. */
+  readonly weights?: 'float32' | 'float16';
   /** Bytes `[batch, height, width, 3]` go in, and the model brings them to [-1, 1]; else it is given `[batch, 3, height, width]` in [-1, 1]. */
   readonly normalise: boolean;
   readonly result: ModelResult;
@@ -62,17 +65,45 @@ export const OUTPUTS: Readonly<Record<ModelResult, string>> = {
   argmax: 'classes',
 };
 
-/** The bytes of the model. @throws ConfigError or ShapeError for options that do not fit the network. */
-export const writeOnnx = (network: ExportedNetwork, options: OnnxOptions): Uint8Array =>
+/**
+ * The bytes of the model: of one network, or of the mean of the softmax of several.
+ * @throws ConfigError or ShapeError for options that do not fit the networks.
+ */
+export const writeOnnx = (network: ExportedNetwork | readonly ExportedNetwork[], options: OnnxOptions): Uint8Array =>
   encodeModel(buildOnnx(network, options));
 
+const isList = (network: ExportedNetwork | readonly ExportedNetwork[]): network is readonly ExportedNetwork[] =>
+  Array.isArray(network);
+
 /** The model as data. */
-export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxModel {
-  const { graph, tensors } = network;
-  const { size, precision } = options;
-  checkOptions(network, options);
+export function buildOnnx(network: ExportedNetwork | readonly ExportedNetwork[], options: OnnxOptions): OnnxModel {
+  const members = isList(network) ? network : [network];
+  for (const member of members) checkOptions(member, options);
+  const [{ graph }] = members;
   const write = new OnnxBuilder(options.batch);
   const image = readImage(write, options);
+  const scores = members.map((member, i) =>
+    write.within(members.length === 1 ? '' : `network${i + 1}.`, () => addNetwork(write, member, image, options)),
+  );
+  if (members.length === 1) writeOutput(write, scores[0], options.result);
+  else writeMean(write, scores, options.result);
+  return {
+    irVersion: IR_VERSION,
+    opset: OPSET,
+    producerVersion: options.version,
+    name: 'segmentation',
+    nodes: write.nodes,
+    tensors: write.tensors,
+    inputs: [inputOf(graph, options)],
+    outputs: [outputOf(graph, options)],
+    metadata: formatMetadata(metadataOf(members, options)),
+  };
+}
+
+/** Adds a network that reads `image`; returns the name of its logits, at the size of the image. */
+function addNetwork(write: OnnxBuilder, network: ExportedNetwork, image: string, options: OnnxOptions): string {
+  const { graph, tensors } = network;
+  const { size, precision } = options;
   const whole = (): SpatialSize => (size === 'dynamic' ? write.shape(image, 2) : size);
   const isReduced = network.reduction !== 1 || network.longSide !== undefined;
   const readAt: SpatialSize = isReduced ? readSize(write, whole(), network) : size;
@@ -84,6 +115,7 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
     rank: graph.rank,
     weights: readWeights(tensors),
     precision,
+    halfWeights: hasHalfWeights(options),
     nodes: graph.nodes,
     channels: channelsOf(graph),
     shapes: typeof readAt === 'string' ? undefined : inferShapes(graph, readAt),
@@ -99,19 +131,11 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
   }
   const logits = values[last];
   const exact = precision === 'float16' ? write.cast(logits, 'float32') : logits;
-  writeOutput(write, isReduced ? write.resize('enlarged', exact, graph.classes, whole()) : exact, options.result);
-  return {
-    irVersion: IR_VERSION,
-    opset: OPSET,
-    producerVersion: options.version,
-    name: 'segmentation',
-    nodes: write.nodes,
-    tensors: write.tensors,
-    inputs: [inputOf(graph, options)],
-    outputs: [outputOf(graph, options)],
-    metadata: formatMetadata(metadataOf(network, options)),
-  };
+  return isReduced ? write.resize('enlarged', exact, graph.classes, whole()) : exact;
 }
+
+const hasHalfWeights = ({ precision, weights }: OnnxOptions): boolean =>
+  precision === 'float32' && weights === 'float16';
 
 function checkOptions({ graph, channels }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
   if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3 || channels !== undefined))
@@ -140,6 +164,18 @@ function readImage(write: OnnxBuilder, { normalise }: OnnxOptions): string {
 /** 0..255 to [-1, 1]. */
 const BYTES = { divisor: 127.5, offset: 1 } as const;
 
+/** The mean of the softmax of several; as logits its logarithm, as the engine computes it (`nn/logProbabilities.ts`). */
+function writeMean(write: OnnxBuilder, scores: readonly string[], result: ModelResult): void {
+  const scalar = (name: string, value: number) => write.tensor(name, 'float32', [], Float32Array.of(value));
+  const sum = scores
+    .map((logits) => write.node('Softmax', `${logits}.softmax`, [logits], { axis: { int: 1 } }))
+    .reduce((before, term) => write.node('Add', 'sum', [before, term]));
+  const mean = write.node('Mul', 'mean', [sum, scalar('share', 1 / scores.length)]);
+  if (result === 'softmax') write.node('Identity', OUTPUTS.softmax, [mean]);
+  else if (result === 'argmax') writeOutput(write, mean, result);
+  else write.node('Log', OUTPUTS.logits, [write.node('Max', 'positive', [mean, scalar('least', LEAST_PROBABILITY)])]);
+}
+
 function writeOutput(write: OnnxBuilder, logits: string, result: ModelResult): void {
   const nodes: Record<ModelResult, () => void> = {
     logits: () => write.node('Identity', OUTPUTS.logits, [logits]),
@@ -150,6 +186,13 @@ function writeOutput(write: OnnxBuilder, logits: string, result: ModelResult): v
     },
   };
   nodes[result]();
+}
+
+/** The smallest number that both divide. */
+function leastCommonMultiple(a: number, b: number): number {
+  let [rest, divisor] = [a, b];
+  while (divisor > 0) [rest, divisor] = [divisor, rest % divisor];
+  return (a / rest) * b;
 }
 
 const channelsIn = ({ nodes: [first] }: NetworkGraph): number => (first.kind === 'input' ? first.channels : 0);
@@ -176,13 +219,13 @@ function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
   return { name, dtype, shape: [samples, ...(options.result === 'argmax' ? [] : [graph.classes]), ...spatial] };
 }
 
-function metadataOf(
-  { graph, classes, architecture, preparation, channels: measured }: ExportedNetwork,
-  options: OnnxOptions,
-): ModelMetadata {
+function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): ModelMetadata {
+  const [{ graph, classes, preparation, channels: measured, ...first }] = members;
+  const architecture = members.length === 1 ? first.architecture : undefined;
   const { size, result, precision, version, normalise } = options;
   const channels = channelsIn(graph);
-  const { sideMultiple } = graph;
+  const multiples = members.flatMap((member) => member.graph.sideMultiple ?? []);
+  const sideMultiple = multiples.length === 0 ? undefined : multiples.reduce(leastCommonMultiple);
   const preprocessing: Preprocessing = normalise
     ? { layout: 'channelsLast', dtype: 'uint8', channels, divisor: 1, offset: 0 }
     : {
@@ -198,6 +241,7 @@ function metadataOf(
     size,
     precision,
     version,
+    ...(hasHalfWeights(options) ? { weights: 'float16' } : {}),
     ...(preparation === undefined ? {} : { preparation }),
     ...(measured === undefined ? {} : { channels: measured }),
     ...(sideMultiple === undefined ? {} : { sideMultiple }),

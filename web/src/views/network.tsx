@@ -1,5 +1,7 @@
 /** @file The discrete network: what each stage costs, and the nodes of one stage as a graph. */
+
 import { useState } from 'preact/hooks';
+import { rangeOf } from '../../../src/base/range.ts';
 import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { stagesOf } from '../layout.ts';
@@ -13,13 +15,13 @@ export function NetworkView({ detail }: LoadedRun) {
   const graph = useLoaded(() => fetchDocument<GraphFile>(detail, 'graph'), String(documents.includes('graph')));
   const drawing = pictures.includes('genotype') && (
     <Card title="Architecture">
-      <div class="scroll">
+      <a href={addressOf(summary.id, 'pictures', 'genotype')} title="open the drawing by itself">
         <img
           class="drawing"
           src={addressOf(summary.id, 'pictures', 'genotype')}
           alt="the architecture: its path or topology, and its cell"
         />
-      </div>
+      </a>
     </Card>
   );
   if (graph.state === 'loading') return <Loading what="the network" />;
@@ -49,7 +51,7 @@ function Network({ graph }: { graph: GraphFile }) {
   const stages = stagesOf(graph);
   const [chosen, setChosen] = useState<string>();
   const name = chosen ?? stages.find(({ parameters }) => parameters > 0)?.name ?? stages[0].name;
-  const most = (key: 'parameters' | 'multiplyAdds' | 'bytes') => Math.max(1, ...stages.map((stage) => stage[key]));
+  const most = (key: 'parameters' | 'multiplyAdds' | 'bytes') => rangeOf([1, ...stages.map((stage) => stage[key])])[1];
   const [mostParameters, mostAdds, mostBytes] = [most('parameters'), most('multiplyAdds'), most('bytes')];
   return (
     <>

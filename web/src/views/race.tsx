@@ -1,12 +1,14 @@
 /** @file A race, live: the rungs with what every network reached, who continued, where children come from, score against cost, the verdict. */
+
 import { useEffect, useState } from 'preact/hooks';
+import { rangeOf } from '../../../src/base/range.ts';
 import type { Candidate } from '../../../src/ladder/candidate.ts';
 import { formatCount, formatNumber, formatShare } from '../format.ts';
+import { Scatter } from '../parts/scatter.tsx';
 import { Card, Empty, Failed, Loading } from '../parts/states.tsx';
 import { useLoaded } from '../parts/useLoaded.ts';
 import { type Answers, finishedOf, latestScores, type RaceFile, type RaceRung, rungsOfRace } from '../race.ts';
 import { addressOf, fetchJson, type LoadedRun } from '../state.ts';
-import { Scatter } from './pareto.tsx';
 
 /** Milliseconds between looks at the files of a race that is running. */
 const PAUSE = 5000;
@@ -52,7 +54,9 @@ export function RaceView({ detail, events }: LoadedRun) {
       </Empty>
     );
   const { race, candidates, answers, verdict } = files.value;
-  const known = [...race.candidates, ...candidates];
+  // Races of earlier versions recorded no children: those that were finalists are in the verdict.
+  const finalists = verdict?.estimates ?? [];
+  const known = [...race.candidates, ...candidates, ...finalists.map(({ candidate }) => candidate)];
   const rungs = rungsOfRace(race, known, answers);
   const finished = finishedOf(answers);
   const points = latestScores(rungs).map(({ id: own, candidate, score, steps }) => ({
@@ -61,6 +65,7 @@ export function RaceView({ detail, events }: LoadedRun) {
   return (
     <>
       {verdict && <Verdict verdict={verdict} />}
+      <Finalists estimates={finalists} />
       {rungs.map((rung, i) => (
         <Rung key={rung.steps} rung={rung} index={i} />
       ))}
@@ -80,12 +85,34 @@ export function RaceView({ detail, events }: LoadedRun) {
   );
 }
 
+/** The front of the finalists: equal trainings, scored on the validation split. Nothing before the verdict. */
+function Finalists({ estimates }: { estimates: NonNullable<VerdictFile['estimates']> }) {
+  const points = estimates.flatMap(({ candidate, reported, interval }) => {
+    if (typeof reported !== 'number') return [];
+    const [low, high] = interval ?? [];
+    const { id, cost } = candidate;
+    return [
+      {
+        ...{ id, name: `${id} ${candidate.name}`, score: reported, cost: cost.multiplyAdds, group: 'finalists' },
+        ...(typeof low === 'number' && typeof high === 'number' ? { bounds: [low, high] as const } : {}),
+      },
+    ];
+  });
+  if (points.length === 0) return null;
+  return (
+    <Card title="Reported score of the finalists against cost">
+      <Scatter points={points} label="multiply-adds" format={formatCount} />
+      <p class="quiet">Bars are 95 % intervals over samples and seeds.</p>
+    </Card>
+  );
+}
+
 const originOf = ({ origin, parents, change }: Candidate): string =>
   parents && parents.length > 0 ? `of ${parents.join(' and ')}${change ? `: ${change}` : ''}` : origin;
 
 function Rung({ rung, index }: { rung: RaceRung; index: number }) {
   const { steps, planned, runners } = rung;
-  const best = Math.max(0.01, ...runners.map(({ score }) => score ?? 0));
+  const best = rangeOf([0.01, ...runners.map(({ score }) => score ?? 0)])[1];
   return (
     <Card title={`Rung ${index + 1}: ${runners.length} of ${planned} networks judged, after ${steps} steps`}>
       {runners.length === 0 ? (
@@ -119,7 +146,7 @@ function Rung({ rung, index }: { rung: RaceRung; index: number }) {
                   <th scope="row" class="text folded">
                     {id} <span class="quiet">{candidate?.name}</span>
                   </th>
-                  <td class="text wide">{candidate && originOf(candidate)}</td>
+                  <td class="text wide folds">{candidate && originOf(candidate)}</td>
                   <td>
                     {score === null ? 'diverged' : formatShare(score, 1)}
                     <span class="score-track">
