@@ -23,8 +23,8 @@ import {
 export type ImageFormat = LabelFormat & Pick<ImageSet, 'channels'>;
 
 /**
- * Loads one sample of a data set, its image as it is stored or as 8-bit RGB. Without a label file every label is `IGNORE`. Labels of the size of the stored
- * image are turned upright with it.
+ * Loads one sample of a data set, its image as it is stored or as 8-bit RGB. Without a label file every label is `IGNORE`, or `blank` where the source says so.
+ * Labels of the size of the stored image are turned upright with it.
  * Throws a `DataError` that names the file: unreadable, of other channels, sizes that differ, labels outside the classes.
  */
 export async function loadSample(dataset: ImageFormat, sample: Sample): Promise<LabelledImage> {
@@ -34,7 +34,7 @@ export async function loadSample(dataset: ImageFormat, sample: Sample): Promise<
   const picture = await loadStoredImage(dataset, source.image);
   const { width, height } = picture;
   if (source.label === undefined) {
-    return { width, height, image: picture.data, label: new Uint8Array(width * height).fill(IGNORE) };
+    return { width, height, image: picture.data, label: new Uint8Array(width * height).fill(source.blank ?? IGNORE) };
   }
   const { labels } = await loadStoredLabels(source as LabelledSource, picture);
   requireSameSize(labels, source.label, picture);

@@ -2,6 +2,7 @@
  * @file Reads a data set of images through and says what is in it and what is wrong.
  */
 
+import { appendAll } from '../../base/lists.ts';
 import type { ChannelFile } from '../channels/read.ts';
 import { createChannelStatistics, MEASURED_IMAGES } from '../channels/statistics.ts';
 import type { ImageFile } from '../images/image.ts';
@@ -62,8 +63,10 @@ export async function checkImages(dataset: ImageSet, options: CheckOptions = {})
       onProgress?.(++done, total);
     }
   }
-  problems.push(...palettes.problems(), ...checkSplits(dataset), ...likeness.duplicates());
-  problems.push(...checkIds(dataset, { pixels: tally.pixels, values }, read));
+  appendAll(problems, palettes.problems());
+  appendAll(problems, checkSplits(dataset));
+  appendAll(problems, likeness.duplicates());
+  appendAll(problems, checkIds(dataset, { pixels: tally.pixels, values }, read));
   if (!problems.some(({ severity }) => severity === 'error')) {
     problems.push(
       ...checkContrast(dataset, tally.pixels, {
@@ -110,7 +113,7 @@ async function checkSample(
   const image = await attempt(source.image, () => loadStoredImage(dataset, source.image), problems);
   const size = image === undefined ? {} : { size: `${image.width}x${image.height}` };
   if (image !== undefined) {
-    problems.push(...checkImage(image, source.image, ownChannels(dataset)?.names));
+    appendAll(problems, checkImage(image, source.image, ownChannels(dataset)?.names));
     onImage(image, source.image);
   }
   const { label } = source;

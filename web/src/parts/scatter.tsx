@@ -1,5 +1,5 @@
 /** @file Scores over costs: the networks that no other one beats on a line, by group; seeds and intervals where there are such. As wide as its place. */
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import { ticksOf } from '../../../src/run/report/chart.ts';
 import { paretoFront } from '../../../src/run/tables/front.ts';
 import { type Label, shownCosts, withRoom } from '../axes.ts';

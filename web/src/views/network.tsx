@@ -1,7 +1,7 @@
 /** @file The discrete network: what each stage costs, and the nodes of one stage as a graph. */
 
 import { useState } from 'preact/hooks';
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { stagesOf } from '../layout.ts';

@@ -1,7 +1,7 @@
 /** @file A race, live: the rungs with what every network reached, who continued, where children come from, score against cost, the verdict. */
 
 import { useEffect, useState } from 'preact/hooks';
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import type { Candidate } from '../../../src/ladder/candidate.ts';
 import { formatCount, formatNumber, formatShare } from '../format.ts';
 import { Scatter } from '../parts/scatter.tsx';
