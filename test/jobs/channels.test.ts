@@ -36,6 +36,7 @@ beforeAll(async () => {
     name: 's',
     ...{ epochs: 2, warmupEpochs: 1, batch: 2, crop: 33, layers: 2, filters: 2, blocks: 1, workers: 0 },
     evaluateSamples: 1,
+    threads: 1,
   });
   await train({
     data: at('fields'),
@@ -43,7 +44,9 @@ beforeAll(async () => {
     preset: 'demo',
     runs: at('runs'),
     name: 't',
-    steps: 60,
+    steps: 40,
+    threads: 1,
+    evaluateEvery: 100,
     ...TINY_NETWORK,
     workers: 1,
   });
@@ -66,7 +69,7 @@ describe('a run on images of four bands', () => {
   });
 
   it('learns what only the fourth band shows, and is scored as it was trained', async () => {
-    const { scores } = await evaluate({ run: RUN() });
+    const { scores } = await evaluate({ run: RUN(), threads: 1 });
     expect(scores.miou).toBeGreaterThan(0.7);
   });
 
@@ -142,7 +145,7 @@ describe('a set whose images differ in channels', () => {
     expect(out).toMatch(message);
     expect(code).toBe(1);
     await expect(
-      train({ data: at('mixed'), arch: 'unet', runs: at('runs'), steps: 1, ...TINY_NETWORK }),
+      train({ data: at('mixed'), arch: 'unet', runs: at('runs'), steps: 1, threads: 1, ...TINY_NETWORK }),
     ).rejects.toThrow(message);
   });
 });
