@@ -102,7 +102,12 @@ export const trainSchema = z.strictObject({
     false,
     'batch and learningRate are those of one process: both are multiplied by the number of processes',
   ),
-  warmupSteps: whole(0, 0, 'steps in which the learning rate rises to its first value'),
+  warmup: setting(
+    z.number().min(0).max(1).optional(),
+    'a number from 0 to 1',
+    'share of the budget in which the learning rate rises to its first value; default 0',
+  ),
+  warmupSteps: setting(z.int().min(0).optional(), 'a whole number from 0', 'warm-up in steps, instead of `warmup`'),
   momentum: share(0.9, 'momentum of SGD'),
   decay: notNegative(4e-5, 'weight decay'),
   dropPathKeep: setting(
@@ -123,6 +128,21 @@ export const trainSchema = z.strictObject({
     temperature: positive(2, 'what the logits of both are divided by; higher ones make probabilities softer'),
     images: optionalText(
       'of images: folder of images without labels; each step then also learns a batch of them from the teacher, with half of the weight',
+    ),
+    classes: setting(
+      z.array(z.string().min(1)).min(2).optional(),
+      'a list of names',
+      'classes of a teacher that another program wrote, in the order of its outputs; a model of espalier export knows its own',
+    ),
+    mean: setting(
+      z.tuple([z.number(), z.number(), z.number()]).optional(),
+      'three numbers',
+      'with distillation.classes: what that teacher subtracts from red, green and blue from 0 to 1; with neither it reads them from -1 to 1',
+    ),
+    deviation: setting(
+      z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
+      'three numbers above 0',
+      'with distillation.classes: what it then divides by',
     ),
   }),
   deepSupervision: switched(
