@@ -54,7 +54,11 @@ const environment = {
 function run(line, cwd, until) {
   return new Promise((resolve) => {
     const started = performance.now();
-    const child = spawn('bash', ['-c', `exec ${line}`], { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('bash', ['-c', line.includes('&&') ? line : `exec ${line}`], {
+      cwd,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     const clock = setTimeout(() => child.kill('SIGKILL'), MOST_SECONDS * 1000);
     const take = (piece) => {
