@@ -1,7 +1,8 @@
 /**
  * @file A data set in one line: which layout was recognised, which classes it has and who named them. A training begins with it.
  */
-import type { DataSet } from './types.ts';
+import { describeChannels } from './channels/format.ts';
+import { type DataSet, ownChannels } from './types.ts';
 
 /** So many classes are named. */
 const MOST_NAMED = 12;
@@ -15,7 +16,14 @@ export function describeDataSet(dataset: DataSet): string {
   const count = `${classes.length} class${classes.length === 1 ? '' : 'es'}`;
   const { train, val } = splits;
   const ignored = describeIgnored(dataset);
-  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${splitRule === 'hash' ? ', split by hash' : ''}${ignored === '' ? '' : `; ${ignored}`}`;
+  const what = `${rank === 2 ? 'images' : 'volumes'}${ofChannels(dataset)}`;
+  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${what}${splitRule === 'hash' ? ', split by hash' : ''}${ignored === '' ? '' : `; ${ignored}`}`;
+}
+
+/** Of images that are not 8-bit RGB: ` of 4 channels (red, green, blue, nir) of 16 bits, by data.yaml`; else nothing. */
+export function ofChannels(dataset: DataSet): string {
+  const channels = dataset.rank === 2 ? ownChannels(dataset) : undefined;
+  return channels === undefined ? '' : ` of ${describeChannels(channels)}, by ${channels.from}`;
 }
 
 /** Which label values do not count, where some have no place among those of classes: negative ones and NaN. */

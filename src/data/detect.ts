@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { DataError } from '../base/errors.ts';
+import { withChannels } from './channels/derive.ts';
 import { ade20k } from './layouts/ade20k.ts';
 import { openAnnotations } from './layouts/annotations/assemble.ts';
 import { annotationsOfFile, findAnnotations } from './layouts/annotations/find.ts';
@@ -46,8 +47,9 @@ export async function openDataSet(path: string, options: OpenOptions = {}): Prom
   if (scenes !== undefined) return createSceneSet(scenes);
   const phantoms = parsePhantomName(path);
   if (phantoms !== undefined) return createPhantomSet(phantoms);
-  const dataset = await openPath(path, options);
-  requireOwnFiles(path, dataset);
+  const opened = await openPath(path, options);
+  requireOwnFiles(path, opened);
+  const dataset = opened.rank === 2 && opened.channels === undefined ? await withChannels(opened) : opened;
   if (dataset.classes.length < 2 && !options.allowUnpaired) {
     const { message, fix } = oneClass(dataset);
     throw new DataError(`${path}: ${message}`, fix);
@@ -133,9 +135,16 @@ function withoutLists(description: Description): Description {
   return rest;
 }
 
-/** Opens what a `data.yaml` is about: a plain folder, or the folders of a published data set with its own classes. */
+/** Opens what a `data.yaml` is about, with the channels that it names. */
 async function openDescription(file: string, options: OpenOptions): Promise<DataSet> {
   const description = withoutLists(await loadDescription(file));
+  const dataset = await openDescribedData(file, description, options);
+  const { channels } = description;
+  return dataset.rank === 3 || channels === undefined ? dataset : withChannels(dataset, { file, channels });
+}
+
+/** A plain folder, or the folders of a published data set with its own classes. */
+async function openDescribedData(file: string, description: Description, options: OpenOptions): Promise<DataSet> {
   const { classes, ignore, name, path, train } = description;
   const root = resolve(dirname(file), path ?? '.');
   if (!(await isFolder(root))) {

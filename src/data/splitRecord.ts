@@ -4,8 +4,10 @@
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { type MeasuredChannels, requireMeasured } from './channels/format.ts';
+import { measuredChannelsSchema } from './channels/schema.ts';
 import { fileSizes } from './sampleFiles.ts';
-import type { DataSet } from './types.ts';
+import { type DataSet, type ImageSet, ownChannels } from './types.ts';
 
 /** Samples by the name of their split, then by id: the bytes of their files. */
 export type RecordedSplits = Readonly<Record<string, ReadonlyMap<string, number>>>;
@@ -16,6 +18,8 @@ export interface SplitRecord {
   readonly classes: readonly string[];
   /** Of volumes: the modalities in the order of the channels. */
   readonly modalities?: readonly string[];
+  /** Of images that are not 8-bit RGB: their channels as they were measured. */
+  readonly channels?: MeasuredChannels;
   readonly splits: RecordedSplits;
 }
 
@@ -24,7 +28,7 @@ export function recordOf(dataset: DataSet): SplitRecord {
   const all = Object.entries({ ...dataset.extra, ...dataset.splits });
   return {
     classes: dataset.classes.map(({ name }) => name),
-    ...(dataset.rank === 3 ? { modalities: dataset.modalities } : {}),
+    ...(dataset.rank === 3 ? { modalities: dataset.modalities } : measuredChannels(dataset)),
     splits: Object.fromEntries(
       all.map(([name, samples]) => [
         name,
@@ -32,6 +36,11 @@ export function recordOf(dataset: DataSet): SplitRecord {
       ]),
     ),
   };
+}
+
+function measuredChannels(dataset: ImageSet): Pick<SplitRecord, 'channels'> {
+  const channels = ownChannels(dataset);
+  return channels?.normalisation === undefined ? {} : { channels: requireMeasured(channels) };
 }
 
 /** What was recorded before, with the samples of now over it: a sample that is gone keeps its side, should it appear again. */
@@ -49,6 +58,7 @@ const schema = z.strictObject({
   version: z.literal(1),
   classes: z.array(z.string()),
   modalities: z.array(z.string()).optional(),
+  channels: measuredChannelsSchema.optional(),
   splits: z.record(z.string(), z.array(z.tuple([z.string(), z.number().min(0)]))),
 });
 
@@ -71,10 +81,11 @@ export function parseRecord(text: string, file: string): SplitRecord {
     const [issue] = result.error.issues;
     throw new DataError(`${file}: ${issue.path.join('.') || 'the file'}: ${issue.message.toLowerCase()}`, FIX);
   }
-  const { classes, modalities, splits } = result.data;
+  const { classes, modalities, channels, splits } = result.data;
   return {
     classes,
     ...(modalities ? { modalities } : {}),
+    ...(channels ? { channels } : {}),
     splits: Object.fromEntries(Object.entries(splits).map(([name, samples]) => [name, new Map(samples)])),
   };
 }

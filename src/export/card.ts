@@ -18,6 +18,8 @@ export interface CardFacts {
   readonly summary: string;
   /** Spatial axes. */
   readonly rank: 2 | 3;
+  /** The channels of its images in words, where they are not 8-bit RGB. */
+  readonly channels?: string;
   readonly classes: readonly string[];
   /** Name of the data it was trained on. */
   readonly dataset: string;
@@ -94,6 +96,7 @@ export function writeCard(facts: CardFacts): string {
     reduction,
     command,
     rank,
+    channels,
     version,
   } = facts;
   const [what, unit] = rank === 2 ? ['images', 'pixel'] : ['volumes', 'voxel'];
@@ -108,7 +111,12 @@ export function writeCard(facts: CardFacts): string {
     scores ? scoreTable(scores, dataset) : 'It was not scored at the end of its training.',
     ...(evaluations.length > 0 ? [evaluationTable(evaluations)] : []),
     '## Use',
-    usage(rank),
+    ...(channels
+      ? [
+          `Images have ${channels}; \`${CARD_FILES.network}\` and the metadata of \`${CARD_FILES.onnx}\` say how each is normalised.`,
+        ]
+      : []),
+    usage(rank, channels !== undefined),
     `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. Every ${unit} gets the class of the largest score.`,
     ...(command ? ['## Training', `\`\`\`\n${command}\n\`\`\``] : []),
   ];
@@ -176,13 +184,13 @@ function evaluationTable(evaluations: readonly CardEvaluation[]): string {
   ].join('\n');
 }
 
-function usage(rank: 2 | 3): string {
+function usage(rank: 2 | 3, hasChannels: boolean): string {
   if (rank === 3) return 'With the espalier package: `espalier predict run=<this folder> volume.nii.gz`.';
   return [
     'On the command line, without libtorch:',
     '',
     '```',
-    `npx espalier predict ${CARD_FILES.onnx} picture.png`,
+    `npx espalier predict ${CARD_FILES.onnx} ${hasChannels ? 'image.tif' : 'picture.png'}`,
     '```',
     '',
     'In a browser:',
@@ -191,13 +199,14 @@ function usage(rank: 2 | 3): string {
     "import { loadSegmenter } from 'espalier/browser';",
     '',
     `const segmenter = await loadSegmenter('${CARD_FILES.onnx}');`,
+    ...(hasChannels ? ['const picture = { width, height, data }; // samples of all channels, pixel by pixel'] : []),
     'const { ids, overlay } = await segmenter.segment(picture); // the class of every pixel',
     '```',
     '',
     'With libtorch, also to evaluate it or to train the architecture again:',
     '',
     '```',
-    'espalier predict run=<this folder> picture.png',
+    `espalier predict run=<this folder> ${hasChannels ? 'image.tif' : 'picture.png'}`,
     'espalier evaluate run=<this folder> data=<folder>',
     'espalier train arch=<this folder> data=<folder>',
     '```',

@@ -130,13 +130,14 @@ export function openNetwork(
   const { checkpoint = 'best', device: wanted = 'auto', threads = 0 } = options;
   const device = prepareMachine({ device: wanted, threads });
   const ensemble = loadMembers(run, checkpoint, new Generator(0), device);
-  const { classes, submissionValues, volumes } = ensemble.description;
+  const { classes, submissionValues, volumes, images } = ensemble.description;
   return {
     classes,
     submissionValues,
     device,
     forward: ensemble.forward(),
     ...(volumes ? { volumes } : {}),
+    ...(images ? { images } : {}),
     [Symbol.dispose]: ensemble.free,
   };
 }

@@ -3,6 +3,7 @@
  * Reads the graph data and stored weights; knows neither the engine nor where a network comes from.
  */
 import { ConfigError } from '../../base/errors.ts';
+import type { MeasuredChannels } from '../../data/channels/format.ts';
 import type { SegmentationClass } from '../../data/types.ts';
 import type { Preparation } from '../../data/volumes/preparation.ts';
 import { channelsOf, inferShapes, type NetworkGraph } from '../../models/graph.ts';
@@ -33,6 +34,8 @@ export interface ExportedNetwork {
   readonly longSide?: number;
   /** How volumes are made ready for it. */
   readonly preparation?: Preparation;
+  /** The channels of its images, where they are not 8-bit RGB. */
+  readonly channels?: MeasuredChannels;
   /** What the network was built from, as JSON text. */
   readonly architecture?: string;
 }
@@ -75,7 +78,7 @@ const isList = (network: ExportedNetwork | readonly ExportedNetwork[]): network 
 /** The model as data. */
 export function buildOnnx(network: ExportedNetwork | readonly ExportedNetwork[], options: OnnxOptions): OnnxModel {
   const members = isList(network) ? network : [network];
-  for (const { graph } of members) checkOptions(graph, options);
+  for (const member of members) checkOptions(member, options);
   const [{ graph }] = members;
   const write = new OnnxBuilder(options.batch);
   const image = readImage(write, options);
@@ -134,9 +137,12 @@ function addNetwork(write: OnnxBuilder, network: ExportedNetwork, image: string,
 const hasHalfWeights = ({ precision, weights }: OnnxOptions): boolean =>
   precision === 'float32' && weights === 'float16';
 
-function checkOptions(graph: NetworkGraph, { size, normalise, result }: OnnxOptions): void {
-  if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3))
-    throw new ConfigError('normalise=true is for images of 3 channels', 'leave it out: volumes have no range of bytes');
+function checkOptions({ graph, channels }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
+  if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3 || channels !== undefined))
+    throw new ConfigError(
+      'normalise=true is for images of 8-bit RGB',
+      'leave it out: the metadata say how other images and volumes are normalised',
+    );
   if (result === 'argmax' && graph.classes > 256)
     throw new ConfigError(`result=argmax writes bytes, ${graph.classes} classes do not fit`, 'take result=logits');
   // Throws where the size does not fit.
@@ -214,7 +220,7 @@ function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
 }
 
 function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): ModelMetadata {
-  const [{ graph, classes, preparation, ...first }] = members;
+  const [{ graph, classes, preparation, channels: measured, ...first }] = members;
   const architecture = members.length === 1 ? first.architecture : undefined;
   const { size, result, precision, version, normalise } = options;
   const channels = channelsIn(graph);
@@ -226,7 +232,7 @@ function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): 
         layout: 'channelsFirst',
         dtype: 'float32',
         channels,
-        ...(graph.rank === 2 ? BYTES : { divisor: 1, offset: 0 }),
+        ...(graph.rank === 2 && measured === undefined ? BYTES : { divisor: 1, offset: 0 }),
       };
   return {
     classes,
@@ -237,6 +243,7 @@ function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): 
     version,
     ...(hasHalfWeights(options) ? { weights: 'float16' } : {}),
     ...(preparation === undefined ? {} : { preparation }),
+    ...(measured === undefined ? {} : { channels: measured }),
     ...(sideMultiple === undefined ? {} : { sideMultiple }),
     ...(architecture === undefined ? {} : { architecture }),
   };
