@@ -26,7 +26,9 @@ export { fromArray, scope, type Tensor } from './engine/tensor.ts';
 export { segment, segmentVolume } from './infer/segment.ts';
 export { type DecodeOptions, decodeFile } from './jobs/decode.ts';
 export type { EvaluationOutcome } from './jobs/evaluateJob.ts';
-export { type ExportOutcome, exportNetwork } from './jobs/export/onnx.ts';
+export { exportNetwork } from './jobs/export/exportNetwork.ts';
+export type { FolderOutcome } from './jobs/export/hub.ts';
+export type { ExportOutcome } from './jobs/export/onnx.ts';
 export type { LadderDryRun } from './jobs/ladder/dryRun.ts';
 export type { LadderOutcome } from './jobs/ladder/ladderRun.ts';
 export {

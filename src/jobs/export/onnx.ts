@@ -20,10 +20,6 @@ import type { Network } from '../../models/network.ts';
 import { hasBudget, requireWithin } from '../../models/width.ts';
 import { exactnessOf, MAX_INPUT, type ModelMetadata } from '../../portable/metadata.ts';
 import { readModelMetadata } from '../../portable/modelFile.ts';
-import type { Layer } from '../../run/config/config.ts';
-import { parseConfig } from '../../run/config/config.ts';
-import type { ExportSettings } from '../../run/config/given.ts';
-import { settings } from '../../run/config/presets.ts';
 import type { ExportConfig } from '../../run/config/schemas/export.ts';
 import { writeAtomically } from '../../run/files.ts';
 import type { RunFolder } from '../../run/folder.ts';
@@ -145,10 +141,6 @@ function budgetSize({ size }: ExportConfig, { volumes }: NetworkDescription): re
   if (volumes) return volumes.window;
   throw new ConfigError('budget: expected the size of an image, got size=dynamic', 'add size=[height,width]');
 }
-
-/** `espalier export` for programs: settings as on the command line. */
-export const exportNetwork = (given: ExportSettings): Promise<ExportOutcome> =>
-  exportOnnx(parseConfig(settings.export, [given as Layer]));
 
 /** How far a model and the engine are apart, and how far they may be, in words. */
 export function describeParity(
