@@ -41,7 +41,7 @@ export const predictCommand: Command = {
     if (positionals.length === 0) throw nothingToPredict();
     const network = openNetwork(config.run, config);
     const folder = openRunFolder(config.run);
-    const { classes, volumes } = network;
+    const { classes, regions, volumes } = network;
     refuseUnused(keys, unusedInInference(volumes !== undefined, config));
     const output = config.output ?? join(config.run, 'predictions');
     const requireFree = (outputs: readonly string[], files: readonly string[]) =>
@@ -54,7 +54,7 @@ export const predictCommand: Command = {
       ? await predictVolumes(network, await findVolumes(positionals, volumes.modalities), output, config, requireFree)
       : await predictWithRun(network, findImages(positionals), output, config, requireFree);
     const what = volumes ? 'volumes' : 'images';
-    reportPredictions({ source: { run: config.run }, classes, what, written, output, json: flags.json });
+    reportPredictions({ source: { run: config.run }, classes, regions, what, written, output, json: flags.json });
   },
 };
 

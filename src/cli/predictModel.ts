@@ -36,7 +36,7 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
   const plans = planImages(files, output);
   requireFreeOutputs({ outputs: outputsOf(plans), inputs: [model, ...withFolders(files), ...given] });
   const { metadata, segment, release } = await openModel(model, config);
-  const { classes } = metadata;
+  const { classes, regions } = metadata;
   const written = await predictImages({
     plans,
     classes,
@@ -46,6 +46,6 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
       return { ...(await segment(picture)), image: picture.data };
     },
   });
-  reportPredictions({ source: { model }, classes, what: 'images', written, output, json: flags.json });
+  reportPredictions({ source: { model }, classes, regions, what: 'images', written, output, json: flags.json });
   await release();
 }

@@ -1,6 +1,7 @@
 /**
  * @file A data set in one line: which layout was recognised, which classes it has and who named them. A training begins with it.
  */
+import { describeRegions } from './regions/regions.ts';
 import type { DataSet } from './types.ts';
 
 /** So many classes are named. */
@@ -14,8 +15,9 @@ export function describeDataSet(dataset: DataSet): string {
   const source = classesFrom ?? 'the layout';
   const count = `${classes.length} class${classes.length === 1 ? '' : 'es'}`;
   const { train, val } = splits;
+  const regions = dataset.regions ? `; regions: ${describeRegions(dataset)}` : '';
   const ignored = describeIgnored(dataset);
-  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${splitRule === 'hash' ? ', split by hash' : ''}${ignored === '' ? '' : `; ${ignored}`}`;
+  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${splitRule === 'hash' ? ', split by hash' : ''}${regions}${ignored === '' ? '' : `; ${ignored}`}`;
 }
 
 /** Which label values do not count, where some have no place among those of classes: negative ones and NaN. */

@@ -5,6 +5,7 @@ import { ConfigError } from '../base/errors.ts';
 import { loadImage, type RgbImage } from '../data/images/image.ts';
 import { imageBatch } from '../data/loader/batch.ts';
 import type { NiftiHeader } from '../data/nifti/header.ts';
+import type { Region } from '../data/types.ts';
 import { toEvaluationVolume } from '../data/volumes/evaluation.ts';
 import { loadModalities } from '../data/volumes/load.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
@@ -17,8 +18,10 @@ import { type Infer, type InferenceOptions, SINGLE_SCALE } from './inference.ts'
 /** A network ready to segment images or volumes. */
 export interface Segmenter {
   readonly device: string;
-  /** Logits `[batch, classes, ...size]` of images `[batch, channels, ...size]`: RGB in [-1, 1], volumes as `volumes.preparation` says. */
+  /** Logits `[batch, classes or regions, ...size]` of images `[batch, channels, ...size]`: RGB in [-1, 1], volumes as `volumes.preparation` says. */
   readonly forward: Infer;
+  /** Present where the outputs of the network are regions. */
+  readonly regions?: readonly Region[];
   /** Present where the network reads volumes. */
   readonly volumes?: VolumeDescription;
 }
@@ -29,7 +32,7 @@ export interface VolumeDescription {
   readonly preparation: Preparation;
   /** The patch of the training, which is the window of inference. */
   readonly window: readonly number[];
-  /** Classes of which only the largest connected component is kept. */
+  /** Classes, or regions by their place, of which only the largest connected component is kept. */
   readonly largestComponents: readonly number[];
 }
 
@@ -41,24 +44,30 @@ export interface Segmentation {
   readonly image: Uint8Array;
   /** `[height, width]`, ids into `classes` of the network. */
   readonly ids: Uint8Array;
+  /** Where each region is, `[regions, height, width]` of 0 and 1. */
+  readonly masks?: Uint8Array;
 }
 
 /** The classes of an image, or of an image file. */
 export async function segment(
-  { forward, device }: Segmenter,
+  { forward, device, regions }: Segmenter,
   picture: string | RgbImage,
   options: InferenceOptions = SINGLE_SCALE,
 ): Promise<Segmentation> {
   const { width, height, data } = typeof picture === 'string' ? await loadImage(picture) : picture;
   const batch = imageBatch({ width, height, data });
-  const { ids } = scope(() => predictSample(forward, toTensors(batch, 'cpu').images, device, options));
-  return { width, height, image: data, ids };
+  const inference = regions ? { ...options, regions } : options;
+  const predicted = scope(() => predictSample(forward, toTensors(batch, 'cpu').images, device, inference));
+  const { ids, masks } = predicted;
+  return { width, height, image: data, ids, ...(masks ? { masks } : {}) };
 }
 
 /** A volume with the class of every voxel. */
 export interface VolumeSegmentation {
   /** On the grid of the file, `[depth, height, width]`, ids into `classes` of the network. */
   readonly ids: Uint8Array;
+  /** Where each region is, on the grid of the file: `[regions, depth, height, width]` of 0 and 1. */
+  readonly masks?: Uint8Array;
   /** Header of the file; `labelHeader` makes it that of a class map. */
   readonly header: NiftiHeader;
   /** Input and prediction of the network, in RAS+, for images. */
@@ -71,7 +80,7 @@ export interface VolumeSegmentation {
  * @throws ConfigError when the network reads images; DataError naming the file.
  */
 export async function segmentVolume(
-  { forward, device, volumes }: Segmenter,
+  { forward, device, regions, volumes }: Segmenter,
   files: readonly string[],
   options?: InferenceOptions,
 ): Promise<VolumeSegmentation> {
@@ -79,7 +88,9 @@ export async function segmentVolume(
   const { modalities, preparation, window, largestComponents } = volumes;
   const { image, header } = await loadModalities(files, modalities);
   const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
-  const inference = options ?? { ...SINGLE_SCALE, window: { window } };
-  const { prepared, restored } = predictVolume(forward, volume, { inference, device, largestComponents });
-  return { ids: restored, header, view: toScored(volume, prepared) };
+  const given = options ?? { ...SINGLE_SCALE, window: { window } };
+  const inference = regions ? { ...given, regions } : given;
+  const { prepared, restored, masks } = predictVolume(forward, volume, { inference, device, largestComponents });
+  const view = toScored(volume, { ids: prepared, masks: masks?.prepared });
+  return { ids: restored, header, view, ...(masks ? { masks: masks.restored } : {}) };
 }

@@ -115,6 +115,7 @@ export function buildNetwork(
 
 /** A trained network ready to segment images or volumes. */
 export interface OpenNetwork extends Segmenter, Disposable {
+  /** Of the class maps that it gives. */
   readonly classes: readonly SegmentationClass[];
   /** For each class the value that a benchmark expects in a submission. */
   readonly submissionValues?: readonly number[];
@@ -137,6 +138,7 @@ export function openNetwork(
       description.reduction,
       description.longSide,
     ),
+    ...(description.regions ? { regions: description.regions } : {}),
     ...(description.volumes ? { volumes: description.volumes } : {}),
     [Symbol.dispose]: () => network.parameters.free(),
   };

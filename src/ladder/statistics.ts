@@ -3,7 +3,7 @@
  */
 import type { Random } from '../base/random.ts';
 
-/** Pixels or voxels by class, of one sample. */
+/** Pixels or voxels by class or by region, of one sample; of volumes the first is the background, which is empty where there are regions. */
 export interface SampleCounts {
   readonly id: string;
   /** Group of the sample: groups are drawn, not samples. */

@@ -6,7 +6,7 @@ import { DataError } from '../base/errors.ts';
 import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
-import { largestScores, type Picture, resizeIds, resizeImage, toInput } from './pixels.ts';
+import { idsOf, type Picture, resizeIds, resizeImage, toInput } from './pixels.ts';
 
 /** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
 export interface OnnxRuntime<Options> {
@@ -34,6 +34,8 @@ export interface ClassMap {
   readonly height: number;
   /** `[height, width]`, ids into the classes of the model. */
   readonly ids: Uint8Array;
+  /** Of a model of regions that gives scores: where each region is, `[regions, height, width]` of 0 and 1. */
+  readonly masks?: Uint8Array;
 }
 
 /** A model ready to segment images. */
@@ -55,7 +57,7 @@ export async function createSegmenter<Options>(
   options: Options,
 ): Promise<Segmenter> {
   const metadata = readModelMetadata(bytes, file);
-  const { size, sideMultiple = 1, preprocessing, result, classes } = metadata;
+  const { size, sideMultiple = 1, preprocessing, result, regions = [] } = metadata;
   if (preprocessing.channels !== 3 || (size !== 'dynamic' && size.length !== 2))
     throw new DataError(
       `${file}: is no model of images of 3 channels`,
@@ -79,11 +81,26 @@ export async function createSegmenter<Options>(
       const shape = preprocessing.layout === 'channelsLast' ? [1, ...space, 3] : [1, 3, ...space];
       const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, toInput(read, preprocessing), shape) };
       const { data } = (await session.run(feeds))[output] as { data: Float32Array | Uint8Array };
-      const ids = result === 'argmax' ? Uint8Array.from(data) : largestScores(data as Float32Array, classes.length);
-      return { width, height, ids: isFitting ? ids : resizeIds(ids, space, [height, width]) };
+      const { ids, masks } =
+        result === 'argmax' ? { ids: Uint8Array.from(data) } : idsOf(data as Float32Array, metadata);
+      const fitted = (map: Uint8Array) => (isFitting ? map : resizeIds(map, space, [height, width]));
+      return { width, height, ids: fitted(ids), ...(masks ? { masks: fittedMasks(masks, regions, fitted) } : {}) };
     },
     release: () => session.release(),
   };
 }
 
 const nearestMultiple = (side: number, multiple: number): number => multiple * Math.max(1, Math.round(side / multiple));
+
+/** Every mask at the size of the image. */
+function fittedMasks(
+  masks: Uint8Array,
+  { length }: readonly unknown[],
+  fitted: (map: Uint8Array) => Uint8Array,
+): Uint8Array {
+  const each = masks.length / length;
+  const maps = Array.from({ length }, (_, i) => fitted(masks.subarray(i * each, (i + 1) * each)));
+  const all = new Uint8Array(length * maps[0].length);
+  for (const [i, map] of maps.entries()) all.set(map, i * map.length);
+  return all;
+}

@@ -9,6 +9,7 @@ import { readLabelIds } from '../images/labelIds.ts';
 import { turnUpright } from '../images/orientation.ts';
 import { encodePng } from '../images/png.ts';
 import { loadStoredLabels } from '../outlines/labels.ts';
+import { namedRegions } from '../regions/named.ts';
 import { loadSample, requireSameSize } from '../sample.ts';
 import type { ImageSet, Raster, Sample } from '../types.ts';
 
@@ -85,13 +86,21 @@ function encodeMask(upright: Raster, orientation: number): Uint8Array {
   return encodePng({ width, height, channels: 1, data: data as Uint8Array });
 }
 
-function describe({ name, layout, classes, ignore }: ImageSet): string {
+function describe(dataset: ImageSet): string {
+  const { name, layout, classes, ignore } = dataset;
+  const regions = namedRegions(dataset);
   // JSON is YAML, and quotes every name.
   return [
     `# Written by "espalier data convert" from ${JSON.stringify(name)}, layout ${layout}: the value of a pixel in masks/ is the place of its class.`,
     `classes: ${JSON.stringify(classes.map((entry) => entry.name))}`,
     `ignore: ${ignore}`,
     `colours: ${JSON.stringify(classes.map(({ colour }) => colour))}`,
+    ...(regions
+      ? [
+          `regions: ${JSON.stringify(Object.fromEntries(regions.map((region) => [region.name, region.classes])))}`,
+          `regions_class_order: ${JSON.stringify(regions.map(({ written }) => written))}`,
+        ]
+      : []),
     '',
   ].join('\n');
 }

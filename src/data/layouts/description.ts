@@ -13,6 +13,7 @@ import type { Colour } from '../types.ts';
 import type { GroupTable } from './groups.ts';
 import type { NamedClass } from './names.ts';
 import { type GroupsOf, groupsBy } from './pattern.ts';
+import type { RegionDescription } from './regions.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
 export interface Description {
@@ -34,6 +35,8 @@ export interface Description {
   groupsOf?: GroupsOf;
   /** A table that says so. */
   groupTable?: GroupTable;
+  /** Sets of classes that networks find instead of classes. */
+  regions?: RegionDescription;
 }
 
 /** The folders of a split; without `masks` they are sought beside the images. */
@@ -55,6 +58,11 @@ const names = z.union(
   },
 );
 
+/** The name of a class, or its label value. */
+const classRef = z.union([z.string(), z.number()]);
+/** Longer lists are those of no data set. */
+const MOST_REFS = 1000;
+
 const schema = z.strictObject({
   name: z.string().optional(),
   path: z.string().optional(),
@@ -63,6 +71,15 @@ const schema = z.strictObject({
     .union([z.array(colour), z.record(z.string(), colour)], {
       error: 'expected [red, green, blue] from 0 to 255 for each class, as a list or by name',
     })
+    .optional(),
+  regions: z
+    .record(z.string(), z.union([classRef, z.array(classRef).max(MOST_REFS)]), {
+      error: 'expected a map from the name of a region to its classes, such as {whole: [1, 2], core: [2]}',
+    })
+    .optional(),
+  regions_class_order: z
+    .array(classRef, { error: 'expected a list with a class for each region' })
+    .max(MOST_REFS)
     .optional(),
   ignore: z.union([byte, z.array(byte)], { error: 'expected a value from 0 to 255, or a list of them' }).optional(),
   train: split.optional(),
@@ -117,6 +134,8 @@ export function parseDescription(text: string, file: string): Description {
     path,
     valShare,
     groups,
+    regions,
+    regions_class_order: order,
   } = result.data;
   const { classes = named, masks = masksFolder } = result.data;
   if (named !== undefined && result.data.classes !== undefined)
@@ -127,6 +146,12 @@ export function parseDescription(text: string, file: string): Description {
   const description: Description = { name, path, valShare };
   if (typeof groups === 'string') description.groupsOf = groupsBy(groups, file);
   else if (groups !== undefined) description.groupTable = groups;
+  if (regions === undefined && order !== undefined)
+    throw new DataError(`${file}: \`regions_class_order\` without \`regions\``, 'name the regions that it is about');
+  if (regions !== undefined) {
+    const named = Object.entries(regions).map(([name, given]) => ({ name, members: [given].flat() }));
+    description.regions = { regions: named, order };
+  }
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
   if (val !== undefined) description.val = foldersOf(val);

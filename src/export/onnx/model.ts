@@ -3,7 +3,7 @@
  * Reads the graph data and stored weights; knows neither the engine nor where a network comes from.
  */
 import { ConfigError } from '../../base/errors.ts';
-import type { SegmentationClass } from '../../data/types.ts';
+import type { Region, SegmentationClass } from '../../data/types.ts';
 import type { Preparation } from '../../data/volumes/preparation.ts';
 import { channelsOf, inferShapes, type NetworkGraph } from '../../models/graph.ts';
 import { formatMetadata, type ModelMetadata, type ModelResult, type Preprocessing } from '../../portable/metadata.ts';
@@ -26,6 +26,8 @@ export interface ExportedNetwork {
   /** Weights and running statistics by the paths of the nodes. */
   readonly tensors: Readonly<Record<string, StoredTensor>>;
   readonly classes: readonly SegmentationClass[];
+  /** Present where the outputs of the graph are regions. */
+  readonly regions?: readonly Region[];
   /** Images are read at 1 / reduction of their size; the model does that itself. */
   readonly reduction: number;
   /** Before that they are brought to so many pixels on their longer side. */
@@ -56,6 +58,7 @@ export const INPUT = 'image';
 export const OUTPUTS: Readonly<Record<ModelResult, string>> = {
   logits: 'logits',
   softmax: 'probabilities',
+  sigmoid: 'probabilities',
   argmax: 'classes',
 };
 
@@ -67,7 +70,7 @@ export const writeOnnx = (network: ExportedNetwork, options: OnnxOptions): Uint8
 export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxModel {
   const { graph, tensors } = network;
   const { size, precision } = options;
-  checkOptions(graph, options);
+  checkOptions(network, options);
   const write = new OnnxBuilder(options.batch);
   const image = readImage(write, options);
   const whole = (): SpatialSize => (size === 'dynamic' ? write.shape(image, 2) : size);
@@ -96,7 +99,8 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
   }
   const logits = values[last];
   const exact = precision === 'float16' ? write.cast(logits, 'float32') : logits;
-  writeOutput(write, isReduced ? write.resize('enlarged', exact, graph.classes, whole()) : exact, options.result);
+  const scores = isReduced ? write.resize('enlarged', exact, graph.classes, whole()) : exact;
+  writeOutput(write, scores, options.result, network.regions);
   return {
     irVersion: IR_VERSION,
     opset: OPSET,
@@ -110,7 +114,13 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
   };
 }
 
-function checkOptions(graph: NetworkGraph, { size, normalise, result }: OnnxOptions): void {
+function checkOptions({ graph, regions }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
+  const other = regions ? 'softmax' : 'sigmoid';
+  if (result === other)
+    throw new ConfigError(
+      `result=${result}: the outputs are ${regions ? 'regions, which overlap' : 'classes, of which a pixel has one'}`,
+      `take result=${regions ? 'sigmoid' : 'softmax'}`,
+    );
   if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3))
     throw new ConfigError('normalise=true is for images of 3 channels', 'leave it out: volumes have no range of bytes');
   if (result === 'argmax' && graph.classes > 256)
@@ -134,16 +144,36 @@ function readImage(write: OnnxBuilder, { normalise }: OnnxOptions): string {
 /** 0..255 to [-1, 1]. */
 const BYTES = { divisor: 127.5, offset: 1 } as const;
 
-function writeOutput(write: OnnxBuilder, logits: string, result: ModelResult): void {
+function writeOutput(
+  write: OnnxBuilder,
+  logits: string,
+  result: ModelResult,
+  regions: readonly Region[] | undefined,
+): void {
   const nodes: Record<ModelResult, () => void> = {
     logits: () => write.node('Identity', OUTPUTS.logits, [logits]),
     softmax: () => write.node('Softmax', OUTPUTS.softmax, [logits], { axis: { int: 1 } }),
+    sigmoid: () => write.node('Sigmoid', OUTPUTS.sigmoid, [logits]),
     argmax: () => {
+      if (regions) return writtenClasses(write, logits, regions);
       const ids = write.node('ArgMax', 'ids', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
       write.node('Cast', OUTPUTS.argmax, [ids], { to: { int: 2 } });
     },
   };
   nodes[result]();
+}
+
+/** The class of the last region whose logit is above 0, as the outputs are ordered; 0 where none is. */
+function writtenClasses(write: OnnxBuilder, logits: string, regions: readonly Region[]): void {
+  const number = (name: string, value: number) => write.tensor(name, 'float32', [], Float32Array.of(value));
+  const none = number('regions.none', 0);
+  let ids = none;
+  for (const [i, { written }] of regions.entries()) {
+    const own = write.node('Gather', `region${i}`, [logits, write.integers(i)], { axis: { int: 1 } });
+    const isInside = write.node('Greater', `inside${i}`, [own, none]);
+    ids = write.node('Where', `ids${i}`, [isInside, number(`regions.written${i}`, written), ids]);
+  }
+  write.node('Cast', OUTPUTS.argmax, [ids], { to: { int: 2 } });
 }
 
 const channelsIn = ({ nodes: [first] }: NetworkGraph): number => (first.kind === 'input' ? first.channels : 0);
@@ -171,7 +201,7 @@ function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
 }
 
 function metadataOf(
-  { graph, classes, architecture, preparation }: ExportedNetwork,
+  { graph, classes, regions, architecture, preparation }: ExportedNetwork,
   options: OnnxOptions,
 ): ModelMetadata {
   const { size, result, precision, version, normalise } = options;
@@ -187,6 +217,7 @@ function metadataOf(
       };
   return {
     classes,
+    ...(regions === undefined ? {} : { regions }),
     preprocessing,
     result,
     size,

@@ -3,6 +3,7 @@
  * and `evaluate` take such a folder like a run.
  */
 import { basename, join } from 'node:path';
+import { namedRegions } from '../../data/regions/named.ts';
 import { Generator } from '../../engine/device.ts';
 import { CARD_FILES, SCORE_COLUMNS, type ScoreColumn, type ScoreTable, writeCard } from '../../export/card.ts';
 import { isGenotype, summariseArchitecture } from '../../models/architecture.ts';
@@ -58,6 +59,7 @@ export async function exportFolder(config: ExportConfig, given: readonly string[
     summary: summariseArchitecture(architecture),
     rank,
     classes: classes.map(({ name }) => name),
+    ...(description.regions ? { regions: namedRegions(description) } : {}),
     dataset: datasetOf(report),
     scores: scoresOf(report),
     evaluations: report.evaluations.map((evaluation) => ({

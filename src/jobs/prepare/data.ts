@@ -3,6 +3,7 @@
  */
 import { ConfigError, DataError } from '../../base/errors.ts';
 import { describeDataSet } from '../../data/describe.ts';
+import { requireRegions } from '../../data/regions/named.ts';
 import { mergeRecords, recordOf, type SplitRecord } from '../../data/splitRecord.ts';
 import { orderClasses, orderModalities } from '../../data/splits.ts';
 import type { DataSet } from '../../data/types.ts';
@@ -78,8 +79,8 @@ async function glanceTogether(dataset: DataSet, parallel: Parallel): Promise<Dat
   return glance;
 }
 
-function inOrderOf(dataset: DataSet, { classes, modalities }: SplitRecord, who: string): DataSet {
-  const ordered = orderClasses(dataset, classes, who);
+function inOrderOf(dataset: DataSet, { classes, modalities, regions }: SplitRecord, who: string): DataSet {
+  const ordered = requireRegions(orderClasses(dataset, classes, who), regions, who);
   return ordered.rank === 3 && modalities ? orderModalities(ordered, modalities, who) : ordered;
 }
 

@@ -103,7 +103,7 @@ export const normEpsilon = positive(1e-5, 'epsilon of the norms, added to the va
 export const classWeights = setting(
   z.union([z.enum(['none', 'sqrt', 'median']), z.array(z.number().positive()).min(2)]).default('none'),
   'none or sqrt or median, or a list of numbers above 0',
-  'class weights in the loss, from class frequencies; a list states them',
+  'class weights in the loss, from class frequencies; of regions those of their binary cross-entropy; a list states them',
 );
 
 /** By how much images are reduced. */

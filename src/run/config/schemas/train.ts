@@ -97,7 +97,7 @@ export const trainSchema = z.strictObject({
   loss: choice(
     ['auto', 'cross-entropy', 'dice-cross-entropy'],
     'auto',
-    'loss; auto takes cross-entropy for images and Dice + cross-entropy for volumes',
+    'loss; auto takes cross-entropy for images and Dice + cross-entropy for volumes and for regions, where it is binary',
   ),
   deepSupervision: switched(
     false,
@@ -135,7 +135,7 @@ export const trainSchema = z.strictObject({
   postprocess: choice(
     ['none', 'largest-component'],
     'none',
-    'of volumes: keep only the largest connected component of every class whose validation Dice it raises',
+    'of volumes: keep only the largest connected component of every class (or region) whose validation Dice it raises',
   ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
   ...loading,
