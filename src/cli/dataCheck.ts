@@ -126,7 +126,9 @@ function describeShares({ classes, regions }: DataSet, shares: readonly number[]
   return [
     'regions:',
     ...lines,
-    ...(lost.length > 0 ? [`  predictions never hold ${lost.slice(0, 8).join(', ')}${lost.length > 8 ? ', ...' : ''}`] : []),
+    ...(lost.length > 0
+      ? [`  predictions never hold ${lost.slice(0, 8).join(', ')}${lost.length > 8 ? ', ...' : ''}`]
+      : []),
   ];
 }
 

@@ -54,9 +54,7 @@ const schema = z.strictObject({
   version: z.literal(1),
   classes: z.array(z.string()),
   modalities: z.array(z.string()).optional(),
-  regions: z
-    .array(z.strictObject({ name: z.string(), classes: z.array(z.string()), written: z.string() }))
-    .optional(),
+  regions: z.array(z.strictObject({ name: z.string(), classes: z.array(z.string()), written: z.string() })).optional(),
   splits: z.record(z.string(), z.array(z.tuple([z.string(), z.number().min(0)]))),
 });
 

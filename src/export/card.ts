@@ -20,7 +20,11 @@ export interface CardFacts {
   readonly rank: 2 | 3;
   readonly classes: readonly string[];
   /** Where the outputs are regions: their names, the classes inside, and the class that is written. */
-  readonly regions?: readonly { readonly name: string; readonly classes: readonly string[]; readonly written: string }[];
+  readonly regions?: readonly {
+    readonly name: string;
+    readonly classes: readonly string[];
+    readonly written: string;
+  }[];
   /** Name of the data it was trained on. */
   readonly dataset: string;
   /** Scores of the best weights at the end of the training, on its validation split; undefined where it was never scored. */

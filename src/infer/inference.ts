@@ -112,7 +112,9 @@ export function predictRegions(
 ): Uint8Array {
   // The sigmoid of a logit is above 0.5 where the logit is above 0.
   const threshold = isSinglePass(options) ? 0 : 0.5;
-  return predictMaps(network, images, device, options, options.regions.length, (scores) => masksAbove(scores, threshold));
+  return predictMaps(network, images, device, options, options.regions.length, (scores) =>
+    masksAbove(scores, threshold),
+  );
 }
 
 /** Maps `[count, ...spatial]` of one input, from scores of the whole or of bands of rows: `mapsOf` gives `[count, rows, ...rest]`. */

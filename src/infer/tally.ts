@@ -30,7 +30,7 @@ export interface Tally {
 /** Scores by class, or by region, with `dice` and `pixels`. */
 export type TallyScores = SegmentationScores & Partial<Pick<RegionScores, 'dice' | 'pixels'>>;
 
-/** What tells how to count. */
+/** What is counted: the classes, and the regions where there are any. */
 export type Counted = Pick<DataSetBase, 'classes' | 'regions'>;
 
 /** Counts of nothing yet. */

@@ -16,13 +16,7 @@ import { noCrfOfRegions } from '../infer/crf/predict.ts';
 import { type InferenceOptions, SINGLE_SCALE } from '../infer/inference.ts';
 import type { Method } from '../method/method.ts';
 import type { Network } from '../models/network.ts';
-import {
-  crossEntropy,
-  diceCrossEntropy,
-  hardPixelCrossEntropy,
-  regionCrossEntropy,
-  regionLoss,
-} from '../nn/losses.ts';
+import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy, regionCrossEntropy, regionLoss } from '../nn/losses.ts';
 import type { Parallel } from '../parallel/parallel.ts';
 import type { EvaluateConfig } from '../run/config/schemas/evaluate.ts';
 import type { PredictConfig } from '../run/config/schemas/predict.ts';
@@ -228,7 +222,10 @@ export async function createLoss(
   const { regions, classes } = dataset;
   if (regions) {
     if (fraction > 0)
-      throw new ConfigError('ohem picks pixels of classes, got regions', 'leave it out: Dice weighs rare regions up already');
+      throw new ConfigError(
+        'ohem picks pixels of classes, got regions',
+        'leave it out: Dice weighs rare regions up already',
+      );
     const table = fromArray(insideTable(regions, classes.length), [classes.length, regions.length]);
     const options = { inside: keepForever(toDevice(table, device)), weight };
     const lossOf = loss === 'cross-entropy' ? regionCrossEntropy : regionLoss;

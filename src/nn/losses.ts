@@ -146,7 +146,11 @@ export function regionCrossEntropy(logits: Tensor, labels: Tensor, options: Regi
 }
 
 /** One minus the soft Dice coefficient of regions, as {@link diceLoss} of classes: by sigmoids, the mean over all regions. */
-export function regionDiceLoss(logits: Tensor, labels: Tensor, options: RegionLossOptions & { smoothing?: number }): Tensor {
+export function regionDiceLoss(
+  logits: Tensor,
+  labels: Tensor,
+  options: RegionLossOptions & { smoothing?: number },
+): Tensor {
   const { inside, ignore = IGNORE, smoothing = 1e-5 } = options;
   return scope(() => {
     const { target, counting } = regionTargets(labels, inside, ignore);

@@ -261,7 +261,9 @@ describe('options', () => {
   });
 
   it('softmax is of classes, sigmoid of regions', () => {
-    expect(() => onnxBytes(network, { result: 'sigmoid' })).toThrow(/result=sigmoid: the outputs are classes.*take result=softmax/);
+    expect(() => onnxBytes(network, { result: 'sigmoid' })).toThrow(
+      /result=sigmoid: the outputs are classes.*take result=softmax/,
+    );
     const model = { ...exported(network), regions: regionsOf(network.graph.classes) };
     expect(() => writeOnnx(model, { ...DEFAULTS, result: 'softmax' })).toThrow(/take result=sigmoid/);
   });

@@ -18,7 +18,7 @@ export const TUMOUR = {
 /** How many shells hold a point at `distance` from the middle of a shape of radius `radius`: 0 outside, 3 in the middle. */
 const depthOf = (distance: number, radius: number): number => Math.max(0, Math.ceil(3 * (1 - distance / radius)));
 
-const valueOf = (depth: number): number => (depth === 0 ? 0 : VALUES[depth - 1]);
+const labelAt = (depth: number): number => (depth === 0 ? 0 : VALUES[depth - 1]);
 
 /** `dataset.json` of nnU-Net with two modalities, and so many cases of `side`^3 voxels; further keys of the description over these. */
 export function writeTumours(root: string, count: number, side = 16, description: object = TUMOUR): void {
@@ -45,7 +45,7 @@ export function writeTumours(root: string, count: number, side = 16, description
       writeFileSync(join(root, path), encodeNifti(createNiftiHeader({ shape: [...shape], affine, type }), data));
     write(`imagesTr/case${i}_0000.nii.gz`, 'float32', seen(1));
     write(`imagesTr/case${i}_0001.nii.gz`, 'float32', seen(-0.5));
-    write(`labelsTr/case${i}.nii.gz`, 'uint8', depths.map(valueOf));
+    write(`labelsTr/case${i}.nii.gz`, 'uint8', depths.map(labelAt));
   }
 }
 
@@ -71,7 +71,7 @@ export function writeCells(root: string, counts: { train: number; val: number },
       for (let pixel = 0; pixel < side ** 2; pixel++) {
         const [y, x] = [Math.floor(pixel / side), pixel % side];
         const depth = depthOf(Math.hypot(y - middle[0], x - middle[1]), radius);
-        labels[pixel] = y === 0 ? 9 : valueOf(depth);
+        labels[pixel] = y === 0 ? 9 : labelAt(depth);
         for (let c = 0; c < 3; c++) image[3 * pixel + c] = 60 * depth + Math.floor(30 * random.uniform());
       }
       const size = { width: side, height: side };

@@ -9,12 +9,22 @@ import { readNifti } from '../../src/data/nifti/read.ts';
 import { writeRegions } from '../../src/data/regions/regions.ts';
 import { loadSample } from '../../src/data/sample.ts';
 import type { ImageSet } from '../../src/data/types.ts';
-import { dryRun, evaluate, openDataSet, openModel, openNetwork, search, segment, segmentVolume, train } from '../../src/index.ts';
-import { exportNetwork } from '../../src/jobs/export/onnx.ts';
+import {
+  dryRun,
+  evaluate,
+  openDataSet,
+  openModel,
+  openNetwork,
+  search,
+  segment,
+  segmentVolume,
+  train,
+} from '../../src/index.ts';
 import { exportFolder } from '../../src/jobs/export/hub.ts';
+import { exportNetwork } from '../../src/jobs/export/onnx.ts';
 import { ladderRun } from '../../src/jobs/ladder/ladderRun.ts';
-import { loadDescription } from '../../src/jobs/network.ts';
 import { compareJob } from '../../src/jobs/many/compare.ts';
+import { loadDescription } from '../../src/jobs/network.ts';
 import { createLoss, weightsOfClasses } from '../../src/jobs/settings.ts';
 import { readModelMetadata } from '../../src/portable/modelFile.ts';
 import { loadCheckpoint } from '../../src/run/checkpoint.ts';
@@ -22,7 +32,7 @@ import { parseConfig } from '../../src/run/config/config.ts';
 import { settings } from '../../src/run/config/presets.ts';
 import { readEvents } from '../../src/run/eventLog.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
-import { writeCells, writeTumours, CELLS } from '../helpers/regionSets.ts';
+import { CELLS, writeCells, writeTumours } from '../helpers/regionSets.ts';
 import { sharedFolder, temporaryFolder } from '../helpers/temporaryFolder.ts';
 
 const runs = sharedFolder();
@@ -31,7 +41,16 @@ const tumours = join(runs, 'tumours');
 writeCells(cells, { train: 12, val: 4 });
 writeTumours(tumours, 10);
 
-const COMMON = { runs, arch: 'unet:levels=3', filters: 6, batch: 4, optimizer: 'adamw', learningRate: 0.02, workers: 0, threads: 1 } as const;
+const COMMON = {
+  runs,
+  arch: 'unet:levels=3',
+  filters: 6,
+  batch: 4,
+  optimizer: 'adamw',
+  learningRate: 0.02,
+  workers: 0,
+  threads: 1,
+} as const;
 const IMAGES = { ...COMMON, data: cells, crop: 32, steps: 60, classWeights: 'sqrt', deepSupervision: true } as const;
 const VOLUMES = { ...COMMON, data: tumours, crop: 16, steps: 40, postprocess: 'largest-component' } as const;
 
@@ -48,7 +67,7 @@ describe('regions of images', () => {
     expect(classes).toEqual(NAMES[2]);
     expect(scores.iou).toHaveLength(3);
     expect(scores.miou).toBeGreaterThan(0.6);
-    scores.iou.forEach((iou, r) => expect(scores.dice![r]).toBeCloseTo((2 * iou) / (1 + iou), 12));
+    for (const [r, iou] of scores.iou.entries()) expect(scores.dice![r]).toBeCloseTo((2 * iou) / (1 + iou), 12);
     // Nested: what is inside is no more than what holds it.
     expect(scores.support[0]).toBeGreaterThan(scores.support[1]);
     expect(scores.confusion.classes).toBe(4);
@@ -62,7 +81,10 @@ describe('regions of images', () => {
     expect(JSON.stringify(events)).toContain('regions: cell (membrane, plasma, nucleus; writes membrane)');
     const data = JSON.parse(readFileSync(join(run, 'data.json'), 'utf8'));
     expect(data.regions.map(({ name }: { name: string }) => name)).toEqual(NAMES[2]);
-    expect(loadDescription(folder)).toMatchObject({ options: { classes: 3 }, regions: [{ written: 1 }, { written: 2 }, { written: 3 }] });
+    expect(loadDescription(folder)).toMatchObject({
+      options: { classes: 3 },
+      regions: [{ written: 1 }, { written: 2 }, { written: 3 }],
+    });
   });
 
   it('score the same when they are evaluated, with windows and mirrored views nearly so', async () => {
@@ -142,7 +164,9 @@ describe('regions of images', () => {
     await expect(exportNetwork({ run: trained.run, result: 'softmax' })).rejects.toThrow(
       /result=softmax: the outputs are regions, which overlap; take result=sigmoid/,
     );
-    const { folder } = await exportFolder(parseConfig(settings.export, [{ run: trained.run, format: 'safetensors', threads: 1 }]));
+    const { folder } = await exportFolder(
+      parseConfig(settings.export, [{ run: trained.run, format: 'safetensors', threads: 1 }]),
+    );
     expect(readFileSync(join(folder, 'README.md'), 'utf8')).toMatch(
       /It finds 3 regions.*\| inside \| nucleus, plasma \| plasma \|.*\| region \| IoU %.*sigmoid of its output is above 0\.5/s,
     );
@@ -180,7 +204,14 @@ describe('regions of images', () => {
     });
     const logged = readEvents(openRunFolder(found.run).events).findLast(({ type }) => type === 'architecture');
     expect(logged).toBeDefined();
-    const { run } = await train({ ...IMAGES, arch: found.run, crop: 33, steps: 1, deepSupervision: false, name: 'found' });
+    const { run } = await train({
+      ...IMAGES,
+      arch: found.run,
+      crop: 33,
+      steps: 1,
+      deepSupervision: false,
+      name: 'found',
+    });
     expect(loadDescription(openRunFolder(run)).options.classes).toBe(3);
     const { stepSeconds } = (await dryRun.train({ ...IMAGES, name: 'dry' })) as { stepSeconds: number };
     expect(stepSeconds).toBeGreaterThan(0);
@@ -189,7 +220,9 @@ describe('regions of images', () => {
   it('are compared, without a CRF', async () => {
     const shared = { ...IMAGES, arch: undefined, steps: undefined, deepSupervision: false };
     const config = (more: object) =>
-      parseConfig(settings.compare, [{ runs, name: 'compared', archs: 'unet:levels=2', seeds: 1, budget: '2steps', ...more }]);
+      parseConfig(settings.compare, [
+        { runs, name: 'compared', archs: 'unet:levels=2', seeds: 1, budget: '2steps', ...more },
+      ]);
     const given = Object.fromEntries(Object.entries(shared).filter(([, value]) => value !== undefined));
     const { architectures } = await compareJob(config({}), [given]);
     expect(architectures[0].runs[0].score).toBeGreaterThanOrEqual(0);
@@ -210,7 +243,9 @@ describe('regions of volumes', () => {
     expect(summary.classes).toHaveLength(3);
     expect(summary.mean.dice).toBeGreaterThan(0.5);
     const folder = openRunFolder(run);
-    expect(readFileSync(folder.perClassCsv, 'utf8')).toMatch(/^region,dice,.*\nwhole tumour,.*\ntumour core,.*\nenhancing tumour,.*\nmean,/);
+    expect(readFileSync(folder.perClassCsv, 'utf8')).toMatch(
+      /^region,dice,.*\nwhole tumour,.*\ntumour core,.*\nenhancing tumour,.*\nmean,/,
+    );
     expect(readFileSync(folder.report, 'utf8')).toContain('best mean Dice');
   });
 

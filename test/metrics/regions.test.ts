@@ -63,10 +63,9 @@ describe('scores of regions', () => {
       fc.property(labels(20), masks(20), labels(30), masks(30), (a, maskA, b, maskB) => {
         const sum = countsOf(maskA, a);
         mergeRegionCounts(sum, countsOf(maskB, b));
-        const joined = Uint8Array.from([0, 1, 2].flatMap((r) => [
-          ...maskA.subarray(20 * r, 20 * (r + 1)),
-          ...maskB.subarray(30 * r, 30 * (r + 1)),
-        ]));
+        const joined = Uint8Array.from(
+          [0, 1, 2].flatMap((r) => [...maskA.subarray(20 * r, 20 * (r + 1)), ...maskB.subarray(30 * r, 30 * (r + 1))]),
+        );
         expect(sum).toEqual(countsOf(joined, Uint8Array.from([...a, ...b])));
       }),
     );
@@ -85,7 +84,10 @@ describe('a case of regions', () => {
   it('has the surfaces of each region, not of what is written', () => {
     fc.assert(
       fc.property(labels(60), masks(60), (label, mask) => {
-        const { classes, counts } = scoreRegionCase({ id: 'a', masks: mask, label, ...grid }, { ...options, toleranceMm: 1 });
+        const { classes, counts } = scoreRegionCase(
+          { id: 'a', masks: mask, label, ...grid },
+          { ...options, toleranceMm: 1 },
+        );
         expect(counts).toEqual(countsOf(mask, label));
         classes.forEach((scores, r) => {
           const [predicted, wanted] = [
@@ -126,7 +128,10 @@ describe('tables of regions', () => {
   });
 
   it('by case name every region: none is a background', () => {
-    const { classes } = scoreRegionCase({ id: 'a', masks: mask, label, shape: [2, 2, 2], spacingMm: [1, 1, 1] }, { ...options, toleranceMm: 1 });
+    const { classes } = scoreRegionCase(
+      { id: 'a', masks: mask, label, shape: [2, 2, 2], spacingMm: [1, 1, 1] },
+      { ...options, toleranceMm: 1 },
+    );
     const summary = summariseCases([{ id: 'a', classes }]);
     expect(perCaseCsv(names, [{ id: 'a', classes }]).split('\n')[1]).toMatch(/^a,whole,1,/);
     expect(perClassCasesCsv(names, summary)).toMatch(/^region,dice,.*\nwhole,1,.*\ncore,0\.8,.*\ninner,0,/);

@@ -21,7 +21,10 @@ const schema = z.object({
   modality: names.optional(),
   channel_names: names.optional(),
   labels: z.record(z.string(), z.unknown()),
-  regions_class_order: z.array(z.union([z.number(), z.string()])).max(MOST_CHANNELS).optional(),
+  regions_class_order: z
+    .array(z.union([z.number(), z.string()]))
+    .max(MOST_CHANNELS)
+    .optional(),
   file_ending: z.string().optional(),
   training: z.array(entry).optional(),
   validation: z.array(entry).optional(),

@@ -37,7 +37,7 @@ interface Named extends Pick<DataSetBase, 'classes' | 'labelMap'> {
  * @throws DataError for a region that is empty, repeats another, or holds what is no class or ignored; for an order of another length or of classes outside
  */
 export function parseRegions({ regions, order }: RegionDescription, named: Named): Region[] {
-  const { classes, file } = named;
+  const { file } = named;
   requireNames(regions, file);
   const idOf = createLookup(named);
   const members = regions.map(({ name, members: given }) => {
@@ -138,11 +138,7 @@ function requireNames(regions: readonly DescribedRegion[], file: string): void {
     );
 }
 
-function refuseTwins(
-  regions: readonly DescribedRegion[],
-  members: readonly (readonly number[])[],
-  file: string,
-): void {
+function refuseTwins(regions: readonly DescribedRegion[], members: readonly (readonly number[])[], file: string): void {
   const seen = new Map<string, string>();
   for (const [i, { name }] of regions.entries()) {
     const twin = seen.get(members[i].join());

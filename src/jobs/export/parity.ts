@@ -125,7 +125,9 @@ function expectedOf(
       input: images.data() as Float32Array,
       expected: scoresOf(logits).data() as Float32Array,
       exact: scoresOf(precise(op.toDType(images, 'float64'))).data() as Float64Array,
-      classes: regions ? classesOf(logits.data() as Float32Array, sample.batch, { ...metadata, result: 'logits' }) : classMap(logits),
+      classes: regions
+        ? classesOf(logits.data() as Float32Array, sample.batch, { ...metadata, result: 'logits' })
+        : classMap(logits),
     };
   });
 }
@@ -137,8 +139,6 @@ function classesOf(
   metadata: Pick<ModelMetadata, 'result' | 'classes' | 'regions'>,
 ): Uint8Array {
   const each = scores.length / batch;
-  const maps = Array.from({ length: batch }, (_, i) =>
-    idsOf(scores.subarray(i * each, (i + 1) * each), metadata).ids,
-  );
+  const maps = Array.from({ length: batch }, (_, i) => idsOf(scores.subarray(i * each, (i + 1) * each), metadata).ids);
   return Uint8Array.from(maps.flatMap((map) => [...map]));
 }

@@ -7,14 +7,8 @@ import { DataError } from '../../../src/base/errors.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
 import { parseLabels } from '../../../src/data/layouts/labelValues.ts';
 import { namedRegions, requireRegions } from '../../../src/data/regions/named.ts';
-import {
-  insideTable,
-  outputNames,
-  regionShares,
-  toRegions,
-  writeRegions,
-} from '../../../src/data/regions/regions.ts';
-import { parseRecord, formatRecord, recordOf } from '../../../src/data/splitRecord.ts';
+import { insideTable, outputNames, regionShares, toRegions, writeRegions } from '../../../src/data/regions/regions.ts';
+import { formatRecord, parseRecord, recordOf } from '../../../src/data/splitRecord.ts';
 import { orderClasses } from '../../../src/data/splits.ts';
 import { IGNORE, type Region } from '../../../src/data/types.ts';
 import { CELLS, TUMOUR, writeCells, writeTumours } from '../../helpers/regionSets.ts';
@@ -93,15 +87,35 @@ describe('dataset.json', () => {
 
   it.each<[string, object, (string | number)[] | undefined, RegExp]>([
     ['an empty region', { a: [] }, undefined, /^f: region "a" holds no class; name its classes: background \(0\), /],
-    ['an ignored value', { ignore: 3 }, undefined, /^f: region "x" holds 3, which is ignored; .*take it out of the region/],
-    ['a short order', {}, [1], /^f: regions_class_order: expected 2 entries, one for each of x, y, got 1; give for each/],
+    [
+      'an ignored value',
+      { ignore: 3 },
+      undefined,
+      /^f: region "x" holds 3, which is ignored; .*take it out of the region/,
+    ],
+    [
+      'a short order',
+      {},
+      [1],
+      /^f: regions_class_order: expected 2 entries, one for each of x, y, got 1; give for each/,
+    ],
     ['an unknown value', {}, [1, 7], /^f: regions_class_order holds 7, which is no class; the classes are background/],
     ['the wrong order', {}, [2, 1], /has 1 for region "y", which does not hold it; give one of label 2, label 3/],
-    ['no order', {}, undefined, /region "y": expected one class that no later region holds, got label 2, label 3; list/],
+    [
+      'no order',
+      {},
+      undefined,
+      /region "y": expected one class that no later region holds, got label 2, label 3; list/,
+    ],
     ['twins', { z: [3, 2] }, [1, 2, 3], /regions "y" and "z" hold the same classes; take one of them out/],
     ['numbers as names', { 7: [1, 2] }, undefined, /region "7"; give it a name/],
     ['fractions', { z: [1.5, 2] }, undefined, /label "z" is 1.5; label values are whole numbers/],
-    ['many values', { z: Array.from({ length: 300 }, (_, i) => i) }, undefined, /regions of 300 label values; regions have/],
+    [
+      'many values',
+      { z: Array.from({ length: 300 }, (_, i) => i) },
+      undefined,
+      /regions of 300 label values; regions have/,
+    ],
   ])('refuses %s, and says what to do', (_, labels, order, message) => {
     const all = { background: 0, x: [1, 2, 3], y: [2, 3], ...labels };
     expect(() => parseLabels(all, 'f', order)).toThrow(message);
@@ -142,9 +156,9 @@ describe('data.yaml', () => {
     ['regions: {a: [1], b: [2]}\nregions_class_order: [2, 1]', /has 2 for region "a", which does not hold it/],
     ['regions_class_order: [1]', /`regions_class_order` without `regions`; name the regions/],
   ])('refuses %s', async (lines, message) => {
-    await expect(open(`classes: {0: background, 1: membrane, 2: plasma, 4: nucleus}\nignore: 9\n${lines}\n`)).rejects.toThrow(
-      message,
-    );
+    await expect(
+      open(`classes: {0: background, 1: membrane, 2: plasma, 4: nucleus}\nignore: 9\n${lines}\n`),
+    ).rejects.toThrow(message);
   });
 
   it('beside volumes gives them regions, and nothing else', async () => {
@@ -160,7 +174,9 @@ describe('data.yaml', () => {
     expect(dataset.notes).toBeUndefined();
     expect((await openDataSet(yaml)).regions).toEqual(dataset.regions);
     writeFileSync(yaml, 'classes: [a, b]\nregions: {whole: [oedema]}\n');
-    expect((await openDataSet(root)).notes).toEqual(['of data.yaml only `regions` is read: dataset.json describes these volumes']);
+    expect((await openDataSet(root)).notes).toEqual([
+      'of data.yaml only `regions` is read: dataset.json describes these volumes',
+    ]);
     writeFileSync(join(root, 'dataset.json'), JSON.stringify({ channel_names: { 0: 'a', 1: 'b' }, ...TUMOUR }));
     await expect(openDataSet(root)).rejects.toThrow(/`regions` where dataset.json has regions, too; state them in one/);
   });
@@ -190,8 +206,17 @@ describe('the regions of a run', () => {
     expect(() => requireRegions(other, record.regions, 'the run')).toThrow(
       /has the regions cell \(membrane, nucleus, plasma; writes nucleus\).*the run has cell .*writes membrane\).*give data with the same/,
     );
-    expect(() => requireRegions(dataset, undefined, 'the run')).toThrow(/has the regions cell, inside, nucleus, the run has none/);
-    const strange = JSON.stringify({ version: 1, classes: ['a'], regions: [{ name: 'r', classes: ['b'], written: 'a' }], splits: {} });
-    expect(() => parseRecord(strange, 'split.json')).toThrow(/split.json: regions: expected names of its classes, got "b"/);
+    expect(() => requireRegions(dataset, undefined, 'the run')).toThrow(
+      /has the regions cell, inside, nucleus, the run has none/,
+    );
+    const strange = JSON.stringify({
+      version: 1,
+      classes: ['a'],
+      regions: [{ name: 'r', classes: ['b'], written: 'a' }],
+      splits: {},
+    });
+    expect(() => parseRecord(strange, 'split.json')).toThrow(
+      /split.json: regions: expected names of its classes, got "b"/,
+    );
   });
 });

@@ -124,7 +124,12 @@ function Classes({ rows: [header, ...body] }: { rows: readonly (readonly string[
   });
   return (
     <Card title={header[0] === 'region' ? 'Regions' : 'Classes'}>
-      <SortedTable label={header[0] === 'region' ? 'regions' : 'classes'} rows={classes} idOf={([name]) => name} columns={columns} />
+      <SortedTable
+        label={header[0] === 'region' ? 'regions' : 'classes'}
+        rows={classes}
+        idOf={([name]) => name}
+        columns={columns}
+      />
     </Card>
   );
 }
