@@ -1,4 +1,4 @@
-/** @file Regions through every job, on nested regions of images and of volumes: trained, resumed, scored, predicted, exported, searched, compared, raced. */
+/** @file Regions through every job, on nested regions of images and of volumes: trained, resumed, scored, predicted, exported, searched, compared. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -22,7 +22,6 @@ import {
 } from '../../src/index.ts';
 import { exportFolder } from '../../src/jobs/export/hub.ts';
 import { exportNetwork } from '../../src/jobs/export/onnx.ts';
-import { ladderRun } from '../../src/jobs/ladder/ladderRun.ts';
 import { compareJob } from '../../src/jobs/many/compare.ts';
 import { loadDescription } from '../../src/jobs/network.ts';
 import { createLoss, weightsOfClasses } from '../../src/jobs/settings.ts';
@@ -33,7 +32,7 @@ import { settings } from '../../src/run/config/presets.ts';
 import { readEvents } from '../../src/run/eventLog.ts';
 import { openRunFolder } from '../../src/run/folder.ts';
 import { CELLS, writeCells, writeTumours } from '../helpers/regionSets.ts';
-import { sharedFolder, temporaryFolder } from '../helpers/temporaryFolder.ts';
+import { sharedFolder } from '../helpers/temporaryFolder.ts';
 
 const runs = sharedFolder();
 const cells = join(runs, 'cells');
@@ -51,8 +50,8 @@ const COMMON = {
   workers: 0,
   threads: 1,
 } as const;
-const IMAGES = { ...COMMON, data: cells, crop: 32, steps: 60, classWeights: 'sqrt', deepSupervision: true } as const;
-const VOLUMES = { ...COMMON, data: tumours, crop: 16, steps: 40, postprocess: 'largest-component' } as const;
+const IMAGES = { ...COMMON, data: cells, crop: 32, steps: 40, classWeights: 'sqrt', deepSupervision: true } as const;
+const VOLUMES = { ...COMMON, data: tumours, crop: 16, steps: 30, postprocess: 'largest-component' } as const;
 
 const NAMES = { 2: ['cell', 'inside', 'nucleus'], 3: ['whole tumour', 'tumour core', 'enhancing tumour'] } as const;
 
@@ -275,22 +274,3 @@ describe('regions of volumes', () => {
     expect(wide.scores.volumes!.summary.mean.dice).toBeGreaterThan(0.5);
   }, 60_000);
 });
-
-it('a race compares networks of regions, by regions', async () => {
-  const root = temporaryFolder();
-  const { verdict, text } = await ladderRun({
-    layers: [
-      {
-        ...{ data: tumours, name: 'race', runs: root, candidates: 3, steps: 2, device: 'cpu', processes: 1 },
-        ...{ 'budget.multiplyAdds': 5e7, training: { crop: 16, batch: 2, warmupSteps: 0 } },
-      },
-    ],
-  });
-  const [{ heldOut }] = verdict.chosen.trainings;
-  // The background, which has no pixels, and three regions.
-  for (const { hits, labelled } of heldOut) {
-    expect([hits.length, labelled[0]]).toEqual([4, 0]);
-    expect(labelled[1]).toBeGreaterThan(labelled[3]);
-  }
-  expect(text).toMatch(/mean Dice \d/);
-}, 240_000);
