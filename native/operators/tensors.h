@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -41,11 +42,41 @@ Tensor transposed(const Tensor& from, int64_t count, int64_t rows, int64_t colum
   return result;
 }
 
+/// `count` matrices `[rows, columns]` as `[columns, rows]`, in blocks that fit the nearest cache: libtorch copies
+/// element by element.
+template <class T>
+void transposeInto(T* to, const T* from, int64_t count, int64_t rows, int64_t columns) {
+  constexpr int64_t kBlock = 16;
+  const int64_t blocks = (columns + kBlock - 1) / kBlock;
+  at::parallel_for(0, count * blocks, 1 + (1 << 13) / (rows * kBlock), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      const int64_t column = i % blocks * kBlock, width = std::min(kBlock, columns - column);
+      const T* in = from + i / blocks * rows * columns + column;
+      T* out = to + (i / blocks * columns + column) * rows;
+      for (int64_t row = 0; row < rows; row += kBlock) {
+        const int64_t height = std::min(kBlock, rows - row);
+        for (int64_t c = 0; c < width; c++)
+          for (int64_t r = 0; r < height; r++) out[c * rows + row + r] = in[(row + r) * columns + c];
+      }
+    }
+  });
+}
+
 /// `[batch, channels, ...spatial]` as `[batch, ...spatial, channels + padding]`, contiguous, with zeros in the padding:
 /// no copy where it lies so already.
 inline Tensor channelsLast(const Tensor& x, int64_t padding = 0) {
   const Tensor last = x.movedim(1, -1);
-  return (padding ? at::constant_pad_nd(last, {0, padding}) : last).contiguous();
+  if (padding) return at::constant_pad_nd(last, {0, padding}).contiguous();
+  const bool turns = x.dim() > 2 && x.is_contiguous() && !last.is_contiguous() && x.numel() > 0 &&
+                     (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble);
+  if (!turns) return last.contiguous();
+  const Tensor result = at::empty(last.sizes(), x.options());
+  const int64_t pixels = x.numel() / (x.size(0) * x.size(1));
+  if (x.scalar_type() == at::kFloat)
+    transposeInto(result.data_ptr<float>(), x.data_ptr<float>(), x.size(0), x.size(1), pixels);
+  else
+    transposeInto(result.data_ptr<double>(), x.data_ptr<double>(), x.size(0), x.size(1), pixels);
+  return result;
 }
 
 /// A weight `[out, in, ...kernel]` as `[taps, in + padding, out + padding]`, contiguous: no copy where it lies so

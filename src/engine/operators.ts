@@ -234,7 +234,7 @@ const endsInPoint = ({ shape }: Tensor): boolean => shape.slice(-2).every((lengt
 
 /**
  * Normalisation per channel over batch and space, and with `rectify` a ReLU behind it; with `training` by the statistics of the batch, which the running
- * ones follow in place. On the CPU that is a kernel of its own for float32 and float64.
+ * ones follow in place. On the CPU these are kernels of their own for float32 and float64, except for gradients through the running ones.
  */
 export const batchNorm = (
   x: Tensor,
@@ -258,6 +258,16 @@ export const batchNorm = (
       epsilon,
       rectify,
     );
+  if (!training && runningMean && runningVariance)
+    return operator('espalier::batch_norm_running').one(
+      x,
+      weight,
+      bias,
+      runningMean,
+      runningVariance,
+      epsilon,
+      rectify,
+    );
   const plain = operator('aten::batch_norm');
   return scope(() => {
     const normal = plain.one(x, weight, bias, runningMean, runningVariance, training, momentum, epsilon, false);
@@ -267,15 +277,18 @@ export const batchNorm = (
 };
 
 /**
- * Normalisation per sample and channel over space. Space is one axis for libtorch: of a single sample, libtorch 1.13 on the CPU reads a gradient with
- * channels last in memory as if it were contiguous, which gives wrong gradients without an error.
+ * Normalisation per sample and channel over space; on the CPU a kernel of its own for float32 and float64. Otherwise space is one axis for libtorch: of a
+ * single sample, libtorch 1.13 on the CPU reads a gradient with channels last in memory as if it were contiguous, which gives wrong gradients without an error.
  */
-export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | null, epsilon: number): Tensor =>
-  scope(() => {
+export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | null, epsilon: number): Tensor => {
+  if (x.device === 'cpu' && (x.dtype === 'float32' || x.dtype === 'float64'))
+    return operator('espalier::instance_norm').one(x, weight, bias, epsilon, false);
+  return scope(() => {
     const lines = reshape(x, [x.shape[0], x.shape[1], -1]);
     const normal = operator('aten::instance_norm').one(lines, weight, bias, null, null, true, 0.1, epsilon, false);
     return reshape(normal, x.shape);
   });
+};
 
 /** Average over a kernel size; padding does not count. */
 export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor => {

@@ -174,6 +174,8 @@ export const FUSED_ROWS: Readonly<Record<string, Row>> = {
   // Called through `operators.ts`, whose rows hold them to compositions.
   separable_convolution: ROWS.separableConvolution,
   batch_norm: ROWS.batchNorm,
+  batch_norm_running: ROWS.batchNorm,
+  instance_norm: ROWS.instanceNorm,
   resize: ROWS.resize,
   mean_field: meanField,
   sgd_step: sgd,
