@@ -26,6 +26,7 @@ export default defineConfig({
           page('Your own data', '/data'),
           page('Budgets', '/budgets'),
           page('A CRF after a network', '/crf'),
+          page('Predict and ship', '/ship'),
           page('Dashboard', '/dashboard'),
           page('From a folder and a budget to a network', '/auto'),
           page('Variants of the search', '/search'),

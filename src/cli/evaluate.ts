@@ -2,6 +2,7 @@
  * @file `espalier evaluate`: scores the network of a run, class by class, in a folder of its own.
  */
 import { mainScore, type Scores } from '../infer/evaluate.ts';
+import { runsOf } from '../jobs/ensemble/runs.ts';
 import { type EvaluationOutcome, evaluateJob } from '../jobs/evaluateJob.ts';
 import { loadDescription } from '../jobs/network.ts';
 import { settings } from '../run/config/presets.ts';
@@ -37,7 +38,7 @@ export const evaluateCommand: Command = {
   needsEngine: () => true,
   async run(words) {
     const { config, flags, keys } = readSettings(settings.evaluate, words, ['json']);
-    const { volumes } = loadDescription(openRunFolder(config.run));
+    const { volumes } = loadDescription(openRunFolder(runsOf(config.run)[0]));
     refuseUnused(keys, unusedInInference(volumes !== undefined, config));
     let bar: ReturnType<typeof createProgress> | undefined;
     const onProgress = (done: number, total: number) => {

@@ -5,9 +5,11 @@
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { namesOfFiles } from '../base/names.ts';
-import { encodeLabels } from '../data/nifti/encode.ts';
+import { encodeLabels, encodeProbabilities } from '../data/nifti/encode.ts';
 import { planesPicture } from '../data/planes.ts';
+import { outputsOf as outputsOfNetwork } from '../data/regions/regions.ts';
 import { segment, segmentVolume } from '../infer/segment.ts';
+import { runsOf } from '../jobs/ensemble/runs.ts';
 import { type OpenNetwork, openNetwork } from '../jobs/library.ts';
 import { inferenceOptions } from '../jobs/settings.ts';
 import { settings } from '../run/config/presets.ts';
@@ -32,7 +34,7 @@ export const predictCommand: Command = {
   name: 'predict',
   summary: 'segment new images or volumes with the network of a run, or images with an exported model',
   usage:
-    'predict run=<run>|<model.onnx> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [submission=true] [--json]',
+    'predict run=<run>|<model.onnx> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [write=probabilities] [submission=true] [--json]',
   settings: settings.predict,
   needsEngine: (words) => !namesModel(words),
   async run(words) {
@@ -40,14 +42,15 @@ export const predictCommand: Command = {
     const { config, flags, positionals, keys, given } = readSettings(settings.predict, words, ['json']);
     if (positionals.length === 0) throw nothingToPredict();
     const network = openNetwork(config.run, config);
-    const folder = openRunFolder(config.run);
+    const folders = runsOf(config.run).map(openRunFolder);
+    const [folder] = folders;
     const { classes, regions, volumes } = network;
     refuseUnused(keys, unusedInInference(volumes !== undefined, config));
-    const output = config.output ?? join(config.run, 'predictions');
+    const output = config.output ?? join(runsOf(config.run)[0], 'predictions');
     const requireFree = (outputs: readonly string[], files: readonly string[]) =>
       requireFreeOutputs({
         outputs,
-        inputs: [...withFolders(files), ...recordFiles(folder), ...given],
+        inputs: [...withFolders(files), ...folders.flatMap(recordFiles), ...given],
         inside: config.output === undefined ? folder.path : undefined,
       });
     const written = volumes
@@ -72,18 +75,19 @@ function predictWithRun(
   if (config.submission && !submissionValues)
     throw new ConfigError(`${config.run} does not know the values of a submission`, 'train it again with this version');
   const inference = inferenceOptions(config, network);
-  const plans = planImages(files, output);
+  const withProbabilities = config.write === 'probabilities';
+  const plans = planImages(files, output, withProbabilities ? outputsOfNetwork(network) : []);
   requireFree(outputsOf(plans), files);
   return predictImages({
     plans,
     classes,
     overlay: config.overlay,
     stored: (ids) => (config.submission && submissionValues ? ids.map((id) => submissionValues[id]) : ids),
-    segment: (file) => segment(network, file, inference),
+    segment: (file) => segment(network, file, inference, { withProbabilities }),
   });
 }
 
-/** <name>.nii.gz with the values of the label files and the header of the input, <name>_planes.png. */
+/** <name>.nii.gz with the values of the label files and the header of the input, <name>_planes.png, and <name>_probabilities.nii.gz where asked for. */
 function predictVolumes(
   network: OpenNetwork,
   volumes: readonly VolumeInput[],
@@ -93,22 +97,27 @@ function predictVolumes(
 ) {
   const { classes, submissionValues: values } = network;
   const inference = inferenceOptions(config, network);
+  const withProbabilities = config.write === 'probabilities';
   const names = namesOfFiles(
     volumes.map(({ files }) => files[0]),
     volumes.map(({ id }) => id),
-    ['.nii.gz', '_planes.png'],
+    ['.nii.gz', '_planes.png', ...(withProbabilities ? ['_probabilities.nii.gz'] : [])],
   );
   const plans = volumes.map(({ files }, i) => {
     const stem = join(output, names[i]);
-    return { volume: files, ids: `${stem}.nii.gz`, planes: `${stem}_planes.png` };
+    const plan = { volume: files, ids: `${stem}.nii.gz`, planes: `${stem}_planes.png` };
+    return withProbabilities ? { ...plan, probabilities: `${stem}_probabilities.nii.gz` } : plan;
   });
   requireFree(
-    plans.flatMap(({ ids, planes }) => [ids, planes]),
+    plans.flatMap(({ volume: _, ...written }) => Object.values(written)),
     filesRead(volumes.flatMap(({ files }) => files)),
   );
   return withProgress(plans, async (paths) => {
-    const { ids, header, view } = await segmentVolume(network, paths.volume, inference);
+    const wanted = { withProbabilities };
+    const { ids, probabilities, header, view } = await segmentVolume(network, paths.volume, inference, wanted);
     writeAtomically(paths.ids, encodeLabels(header, ids, values));
+    if ('probabilities' in paths && probabilities)
+      writeAtomically(paths.probabilities, encodeProbabilities(header, probabilities));
     writeAtomically(paths.planes, planesPicture({ ...view, classes }));
     return paths;
   });

@@ -10,6 +10,7 @@ import type { Region, SegmentationClass } from '../data/types.ts';
 import type { Segmentation } from '../infer/segment.ts';
 import { writeAtomically } from '../run/files.ts';
 import { printJson } from './command.ts';
+import { encodeProbabilityMaps, probabilityEndings } from './probabilityMaps.ts';
 import { createProgress } from './progress.ts';
 
 /** Where the prediction of an image goes: ids, colours, and colours over the image. */
@@ -18,21 +19,32 @@ export interface ImagePaths {
   readonly ids: string;
   readonly colour: string;
   readonly overlay: string;
+  /** Of each class, where they are written. */
+  readonly probabilities?: readonly string[];
 }
 
-/** <name>.png, <name>_colour.png and <name>_overlay.png for every image; different images get different names. */
-export function planImages(files: readonly string[], output: string): ImagePaths[] {
+/**
+ * <name>.png, <name>_colour.png and <name>_overlay.png for every image; different images get different names.
+ * @param mapsOf the classes of which probability maps are written too
+ */
+export function planImages(
+  files: readonly string[],
+  output: string,
+  mapsOf: readonly SegmentationClass[] = [],
+): ImagePaths[] {
   const stems = files.map((file) => basename(file, extname(file)));
-  const names = namesOfFiles(files, stems, ['.png', '_colour.png', '_overlay.png']);
+  const maps = probabilityEndings(mapsOf);
+  const names = namesOfFiles(files, stems, ['.png', '_colour.png', '_overlay.png', ...maps]);
   return files.map((image, i) => {
     const stem = join(output, names[i]);
-    return { image, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
+    const plan = { image, ids: `${stem}.png`, colour: `${stem}_colour.png`, overlay: `${stem}_overlay.png` };
+    return maps.length === 0 ? plan : { ...plan, probabilities: maps.map((ending) => stem + ending) };
   });
 }
 
 /** The files that a prediction writes. */
 export const outputsOf = (plans: readonly ImagePaths[]): string[] =>
-  plans.flatMap(({ ids, colour, overlay }) => [ids, colour, overlay]);
+  plans.flatMap(({ ids, colour, overlay, probabilities = [] }) => [ids, colour, overlay, ...probabilities]);
 
 /** Segments every image and writes what is planned for it. Returns the paths. */
 export function predictImages(job: {
@@ -46,13 +58,16 @@ export function predictImages(job: {
 }) {
   const { plans, classes, overlay, stored = (ids) => ids, segment } = job;
   return withProgress(plans, async (paths) => {
-    const { width, height, image, ids } = await segment(paths.image);
+    const { width, height, image, ids, probabilities } = await segment(paths.image);
     writeAtomically(paths.ids, encodePng({ width, height, channels: 1, data: stored(ids) }));
     writeAtomically(paths.colour, encodePng({ width, height, channels: 1, data: ids }, paletteOf(classes)));
     writeAtomically(
       paths.overlay,
       encodePng({ width, height, channels: 3, data: overlayLabels(image, ids, classes, overlay) }),
     );
+    if (paths.probabilities && probabilities)
+      for (const [id, bytes] of encodeProbabilityMaps({ width, height }, probabilities).entries())
+        writeAtomically(paths.probabilities[id], bytes);
     return paths;
   });
 }

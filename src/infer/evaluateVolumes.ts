@@ -6,7 +6,7 @@ import type { PredictedVolume } from '../data/slices.ts';
 import type { DataSet, Region, Sample, VolumeSet } from '../data/types.ts';
 import { spacingOf } from '../data/volume.ts';
 import { type EvaluationVolume, evaluationVolumes } from '../data/volumes/evaluation.ts';
-import { restoreToInput } from '../data/volumes/prepare.ts';
+import { restoreProbabilities, restoreToInput } from '../data/volumes/prepare.ts';
 import { scope } from '../engine/tensor.ts';
 import {
   type CaseScores,
@@ -36,6 +36,8 @@ export interface VolumeInference {
   readonly device: string;
   /** Classes, or regions by their place, of which only the largest connected component is kept (26 neighbours); default none. */
   readonly largestComponents?: readonly number[];
+  /** Also the probabilities of all classes; default false. */
+  readonly withProbabilities?: boolean;
 }
 
 /** A segmented volume on the grid that the network saw, in RAS+, for people to look at. */
@@ -58,6 +60,8 @@ export interface PredictedMaps {
   readonly prepared: Uint8Array;
   readonly restored: Uint8Array;
   readonly masks?: { readonly prepared: Uint8Array; readonly restored: Uint8Array };
+  /** `[classes or regions, depth, height, width]` on the grid of the file, where they were asked for; before components are removed. */
+  readonly probabilities?: Float32Array;
   /** Where a CRF refined them: what the network alone gives on the grid of the file, and the milliseconds of the CRF. */
   readonly unrefined?: { readonly restored: Uint8Array; readonly ms: number };
 }
@@ -65,16 +69,23 @@ export interface PredictedMaps {
 export function predictVolume(
   network: Infer,
   volume: EvaluationVolume,
-  { inference, device, largestComponents = [] }: VolumeInference,
+  { inference, device, largestComponents = [], withProbabilities = false }: VolumeInference,
 ): PredictedMaps {
-  const { ids, masks, unrefined } = scope(() =>
-    predictSample(network, toTensors(volume, 'cpu').images, device, inference),
+  const { ids, masks, probabilities, unrefined } = scope(() =>
+    predictSample(network, toTensors(volume, 'cpu').images, device, inference, { withProbabilities }),
   );
-  if (masks && inference.regions) return restoreRegions(masks, volume, inference.regions, largestComponents);
+  const { regions } = inference;
+  const outside = regions ? 'nothing' : 'background';
+  const restored = probabilities ? { probabilities: restoreProbabilities(probabilities, volume.grid, outside) } : {};
+  if (masks && regions) return { ...restoreRegions(masks, volume, regions, largestComponents), ...restored };
   const kept = (raw: Uint8Array) =>
     largestComponents.reduce((map, one) => keepLargestComponent(map, volume.size, one), raw);
   const prepared = kept(ids);
-  const maps = { prepared, restored: restoreToInput(prepared, volume.grid) };
+  const maps = {
+    prepared,
+    restored: restoreToInput(prepared, volume.grid),
+    ...restored,
+  };
   if (!unrefined) return maps;
   return { ...maps, unrefined: { restored: restoreToInput(kept(unrefined.ids), volume.grid), ms: unrefined.ms } };
 }

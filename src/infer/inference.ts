@@ -150,6 +150,45 @@ function predictMaps(
   return maps;
 }
 
+/** A class map, and the probabilities that it is made of. */
+export interface ClassesWithProbabilities {
+  /** `[...spatial]`. */
+  readonly ids: Uint8Array;
+  /** `[classes, ...spatial]`, which sum to 1 at every pixel or voxel. */
+  readonly probabilities: Float32Array;
+}
+
+/** As {@link predictClasses}, with the probabilities of the whole input, which are in memory at once: 4 bytes a class and voxel. */
+export function predictWithProbabilities(
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions = SINGLE_SCALE,
+): ClassesWithProbabilities {
+  return scope(() => {
+    const scores = infer((x) => network(op.toDevice(x, device)), images, options);
+    const probabilities = isSinglePass(options) ? noGrad(() => op.softmax(scores, 1)) : scores;
+    return { ids: classMap(scores), probabilities: op.contiguous(probabilities).data() as Float32Array };
+  });
+}
+
+/** The masks of {@link predictRegions}, with the probabilities of the whole input, `[regions, ...spatial]`, each by itself. */
+export const predictRegionProbabilities = (
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions & { readonly regions: readonly Region[] },
+): { readonly masks: Uint8Array; readonly probabilities: Float32Array } =>
+  scope(() => {
+    const scores = infer((x) => network(op.toDevice(x, device)), images, options);
+    const isLogits = isSinglePass(options);
+    const probabilities = isLogits ? noGrad(() => op.sigmoid(scores)) : scores;
+    return {
+      masks: masksAbove(scores, isLogits ? 0 : 0.5),
+      probabilities: op.contiguous(probabilities).data() as Float32Array,
+    };
+  });
+
 /** The network's probabilities, mean over the views mirrored along every set of the axes and turned back. */
 export function mirrored(
   network: Infer,
@@ -177,8 +216,8 @@ function subsets(items: readonly number[]): number[][] {
   return Array.from({ length: 2 ** items.length }, (_, bits) => items.filter((_, i) => (bits >> i) & 1));
 }
 
-/** One term at a time is in memory. */
-function meanOf<Item>(items: readonly Item[], term: (item: Item) => Tensor): Tensor {
+/** The mean of the terms of some items. One term at a time is in memory. */
+export function meanOf<Item>(items: readonly Item[], term: (item: Item) => Tensor): Tensor {
   let sum: Tensor | undefined;
   for (const item of items) {
     const before: Tensor | undefined = sum;

@@ -46,6 +46,14 @@ export interface Segmentation {
   readonly ids: Uint8Array;
   /** Where each region is, `[regions, height, width]` of 0 and 1. */
   readonly masks?: Uint8Array;
+  /** `[classes or regions, height, width]`, where they were asked for. */
+  readonly probabilities?: Float32Array;
+}
+
+/** What is returned beside class maps. */
+export interface Wanted {
+  /** Also the probabilities of all classes, or regions; default false. */
+  readonly withProbabilities?: boolean;
 }
 
 /** The classes of an image, or of an image file. */
@@ -53,13 +61,15 @@ export async function segment(
   { forward, device, regions }: Segmenter,
   picture: string | RgbImage,
   options: InferenceOptions = SINGLE_SCALE,
+  wanted: Wanted = {},
 ): Promise<Segmentation> {
   const { width, height, data } = typeof picture === 'string' ? await loadImage(picture) : picture;
   const batch = imageBatch({ width, height, data });
   const inference = regions ? { ...options, regions } : options;
-  const predicted = scope(() => predictSample(forward, toTensors(batch, 'cpu').images, device, inference));
-  const { ids, masks } = predicted;
-  return { width, height, image: data, ids, ...(masks ? { masks } : {}) };
+  const { ids, masks, probabilities } = scope(() =>
+    predictSample(forward, toTensors(batch, 'cpu').images, device, inference, wanted),
+  );
+  return { width, height, image: data, ids, ...(masks ? { masks } : {}), ...(probabilities ? { probabilities } : {}) };
 }
 
 /** A volume with the class of every voxel. */
@@ -68,6 +78,11 @@ export interface VolumeSegmentation {
   readonly ids: Uint8Array;
   /** Where each region is, on the grid of the file: `[regions, depth, height, width]` of 0 and 1. */
   readonly masks?: Uint8Array;
+  /**
+   * On the same grid, `[classes or regions, depth, height, width]`, where they were asked for: before components are removed, and outside of what was
+   * read background.
+   */
+  readonly probabilities?: Float32Array;
   /** Header of the file; `labelHeader` makes it that of a class map. */
   readonly header: NiftiHeader;
   /** Input and prediction of the network, in RAS+, for images. */
@@ -83,6 +98,7 @@ export async function segmentVolume(
   { forward, device, regions, volumes }: Segmenter,
   files: readonly string[],
   options?: InferenceOptions,
+  wanted: Wanted = {},
 ): Promise<VolumeSegmentation> {
   if (!volumes) throw new ConfigError(`${files[0]}: a volume, but the network reads images`, 'give it images');
   const { modalities, preparation, window, largestComponents } = volumes;
@@ -90,7 +106,14 @@ export async function segmentVolume(
   const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
   const given = options ?? { ...SINGLE_SCALE, window: { window } };
   const inference = regions ? { ...given, regions } : given;
-  const { prepared, restored, masks } = predictVolume(forward, volume, { inference, device, largestComponents });
+  const task = { inference, device, largestComponents, ...wanted };
+  const { prepared, restored, masks, probabilities } = predictVolume(forward, volume, task);
   const view = toScored(volume, { ids: prepared, masks: masks?.prepared });
-  return { ids: restored, header, view, ...(masks ? { masks: masks.restored } : {}) };
+  return {
+    ids: restored,
+    ...(masks ? { masks: masks.restored } : {}),
+    ...(probabilities ? { probabilities } : {}),
+    header,
+    view,
+  };
 }

@@ -9,10 +9,8 @@ import { outputNames } from '../data/regions/regions.ts';
 import { samplesOf } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import { Generator, threads } from '../engine/device.ts';
-import type { Tensor } from '../engine/tensor.ts';
 import { type EvaluateOptions, evaluate, type Scores } from '../infer/evaluate.ts';
-import { reduced } from '../infer/inference.ts';
-import type { Network } from '../models/network.ts';
+import type { Infer } from '../infer/inference.ts';
 import type { EvaluateConfig } from '../run/config/schemas/evaluate.ts';
 import {
   createEvaluationFolder,
@@ -20,14 +18,13 @@ import {
   type NamedEvaluation,
   writeEvaluation,
 } from '../run/evaluations.ts';
-import { openRunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
 import { writeEvaluationReport } from '../run/report/evaluation.ts';
 import { writeReport } from '../run/report/report.ts';
+import { loadMembers } from './ensemble/members.ts';
 import { inOwnFolder } from './lifecycle.ts';
 import { prepareMachine, versions } from './machine.ts';
-import { loadNetwork } from './network.ts';
-import { openRunData } from './openData.ts';
+import { openRunData, trainedOnBy } from './openData.ts';
 import { crfFor } from './prepare/crf.ts';
 import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
 import { recordOfCrf, summaryOf } from './records/evaluation.ts';
@@ -40,17 +37,14 @@ const SAMPLES = 8;
 export async function scoreNetwork(job: {
   folder?: ScoresFolder;
   dataset: DataSet;
-  network: Network;
-  reduction: number;
-  longSide?: number;
+  /** Logits at the size of the images. */
+  forward: Infer;
   device: string;
   split?: string;
   options?: EvaluateOptions;
-  /** Is given the milliseconds of every forward pass. */
-  onForward?: (ms: number) => void;
   onProgress?: (done: number, total: number) => void;
 }): Promise<Scores> {
-  const { folder, dataset, network, reduction, longSide, device, split = 'val', options, onForward, onProgress } = job;
+  const { folder, dataset, forward, device, split = 'val', options, onProgress } = job;
   const samples = samplesOf(dataset, split);
   const own = samples.length / (options?.parallel?.size ?? 1);
   const every = Math.max(1, Math.floor(own / SAMPLES));
@@ -60,13 +54,7 @@ export async function scoreNetwork(job: {
     if (folder && (done - 1) % every === 0 && (done - 1) / every < SAMPLES) write(folder);
     onProgress?.(done, samples.length);
   };
-  const forward = (images: Tensor): Tensor => {
-    const started = performance.now();
-    const logits = network.forward(images, { training: false });
-    onForward?.(performance.now() - started);
-    return logits;
-  };
-  const scores = await evaluate(reduced(forward, reduction, longSide), dataset, samples, device, {
+  const scores = await evaluate(forward, dataset, samples, device, {
     ...options,
     onImage: (picture, done) =>
       progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture)),
@@ -111,15 +99,18 @@ export async function evaluateJob(
   onProgress?: (done: number, total: number) => void,
   signal?: AbortSignal,
 ): Promise<EvaluationOutcome> {
-  const folder = openRunFolder(config.run);
   const device = prepareMachine(config);
-  const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), device);
-  const { reduction, longSide, volumes } = description;
-  const { dataset, warnings } = await openRunData(folder, description, config.data);
+  const ensemble = loadMembers(config.run, config.checkpoint, new Generator(0), device);
+  const { description, members } = ensemble;
+  const [{ folder }, ...others] = members;
+  const { volumes } = description;
+  const { dataset, warnings: ofData } = await openRunData(folder, description, config.data);
   const { split, toleranceMm, checkpoint } = config;
+  const samplesOfSplit = samplesOf(dataset, split);
+  const warnings = [...ofData, ...others.flatMap((member) => trainedOnBy(member.folder, samplesOfSplit))];
   const plain = inferenceOptions(config, description);
-  const forward = reduced((images) => network.forward(images, { training: false }), reduction, longSide);
-  const found = await crfFor(config, plain, { network: forward, dataset, device, ...(signal ? { signal } : {}) });
+  const task = { network: ensemble.forward(), dataset, device };
+  const found = await crfFor(config, plain, { ...task, ...(signal ? { signal } : {}) });
   const inference = found ? { ...plain, crf: found.options } : plain;
   const options = {
     largestComponents: volumes?.largestComponents ?? [],
@@ -129,11 +120,18 @@ export async function evaluateJob(
   };
   const trained = existsSync(folder.config) ? loadConfigFile(folder.config).data : undefined;
   const data = config.data ?? String(trained);
-  const samples = samplesOf(dataset, split).length;
-  const target = createEvaluationFolder(folder, { wanted: config.name, proposed: `${dataset.name}-${split}` });
+  const samples = samplesOfSplit.length;
+  const several = others.length > 0 ? `-mean-of-${members.length}` : '';
+  const proposed = `${dataset.name}-${split}${several}`;
+  const target = createEvaluationFolder(folder, { wanted: config.name, proposed });
   const passes: number[] = [];
-  const onForward = (ms: number): void => void passes.push(ms);
-  const score = { dataset, network, reduction, longSide, device, split, options, onForward, onProgress };
+  const timed = ensemble.forward((pass) => {
+    const started = performance.now();
+    const logits = pass();
+    passes.push(performance.now() - started);
+    return logits;
+  });
+  const score = { dataset, forward: timed, device, split, options, onProgress };
   const { window } = inference;
   const { scores, evaluation, report } = await inOwnFolder(target, async (own) => {
     const scores = await scoreNetwork({ ...score, folder: own });
@@ -144,6 +142,7 @@ export async function evaluateJob(
       split,
       samples,
       trainedOn: resolve(data) === resolve(String(trained)),
+      ...(others.length > 0 ? { runs: members.map((member) => member.folder.path) } : {}),
       checkpoint,
       scales: [...inference.scales],
       mirror: [...inference.mirror],

@@ -5,7 +5,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { SegmentationClass } from '../data/types.ts';
 import { Generator } from '../engine/device.ts';
-import { reduced } from '../infer/inference.ts';
 import type { Segmenter } from '../infer/segment.ts';
 import type { Architecture, BuildOptions } from '../models/architecture.ts';
 import type { Network } from '../models/network.ts';
@@ -21,12 +20,12 @@ import type {
 } from '../run/config/given.ts';
 import { settings } from '../run/config/presets.ts';
 import type { CompareConfig } from '../run/config/schemas/compare.ts';
-import { openRunFolder } from '../run/folder.ts';
+import { loadMembers } from './ensemble/members.ts';
 import { type LadderOutcome, ladderRun } from './ladder/ladderRun.ts';
 import { prepareMachine } from './machine.ts';
 import { type Comparison, compareJob } from './many/compare.ts';
 import { type SearchTrials, trialsJob } from './many/trials.ts';
-import { createDescribed, loadNetwork } from './network.ts';
+import { createDescribed } from './network.ts';
 import { type SearchOutcome, searchJob } from './searchJob.ts';
 import { type TrainOutcome, trainJob } from './trainJob.ts';
 import { type RunWatcher, SILENT } from './watcher.ts';
@@ -121,25 +120,25 @@ export interface OpenNetwork extends Segmenter, Disposable {
   readonly submissionValues?: readonly number[];
 }
 
-/** The network of a run of `train`; `using network = openNetwork(run)` frees its weights at the end of the block. @throws DataError where there is none. */
+/**
+ * The network of a run of `train`, or the mean of several (`a,b,c`, or a list); `using network = openNetwork(run)` frees its weights at the end of the block.
+ * @throws DataError where there is none, ConfigError where several differ in classes or in what they read.
+ */
 export function openNetwork(
-  run: string,
+  run: string | readonly string[],
   options: { checkpoint?: 'best' | 'last'; device?: string; threads?: number } = {},
 ): OpenNetwork {
   const { checkpoint = 'best', device: wanted = 'auto', threads = 0 } = options;
   const device = prepareMachine({ device: wanted, threads });
-  const { network, description } = loadNetwork(openRunFolder(run), checkpoint, new Generator(0), device);
+  const ensemble = loadMembers(run, checkpoint, new Generator(0), device);
+  const { classes, regions, submissionValues, volumes } = ensemble.description;
   return {
-    classes: description.classes,
-    submissionValues: description.submissionValues,
+    classes,
+    submissionValues,
     device,
-    forward: reduced(
-      (images) => network.forward(images, { training: false }),
-      description.reduction,
-      description.longSide,
-    ),
-    ...(description.regions ? { regions: description.regions } : {}),
-    ...(description.volumes ? { volumes: description.volumes } : {}),
-    [Symbol.dispose]: () => network.parameters.free(),
+    forward: ensemble.forward(),
+    ...(regions ? { regions } : {}),
+    ...(volumes ? { volumes } : {}),
+    [Symbol.dispose]: ensemble.free,
   };
 }

@@ -10,7 +10,7 @@ import { namedRegions, requireRegions } from '../data/regions/named.ts';
 import { compareToRecord, describeChange, keepSides } from '../data/sides.ts';
 import type { SplitRecord } from '../data/splitRecord.ts';
 import { orderClasses, orderModalities } from '../data/splits.ts';
-import type { DataSet } from '../data/types.ts';
+import type { DataSet, Sample } from '../data/types.ts';
 import type { TrainConfig } from '../run/config/schemas/train.ts';
 import type { RunFolder } from '../run/folder.ts';
 import { loadConfigFile } from '../run/openRun.ts';
@@ -77,10 +77,18 @@ export function onKnownSides(dataset: DataSet, { record, run, own }: KnownSplit)
 }
 
 /** Validation samples on which the earlier run was trained. */
-function trainedOn({ splits: { val } }: DataSet, { splits: { train } }: SplitRecord): string[] {
-  const count = val.filter(({ id }) => train?.has(id)).length;
-  if (count === 0) return [];
-  return [`${count} of ${val.length} validation samples were trained on: scores on them are too good`];
+const trainedOn = ({ splits: { val } }: DataSet, record: SplitRecord): string[] =>
+  describeTrainedOn(val, record, 'validation samples were trained on');
+
+/** Samples that are scored although a further run of an ensemble was trained on them. */
+export function trainedOnBy({ path }: Pick<RunFolder, 'path'>, samples: readonly Sample[]): string[] {
+  const known = readSplit(path, false);
+  return known ? describeTrainedOn(samples, known.record, `samples were trained on by ${path}`) : [];
+}
+
+function describeTrainedOn(samples: readonly Sample[], { splits: { train } }: SplitRecord, what: string): string[] {
+  const count = samples.filter(({ id }) => train?.has(id)).length;
+  return count === 0 ? [] : [`${count} of ${samples.length} ${what}: scores on them are too good`];
 }
 
 /**

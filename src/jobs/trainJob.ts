@@ -143,15 +143,15 @@ async function scoreBest(
   const loopSettings = trainSettings(config, dataset.rank);
   const names = outputNames(dataset);
   parallel.copyFromFirst([...network.parameters.entries().values()]);
+  const forward = reduced((images) => network.forward(images, { training: false }), reduction, longSide);
   let largestComponents: number[] = [];
   if (dataset.rank === 3 && config.postprocess !== 'none') {
     const { inference = SINGLE_SCALE } = loopSettings;
-    const forward = reduced((images) => network.forward(images, { training: false }), reduction);
     const options = { inference, device, parallel };
     largestComponents = await chooseLargestComponents(forward, dataset, dataset.splits.val, options);
   }
   const options = { ...loopSettings, largestComponents, signal, parallel };
-  const scores = await scoreNetwork({ folder: run?.folder, dataset, network, reduction, longSide, device, options });
+  const scores = await scoreNetwork({ folder: run?.folder, dataset, forward, device, options });
   if (run && largestComponents.length > 0) {
     saveDescription(run.folder, { ...description, volumes: { ...description.volumes!, largestComponents } });
     const kept = largestComponents.map((id) => names[id]).join(', ');

@@ -2,6 +2,7 @@
  * @file Scores of trainings as counts by sample, so that they can be drawn again: the bootstrap over groups of samples, and what scatter the seeds have.
  */
 import type { Random } from '../base/random.ts';
+import { NORMAL_975, studentT975 } from '../base/studentT.ts';
 
 /** Pixels or voxels by class or by region, of one sample; of volumes the first is the background, which is empty where there are regions. */
 export interface SampleCounts {
@@ -73,9 +74,6 @@ export function shrunk(scores: readonly (readonly number[])[]): number[] {
   });
 }
 
-/** Quantiles of Student's t at 0.975 for 1 to 10 degrees of freedom, over the normal one. */
-const T_OVER_NORMAL = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228].map((t) => t / 1.96);
-
 /**
  * By how much the bootstrap over `groups` groups is too narrow: its variance lacks a factor n / (n - 1), and its tails are those of a normal distribution
  * instead of Student's t with n - 1 degrees of freedom (Hesterberg 2015, arXiv 1411.5279). At least 1; infinite for one group.
@@ -83,9 +81,7 @@ const T_OVER_NORMAL = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 
 export function widening(groups: number): number {
   if (groups < 2) return Number.POSITIVE_INFINITY;
   const degrees = groups - 1;
-  // Beyond the table by the first terms of the expansion of t in 1 / degrees.
-  const tails = T_OVER_NORMAL[degrees - 1] ?? 1 + (1.96 ** 2 + 1) / (4 * degrees) + 1.42 / degrees ** 2;
-  return Math.sqrt(groups / degrees) * tails;
+  return (Math.sqrt(groups / degrees) * studentT975(degrees)) / NORMAL_975;
 }
 
 /** The two bounds between which the middle `share` of the values lies. */

@@ -36,7 +36,10 @@ export interface ModelMetadata {
   readonly size: readonly number[] | 'dynamic';
   /** Every side must be a multiple of this; absent: any will do. */
   readonly sideMultiple?: number;
-  readonly precision: 'float32' | 'float16';
+  /** int8: of convolutions; between them it computes in float32. */
+  readonly precision: 'float32' | 'float16' | 'int8';
+  /** Present where weights are stored in fewer bits than the model computes with. */
+  readonly weights?: 'float16';
   /** How volumes are made ready for it. */
   readonly preparation?: Preparation;
   /** Version of espalier that wrote it. */
@@ -44,6 +47,16 @@ export interface ModelMetadata {
   /** What the network was built from, as JSON text: a genotype file, or the name of an ordinary network and its options. */
   readonly architecture?: string;
 }
+
+/**
+ * How exact the numbers of a model are: those that it computes with, or its weights where they are stored in fewer bits. A model of 8 bits is made of one in
+ * float32, which is what is held to the engine.
+ */
+export const exactnessOf = ({
+  precision,
+  weights,
+}: Pick<ModelMetadata, 'precision' | 'weights'>): 'float32' | 'float16' =>
+  weights ?? (precision === 'int8' ? 'float32' : precision);
 
 const FORMAT = 'espalier-segmentation';
 
@@ -56,8 +69,8 @@ const MAX_CHANNELS = 256;
 
 /** The entries of `metadata_props`. */
 export function formatMetadata(metadata: ModelMetadata): Record<string, string> {
-  const { classes, regions, version, architecture, result, precision, preprocessing, preparation, size, sideMultiple } =
-    metadata;
+  const { classes, regions, version, architecture, result, precision, weights } = metadata;
+  const { preprocessing, preparation, size, sideMultiple } = metadata;
   return {
     format: FORMAT,
     espalier_version: version,
@@ -69,6 +82,7 @@ export function formatMetadata(metadata: ModelMetadata): Record<string, string> 
     ...(sideMultiple === undefined ? {} : { side_multiple: JSON.stringify(sideMultiple) }),
     result,
     precision,
+    ...(weights === undefined ? {} : { weights }),
     ...(preparation === undefined ? {} : { preparation: JSON.stringify(preparation) }),
     ...(architecture === undefined ? {} : { architecture }),
   };
@@ -135,7 +149,8 @@ export function parseMetadata(entries: Readonly<Record<string, string>>, file: s
             `a whole number from 1 to ${MAX_MULTIPLE}`,
           ),
         }),
-    precision: oneOf('precision', ['float32', 'float16']),
+    precision: oneOf('precision', ['float32', 'float16', 'int8']),
+    ...(entries.weights === undefined ? {} : { weights: oneOf<'float16'>('weights', ['float16']) }),
     ...(entries.preparation === undefined
       ? {}
       : { preparation: read<Preparation>('preparation', isPreparation, 'spacing, normalisation and cropping') }),

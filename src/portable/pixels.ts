@@ -67,6 +67,42 @@ export function idsOf(
   return { ids: writeRegions(masks, regions), masks };
 }
 
+/** The softmax of scores `[classes, height, width]` at every pixel. */
+export function softmaxOf(scores: Float32Array, classes: number): Float32Array {
+  const pixels = scores.length / classes;
+  const result = new Float32Array(scores.length);
+  for (let i = 0; i < pixels; i++) {
+    let largest = Number.NEGATIVE_INFINITY;
+    for (let at = i; at < scores.length; at += pixels) largest = Math.max(largest, scores[at]);
+    let sum = 0;
+    for (let at = i; at < scores.length; at += pixels) sum += result[at] = Math.exp(scores[at] - largest);
+    for (let at = i; at < scores.length; at += pixels) result[at] /= sum;
+  }
+  return result;
+}
+
+/** The sigmoid of each score. */
+export const sigmoidOf = (scores: Float32Array): Float32Array => scores.map((score) => 1 / (1 + Math.exp(-score)));
+
+/** Maps `[count, height, width]` at another size, bilinear with the centres of the corner pixels aligned. Sizes are `[height, width]`. */
+export function resizeMaps(maps: Float32Array, from: readonly number[], to: readonly number[]): Float32Array {
+  const [rows, columns] = [0, 1].map((axis) => alignedPlaces(from[axis], to[axis]));
+  const [pixels, wanted] = [from, to].map(([height, width]) => height * width);
+  const count = maps.length / pixels;
+  const out = new Float32Array(count * wanted);
+  for (let m = 0; m < count; m++) {
+    const at = (y: number, x: number) => maps[m * pixels + y * from[1] + x];
+    rows.forEach(([top, bottom, fy], y) => {
+      columns.forEach(([left, right, fx], x) => {
+        const upper = at(top, left) * (1 - fx) + at(top, right) * fx;
+        const lower = at(bottom, left) * (1 - fx) + at(bottom, right) * fx;
+        out[m * wanted + y * to[1] + x] = upper * (1 - fy) + lower * fy;
+      });
+    });
+  }
+  return out;
+}
+
 /** An image at another size, bilinear with the centres of the corner pixels aligned, as the networks resize. RGB. */
 export function resizeImage(picture: Picture, [height, width]: readonly number[]): Picture {
   const channels = channelsOfImage(picture);

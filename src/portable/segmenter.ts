@@ -2,11 +2,11 @@
  * @file An exported model that segments images: metadata, preprocessing, the session of an ONNX runtime, the class map.
  * Knows no libtorch, no Node and no browser: the runtime comes as an argument.
  */
-import { DataError } from '../base/errors.ts';
+import { ConfigError, DataError } from '../base/errors.ts';
 import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
-import { idsOf, type Picture, resizeIds, resizeImage, toInput } from './pixels.ts';
+import { idsOf, type Picture, resizeIds, resizeImage, resizeMaps, sigmoidOf, softmaxOf, toInput } from './pixels.ts';
 
 /** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
 export interface OnnxRuntime<Options> {
@@ -36,12 +36,21 @@ export interface ClassMap {
   readonly ids: Uint8Array;
   /** Of a model of regions that gives scores: where each region is, `[regions, height, width]` of 0 and 1. */
   readonly masks?: Uint8Array;
+  /** `[classes or regions, height, width]`, where they were asked for. */
+  readonly probabilities?: Float32Array;
+}
+
+/** What is returned beside class maps. */
+export interface Wanted {
+  /** Also the probabilities of all classes, or regions; default false. */
+  readonly withProbabilities?: boolean;
 }
 
 /** A model ready to segment images. */
 export interface Segmenter {
   readonly metadata: ModelMetadata;
-  segment(picture: Picture): Promise<ClassMap>;
+  /** @throws ConfigError when probabilities are asked of a model that gives class ids only. */
+  segment(picture: Picture, wanted?: Wanted): Promise<ClassMap>;
   /** Frees the model. */
   release(): Promise<void>;
 }
@@ -67,7 +76,12 @@ export async function createSegmenter<Options>(
   const [input, output] = [session.inputNames[0], session.outputNames[0]];
   return {
     metadata,
-    async segment(picture) {
+    async segment(picture, { withProbabilities = false } = {}) {
+      if (withProbabilities && result === 'argmax')
+        throw new ConfigError(
+          `${file}: gives class ids, no probabilities`,
+          `export the run again with result=${metadata.regions ? 'sigmoid' : 'softmax'}, or predict with the run`,
+        );
       const { width, height } = picture;
       // A size that the model does not take is brought to the nearest that it does, and the classes back.
       const space = size === 'dynamic' ? [height, width].map((side) => nearestMultiple(side, sideMultiple)) : size;
@@ -84,13 +98,25 @@ export async function createSegmenter<Options>(
       const { ids, masks } =
         result === 'argmax' ? { ids: Uint8Array.from(data) } : idsOf(data as Float32Array, metadata);
       const fitted = (map: Uint8Array) => (isFitting ? map : resizeIds(map, space, [height, width]));
-      return { width, height, ids: fitted(ids), ...(masks ? { masks: fittedMasks(masks, regions, fitted) } : {}) };
+      const map = {
+        ...{ width, height, ids: fitted(ids) },
+        ...(masks ? { masks: fittedMasks(masks, regions, fitted) } : {}),
+      };
+      if (!withProbabilities) return map;
+      const probabilities = probabilitiesOf(data as Float32Array, metadata);
+      return { ...map, probabilities: isFitting ? probabilities : resizeMaps(probabilities, space, [height, width]) };
     },
     release: () => session.release(),
   };
 }
 
 const nearestMultiple = (side: number, multiple: number): number => multiple * Math.max(1, Math.round(side / multiple));
+
+/** Scores of a model as probabilities. */
+function probabilitiesOf(scores: Float32Array, { result, regions, classes }: ModelMetadata): Float32Array {
+  if (result === 'softmax' || result === 'sigmoid') return scores;
+  return regions ? sigmoidOf(scores) : softmaxOf(scores, classes.length);
+}
 
 /** Every mask at the size of the image. */
 function fittedMasks(

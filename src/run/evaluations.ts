@@ -54,6 +54,8 @@ const recordSchema = z.object({
   /** Whether the data are those of the training. */
   trainedOn: z.boolean(),
   checkpoint: z.enum(['best', 'last']),
+  /** Of the mean of several networks: the folders of their runs, that of this one first. */
+  runs: z.array(text).min(2).max(64).optional(),
   scales: z.array(z.number()).max(64),
   /** Axes mirrored along in all combinations. */
   mirror: z.array(text).max(3),
@@ -162,9 +164,11 @@ export function listEvaluations(run: RunFolder): NamedEvaluation[] {
 }
 
 /** How it was measured, in words: checkpoint, test-time augmentation, window, CRF. */
-export function describeEvaluation({ checkpoint, scales, mirror, window, overlap, crf }: EvaluationRecord): string {
+export function describeEvaluation(evaluation: EvaluationRecord): string {
+  const { checkpoint, runs, scales, mirror, window, overlap, crf } = evaluation;
   return [
     `${checkpoint} weights`,
+    ...(runs ? [`mean of ${runs.length} networks`] : []),
     ...(scales.length === 1 && scales[0] === 1 ? [] : [`scales ${scales.join(', ')}`]),
     ...(mirror.length === 0 ? [] : [`mirrored along ${mirror.join(', ')}`]),
     ...(window === null ? ['whole images'] : [`window ${window.join('x')}, overlap ${overlap}`]),

@@ -71,6 +71,73 @@ export interface RunDetail {
   readonly evaluations: readonly EvaluationSummary[];
   readonly documents: readonly DocumentName[];
   readonly pictures: readonly ImageName[];
+  /** Comparisons and trials that it is part of, by id. */
+  readonly collections: readonly string[];
+}
+
+/** What runs can belong together as: a comparison of architectures, or trials of a search. Also the folder that these lie in. */
+export type CollectionKind = 'compare' | 'trials';
+
+/** Runs that belong together, in one row. */
+export interface CollectionSummary {
+  /** `<kind>/<name>`. */
+  readonly id: string;
+  readonly kind: CollectionKind;
+  readonly name: string;
+  /** As the settings name the data; absent where they cannot be read. */
+  readonly data?: string;
+  /** What every training may use, such as `400steps`. */
+  readonly budget?: string;
+  /** Trainings that are planned, that ended with or without a result, and that are running with their searches. */
+  readonly planned: number;
+  readonly ended: number;
+  readonly running: number;
+  /** ISO time of the last event of any of its runs. */
+  readonly updated?: string;
+  readonly best?: RunScore;
+  /** Why its settings cannot be read. */
+  readonly fault?: string;
+}
+
+/** Every comparison and all trials of a folder of runs. */
+export interface CollectionList {
+  readonly collections: readonly CollectionSummary[];
+  /** Those beyond the most that are read. */
+  readonly more: number;
+}
+
+/** One training of a collection, and the search before it. */
+export interface CollectionMember {
+  /** As it is named in the settings; of a trial what its search found, as far as that is known. */
+  readonly architecture: string;
+  readonly seed: number;
+  /** Ids of the runs, which may not have begun. */
+  readonly training: string;
+  readonly search?: string;
+  /** What the table of the collection says once the training ended. */
+  readonly row?: CollectionRow;
+}
+
+/** A row of comparison.csv or trials.csv; what is not in it, or no number, is absent. */
+export interface CollectionRow {
+  /** Shares in [0, 1]: the best on the validation split, with a CRF, and of the supernet of a search. */
+  readonly score?: number;
+  readonly crfScore?: number;
+  readonly supernet?: number;
+  readonly parameters?: number;
+  readonly multiplyAdds?: number;
+  /** Peak of a training step: measured, or estimated. */
+  readonly memoryBytes?: number;
+  readonly memoryIsMeasured?: boolean;
+  readonly latencyMs?: number;
+}
+
+/** A collection with its runs. */
+export interface CollectionDetail {
+  readonly summary: CollectionSummary;
+  readonly members: readonly CollectionMember[];
+  /** Planned trainings beyond the most that are shown. */
+  readonly more: number;
 }
 
 /** An evaluation of a run in one row; shares in [0, 1], null where there is nothing to measure. */

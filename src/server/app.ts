@@ -15,6 +15,8 @@ import {
   type RunHistory,
   type RunScores,
 } from './api.ts';
+import { type Collections, createCollections } from './collections/collections.ts';
+import { createCurves } from './curves.ts';
 import { openEventStream } from './eventStream.ts';
 import { type GuardOptions, guard, withSlash } from './guard.ts';
 import { readHistory } from './history.ts';
@@ -43,15 +45,19 @@ const FILE_TYPES: Readonly<Record<string, string>> = {
 
 /** What the dashboard is made of. */
 export interface AppOptions extends GuardOptions {
+  /** The folder of the runs that are watched. */
+  readonly root: string;
   readonly watch: Watch;
   readonly web: WebFiles;
 }
 
 /** The dashboard as a function from requests to answers. */
-export function createApp({ watch, web, base = '', ...guarding }: AppOptions): Hono {
+export function createApp({ root, watch, web, base = '', ...guarding }: AppOptions): Hono {
   const app = new Hono({ getPath: (request) => pathBelow(request, base) });
   app.use(guard({ ...guarding, base }));
   const { index } = watch;
+  const collections = createCollections(root, index);
+  const curves = createCurves();
   /** Runs are found by id among those that the disk shows: no path is ever made of a request. */
   const find = async (command: string, name: string): Promise<IndexedRun | undefined> => {
     const id = `${command}/${name}`;
@@ -71,6 +77,20 @@ export function createApp({ watch, web, base = '', ...guarding }: AppOptions): H
     return context.json([...index.runs.values()].map(({ summary }) => summary));
   });
 
+  app.get('/api/collections', async (context) => {
+    // Whoever follows the runs has them looked at.
+    if (index.runs.size === 0) await index.refresh();
+    return context.json(await collections.list());
+  });
+
+  app.get('/api/collections/:kind/:name', async (context) => {
+    if (index.runs.size === 0) await index.refresh();
+    const found = await collections.detail(context.req.param('kind'), context.req.param('name'));
+    return found
+      ? context.json(found)
+      : context.json({ error: 'there is no such comparison, and no such trials' }, 404);
+  });
+
   app.get('/api/stream', (context) => {
     if (watch.followers >= MOST_STREAMS) return context.json({ error: 'too many pages are open' }, 503);
     const run = context.req.query('run');
@@ -82,7 +102,7 @@ export function createApp({ watch, web, base = '', ...guarding }: AppOptions): H
   onRun('', async ({ id }, context) => {
     await index.refresh();
     const run = index.runs.get(id);
-    return run && context.json(await describe(run));
+    return run && context.json(await describe(run, collections));
   });
 
   onRun('/history', async ({ path }, context) => {
@@ -93,6 +113,11 @@ export function createApp({ watch, web, base = '', ...guarding }: AppOptions): H
     } finally {
       await file.close();
     }
+  });
+
+  onRun('/curves', async (run, context) => {
+    const found = await curves.of(run);
+    return found && context.json(found);
   });
 
   onRun('/events', async ({ path }, context) => {
@@ -150,7 +175,7 @@ function pathBelow(request: Request, base: string): string {
 /** What stands for a base that was asked for without its last slash: the page's relative addresses would lead beside it. */
 const NO_SLASH = '/without-slash';
 
-async function describe(run: IndexedRun): Promise<RunDetail> {
+async function describe(run: IndexedRun, collections: Collections): Promise<RunDetail> {
   const { path, facts, summary } = run;
   const top = await listInside(path, '.');
   const samples = await listInside(path, 'samples');
@@ -167,6 +192,7 @@ async function describe(run: IndexedRun): Promise<RunDetail> {
     evaluations: await readEvaluations(path),
     documents: keysOf(DOCUMENTS),
     pictures: keysOf(PICTURES),
+    collections: await collections.of(run.id),
   };
 }
 

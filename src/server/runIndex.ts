@@ -10,7 +10,7 @@ import { listRunFolders, openRunFolder } from '../run/folder.ts';
 import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
 import type { RunSummary } from './api.ts';
 import { readPiece } from './logReader.ts';
-import { gather, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
+import { gather, MOST_COST, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
 import { isPlainName, listInside, openInside, readInside, readTextInside } from './safeFiles.ts';
 
 /** One run. */
@@ -239,10 +239,10 @@ type GraphCosts = Pick<RunSummary, 'parameters' | 'multiplyAdds' | 'latency' | '
 
 /** What counts of a graph.json that anybody may have written. */
 const graphSchema = z.object({
-  parameters: z.number().min(0),
-  multiplyAdds: z.number().min(0),
+  parameters: z.number().min(0).max(MOST_COST),
+  multiplyAdds: z.number().min(0).max(MOST_COST),
   size: z.array(z.number().min(1)).min(1).max(3).optional(),
-  latency: z.object({ ms: z.number().min(0), on: z.string().max(200) }).optional(),
+  latency: z.object({ ms: z.number().min(0).max(MOST_COST), on: z.string().max(200) }).optional(),
 });
 
 /** Totals of graph.json, read again when the file changed. */

@@ -31,6 +31,9 @@ export interface RunFacts {
   damaged: number;
 }
 
+/** Costs beyond this are damage: no axis would hold them beside others. */
+export const MOST_COST = 1e18;
+
 /** Steps from which the seconds of one are estimated. */
 const RECENT_STEPS = 32;
 /** Silence after which a run counts as crashed: where its process cannot be asked, and where it can. */
@@ -85,7 +88,7 @@ export function gather(facts: RunFacts, event: RunEvent): void {
       facts.score = betterScore(facts.score, scoreOf({ miou: event.miou, dice: event.volumes?.dice }, event.epoch));
       break;
     case 'memory':
-      facts.peakBytes = Math.max(facts.peakBytes ?? 0, event.peakBytes);
+      if (event.peakBytes <= MOST_COST) facts.peakBytes = Math.max(facts.peakBytes ?? 0, event.peakBytes);
       break;
     case 'warning':
       facts.warnings++;
@@ -187,9 +190,13 @@ const short = (text: string, most: number): string => (text.length > most ? `${t
 function scoreOf(metrics: Readonly<Record<string, number | null | undefined>>, epoch?: number): RunScore | undefined {
   const { miou, dice } = metrics;
   const when = epoch === undefined ? {} : { epoch };
-  if (typeof dice === 'number') return { name: 'Dice', value: dice, ...when };
-  return typeof miou === 'number' ? { name: 'mIoU', value: miou, ...when } : undefined;
+  if (isShare(dice)) return { name: 'Dice', value: dice, ...when };
+  return isShare(miou) ? { name: 'mIoU', value: miou, ...when } : undefined;
 }
+
+/** What is none is damage: no axis would hold it beside others. */
+const isShare = (value: number | null | undefined): value is number =>
+  typeof value === 'number' && value >= 0 && value <= 1;
 
 const betterScore = (a: RunScore | undefined, b: RunScore | undefined): RunScore | undefined =>
   a && b ? (b.value > a.value ? b : a) : (a ?? b);

@@ -48,11 +48,19 @@ export async function readInside(
 }
 
 /** The text of a file as {@link openInside} finds it; undefined also above {@link MOST_TEXT_BYTES}. */
-export async function readTextInside(root: string, ...names: readonly string[]): Promise<string | undefined> {
+export const readTextInside = (root: string, ...names: readonly string[]): Promise<string | undefined> =>
+  readShortTextInside(MOST_TEXT_BYTES, root, ...names);
+
+/** The text of a file as {@link openInside} finds it; undefined also above `mostBytes`. */
+export async function readShortTextInside(
+  mostBytes: number,
+  root: string,
+  ...names: readonly string[]
+): Promise<string | undefined> {
   const file = await openInside(root, ...names);
   if (file === undefined) return undefined;
   try {
-    return (await file.stat()).size > MOST_TEXT_BYTES ? undefined : await file.readFile('utf8');
+    return (await file.stat()).size > mostBytes ? undefined : await file.readFile('utf8');
   } finally {
     await file.close();
   }

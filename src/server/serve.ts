@@ -55,7 +55,7 @@ export async function serveDashboard(options: ServeOptions): Promise<Dashboard> 
   const watch = createWatch(createRunIndex(root));
   const names = [...hostsOf(host), ...hosts.map((name) => name.toLowerCase())];
   const web = loadWebFiles(options.web);
-  const app = createApp({ watch, web, hosts: names, proxy, base, ...(token ? { token } : {}) });
+  const app = createApp({ root, watch, web, hosts: names, proxy, base, ...(token ? { token } : {}) });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const port = await listen(server, options);
   const name = host === '::' || host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;

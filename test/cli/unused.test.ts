@@ -57,13 +57,14 @@ const LISTS = [
   [
     predictCommand,
     // Predictions of volumes have the values of a submission always.
-    ['run', 'checkpoint', 'output', 'device', 'threads', ...TTA, 'window', 'submission', 'postprocess'],
+    ['run', 'checkpoint', 'output', 'device', 'threads', ...TTA, 'window', 'write', 'submission', 'postprocess'],
     ['overlap', 'overlay', ...CRF, ...SMOOTHNESS],
   ],
   [
     exportCommand,
     [
       'run',
+      'preset',
       'format',
       'output',
       'checkpoint',
@@ -75,7 +76,7 @@ const LISTS = [
       'threads',
       ...BUDGET,
     ],
-    ['license', 'target'],
+    ['license', 'target', 'weights', 'calibration'],
   ],
   [decodeCommand, ['params', 'filters', 'output'], ['atrous', 'rank']],
 ] as const;
@@ -123,6 +124,9 @@ describe('settings without effect are refused', () => {
     await expect(evaluateCommand.run([`run=${run}`, 'overlap=0.2'])).rejects.toThrow('overlap has no effect');
     await expect(exportCommand.run([`run=${run}`, 'license=MIT'])).rejects.toThrow('license has no effect');
     await expect(exportCommand.run([`run=${run}`, 'target=onnxruntime'])).rejects.toThrow('target has no effect');
+    const half = [`run=${run}`, 'precision=float16', 'weights=float16'];
+    await expect(exportCommand.run(half)).rejects.toThrow('weights has no effect');
+    await expect(exportCommand.run([`run=${run}`, 'calibration=8'])).rejects.toThrow('calibration has no effect');
   });
 });
 

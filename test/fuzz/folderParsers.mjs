@@ -110,12 +110,19 @@ async function askDashboard() {
   const options = { root: join(disk, 'runs'), web, host: '127.0.0.1', port: 0, searchPort: false };
   const dashboard = await serveDashboard(options);
   try {
-    for (const path of ['', '/train/run', '/train/run/history', '/train/run/events', '/train/run/scores'])
-      await (await fetch(`http://127.0.0.1:${dashboard.port}/api/runs${path}`)).arrayBuffer();
+    const ofRun = ['', '/history', '/curves', '/events', '/scores'].map((path) => `runs/train/run${path}`);
+    for (const path of ['runs', ...ofRun, 'collections', 'collections/compare/c', 'collections/trials/t'])
+      await (await fetch(`http://127.0.0.1:${dashboard.port}/api/${path}`)).arrayBuffer();
   } finally {
     await dashboard.close();
   }
 }
+
+/** A file of a comparison or of trials beside the runs. */
+const inCollection = (path) => join(disk, 'runs', path);
+write(inCollection('compare/c/compare.yaml'), 'data: scenes\narchs:\n  - unet\nseeds: 1\nbudget: 10steps\nname: c\n');
+write(inCollection('compare/c/comparison.csv'), '');
+write(inCollection('trials/t/trials.yaml'), '');
 
 /** What a folder holds beside the file is found by its name: an error names the folder at least. */
 const names = /espalier-fuzz-|stranger/;
@@ -251,6 +258,24 @@ export const FOLDER_PARSERS = {
   }),
   'dashboard, log': row([log], run.events, askDashboard, { kind: 'log', covers: ['server/logReader.ts'] }),
   'dashboard, settings': row(['data: scenes\n'], run.config, askDashboard, { kind: 'yaml' }),
+  'dashboard, comparison': row(
+    ['data: scenes\narchs:\n  - unet\n  - random:1\nseeds: 2\nbudget: 10steps\nname: c\n'],
+    inCollection('compare/c/compare.yaml'),
+    askDashboard,
+    { kind: 'yaml', covers: ['server/collections/collections.ts'] },
+  ),
+  'dashboard, trials': row(
+    ['data: scenes\ntrials: 3\nseed: 0\nselection:\n  steps: 10\nname: t\n'],
+    inCollection('trials/t/trials.yaml'),
+    askDashboard,
+    { kind: 'yaml' },
+  ),
+  'dashboard, table of a comparison': row(
+    ['architecture,seed,score,run,measuredBytes\nunet,0,0.5,"/a/train/c-unet-0",\n'],
+    inCollection('compare/c/comparison.csv'),
+    askDashboard,
+    { kind: 'lines', covers: ['server/collections/files.ts'] },
+  ),
   'dashboard, graph': json([{ parameters: 1, multiplyAdds: 2 }], inRun('graph.json'), askDashboard, {
     covers: ['server/runIndex.ts', 'server/safeFiles.ts'],
   }),

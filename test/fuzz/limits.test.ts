@@ -33,6 +33,7 @@ const NO_PARSERS: Readonly<Record<string, string>> = {
   'jobs/many/resumable.ts': 'compares a text with one of its own',
   'jobs/many/trials.ts': 'genotypes of its own runs, by space/genotype.ts',
   'portable/node.ts': 'hands the bytes to portable/modelFile.ts',
+  'portable/shipped.ts': 'the networks of this package',
   'run/followers/tensorBoard.ts': 'images of the run that is writing',
   'server/webFiles.ts': 'the page of this package',
 };

@@ -43,7 +43,9 @@ import { formatConfig, parseConfig, parseConfigText } from '../../dist/run/confi
 import { settings } from '../../dist/run/config/presets.js';
 import { describeEvaluation, parseEvaluation } from '../../dist/run/evaluations.js';
 import { createRunFolder } from '../../dist/run/folder.js';
+import { parsePeers } from '../../dist/run/peers.js';
 import { loadReportData } from '../../dist/run/report/data.js';
+import { frontSection } from '../../dist/run/report/front.js';
 import { formatReport } from '../../dist/run/report/report.js';
 import { readSafetensors, writeSafetensors } from '../../dist/run/safetensors.js';
 import { formatGenotype, parseGenotype, randomGenotype } from '../../dist/space/genotype.js';
@@ -362,6 +364,14 @@ const evaluationSeeds = [
   },
 ];
 
+const peersSeed = {
+  ...{ of: 'compare/first', conditions: 'scenes, 10steps', score: 'mIoU', bounds: 'none', own: 'unet' },
+  networks: [
+    { name: 'unet', trainings: 2, score: 0.5, bounds: [0.4, 0.6], multiplyAdds: 1e9, parameters: 1e6, latencyMs: 3 },
+    { name: 'random:1', trainings: 1, score: 0.4, multiplyAdds: 2e9, memoryBytes: 1e8 },
+  ],
+};
+
 const events = [
   { type: 'start', command: 'espalier search', config: { seed: 0, epochs: 2 }, versions: { node: '20' } },
   { type: 'step', phase: 'search', epoch: 0, step: 1, loss: 1.5, learningRate: 0.1 },
@@ -558,6 +568,12 @@ const OWN = {
     kind: 'json',
     covers: ['run/evaluations.ts'],
     text: (text) => describeEvaluation(parseEvaluation(text, FILE)),
+  },
+  'peers.json': {
+    seeds: [peersSeed].map(text),
+    kind: 'json',
+    covers: ['run/peers.ts'],
+    text: (text) => frontSection(parsePeers(text, FILE)),
   },
   'onnx metadata': {
     seeds: onnxSeeds(),

@@ -173,6 +173,33 @@ describe('regions of images', () => {
     expect((await segment(reopened, picture)).ids).toEqual(ids);
   }, 120_000);
 
+  it('of several runs are the mean of their sigmoids, in the engine and in one exported model', async () => {
+    const other = await train({ ...IMAGES, steps: 8, seed: 2, name: 'other' });
+    const run = `${trained.run},${other.run}`;
+    const networks = [run, trained.run, other.run].map((one) => openNetwork(one, { threads: 1 }));
+    const picture = await loadImage(join(cells, 'images', 'val', 'val2.png'));
+    const [both, ...alone] = await Promise.all(
+      networks.map((network) => segment(network, picture, undefined, { withProbabilities: true })),
+    );
+    const means = alone[0].probabilities!.map((p, i) => (p + alone[1].probabilities![i]) / 2);
+    for (const [i, mean] of means.entries()) expect(both.probabilities![i]).toBeCloseTo(mean, 5);
+    expect([...both.masks!]).toEqual([...both.probabilities!].map((p) => Number(p > 0.5)));
+    for (const result of ['logits', 'sigmoid', 'argmax'] as const) {
+      const { file, parity } = await exportNetwork({ run, result, threads: 1, output: join(runs, `${result}.onnx`) });
+      expect(parity.agreement).toBeGreaterThan(0.999);
+      const model = await openModel(file, { threads: 1 });
+      const withProbabilities = result !== 'argmax';
+      const map = await model.segment(picture, { withProbabilities });
+      expect(map.ids.filter((id, i) => id === both.ids[i]).length / map.ids.length).toBeGreaterThan(0.999);
+      for (const [i, p] of map.probabilities?.entries() ?? []) expect(p).toBeCloseTo(means[i], 4);
+      await model.release();
+    }
+    const { scores } = await evaluate({ run, threads: 1, name: 'both' });
+    expect(scores.dice).toHaveLength(3);
+    const { confusion } = scores;
+    expect(confusion.classes).toBe(4);
+  }, 120_000);
+
   it('start from the weights of other regions by their names', async () => {
     const { run } = await train({ ...IMAGES, steps: 1, name: 'from', from: trained.run });
     const note = readEvents(openRunFolder(run).events).find(
@@ -258,7 +285,11 @@ describe('regions of volumes', () => {
     const network = openNetwork(trained.run, { threads: 1 });
     const [file] = readdirSync(join(tumours, 'imagesTr')).sort();
     const files = [0, 1].map((channel) => join(tumours, 'imagesTr', file.replace(/_\d{4}/, `_000${channel}`)));
-    const { ids, masks, header } = await segmentVolume(network, files);
+    const { ids, masks, header, probabilities } = await segmentVolume(network, files, undefined, {
+      withProbabilities: true,
+    });
+    // Components are removed after the probabilities.
+    for (const [i, mask] of masks!.entries()) if (mask === 1) expect(probabilities![i]).toBeGreaterThan(0.49);
     expect(ids).toEqual(writeRegions(masks!, network.regions!));
     const output = join(runs, 'ids.nii.gz');
     writeFileSync(output, encodeLabels(header, ids, network.submissionValues));

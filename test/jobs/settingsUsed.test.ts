@@ -36,6 +36,9 @@ it('evaluate', async () => {
 it('export', async () => {
   const { config, read } = watched(parseConfig(settings.export, [{ run: join(folder, 'train', 't') }]));
   await exportOnnx(config);
-  // The format chooses between two exports; the license is for the folder of the other one, the target for a budget of latency.
-  expect([...read, 'format', 'license', 'target'].sort()).toEqual(Object.keys(settings.export.schema.shape).sort());
+  // The format chooses between two exports; the license is for the folder of the other one, the target for a budget of latency; the preset has been read;
+  // calibration is of 8 bits.
+  expect([...read, 'preset', 'format', 'license', 'target', 'calibration'].sort()).toEqual(
+    Object.keys(settings.export.schema.shape).sort(),
+  );
 }, 60_000);

@@ -9,6 +9,7 @@ import { createRunFolder } from '../../src/run/folder.ts';
 import type { Dashboard } from '../../src/server/serve.ts';
 import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { builtPage, folderOfTests, serve } from './dashboards.ts';
+import { type RecordedCollection, recordComparison, recordTrials } from './recordedCollections.ts';
 import {
   type RecordedRun,
   recordDints,
@@ -306,6 +307,113 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
     expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
   });
 
+  describe('of a comparison', () => {
+    let family: string;
+    let comparison: RecordedCollection;
+    let url: string;
+    const card = (title: string) =>
+      page.locator('.card', { has: page.getByRole('heading', { name: title, exact: true }) });
+    beforeAll(async () => {
+      family = folderOfTests();
+      const archs = ['unet:levels=4', 'deeplabv3plus', 'random:7'];
+      const options = { archs, seeds: 3, begun: 8, isRunning: true, latency: true };
+      comparison = await recordComparison(family, 'first', options);
+      await recordTrials(family, 'ten', 2);
+      ({ url } = await serve(family, { web: builtPage() }));
+    });
+
+    it('shows all trainings: means with intervals, a table that filters, a front that leads to the runs, curves on one axis', async () => {
+      await open('#/', { url });
+      await page.getByRole('link', { name: 'compare first' }).click();
+      await page.getByRole('heading', { name: 'compare first' }).waitFor();
+      expect(await factsOfRun()).toMatch(/7 of 9 trainings ended with a score.*1 running.*1 planned.*64 steps each/);
+      const architectures = page.getByRole('table', { name: 'architectures' });
+      expect(await architectures.locator('tbody tr').count()).toBe(3);
+      expect(await architectures.locator('tr', { hasText: 'unet:levels=4' }).textContent()).toMatch(
+        /\d % to \d.*3 of 3/,
+      );
+      // One seed of the last has ended: no interval.
+      expect(await architectures.locator('tr', { hasText: 'random:7' }).textContent()).toMatch(/%–.*1 of 3/);
+      const trainings = page.getByRole('table', { name: 'trainings' });
+      expect(await trainings.locator('tbody tr').count()).toBe(9);
+      await page.getByLabel('filter trainings').fill('deeplab');
+      expect(await trainings.locator('tbody tr').count()).toBe(3);
+      await page.locator('[role=img][aria-label*="first-deeplabv3plus-2"] canvas').waitFor();
+      await page.getByLabel('filter trainings').fill('nothing like it');
+      await page.getByText('No training fits the filter.').waitFor();
+      await page.getByLabel('filter trainings').fill('');
+      const front = card('Score against cost');
+      expect(await front.locator('.interval').count()).toBe(2);
+      const axes = await front.locator('select option').allTextContents();
+      expect(axes).toEqual(['multiply-adds', 'parameters', 'memory of a step', 'latency']);
+      await front.getByRole('combobox').selectOption('latency');
+      await front.locator('svg[aria-label^="score against latency"]').waitFor();
+      expect(await front.textContent()).toMatch(/95 % intervals of the mean/);
+      expect(await front.locator('.importance').textContent()).toMatch(/too few trainings.*7 with a score, of 3 arch/);
+      await front.getByRole('link', { name: 'deeplabv3plus' }).locator('circle').last().click();
+      await page.locator('.u-legend').getByText('train/first-deeplabv3plus-2: each step').waitFor();
+      await page.locator('.run-head').getByRole('link', { name: 'compare/first' }).waitFor();
+      expect(complaints).toEqual([]);
+    });
+
+    it('follows it live: curves, states, rows and means', async () => {
+      await open('#/compare/first', { url });
+      const row = page.getByRole('table', { name: 'trainings' }).locator('tr', { hasText: 'first-random_7-1' });
+      await row.waitFor();
+      expect(await row.textContent()).not.toContain('done');
+      const running = comparison.runs[7];
+      running.addEpoch();
+      running.append({ type: 'end', status: 'done', message: 'best mIoU 0.6' });
+      comparison.writeTable();
+      await row.getByText('done').waitFor();
+      await page.getByText('8 of 9 trainings ended with a score').waitFor();
+      await page.locator('.scatter .interval').nth(2).waitFor({ state: 'attached' });
+      const importance = page.locator('.importance');
+      expect(await importance.textContent()).toMatch(/too few/);
+      expect(complaints).toEqual([]);
+    });
+
+    it('of trials says what was chosen, and why there is no importance', async () => {
+      await open('#/trials/ten', { url });
+      const table = page.getByRole('table', { name: 'trials' });
+      await table.waitFor();
+      expect(await table.locator('tr.chosen').textContent()).toMatch(/search 3 \(chosen\)ten-3done/);
+      expect(await table.textContent()).toContain('strides 4 8 (4)');
+      expect(await page.locator('.importance').textContent()).toMatch(/differ in the seed of their search alone/);
+      await page.locator('[role=img][aria-label^="mIoU: ten-3, ten-4"] canvas').waitFor();
+      await page.getByRole('group', { name: 'curves of' }).getByRole('button', { name: 'training' }).click();
+      await page.getByRole('link', { name: 'search 4' }).click();
+      await page.getByRole('heading', { name: 'search ten-4' }).waitFor();
+      expect(complaints).toEqual([]);
+    });
+
+    it('says what is missing or damaged, and is no wider than a phone', async () => {
+      for (const [name, yaml] of Object.entries({
+        broken: 'archs: 7\n',
+        bare: 'data: d\narchs: [a, b]\nseeds: 2\nbudget: 5min\nname: bare\n',
+      })) {
+        mkdirSync(join(family, 'compare', name), { recursive: true });
+        writeFileSync(join(family, 'compare', name, 'compare.yaml'), yaml);
+      }
+      await open('#/compare/none', { url });
+      await page.getByText('There is no compare/none').waitFor();
+      complaints.length = 0; // The browser names the answer 404.
+      await open('#/compare/broken', { url });
+      await page.getByText('compare/broken cannot be read').waitFor();
+      await open('#/compare/bare', { url, width: 375 });
+      await page.getByText('0 of 4 trainings ended with a score').waitFor();
+      await page.getByText('It is drawn when the first training has ended.').waitFor();
+      await page.getByText('No training has begun.').waitFor();
+      for (const place of ['', 'compare/bare', 'compare/first', 'trials/ten']) {
+        await page.goto(`${url}#/${place}`);
+        await page.locator('table').first().waitFor();
+        await page.waitForTimeout(200);
+        expect(Number(await page.evaluate('document.documentElement.scrollWidth')), place).toBeLessThanOrEqual(375);
+      }
+      expect(complaints).toEqual([]);
+    });
+  });
+
   it('says what is missing: runs, a run, numbers', async () => {
     const empty = await serve(folderOfTests(), { web: builtPage() });
     await open('', { url: empty.url });
@@ -316,6 +424,32 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
     writeFileSync(bare.config, 'epochs: 1\n');
     await page.getByText('No numbers yet').waitFor();
     rmSync(bare.path, { recursive: true });
+  });
+
+  it('shows a view of a damaged file as one that cannot be shown, and all others as ever', async () => {
+    const damaged = folderOfTests();
+    const { folder } = await recordTraining(damaged, { name: 'train', epochs: 2, steps: 2 });
+    const race = createRunFolder(damaged, 'auto', 'race');
+    writeFileSync(race.config, 'data: scenes\n');
+    const { url } = await serve(damaged, { web: builtPage() });
+    for (const content of [
+      '{}',
+      '[]',
+      '7',
+      'null',
+      '{"plan":{"rungs":7},"candidates":[],"nodes":[{}],"classes":[null]}',
+    ]) {
+      for (const name of ['graph.json', 'data.json', 'network.json']) writeFileSync(join(folder.path, name), content);
+      for (const name of ['race.json', 'answers.json', 'candidates.json', 'verdict.json'])
+        writeFileSync(join(race.path, name), content);
+      for (const place of ['train/train/network', 'train/train/data', 'train/train/samples', 'auto/race/race']) {
+        await open(`#/${place}`, { url });
+        await page.locator('#view .card, #view .empty-title').first().waitFor();
+        expect(await page.locator('.run-head').count(), `${place} of ${content}`).toBe(1);
+      }
+      await page.getByRole('tab', { name: 'settings' }).click();
+      await page.locator('#view .card').first().waitFor();
+    }
   });
 
   it('shows names with markup as they are, and runs nothing of them', async () => {

@@ -128,7 +128,7 @@ describe('the stream', () => {
     const watch = createWatch(createRunIndex(root));
     const web = new Map();
     const ask = (followers: number) =>
-      createApp({ watch: { ...watch, followers }, web, hosts: ['localhost'] }).request('/api/stream', {
+      createApp({ root, watch: { ...watch, followers }, web, hosts: ['localhost'] }).request('/api/stream', {
         headers: { host: 'localhost' },
       });
     expect((await ask(MOST_STREAMS)).status).toBe(503);

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodePng } from '../../src/data/images/png.ts';
-import { createNiftiHeader, encodeNifti, labelHeader } from '../../src/data/nifti/encode.ts';
+import { createNiftiHeader, encodeNifti, encodeProbabilities, labelHeader } from '../../src/data/nifti/encode.ts';
 import { readNifti } from '../../src/data/nifti/read.ts';
 import { createPhantomSet } from '../../src/data/volumes/phantomSet.ts';
 import { paintPhantom } from '../../src/data/volumes/phantoms.ts';
@@ -93,8 +93,7 @@ describe('the loop on volumes', () => {
     const scores = await scoreNetwork({
       folder: run,
       dataset,
-      network,
-      reduction: 1,
+      forward: (images) => network.forward(images, { training: false }),
       device: 'cpu',
       options: { inference: { ...SINGLE_SCALE, window: { window, overlap: 0.25 } }, largestComponents },
     });
@@ -131,6 +130,42 @@ describe('the loop on volumes', () => {
       expect(written.header.bytes.subarray(from, to)).toEqual(original.header.bytes.subarray(from, to));
     expect(Array.from(written.samples, Number)).toEqual([...ids]);
     expect(Math.max(...ids)).toBeLessThan(3);
+  });
+
+  it('gives probabilities on the grid of the file, outside of the foreground those of background', async () => {
+    const { image } = paintPhantom(8, [18, 24, 20]);
+    // Empty slices around the body, which the preparation cuts away.
+    image.data.fill(0, 0, 2 * 24 * 20);
+    const affine = [
+      [-1.5, 0, 0, 12],
+      [0, 1.2, 0, -3],
+      [0, 0, 2, 40],
+      [0, 0, 0, 1],
+    ] as const;
+    const file = join(folder, 'soft.nii.gz');
+    writeFileSync(file, encodeNifti(createNiftiHeader({ shape: [20, 24, 18], affine, type: 'float32' }), image.data));
+    const network = openNetwork(trained.run, { threads: 1 });
+    const wanted = { withProbabilities: true };
+    const { ids, probabilities, header, view } = await segmentVolume(network, [file], undefined, wanted);
+    const classes = network.classes.length;
+    expect(probabilities).toHaveLength(classes * ids.length);
+    const at = (id: number, i: number) => (probabilities as Float32Array)[id * ids.length + i];
+    for (let i = 0; i < ids.length; i += 7) {
+      const all = Array.from({ length: classes }, (_, id) => at(id, i));
+      expect(all.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 4);
+      expect(Math.min(...all)).toBeGreaterThanOrEqual(0);
+    }
+    // Nothing is resampled here, so that the class map is that of the largest probability, but for components that were removed.
+    const kept = Array.from(ids, (id, i) => (id > 0 ? at(id, i) - at(0, i) : 1));
+    expect(Math.min(...kept)).toBeGreaterThanOrEqual(0);
+    const cut = view.shape[0] < 18 || view.shape[1] < 24 || view.shape[2] < 20;
+    expect(cut && at(0, 0)).toBe(1);
+    const output = join(folder, 'soft_probabilities.nii.gz');
+    writeFileSync(output, encodeProbabilities(header, probabilities as Float32Array));
+    const written = await readNifti(output);
+    expect(written.header.shape).toEqual([20, 24, 18, classes]);
+    expect(Array.from(written.samples, Number)).toEqual([...(probabilities as Float32Array)]);
+    expect(written.header.bytes.subarray(252, 328)).toEqual(header.bytes.subarray(252, 328));
   });
 
   it('reads volumes only with a network for volumes, and pictures only with one for pictures', async () => {

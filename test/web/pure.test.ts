@@ -5,13 +5,18 @@ import { createRandom } from '../../src/base/random.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
 import { describeGraph, formatGraph } from '../../src/models/graphFile.ts';
 import type { RunEvent } from '../../src/run/events.ts';
+import { paretoFront } from '../../src/run/tables/front.ts';
+import type { CollectionDetail, RunSummary } from '../../src/server/api.ts';
 import { createThinner } from '../../src/server/thinner.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { comparable, differencesOf, grouped, groupOf, listGroupOf, paretoFront } from '../../web/src/compare.ts';
+import { networksOf, standingsOf } from '../../web/src/collection.ts';
+import { comparable, differencesOf, grouped, groupOf, namesOfGroups } from '../../web/src/compare.ts';
 import { placeNodes } from '../../web/src/layout.ts';
 import { finishedOf, latestScores, type RaceFile, rungsOfRace } from '../../web/src/race.ts';
 import { communicatedShare, ranksOf } from '../../web/src/ranks.ts';
 import { entropyLimits, linesOf, paceOf, smoothed } from '../../web/src/series.ts';
+import { VIEWS } from '../../web/src/viewNames.ts';
+import { whyEmpty } from '../../web/src/whyEmpty.ts';
 
 const stepAt = (seq: number, loss: number | null): RunEvent => ({
   seq,
@@ -233,16 +238,134 @@ describe('thinning', () => {
 });
 
 describe('runs that may be compared', () => {
-  it('have the same data and size', () => {
-    const of = (settings: Record<string, string>) => listGroupOf({ settings });
-    expect(of({ data: 'sets/street/', crop: '[241,321]', scale: '2' })).toBe('street, 1/2 of the size, crop 241 x 321');
-    expect(of({ data: 'street', crop: '65', scale: '1' })).toBe('street, crop 65');
+  const of = (settings: Record<string, string>) => groupOf({ settings });
+
+  it('have the same data, read at the same size; how they are trained does not matter', () => {
+    expect(of({ data: 'sets/street/', crop: '[241,321]', scale: '2' })).toBe('sets/street, 1/2 of the size');
+    expect(of({ data: 'street', crop: '65', scale: '1' })).toBe(of({ data: 'street', crop: '129', fold: '0' }));
     expect(of({ data: 'street', longSide: '513' })).toBe('street, longer side 513');
+    expect(of({ data: 'organs', 'preparation.spacingMm': '[2,1,1]' })).toBe('organs, 2 x 1 x 1 mm');
+    expect(of({ data: 'street', fold: '3' })).toBe('street, fold 3');
     expect(of({})).toBe('unknown data');
+    expect(of({ data: '/' })).toBe('/');
+  });
+
+  it('are of one group in the list exactly where they may be on one front of a cost that depends on nothing else', () => {
+    const text = fc.constantFrom('street', '/a/street', '/a/street/', 'organs', '2', '1', '513');
+    const settings = fc.dictionary(fc.constantFrom('data', 'scale', 'longSide', 'crop', 'fold', 'batch'), text);
+    fc.assert(
+      fc.property(settings, (own) => {
+        const run = { settings: own, size: [65, 65], latency: { ms: 1, on: 'engine' } };
+        expect(groupOf(run, { sized: false, timed: false })).toBe(groupOf(run));
+        expect(groupOf(run, { sized: true, timed: true })).toBe(`${groupOf(run)}, 65 x 65, engine`);
+      }),
+    );
+  });
+
+  it('are shown by as much of the path of their data as tells them apart', () => {
+    const names = (...groups: string[]) => [...namesOfGroups(groups).values()];
+    expect(names('/a/street, 1/2 of the size', '/a/organs')).toEqual(['street, 1/2 of the size', 'organs']);
+    expect(names('/a/street', '/b/street', '/a/street')).toEqual(['a/street', 'b/street']);
+    fc.assert(
+      fc.property(fc.array(fc.string()), (groups) => {
+        const shown = namesOfGroups(groups);
+        expect(new Set(shown.values()).size).toBe(new Set(groups).size);
+      }),
+    );
+  });
+
+  it('are gathered in the order of their first rows', () => {
     expect(grouped([1, 2, 3, 4], (n) => (n % 2 ? 'odd' : 'even'))).toEqual([
       ['odd', [1, 3]],
       ['even', [2, 4]],
     ]);
+  });
+});
+
+describe('a comparison from its answer and the rows of its runs', () => {
+  const detail: CollectionDetail = {
+    summary: { id: 'compare/c', kind: 'compare', name: 'c', planned: 3, ended: 1, running: 1 },
+    members: [
+      {
+        ...{ architecture: 'unet', seed: 0, training: 'train/c-unet-0' },
+        row: { score: 0.5, multiplyAdds: 2e9, parameters: 1e6 },
+      },
+      { architecture: 'unet', seed: 1, training: 'train/c-unet-1' },
+      { architecture: 'deeplab', seed: 0, training: 'train/c-deeplab-0' },
+    ],
+    more: 0,
+  };
+  const row = (state: string, value: number) =>
+    ({ state, multiplyAdds: 7, score: { name: 'mIoU', value } }) as unknown as RunSummary;
+  const runs = new Map([
+    ['train/c-unet-0', row('done', 0.5)],
+    ['train/c-unet-1', row('running', 0.9)],
+  ]);
+
+  it('takes costs from its table only, and scores of what is running for no mean', () => {
+    const standings = standingsOf(detail, runs);
+    expect(standings.map(({ state, score, costs }) => [state, score, costs.multiplyAdds])).toEqual([
+      ['done', 0.5, 2e9],
+      ['running', 0.9, undefined],
+      ['planned', undefined, undefined],
+    ]);
+    const networks = networksOf(detail, standings);
+    expect(networks.map(({ name, score, scores }) => [name, score?.mean, scores.length])).toEqual([
+      ['unet', 0.5, 1],
+      ['deeplab', undefined, 0],
+    ]);
+  });
+
+  it('of trials counts every trial for itself, with the costs of its training', () => {
+    const trials: CollectionDetail = {
+      summary: { ...detail.summary, kind: 'trials' },
+      members: [0, 1].map((seed) => ({
+        architecture: '',
+        seed,
+        search: `search/t-${seed}`,
+        training: `train/c-unet-${seed}`,
+      })),
+      more: 0,
+    };
+    const networks = networksOf(trials, standingsOf(trials, runs));
+    expect(networks.map(({ name, costs, scores }) => [name, costs.multiplyAdds, scores])).toEqual([
+      ['seed 0', 7, [0.5]],
+      ['seed 1', 7, []],
+    ]);
+  });
+});
+
+describe('why a view is empty', () => {
+  const runOf = (command: string, state: string, events: readonly RunEvent[] = []): Parameters<typeof whyEmpty>[1] =>
+    ({
+      detail: { summary: { command, state }, samples: [], pictures: [], evaluations: [], documents: [] },
+      events,
+    }) as unknown as Parameters<typeof whyEmpty>[1];
+
+  it('promises nothing of a run that has ended, and says how it ended', () => {
+    const promises = /will|has not ended|first point|first figure|when its network is scored/;
+    for (const view of VIEWS)
+      for (const command of ['search', 'train']) {
+        for (const state of ['done', 'undecided', 'diverged', 'stopped', 'failed', 'crashed', 'damaged'])
+          expect(whyEmpty(view, runOf(command, state)) ?? '', `${view} of a ${state} ${command}`).not.toMatch(promises);
+        for (const state of ['diverged', 'stopped', 'failed', 'crashed']) {
+          const why = whyEmpty(view, runOf(command, state)) ?? '';
+          if (/ended before|not reached/.test(why)) expect(why).toContain(`(${state})`);
+        }
+      }
+    expect(whyEmpty('samples', runOf('train', 'done'))).toBe('The training has ended and left no samples.');
+    expect(whyEmpty('trellis', runOf('search', 'diverged'))).toMatch(
+      /this one ended before that of its first \(diverged\)/,
+    );
+    expect(whyEmpty('trellis', runOf('train', 'running'))).toMatch(/see the view network/);
+  });
+
+  it('is nothing where there is something', () => {
+    const architecture = { seq: 0, time: '', type: 'architecture', epoch: 0, entropies: {}, genotype: {} } as RunEvent;
+    expect(whyEmpty('cell', runOf('search', 'running', [architecture]))).toBeUndefined();
+    expect(whyEmpty('curves', runOf('train', 'running', [stepAt(0, 1)]))).toBeUndefined();
+    expect(whyEmpty('cost', runOf('train', 'running', [stepAt(0, 1)]))).toMatch(/second step/);
+    expect(whyEmpty('settings', runOf('train', 'failed'))).toBeUndefined();
   });
 });
 

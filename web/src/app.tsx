@@ -1,9 +1,11 @@
 /** @file The frame around every view: title, theme, keys, and whether the page is connected. */
 import { useEffect, useRef } from 'preact/hooks';
 import { connection } from './connection.ts';
+import { Boundary } from './parts/boundary.tsx';
 import { goTo, linkTo, route } from './route.ts';
 import { runs } from './state.ts';
 import { theme, toggleTheme } from './theme.ts';
+import { CollectionPage } from './views/collection/page.tsx';
 import { moveView, RunPage } from './views/run.tsx';
 import { RunsPage } from './views/runs.tsx';
 
@@ -37,9 +39,10 @@ export function App() {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
-  const { run } = route.value;
+  const { run, collection } = route.value;
+  const place = run ?? collection;
   const count = [...(runs.value?.values() ?? [])].filter(({ state }) => state === 'running').length;
-  document.title = run ? `${run} · Espalier` : `${count > 0 ? `(${count}) ` : ''}Espalier`;
+  document.title = place ? `${place} · Espalier` : `${count > 0 ? `(${count}) ` : ''}Espalier`;
   return (
     <>
       <a class="skip" href="#content">
@@ -51,11 +54,11 @@ export function App() {
           Espalier
         </a>
         <nav aria-label="place">
-          {run && (
+          {place && (
             <>
               <a href={linkTo({})}>runs</a>
               <span aria-hidden="true">/</span>
-              <span class="ellipsis">{run}</span>
+              <span class="ellipsis">{place}</span>
             </>
           )}
         </nav>
@@ -79,7 +82,9 @@ export function App() {
         </p>
       )}
       <main id="content" tabIndex={-1}>
-        {run ? <RunPage key={run} id={run} /> : <RunsPage />}
+        <Boundary key={place} what={place ?? 'the table of runs'}>
+          {run ? <RunPage id={run} /> : collection ? <CollectionPage id={collection} /> : <RunsPage />}
+        </Boundary>
       </main>
       <dialog ref={help} aria-labelledby="keys">
         <h2 id="keys">Keys</h2>

@@ -17,44 +17,56 @@ export function differencesOf(
  * first.
  */
 export function comparable<Point extends { readonly group: string }>(points: readonly Point[]): [string, Point[]][] {
-  const groups = new Map<string, Point[]>();
-  for (const point of points) groups.set(point.group, [...(groups.get(point.group) ?? []), point]);
-  return [...groups].sort(([a, one], [b, other]) => other.length - one.length || a.localeCompare(b));
+  return grouped(points, ({ group }) => group).sort(
+    ([a, one], [b, other]) => other.length - one.length || a.localeCompare(b),
+  );
 }
 
-/** What runs have in common that are compared by a cost: their data, the size that their network is counted for, and of latencies what on. */
+/** What a cost depends on, beside the network. */
+export interface CostKind {
+  /** On the size of the input that it is counted for. */
+  readonly sized: boolean;
+  /** On what it is timed on. */
+  readonly timed: boolean;
+}
+
+/**
+ * What runs have in common whose scores may be compared: the data, and how large they are read. Given a cost, also what that depends on: the size of the
+ * input that the network is counted for, and what latencies are of.
+ */
 export function groupOf(
   { settings, size, latency }: Pick<RunSummary, 'settings' | 'size' | 'latency'>,
-  cost: { readonly sized: boolean; readonly timed: boolean },
+  { sized, timed }: CostKind = { sized: false, timed: false },
 ): string {
+  const { data, scale, longSide, fold, 'preparation.spacingMm': spacing } = settings;
+  const sides = (list: string) => list.replace(/[[\]]/g, '').split(',').join(' x ');
   return [
-    settings.data ?? 'unknown data',
-    ...(cost.sized && size ? [size.join(' x ')] : []),
-    ...(cost.timed && latency ? [latency.on] : []),
+    data?.replace(/(?<=.)\/+$/, '') ?? 'unknown data',
+    ...(longSide ? [`longer side ${longSide}`] : scale && scale !== '1' ? [`1/${scale} of the size`] : []),
+    ...(spacing ? [`${sides(spacing)} mm`] : []),
+    // Another fold is validated on other samples.
+    ...(fold && fold !== '0' ? [`fold ${fold}`] : []),
+    ...(sized && size ? [size.join(' x ')] : []),
+    ...(timed && latency ? [latency.on] : []),
   ].join(', ');
 }
 
-/** Those points that no other one beats: none is both cheaper and better. In the order of cost. */
-export function paretoFront<Point extends { readonly cost: number; readonly score: number }>(
-  points: readonly Point[],
-): Point[] {
-  let best = Number.NEGATIVE_INFINITY;
-  return [...points]
-    .sort((a, b) => a.cost - b.cost || b.score - a.score)
-    .filter(({ score }) => {
-      const isBetter = score > best;
-      best = Math.max(best, score);
-      return isBetter;
-    });
-}
+/** Folders that are shown of a path at most, where its name is that of others too. */
+const MOST_FOLDERS = 8;
 
-/** What runs of one group of the list have in common: the data and how large they were read. */
-export function listGroupOf({ settings }: Pick<RunSummary, 'settings'>): string {
-  const { data, scale, longSide, crop } = settings;
-  if (data === undefined) return 'unknown data';
-  const name = data.replace(/\/+$/, '').split('/').at(-1);
-  const size = longSide ? `, longer side ${longSide}` : scale && scale !== '1' ? `, 1/${scale} of the size` : '';
-  return `${name}${size}${crop ? `, crop ${crop.replace(/[[\]]/g, '').split(',').join(' x ')}` : ''}`;
+/** Groups as they are shown, by {@link groupOf}: of the path of the data no more than tells them apart. */
+export function namesOfGroups(groups: Iterable<string>): ReadonlyMap<string, string> {
+  const distinct = [...new Set(groups)];
+  const named = (parts: number) =>
+    distinct.map((group) => {
+      const [data, ...rest] = group.split(', ');
+      return [data.split('/').slice(-parts).join('/'), ...rest].join(', ');
+    });
+  for (let parts = 1; parts <= MOST_FOLDERS; parts++) {
+    const names = named(parts);
+    if (new Set(names).size === names.length) return new Map(distinct.map((group, i) => [group, names[i]]));
+  }
+  return new Map(distinct.map((group) => [group, group]));
 }
 
 /** Rows by what they may be compared with, in the order of their first rows. */

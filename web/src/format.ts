@@ -8,6 +8,9 @@ export function formatCount(value: number | undefined): string {
   return `${Number((value / factor).toPrecision(3))}${unit}`;
 }
 
+/** Of an axis, whose round numbers of bytes would be none of MiB. */
+export const formatMebibytes = (value: number): string => `${Number(value.toPrecision(3))} MiB`;
+
 /** A share in per cent. */
 export const formatShare = (share: number | null | undefined, digits = 2): string =>
   share === null || share === undefined || !Number.isFinite(share) ? '–' : `${(100 * share).toFixed(digits)} %`;

@@ -1,4 +1,5 @@
 /** @file The nodes of a network for a page: what its stages cost, and where the nodes of one stand in a drawing. Pure. */
+import { rangeOf } from '../../src/base/range.ts';
 import type { GraphFile, GraphFileNode } from '../../src/models/graphFile.ts';
 
 /** A node in its place. */
@@ -18,7 +19,7 @@ export function placeNodes(graph: Pick<GraphFile, 'nodes'>, stage: string): Plac
   const outside = [...new Set(ids.flatMap((id) => graph.nodes[id].inputs.filter((input) => !inside.has(input))))];
   const columns = new Map(outside.map((id) => [id, 0]));
   for (const id of ids)
-    columns.set(id, 1 + Math.max(0, ...graph.nodes[id].inputs.map((input) => columns.get(input) ?? 0)));
+    columns.set(id, 1 + rangeOf([0, ...graph.nodes[id].inputs.map((input) => columns.get(input) ?? 0)])[1]);
   const placed = new Map<number, Placed>();
   const used = new Map<number, Set<number>>();
   for (const id of [...outside, ...ids]) {
@@ -26,7 +27,7 @@ export function placeNodes(graph: Pick<GraphFile, 'nodes'>, stage: string): Plac
     const taken = used.get(column) ?? new Set();
     used.set(column, taken);
     const inputs = graph.nodes[id].inputs.flatMap((input) => placed.get(input)?.row ?? []);
-    let row = inputs.length > 0 ? Math.min(...inputs) : 0;
+    let row = inputs.length > 0 ? rangeOf(inputs)[0] : 0;
     while (taken.has(row)) row++;
     taken.add(row);
     placed.set(id, { id, node: graph.nodes[id], column, row, isOutside: !inside.has(id) });

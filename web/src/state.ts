@@ -38,6 +38,10 @@ const MOST_EVENTS = 15_000;
 export const addressOf = (id: string, ...rest: readonly string[]): string =>
   `api/runs/${[...id.split('/'), ...rest].map(encodeURIComponent).join('/')}`;
 
+/** The address of a comparison or of trials, relative to the page. */
+export const addressOfCollection = (id: string): string =>
+  `api/collections/${id.split('/').map(encodeURIComponent).join('/')}`;
+
 /** JSON from the server; undefined when it has none there. */
 export async function fetchJson<Value>(address: string): Promise<Value | undefined> {
   const answer = await fetch(address);

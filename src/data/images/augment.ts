@@ -20,7 +20,7 @@ export interface Augmentation {
   turns?: boolean;
   /** Brightness is multiplied by a number from [1 - s, 1 + s]. */
   brightness: number;
-  /** Distance from middle grey is multiplied by a number from [1 - s, 1 + s]. */
+  /** Distance from the mean grey of the image is multiplied by a number from [1 - s, 1 + s]: about middle grey, dark images would turn black. */
   contrast: number;
   /** Distance from the pixel's own grey is multiplied by a number from [1 - s, 1 + s]. */
   saturation: number;
@@ -137,7 +137,7 @@ export function applyTransformation(
   const rows = readAxis(transpose ? width : height, scaledHeight, top, cropHeight, flipRows);
   // From one pixel of the file to the next along a column and a row of the crop.
   const [down, right] = transpose ? [1, width] : [width, 1];
-  const { own, shared, offset } = colourTransformation(transformation);
+  const { own, shared, offset } = colourTransformation(transformation, picture);
   const pad = normaliseByte(MEAN);
   images.fill(pad);
   labels.fill(IGNORE);
@@ -176,16 +176,33 @@ function clampUnit(value: number): number {
 }
 
 /**
- * Saturation, then contrast about middle grey, then brightness, then the scaling to [-1, 1], folded into
+ * Saturation, then contrast about the mean grey of the image, then brightness, then the scaling to [-1, 1], folded into
  * `value * own + grey * shared + offset`.
  */
-function colourTransformation({ brightness, contrast, saturation }: Transformation): {
-  own: number;
-  shared: number;
-  offset: number;
-} {
+function colourTransformation(
+  { brightness, contrast, saturation }: Transformation,
+  picture: LabelledImage,
+): { own: number; shared: number; offset: number } {
   const gain = (brightness * contrast) / 127.5;
-  return { own: gain * saturation, shared: gain * (1 - saturation), offset: brightness * (1 - contrast) - 1 };
+  const middle = contrast === 1 ? 0 : meanGrey(picture) / 127.5;
+  return { own: gain * saturation, shared: gain * (1 - saturation), offset: brightness * (1 - contrast) * middle - 1 };
+}
+
+/** Rows and columns of pixels that the mean grey of an image is taken of, at most. */
+const MEAN_SIDE = 64;
+
+/** The mean grey of an image, of a grid of its pixels. */
+export function meanGrey({ width, height, image }: Pick<LabelledImage, 'width' | 'height' | 'image'>): number {
+  const [rows, columns] = [Math.min(MEAN_SIDE, height), Math.min(MEAN_SIDE, width)];
+  let sum = 0;
+  for (let i = 0; i < rows; i++) {
+    const row = Math.floor(((i + 0.5) * height) / rows) * width;
+    for (let j = 0; j < columns; j++) {
+      const at = 3 * (row + Math.floor(((j + 0.5) * width) / columns));
+      sum += 0.299 * image[at] + 0.587 * image[at + 1] + 0.114 * image[at + 2];
+    }
+  }
+  return sum / (rows * columns);
 }
 
 /** For each place of the crop along one axis, where to read in the file: two neighbours and a fraction, and the nearest; -1 outside. */

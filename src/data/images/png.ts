@@ -92,27 +92,32 @@ export function findChunk(bytes: Uint8Array, wanted: string): Uint8Array | undef
   return undefined;
 }
 
-/** Encodes 8-bit samples `[height, width, channels]`: 1 channel is grey, or indices when there is a `palette`; 3 is RGB. */
+/** Encodes samples `[height, width, channels]` of 8 or 16 bits: 1 channel is grey, or of 8 bits indices when there is a `palette`; 3 is RGB. */
 export function encodePng(
-  picture: { width: number; height: number; channels: 1 | 3; data: Uint8Array },
+  picture: { width: number; height: number; channels: 1 | 3; data: Uint8Array | Uint16Array },
   palette?: readonly Colour[],
 ): Uint8Array {
-  const { width, height, channels, data } = picture;
-  const row = width * channels;
+  const { width, height, channels } = picture;
+  const data = picture.data instanceof Uint16Array ? bigEndian(picture.data) : picture.data;
+  const depth = picture.data.BYTES_PER_ELEMENT;
+  const pixel = channels * depth;
+  const row = width * pixel;
   if (width < 1 || height < 1 || data.length !== row * height) {
     throw new DataError(`cannot write a PNG of ${width}x${height}x${channels} from ${data.length} samples`);
   }
-  if (palette !== undefined && (channels !== 1 || palette.length < 1 || palette.length > 256)) {
-    throw new DataError(`a palette has 1 to 256 colours over 1 channel, got ${palette.length} over ${channels}`);
+  if (palette !== undefined && (pixel !== 1 || palette.length < 1 || palette.length > 256)) {
+    throw new DataError(
+      `a palette has 1 to 256 colours over 1 channel of 8 bits, got ${palette.length} over ${channels} of ${8 * depth}`,
+    );
   }
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
-  header[8] = 8;
+  header[8] = 8 * depth;
   header[9] = palette !== undefined ? 3 : channels === 3 ? 2 : 0;
-  // Photographs shrink with the "up" filter; labels and palettes are best left alone.
-  const filter = channels === 3 ? 2 : 0;
+  // Photographs and maps of 16 bits shrink with the "up" filter; labels and palettes are best left alone.
+  const filter = pixel > 1 ? 2 : 0;
   const stream = new Uint8Array((row + 1) * height);
   for (let y = 0; y < height; y++) {
     const to = y * (row + 1);
@@ -124,6 +129,16 @@ export function encodePng(
   if (palette !== undefined) chunks.push(chunk('PLTE', Uint8Array.from(palette.flat())));
   chunks.push(chunk('IDAT', deflateSync(stream, { level: 6 })), chunk('IEND', new Uint8Array(0)));
   return new Uint8Array(Buffer.concat([Uint8Array.from(SIGNATURE), ...chunks]));
+}
+
+/** 16-bit samples as bytes, the high one first. */
+function bigEndian(samples: Uint16Array): Uint8Array {
+  const bytes = new Uint8Array(2 * samples.length);
+  for (let i = 0; i < samples.length; i++) {
+    bytes[2 * i] = samples[i] >> 8;
+    bytes[2 * i + 1] = samples[i] & 255;
+  }
+  return bytes;
 }
 
 function parseHeader(body: Uint8Array, file: string): PngLayout & { colourType: number } {

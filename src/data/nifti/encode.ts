@@ -32,20 +32,41 @@ export function encodeLabels(header: NiftiHeader, ids: Uint8Array, values?: read
   return encodeNifti(labelHeader(header, wide ? 'uint16' : 'uint8'), samples);
 }
 
+/** Probabilities `[classes, depth, height, width]` on the grid of `header` as a `.nii.gz` file of float32, classes along the fourth axis. */
+export function encodeProbabilities(header: NiftiHeader, probabilities: Float32Array): Buffer {
+  const [x, y = 1, z = 1] = header.shape;
+  const classes = probabilities.length / (x * y * z);
+  return encodeNifti(gridHeader(header, 'float32', [4, x, y, z, classes, 1, 1, 1]), probabilities);
+}
+
 /**
  * The header of a class map on the grid of `header`: whole numbers of 8 or 16 bits, three axes, no scaling, no display range, intent `label`; forms, voxel
  * sizes, units and texts stay bit for bit.
  */
 export function labelHeader(header: NiftiHeader, type: 'uint8' | 'uint16' = 'uint8'): NiftiHeader {
   const [x, y = 1, z = 1] = header.shape;
+  return gridHeader(header, type, [3, x, y, z, 1, 1, 1, 1], INTENT_LABEL);
+}
+
+/** Codes and bytes of what is written. */
+const WRITTEN = { uint8: [2, 1], uint16: [512, 2], float32: [16, 4] } as const;
+
+/** The header of samples of another type on the grid of `header`: no scaling, no display range. */
+function gridHeader(
+  header: NiftiHeader,
+  type: keyof typeof WRITTEN,
+  dim: readonly number[],
+  intent: number = 0,
+): NiftiHeader {
+  const [code, bytes] = WRITTEN[type];
   return withFields(asSingleFile(header), {
-    dim: [3, x, y, z, 1, 1, 1, 1],
-    datatype: [type === 'uint8' ? 2 : 512],
-    bitpix: [type === 'uint8' ? 8 : 16],
+    dim: [...dim],
+    datatype: [code],
+    bitpix: [8 * bytes],
     slope: [1],
     intercept: [0],
     calibration: [0, 0],
-    intentCode: [INTENT_LABEL],
+    intentCode: [intent],
     intentParameters: [0, 0, 0],
     intentName: Array(16).fill(0),
     voxOffset: [HEADER_BYTES[header.version] + 4],

@@ -100,13 +100,44 @@ export function prepareVolume(
  * foreground box everything is background (class 0).
  */
 export function restoreToInput(ids: Uint8Array, grid: PreparedGrid): Uint8Array {
-  const { shape, box, input, orientation } = grid;
+  const { shape, box } = grid;
   if (ids.length !== shape[0] * shape[1] * shape[2]) {
     throw new ShapeError(`${ids.length} class ids do not fill ${shape.join('x')} voxels`);
   }
-  const inBox = resampleLabels(ids, shape, box.shape);
+  return placeInInput(resampleLabels(ids, shape, box.shape), 0, grid);
+}
+
+/**
+ * Probabilities `[classes, ...shape]` on the prepared grid as those on the grid of the file, `[classes, depth, height, width]` in the order of the file:
+ * every class resampled linearly. Outside the foreground box background (class 0) has 1, or with `nothing`, as of regions, all have 0.
+ */
+export function restoreProbabilities(
+  probabilities: Float32Array,
+  grid: PreparedGrid,
+  outside: 'background' | 'nothing' = 'background',
+): Float32Array {
+  const { shape, box, input } = grid;
+  const [voxels, wanted] = [product(shape), product(input.shape)];
+  const classes = probabilities.length / voxels;
+  if (!Number.isInteger(classes))
+    throw new ShapeError(`${probabilities.length} probabilities do not fill ${shape.join('x')} voxels`);
+  const result = new Float32Array(classes * wanted);
+  for (let id = 0; id < classes; id++) {
+    const inBox = resample(probabilities.subarray(id * voxels, (id + 1) * voxels), shape, box.shape);
+    result.set(placeInInput(inBox, id === 0 && outside === 'background' ? 1 : 0, grid), id * wanted);
+  }
+  return result;
+}
+
+/** What lies in the foreground box as the whole volume, in the order of the file; `outside` elsewhere. */
+function placeInInput<Data extends Float32Array | Uint8Array>(
+  inBox: Data,
+  outside: number,
+  { box, input, orientation }: PreparedGrid,
+): Data {
   const whole = turnedShape(input.shape, orientation);
-  const placed = new Uint8Array(whole[0] * whole[1] * whole[2]);
+  const empty = inBox instanceof Uint8Array ? new Uint8Array(product(whole)) : new Float32Array(product(whole));
+  const placed = empty.fill(outside) as Data;
   forEachRow(whole, box, (at, from) => {
     placed.set(inBox.subarray(from, from + box.shape[2]), at);
   });

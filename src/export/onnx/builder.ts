@@ -14,10 +14,22 @@ export class OnnxBuilder {
   /** Constants and shapes that were asked for before. */
   readonly #known = new Map<string, string>();
   readonly #batch: number | 'dynamic';
+  #prefix = '';
 
   /** @param batch samples at a time. */
   constructor(batch: number | 'dynamic') {
     this.#batch = batch;
+  }
+
+  /** Everything that `build` adds has names that begin with `prefix`: several networks in one graph. */
+  within<Result>(prefix: string, build: () => Result): Result {
+    const outer = this.#prefix;
+    this.#prefix = prefix;
+    try {
+      return build();
+    } finally {
+      this.#prefix = outer;
+    }
   }
 
   /** Adds a node; returns the name of its output, which begins with `name`. */
@@ -32,8 +44,9 @@ export class OnnxBuilder {
     return output;
   }
 
-  /** Adds a tensor under exactly this name. */
-  tensor(name: string, dtype: OnnxDtype, shape: readonly number[], data: ArrayBufferView): string {
+  /** Adds a tensor under exactly this name, behind the prefix. */
+  tensor(given: string, dtype: OnnxDtype, shape: readonly number[], data: ArrayBufferView): string {
+    const name = this.#prefixed(given);
     this.#names.add(name);
     this.tensors.push({ name, dtype, shape, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) });
     return name;
@@ -92,7 +105,12 @@ export class OnnxBuilder {
     return name;
   }
 
-  #claim(name: string): string {
+  #prefixed(name: string): string {
+    return name.startsWith(this.#prefix) ? name : this.#prefix + name;
+  }
+
+  #claim(given: string): string {
+    const name = this.#prefixed(given);
     let free = name;
     for (let i = 1; this.#names.has(free); i++) free = `${name}_${i}`;
     this.#names.add(free);

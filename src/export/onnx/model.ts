@@ -11,6 +11,7 @@ import type { StoredTensor } from '../../run/safetensors.ts';
 import { OnnxBuilder, type SpatialSize } from './builder.ts';
 import { foldedNorms, readersOf } from './fold.ts';
 import { lowerNode } from './nodeRows.ts';
+import { OUTPUTS, writeMean, writeMeanOfRegions, writeOutput } from './outputs.ts';
 import { encodeModel, type OnnxDtype, type OnnxModel, type OnnxValue } from './proto.ts';
 import { readSize } from './readSize.ts';
 import { readWeights } from './weights.ts';
@@ -46,6 +47,8 @@ export interface OnnxOptions {
   readonly batch: number | 'dynamic';
   /** Of weights and computation; float32 goes in and comes out. */
   readonly precision: 'float32' | 'float16';
+  /** Of stored weights of convolutions, where the computation is in float32: float16 halves the file. Default: as `precision`. */
+  readonly weights?: 'float32' | 'float16';
   /** Bytes `[batch, height, width, 3]` go in, and the model brings them to [-1, 1]; else it is given `[batch, 3, height, width]` in [-1, 1]. */
   readonly normalise: boolean;
   readonly result: ModelResult;
@@ -53,26 +56,49 @@ export interface OnnxOptions {
   readonly version: string;
 }
 
-/** Names of the input and the output of every model. */
+/** Name of the input of every model. */
 export const INPUT = 'image';
-export const OUTPUTS: Readonly<Record<ModelResult, string>> = {
-  logits: 'logits',
-  softmax: 'probabilities',
-  sigmoid: 'probabilities',
-  argmax: 'classes',
-};
 
-/** The bytes of the model. @throws ConfigError or ShapeError for options that do not fit the network. */
-export const writeOnnx = (network: ExportedNetwork, options: OnnxOptions): Uint8Array =>
+/**
+ * The bytes of the model: of one network, or of the mean of the softmax of several.
+ * @throws ConfigError or ShapeError for options that do not fit the networks.
+ */
+export const writeOnnx = (network: ExportedNetwork | readonly ExportedNetwork[], options: OnnxOptions): Uint8Array =>
   encodeModel(buildOnnx(network, options));
 
+const isList = (network: ExportedNetwork | readonly ExportedNetwork[]): network is readonly ExportedNetwork[] =>
+  Array.isArray(network);
+
 /** The model as data. */
-export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxModel {
-  const { graph, tensors } = network;
-  const { size, precision } = options;
-  checkOptions(network, options);
+export function buildOnnx(network: ExportedNetwork | readonly ExportedNetwork[], options: OnnxOptions): OnnxModel {
+  const members = isList(network) ? network : [network];
+  for (const member of members) checkOptions(member, options);
+  const [{ graph, regions }] = members;
   const write = new OnnxBuilder(options.batch);
   const image = readImage(write, options);
+  const scores = members.map((member, i) =>
+    write.within(members.length === 1 ? '' : `network${i + 1}.`, () => addNetwork(write, member, image, options)),
+  );
+  if (members.length === 1) writeOutput(write, scores[0], options.result, regions);
+  else if (regions) writeMeanOfRegions(write, scores, options.result, regions);
+  else writeMean(write, scores, options.result);
+  return {
+    irVersion: IR_VERSION,
+    opset: OPSET,
+    producerVersion: options.version,
+    name: 'segmentation',
+    nodes: write.nodes,
+    tensors: write.tensors,
+    inputs: [inputOf(graph, options)],
+    outputs: [outputOf(graph, options)],
+    metadata: formatMetadata(metadataOf(members, options)),
+  };
+}
+
+/** Adds a network that reads `image`; returns the name of its logits, at the size of the image. */
+function addNetwork(write: OnnxBuilder, network: ExportedNetwork, image: string, options: OnnxOptions): string {
+  const { graph, tensors } = network;
+  const { size, precision } = options;
   const whole = (): SpatialSize => (size === 'dynamic' ? write.shape(image, 2) : size);
   const isReduced = network.reduction !== 1 || network.longSide !== undefined;
   const readAt: SpatialSize = isReduced ? readSize(write, whole(), network) : size;
@@ -84,6 +110,7 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
     rank: graph.rank,
     weights: readWeights(tensors),
     precision,
+    halfWeights: hasHalfWeights(options),
     nodes: graph.nodes,
     channels: channelsOf(graph),
     shapes: typeof readAt === 'string' ? undefined : inferShapes(graph, readAt),
@@ -99,20 +126,11 @@ export function buildOnnx(network: ExportedNetwork, options: OnnxOptions): OnnxM
   }
   const logits = values[last];
   const exact = precision === 'float16' ? write.cast(logits, 'float32') : logits;
-  const scores = isReduced ? write.resize('enlarged', exact, graph.classes, whole()) : exact;
-  writeOutput(write, scores, options.result, network.regions);
-  return {
-    irVersion: IR_VERSION,
-    opset: OPSET,
-    producerVersion: options.version,
-    name: 'segmentation',
-    nodes: write.nodes,
-    tensors: write.tensors,
-    inputs: [inputOf(graph, options)],
-    outputs: [outputOf(graph, options)],
-    metadata: formatMetadata(metadataOf(network, options)),
-  };
+  return isReduced ? write.resize('enlarged', exact, graph.classes, whole()) : exact;
 }
+
+const hasHalfWeights = ({ precision, weights }: OnnxOptions): boolean =>
+  precision === 'float32' && weights === 'float16';
 
 function checkOptions({ graph, regions }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
   const other = regions ? 'softmax' : 'sigmoid';
@@ -144,36 +162,11 @@ function readImage(write: OnnxBuilder, { normalise }: OnnxOptions): string {
 /** 0..255 to [-1, 1]. */
 const BYTES = { divisor: 127.5, offset: 1 } as const;
 
-function writeOutput(
-  write: OnnxBuilder,
-  logits: string,
-  result: ModelResult,
-  regions: readonly Region[] | undefined,
-): void {
-  const nodes: Record<ModelResult, () => void> = {
-    logits: () => write.node('Identity', OUTPUTS.logits, [logits]),
-    softmax: () => write.node('Softmax', OUTPUTS.softmax, [logits], { axis: { int: 1 } }),
-    sigmoid: () => write.node('Sigmoid', OUTPUTS.sigmoid, [logits]),
-    argmax: () => {
-      if (regions) return writtenClasses(write, logits, regions);
-      const ids = write.node('ArgMax', 'ids', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
-      write.node('Cast', OUTPUTS.argmax, [ids], { to: { int: 2 } });
-    },
-  };
-  nodes[result]();
-}
-
-/** The class of the last region whose logit is above 0, as the outputs are ordered; 0 where none is. */
-function writtenClasses(write: OnnxBuilder, logits: string, regions: readonly Region[]): void {
-  const number = (name: string, value: number) => write.tensor(name, 'float32', [], Float32Array.of(value));
-  const none = number('regions.none', 0);
-  let ids = none;
-  for (const [i, { written }] of regions.entries()) {
-    const own = write.node('Gather', `region${i}`, [logits, write.integers(i)], { axis: { int: 1 } });
-    const isInside = write.node('Greater', `inside${i}`, [own, none]);
-    ids = write.node('Where', `ids${i}`, [isInside, number(`regions.written${i}`, written), ids]);
-  }
-  write.node('Cast', OUTPUTS.argmax, [ids], { to: { int: 2 } });
+/** The smallest number that both divide. */
+function leastCommonMultiple(a: number, b: number): number {
+  let [rest, divisor] = [a, b];
+  while (divisor > 0) [rest, divisor] = [divisor, rest % divisor];
+  return (a / rest) * b;
 }
 
 const channelsIn = ({ nodes: [first] }: NetworkGraph): number => (first.kind === 'input' ? first.channels : 0);
@@ -200,13 +193,13 @@ function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
   return { name, dtype, shape: [samples, ...(options.result === 'argmax' ? [] : [graph.classes]), ...spatial] };
 }
 
-function metadataOf(
-  { graph, classes, regions, architecture, preparation }: ExportedNetwork,
-  options: OnnxOptions,
-): ModelMetadata {
+function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): ModelMetadata {
+  const [{ graph, classes, regions, preparation, ...first }] = members;
+  const architecture = members.length === 1 ? first.architecture : undefined;
   const { size, result, precision, version, normalise } = options;
   const channels = channelsIn(graph);
-  const { sideMultiple } = graph;
+  const multiples = members.flatMap((member) => member.graph.sideMultiple ?? []);
+  const sideMultiple = multiples.length === 0 ? undefined : multiples.reduce(leastCommonMultiple);
   const preprocessing: Preprocessing = normalise
     ? { layout: 'channelsLast', dtype: 'uint8', channels, divisor: 1, offset: 0 }
     : {
@@ -223,6 +216,7 @@ function metadataOf(
     size,
     precision,
     version,
+    ...(hasHalfWeights(options) ? { weights: 'float16' } : {}),
     ...(preparation === undefined ? {} : { preparation }),
     ...(sideMultiple === undefined ? {} : { sideMultiple }),
     ...(architecture === undefined ? {} : { architecture }),

@@ -16,6 +16,8 @@ export interface Lowering {
   readonly rank: 2 | 3;
   readonly weights: Weights;
   readonly precision: 'float32' | 'float16';
+  /** Whether weights of convolutions are stored in 16 bits and become float32 when the model is loaded. */
+  readonly halfWeights: boolean;
   readonly nodes: readonly GraphNode[];
   /** Channels of every node; its size too where sizes are fixed. */
   readonly channels: readonly number[];
@@ -141,8 +143,12 @@ function convolutionWeights(
     const whole = foldNorm(stored.data, bias, scaleAndShift(weights, norm.name, norm.epsilon));
     return { data: whole.weight, shift: whole.bias };
   })();
+  const { write, halfWeights } = context;
+  const name = `${node.name}.weight`;
   return {
-    weight: constant(context, `${node.name}.weight`, stored.shape, data),
+    weight: halfWeights
+      ? write.cast(write.tensor(name, 'float16', stored.shape, toHalf(data)), 'float32')
+      : constant(context, name, stored.shape, data),
     bias: shift && constant(context, `${node.name}.bias`, [shift.length], shift),
   };
 }

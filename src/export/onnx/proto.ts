@@ -7,7 +7,7 @@ import { ArchitectureError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/text.ts';
 
 /** Element types in use, with their code in `TensorProto.DataType`. */
-export const ONNX_DTYPES = { float32: 1, uint8: 2, int64: 7, float16: 10 } as const;
+export const ONNX_DTYPES = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
 export type OnnxDtype = keyof typeof ONNX_DTYPES;
 
 /** A constant: row-major, little-endian. A shape of no axis is a scalar. */

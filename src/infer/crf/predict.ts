@@ -12,7 +12,9 @@ import {
   type InferenceOptions,
   predictClasses,
   predictProbabilities,
+  predictRegionProbabilities,
   predictRegions,
+  predictWithProbabilities,
 } from '../inference.ts';
 import { refine } from './crf.ts';
 
@@ -21,6 +23,8 @@ export interface Predicted {
   readonly ids: Uint8Array;
   /** Of a network of regions: where each is, `[regions, ...size]` of 0 and 1. */
   readonly masks?: Uint8Array;
+  /** `[classes or regions, ...size]`, where they were asked for; refined where a CRF did so. */
+  readonly probabilities?: Float32Array;
   /** Present where a CRF refined them: those before it, and the milliseconds that it took. */
   readonly unrefined?: { readonly ids: Uint8Array; readonly ms: number };
 }
@@ -30,20 +34,36 @@ export interface Predicted {
  * and voxel, and some times as much while it runs.
  * @throws ConfigError for a CRF of regions
  */
-export function predictSample(network: Infer, images: Tensor, device: string, options: InferenceOptions): Predicted {
+export function predictSample(
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions,
+  { withProbabilities = false } = {},
+): Predicted {
   const { crf, regions } = options;
   if (regions) {
     if (crf) throw noCrfOfRegions();
-    const masks = predictRegions(network, images, device, { ...options, regions });
-    return { ids: writeRegions(masks, regions), masks };
+    const all = { ...options, regions };
+    const predicted = withProbabilities
+      ? predictRegionProbabilities(network, images, device, all)
+      : { masks: predictRegions(network, images, device, all) };
+    return { ids: writeRegions(predicted.masks, regions), ...predicted };
   }
-  if (!crf) return { ids: predictClasses(network, images, device, options) };
+  if (!crf)
+    return withProbabilities
+      ? predictWithProbabilities(network, images, device, options)
+      : { ids: predictClasses(network, images, device, options) };
   return scope(() => {
     const probabilities = op.toDevice(predictProbabilities(network, images, device, options), 'cpu');
     const started = performance.now();
     const refined = refine(probabilities, images, crf);
     const ms = performance.now() - started;
-    return { ids: classMap(refined), unrefined: { ids: classMap(probabilities), ms } };
+    return {
+      ids: classMap(refined),
+      ...(withProbabilities ? { probabilities: op.contiguous(refined).data() as Float32Array } : {}),
+      unrefined: { ids: classMap(probabilities), ms },
+    };
   });
 }
 

@@ -3,6 +3,7 @@
  * and `evaluate` take such a folder like a run.
  */
 import { basename, join } from 'node:path';
+import { ConfigError } from '../../base/errors.ts';
 import { namedRegions } from '../../data/regions/named.ts';
 import { Generator } from '../../engine/device.ts';
 import { CARD_FILES, SCORE_COLUMNS, type ScoreColumn, type ScoreTable, writeCard } from '../../export/card.ts';
@@ -18,6 +19,7 @@ import { writeSafetensors } from '../../run/safetensors.ts';
 import { drawGenotype } from '../../space/drawing.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
+import { runsOf } from '../ensemble/runs.ts';
 import { versions } from '../machine.ts';
 import { formatDescription, loadNetwork } from '../network.ts';
 import { type ExportOutcome, exportOnnx } from './onnx.ts';
@@ -37,6 +39,11 @@ const COUNTED_SIZE = { 2: [512, 512], 3: [96, 96, 96] } as const;
  * @throws NumericError, and writes nothing, when the ONNX model differs from the engine.
  */
 export async function exportFolder(config: ExportConfig, given: readonly string[] = []): Promise<FolderOutcome> {
+  if (runsOf(config.run).length > 1)
+    throw new ConfigError(
+      `run: format=safetensors is for one run, got ${config.run}`,
+      'export several as one model with format=onnx',
+    );
   const folder = openRunFolder(config.run);
   const output = config.output ?? join(folder.exports, 'hub');
   requireFreeOutputs({

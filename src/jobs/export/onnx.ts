@@ -12,13 +12,13 @@ import type { DataSet } from '../../data/types.ts';
 import { Generator } from '../../engine/device.ts';
 import * as op from '../../engine/operators.ts';
 import { scope } from '../../engine/tensor.ts';
-import { type ExportedNetwork, type OnnxOptions, writeOnnx } from '../../export/onnx/model.ts';
+import { buildOnnx, type ExportedNetwork, type OnnxOptions } from '../../export/onnx/model.ts';
+import { encodeModel } from '../../export/onnx/proto.ts';
 import { toTensors } from '../../infer/batch.ts';
-import { reduced } from '../../infer/inference.ts';
 import { type Architecture, isGenotype } from '../../models/architecture.ts';
 import type { Network } from '../../models/network.ts';
 import { hasBudget, requireWithin } from '../../models/width.ts';
-import { MAX_INPUT, type ModelMetadata } from '../../portable/metadata.ts';
+import { exactnessOf, MAX_INPUT, type ModelMetadata } from '../../portable/metadata.ts';
 import { readModelMetadata } from '../../portable/modelFile.ts';
 import type { Layer } from '../../run/config/config.ts';
 import { parseConfig } from '../../run/config/config.ts';
@@ -26,16 +26,18 @@ import type { ExportSettings } from '../../run/config/given.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { ExportConfig } from '../../run/config/schemas/export.ts';
 import { writeAtomically } from '../../run/files.ts';
-import { openRunFolder, type RunFolder } from '../../run/folder.ts';
+import type { RunFolder } from '../../run/folder.ts';
 import { loadConfigFile } from '../../run/openRun.ts';
 import { recordFiles, requireFreeOutputs } from '../../run/outputs.ts';
 import { formatGenotype } from '../../space/genotype.ts';
 import { storeTensors } from '../checkpoint/tensors.ts';
 import { measureLatency } from '../cost/latency/measure.ts';
 import { budgetPredictor, threadsOf } from '../cost/latency/table.ts';
+import { type Ensemble, loadMembers, type Member, withNetworks } from '../ensemble/members.ts';
 import { prepareMachine, versions } from '../machine.ts';
-import { loadNetwork, type NetworkDescription } from '../network.ts';
+import type { NetworkDescription } from '../network.ts';
 import { openRunData } from '../openData.ts';
+import { type QuantisationReport, quantisedModel } from './int8.ts';
 import { HALF_AGREEMENT, inFloat64, isParity, measureParity, type Parity, parityLimit } from './parity.ts';
 
 /** A file that was written, and how far it is from the engine. */
@@ -43,7 +45,10 @@ export interface ExportOutcome {
   readonly file: string;
   readonly bytes: number;
   readonly metadata: ModelMetadata;
+  /** Of a model of 8 bits: of the float32 model that it was made of. */
   readonly parity: Parity;
+  /** What 8 bits changed. */
+  readonly quantisation?: QuantisationReport;
   /** What both were given: the sample of the data, where it is there, and random inputs. */
   readonly samples: readonly string[];
   /** Milliseconds of one inference in onnxruntime, in float32: the median of repeats. */
@@ -74,55 +79,63 @@ export async function exportOnnx(config: ExportConfig, given: readonly string[] 
       `size: expected at most ${MAX_INPUT} pixels in all, got ${config.size.join(' x ')}`,
       'export it with a smaller size or with size=dynamic, and predict in windows',
     );
-  const folder = openRunFolder(config.run);
   prepareMachine({ device: 'cpu', threads: config.threads });
-  const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
-  if (hasBudget(config.budget))
-    requireWithin(
-      network.graph,
-      config.budget,
-      budgetSize(config, description),
-      budgetPredictor(config.budget, config),
-    );
-  const file = config.output ?? join(folder.exports, 'model.onnx');
+  const ensemble = loadMembers(config.run, config.checkpoint, new Generator(0), 'cpu');
+  const { members, description } = ensemble;
+  const [{ folder, network }] = members;
+  if (hasBudget(config.budget)) requireBudget(config, ensemble);
+  const file = config.output ?? join(folder.exports, members.length === 1 ? 'model.onnx' : 'ensemble.onnx');
   const found = await findData(folder, description);
   requireFreeOutputs({
     outputs: [file],
-    inputs: [...recordFiles(folder), ...(found?.files ?? []), ...given],
+    inputs: [...members.flatMap((member) => recordFiles(member.folder)), ...(found?.files ?? []), ...given],
     inside: config.output === undefined ? folder.path : undefined,
   });
-  const bytes = writeOnnx(exportedNetwork(network, description), {
-    ...onnxOptions(config),
-    version: versions().espalier,
-  });
-  const metadata = readModelMetadata(bytes, file);
-  const samples = await samplesOf(found?.dataset, network, config);
-  const inferOf = (of: Network) =>
-    reduced((images) => of.forward(images, { training: false }), description.reduction, description.longSide);
-  const precise = inFloat64(network);
+  const model = buildOnnx(members.map(exportedNetwork), { ...onnxOptions(config), version: versions().espalier });
+  const plain = encodeModel(model);
+  const metadata = readModelMetadata(plain, file);
+  const samples = await samplesOf(found?.dataset, network, metadata.sideMultiple, config);
+  const precise = withNetworks(members.map((member) => ({ ...member, network: inFloat64(member.network) })));
   const parity = await measureParity(
-    bytes,
+    plain,
     metadata,
-    inferOf(network),
-    inferOf(precise),
+    ensemble.forward(),
+    precise.forward(),
     [...samples.values()],
     config.threads,
   );
-  precise.parameters.free();
-  if (!isParity(parity, config.precision)) {
+  precise.free();
+  if (!isParity(parity, exactnessOf(metadata))) {
     throw new NumericError(
       `the model differs from the engine: ${describeParity(parity, metadata)}`,
       'nothing was written; please report this with the genotype',
     );
   }
+  const rounded =
+    config.precision === 'int8' ? await quantisedModel(model, metadata, found?.dataset, config) : undefined;
+  const { bytes } = rounded ?? { bytes: plain };
   writeAtomically(file, bytes);
   const [{ size }] = samples.values();
-  const latency = {
-    ms: await measureLatency(network.graph, size, 'onnxruntime', threadsOf(config.threads)),
-    size,
-    threads: threadsOf(config.threads),
+  const threads = threadsOf(config.threads);
+  let ms = 0;
+  for (const member of members) ms += await measureLatency(member.network.graph, size, 'onnxruntime', threads);
+  const latency = { ms, size, threads };
+  return {
+    file,
+    bytes: bytes.byteLength,
+    metadata: rounded?.metadata ?? metadata,
+    parity,
+    ...(rounded ? { quantisation: rounded.report } : {}),
+    samples: [...samples.keys()],
+    latency,
   };
-  return { file, bytes: bytes.byteLength, metadata, parity, samples: [...samples.keys()], latency };
+}
+
+/** @throws ConfigError naming the limit that a network exceeds; of several each has to keep it. */
+function requireBudget(config: ExportConfig, { members, description }: Ensemble): void {
+  const size = budgetSize(config, description);
+  for (const { network } of members)
+    requireWithin(network.graph, config.budget, size, budgetPredictor(config.budget, config));
 }
 
 /** The input that a budget is counted for: the fixed size, or that of the windows of volumes. */
@@ -139,18 +152,19 @@ export const exportNetwork = (given: ExportSettings): Promise<ExportOutcome> =>
 /** How far a model and the engine are apart, and how far they may be, in words. */
 export function describeParity(
   parity: Parity,
-  { precision, result }: Pick<ModelMetadata, 'precision' | 'result'>,
+  metadata: Pick<ModelMetadata, 'precision' | 'weights' | 'result'>,
 ): string {
+  const { result } = metadata;
   const { largestDifference, agreement } = parity;
   const classes = `classes agree on ${(100 * agreement).toFixed(3)} % of pixels`;
   if (largestDifference === null) return `${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
   const difference = `largest difference of ${result === 'logits' ? 'logits' : 'probabilities'} ${largestDifference.toExponential(1)}`;
-  return precision === 'float32'
+  return exactnessOf(metadata) === 'float32'
     ? `${difference} (at most ${parityLimit(parity).toExponential(1)} expected; the engine's own float32 error is ${parity.rounding.toExponential(1)}), ${classes}`
     : `${difference}, ${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
 }
 
-function exportedNetwork(network: Network, description: NetworkDescription): ExportedNetwork {
+function exportedNetwork({ network, description }: Member): ExportedNetwork {
   const { classes, regions, reduction, longSide, architecture } = description;
   return {
     graph: network.graph,
@@ -167,10 +181,19 @@ function exportedNetwork(network: Network, description: NetworkDescription): Exp
 export const formatArchitecture = (architecture: Architecture): string =>
   isGenotype(architecture) ? formatGenotype(architecture) : `${JSON.stringify(architecture, null, 1)}\n`;
 
-const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig): Omit<OnnxOptions, 'version'> => ({
+const onnxOptions = ({
   size,
   batch,
   precision,
+  weights,
+  normalise,
+  result,
+}: ExportConfig): Omit<OnnxOptions, 'version'> => ({
+  size,
+  batch,
+  // A model of 8 bits is made of one in float32.
+  precision: precision === 'float16' ? 'float16' : 'float32',
+  weights: precision === 'float32' ? weights : 'float32',
   normalise,
   result,
 });
@@ -178,15 +201,15 @@ const onnxOptions = ({ size, batch, precision, normalise, result }: ExportConfig
 /** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
 async function samplesOf(
   dataset: DataSet | undefined,
-  network: Network,
+  { graph }: Network,
+  sideMultiple: number | undefined,
   { size, batch }: ExportConfig,
 ): Promise<Map<string, PixelBatch>> {
-  const { graph } = network;
   const samples = new Map<string, PixelBatch>();
   const real = dataset && (await readSample(dataset));
   const count = batch === 'dynamic' ? 1 : batch;
   const valid = (one: readonly number[]) =>
-    one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, graph.sideMultiple));
+    one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, sideMultiple));
   if (real) samples.set(real.ids[0], fitted(real, size === 'dynamic' ? valid(real.size) : size, count));
   const sizes = size === 'dynamic' ? RANDOM_SIZES[graph.rank].map(valid) : [size];
   const [first] = graph.nodes;

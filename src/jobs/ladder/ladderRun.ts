@@ -17,9 +17,11 @@ import { settings } from '../../run/config/presets.ts';
 import type { LadderConfig } from '../../run/config/schemas/ladder.ts';
 import { writeAtomically } from '../../run/files.ts';
 import { type PlannedRun, planRun, type RunRequest } from '../../run/openRun.ts';
+import { writePeers } from '../../run/peers.ts';
 import { describeParity, exportOnnx } from '../export/onnx.ts';
 import { type FinishedRun, inRunFolder } from '../lifecycle.ts';
 import { type DataSettings, openTrainingData } from '../openData.ts';
+import { showIn, showRace } from '../records/peers.ts';
 import { type Reporter, type RunWatcher, SILENT } from '../watcher.ts';
 import { createFit } from './fit.ts';
 import { openJournal } from './journal.ts';
@@ -74,7 +76,7 @@ export async function ladderRun(
     plan,
     resumable,
     { ...(command === undefined ? {} : { command }), watcher },
-    async ({ folder: { path }, note, warn, resumed, save }) => {
+    async ({ folder: { path, name }, note, warn, resumed, save }) => {
       if (!resumed) save();
       for (const reason of reasons) note(`derived from the data: ${reason}`);
       const setUp = await setUpRace(config, path, dataset, watcher, signal);
@@ -88,6 +90,12 @@ export async function ladderRun(
       const seconds = (performance.now() - started) / 1000;
       const content = { verdict, result: raced, setUp, ...(final ? { final } : {}), seconds, minutes: config.minutes };
       const page = writeVerdict(path, content);
+      const score = statistic === 'dice' ? 'mean Dice' : 'mIoU';
+      const { steps } = setUp.plan;
+      const peers = showRace(name, verdict.estimates, { data: dataset.name, steps, score, chosen: verdict.chosen });
+      // The report of the race itself is written when it ends.
+      writePeers(path, peers);
+      if (final) showIn(final.run, peers);
       const text = describeVerdict(content);
       for (const line of text.split('\n')) note(line);
       const chosen = final?.run ?? verdict.chosen.trainings[0].run;

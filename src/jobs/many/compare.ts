@@ -38,6 +38,7 @@ import { withCountedSize } from '../prepare/countedSize.ts';
 import { findSplit, readSplit, SPLIT_FILE } from '../prepare/knownSplit.ts';
 import { describeFit, fitToBudget, networkOptions } from '../prepare/networkOptions.ts';
 import { readArchitecture } from '../readArchitecture.ts';
+import { showComparison } from '../records/peers.ts';
 import { trainSettings } from '../settings.ts';
 import { trainJob } from '../trainJob.ts';
 import { type RunWatcher, SILENT } from '../watcher.ts';
@@ -108,7 +109,9 @@ export async function compareJob(
       // After every run, so that there is something to look at before the last.
       writeComparison(folder, runs, conditions);
     }
-    return writeComparison(folder, runs, conditions);
+    const written = writeComparison(folder, runs, conditions);
+    showComparison(config.name, written.architectures, conditions);
+    return written;
   });
 }
 

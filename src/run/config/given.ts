@@ -94,4 +94,4 @@ export type CompareSettings = Omit<Given<typeof compareSchema, 'archs' | 'budget
 export type EvaluateSettings = Omit<Given<typeof evaluateSchema, 'run'>, 'preset'>;
 
 /** Settings of `export`. */
-export type ExportSettings = Omit<Given<typeof exportSchema, 'run'>, 'preset'>;
+export type ExportSettings = Given<typeof exportSchema, 'run', keyof Presets['export']['presets'] & string>;

@@ -252,7 +252,11 @@ export const settings = {
   compare: { schema: compareSchema },
   evaluate: { schema: evaluateSchema },
   predict: { schema: predictSchema },
-  export: { schema: exportSchema },
+  export: {
+    schema: exportSchema,
+    // What a page needs: no arithmetic of its own before and after, a small file.
+    presets: { web: { normalise: true, result: 'argmax', weights: 'float16' } },
+  },
 } as const satisfies Record<string, Settings>;
 
 /** The preset of training of the same name as one of search; undefined where there is none. */

@@ -29,7 +29,7 @@ const MAIN: Readonly<Record<string, readonly string[]>> = {
 const SECTIONS: readonly (readonly [string, RegExp])[] = [
   [
     'run',
-    /^(preset|name|runs|run|output|format|checkpoint|seed|device|threads|processes|workers|checkpointMinutes|memory|precision|syncNorms|perProcess|license)$/,
+    /^(preset|name|runs|run|output|format|checkpoint|seed|device|threads|processes|workers|checkpointMinutes|memory|precision|weights|calibration|syncNorms|perProcess|license)$/,
   ],
   ['data', /^(data|scale|longSide|crop|batch|classWeights|augmentation\..*|split.*|folds?|trainOn|heldOut)$/],
   [
@@ -44,7 +44,7 @@ const SECTIONS: readonly (readonly [string, RegExp])[] = [
   ['trials', /^(trials|seeds|selection\..*)$/],
   [
     'evaluation and prediction',
-    /^(evaluate.*|tta\..*|window|overlay|submission|normalise|result|postprocess|crf\..*)$/,
+    /^(evaluate.*|tta\..*|window|overlay|write|submission|normalise|result|postprocess|crf\..*)$/,
   ],
   ['optimisation', /./],
 ];

@@ -2,6 +2,7 @@
  * @file A line chart as SVG for a page: axes with round numbers, gaps where a value is missing. Colours are the page's
  * (`--series-0` ... `--series-3`, `currentColor`), so it follows light and dark.
  */
+import { rangeOf } from '../../base/range.ts';
 import { escapeMarkup } from '../../base/text.ts';
 
 /** One line of a chart. */
@@ -44,7 +45,7 @@ export function drawChart(chart: Chart): string {
   const [xLow, xHigh] = spread(...rangeOf([0, ...xs]));
   const [low, high] = values.length > 0 ? rangeOf(values) : [0, 1];
   const logarithmic = chart.scale === 'auto' && low > 0 && high / low > 100;
-  const yTicks = logarithmic ? powersOfTen(low, high) : roundTicks(...spread(low, high), 5);
+  const yTicks = logarithmic ? powersOfTen(low, high) : ticksOf(low, high, 5);
   const toScale = (y: number) => (logarithmic ? Math.log10(y) : y);
   const [bottom, top] = logarithmic
     ? [toScale(low), toScale(high)]
@@ -94,6 +95,9 @@ export function roundTicks(low: number, high: number, count: number): number[] {
   // Multiplying and rounding keeps 0.1 + 0.2 out of the labels.
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
+
+/** {@link roundTicks} also where the interval is empty, or too small for its steps. */
+export const ticksOf = (low: number, high: number, count: number): number[] => roundTicks(...spread(low, high), count);
 
 function powersOfTen(low: number, high: number): number[] {
   const ticks: number[] = [];
@@ -145,14 +149,9 @@ const formatTick = (value: number): string => {
   return size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential().replace('e+', 'e') : String(value);
 };
 
-const label = (x: number, y: number, text: string, anchor: 'middle' | 'end'): string =>
+/** A text of a chart, at its baseline. */
+export const label = (x: number, y: number, text: string, anchor: 'start' | 'middle' | 'end'): string =>
   `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escapeMarkup(text)}</text>`;
 
-const round = (value: number): number => Math.round(value * 10) / 10;
-
-/** The smallest and the largest; a list may be longer than the arguments of a call. */
-const rangeOf = (values: readonly number[]): [number, number] =>
-  values.reduce<[number, number]>(
-    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  );
+/** Coordinates in tenths of a unit. */
+export const round = (value: number): number => Math.round(value * 10) / 10;

@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseCsv } from '../../base/csv.ts';
+import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { maybeTextFile } from '../../base/textFile.ts';
 import { formatConfig } from '../config/config.ts';
@@ -12,6 +13,7 @@ import { listEvaluations, type NamedEvaluation } from '../evaluations.ts';
 import { readEvents } from '../eventLog.ts';
 import type { RunEvent, RunStatus } from '../events.ts';
 import type { RunFolder } from '../folder.ts';
+import { type Peers, readPeers } from '../peers.ts';
 import { withoutRepeats } from '../tables/repeats.ts';
 
 /** Events of one type. */
@@ -63,6 +65,8 @@ export interface ReportData {
   readonly classes?: readonly ReportClass[];
   /** Sample pictures that are left out. */
   readonly moreSamples: number;
+  /** The networks that it was compared with; absent where it was not. */
+  readonly peers?: Peers | undefined;
 }
 
 /**
@@ -89,7 +93,18 @@ export function loadReportData(folder: RunFolder): ReportData {
     evaluations: listEvaluations(folder),
     ...loadScores(folder),
     classes: loadClasses(join(folder.path, 'data.json')),
+    peers: loadPeers(folder.path),
   };
+}
+
+/** A damaged file costs the report its part, no more. */
+function loadPeers(folder: string): Peers | undefined {
+  try {
+    return readPeers(folder);
+  } catch (error) {
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
 }
 
 /** The classes of `data.json`; none where there is no such file, or one of another form. */

@@ -44,6 +44,7 @@ table{border-collapse:collapse;font-size:14px}
 .numbers th,.numbers td{padding:4px 10px;border-bottom:1px solid var(--line);text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .numbers th{text-align:left;font-weight:400}.numbers thead th{color:var(--quiet);font-size:12px;text-align:right}.numbers thead th:first-child{text-align:left}
 .numbers tfoot th,.numbers tfoot td{font-weight:600;border-bottom:0}
+.numbers tr.own th,.numbers tr.own td{font-weight:600}
 .numbers th[scope=row]{max-width:220px;overflow:hidden;text-overflow:ellipsis}
 .bar{width:130px;min-width:60px}.bar i{display:block;height:9px;border-radius:2px;background:var(--series-0)}
 .heat{border-spacing:0;font-size:12px}

@@ -2,12 +2,14 @@
  * @file `report.html`: what a run was, how it went and its results, as one file to keep, print or send. It reads the run folder only, so
  * that a run that is going, one that diverged and a copy of an old one are shown alike.
  */
+import { rangeOf } from '../../base/range.ts';
 import { formatDuration } from '../../base/text.ts';
 import { writeAtomically } from '../files.ts';
 import type { RunFolder } from '../folder.ts';
 import { curvesSection, scoredEpochs, words } from './curves.ts';
 import { type EventOf, loadReportData, type ReportData } from './data.ts';
 import { evaluationsSection, samplesSection } from './evaluation.ts';
+import { frontSection } from './front.ts';
 import { dataUri, html, type Markup } from './html.ts';
 import { page } from './page.ts';
 import { confusionSection, perClassSection } from './scores.ts';
@@ -32,6 +34,7 @@ export const formatReport = (data: ReportData): string =>
     perClassSection(data),
     confusionSection(data),
     samplesSection(data),
+    frontSection(data.peers),
     evaluationsSection(data),
     configSection(data),
     referencesSection(data),
@@ -59,7 +62,7 @@ function summarySection(data: ReportData): Markup | undefined {
   );
   const evaluation = data.events.findLast((event) => event.type === 'evaluation');
   const tiles: [name: string, value: string, detail?: string][] = [];
-  const dice = Math.max(...epochs.map(({ metrics }) => metrics.dice ?? -1));
+  const dice = rangeOf(epochs.map(({ metrics }) => metrics.dice ?? -1))[1];
   const diceEpoch = epochs.find(({ metrics }) => metrics.dice === dice);
   if (diceEpoch) tiles.push(['best mean Dice', inPercent(dice), whenOf(diceEpoch.epoch, 'val')]);
   if (best) tiles.push(['best mIoU', inPercent(best.miou), whenOf(best.epoch, best.split)]);

@@ -1,6 +1,7 @@
 /**
  * @file What pictures of scores share that stand for themselves: colours, marks, texts, a linear scale. Pure.
  */
+import { rangeOf } from '../../base/range.ts';
 import { escapeMarkup } from '../../base/text.ts';
 
 /** Colours that also people tell apart who see few; they repeat after eight. */
@@ -17,7 +18,7 @@ export function scaleOf(ticks: readonly number[], start: number, end: number): (
 /** The interval of scores in percent with a little room; 0 to 100 where there are none. */
 export function widened(scores: readonly number[]): [number, number] {
   if (scores.length === 0) return [0, 100];
-  const [low, high] = [Math.min(...scores), Math.max(...scores)];
+  const [low, high] = rangeOf(scores);
   const room = Math.max(0.5, 0.1 * (high - low));
   return [Math.max(0, low - room), Math.min(100, high + room)];
 }

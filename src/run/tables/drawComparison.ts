@@ -2,6 +2,7 @@
  * @file A comparison as an image: the score against multiply-adds, parameters and memory, every seed a dot, every architecture a bar from its worst to
  * its best with its mean. Pure; SVG text that stands for itself.
  */
+import { rangeOf } from '../../base/range.ts';
 import { svgFile } from '../../base/svg.ts';
 import { roundTicks } from '../report/chart.ts';
 import { colourOf, dot, scaleOf, text, widened } from '../report/svgParts.ts';
@@ -50,7 +51,7 @@ function panel(
     runs.flatMap(({ score }) => (score === null ? [] : [100 * score]));
   const scores = scored.flatMap(scoresOf);
   const yTicks = roundTicks(...widened(scores), 5);
-  const xTicks = roundTicks(0, Math.max(1e-6, ...architectures.map(costOf)), 5);
+  const xTicks = roundTicks(0, rangeOf([1e-6, ...architectures.map(costOf)])[1], 5);
   const x = scaleOf(xTicks, PANEL.left, PANEL.width - PANEL.right);
   const y = scaleOf(yTicks, PANEL.height - PANEL.bottom, PANEL.top);
   const grid = yTicks.map(
@@ -63,8 +64,9 @@ function panel(
     if (mean === null) return '';
     const [at, own] = [x(costOf(architecture)), scoresOf(architecture)];
     const colour = colourOf(i);
+    const [worst, top] = rangeOf(own);
     return [
-      `<path d="M${at} ${y(Math.min(...own))}V${y(Math.max(...own))}" stroke="${colour}" stroke-width="2"/>`,
+      `<path d="M${at} ${y(worst)}V${y(top)}" stroke="${colour}" stroke-width="2"/>`,
       ...own.map((score) => dot(at, y(score), 2.5, colour)),
       dot(at, y(100 * mean), 5, colour, architecture.architecture),
     ].join('');

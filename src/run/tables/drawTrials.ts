@@ -2,6 +2,7 @@
  * @file The validation curves of all trials in one picture: mIoU of the supernet over epochs. Pure; SVG text that stands for itself.
  * @paper auto-deeplab figure 4
  */
+import { rangeOf } from '../../base/range.ts';
 import { svgFile } from '../../base/svg.ts';
 import { roundTicks } from '../report/chart.ts';
 import { colourOf, dot, scaleOf, text, widened } from '../report/svgParts.ts';
@@ -19,7 +20,7 @@ export function drawTrials(trials: readonly Trial[]): string {
     curve.flatMap(({ epoch, miou }) => (miou === null ? [] : [{ epoch: epoch + 1, score: 100 * miou }])),
   );
   const yTicks = roundTicks(...widened(lines.flat().map(({ score }) => score)), 5);
-  const xTicks = roundTicks(0, Math.max(1, ...lines.flat().map(({ epoch }) => epoch)), 6);
+  const xTicks = roundTicks(0, rangeOf([1, ...lines.flat().map(({ epoch }) => epoch)])[1], 6);
   const x = scaleOf(xTicks, left, width - right);
   const y = scaleOf(yTicks, floor, top);
   const grid = yTicks.map(

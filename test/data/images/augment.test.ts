@@ -7,6 +7,7 @@ import {
   applyTransformation,
   checkAugmentation,
   drawTransformation,
+  meanGrey,
   NO_AUGMENTATION,
   STANDARD_AUGMENTATION,
   type Transformation,
@@ -155,6 +156,19 @@ describe('drawTransformation', () => {
     );
   });
 
+  it('keeps what is in a dark image at any contrast', () => {
+    const side = 100;
+    const image = new Uint8Array(3 * side * side).fill(6).fill(18, 0, 3 * side * 20);
+    const picture = { width: side, height: side, image, label: new Uint8Array(side * side) };
+    expect(meanGrey(picture)).toBeCloseTo(8.4, 0);
+    const drawn = drawTransformation(NO_AUGMENTATION, side, side, [side, side], createRandom(0));
+    for (const contrast of [0.7, 1.3]) {
+      const { images } = apply(picture, { ...drawn, contrast }, [side, side]);
+      // About middle grey, both were black.
+      expect((images[0] - (images.at(-1) as number)) * 127.5).toBeCloseTo(12 * contrast, 1);
+    }
+  });
+
   it('draws every scale of the range', () => {
     const random = createRandom(0);
     const seen = new Set<number>();
@@ -195,7 +209,8 @@ function slowPixel(picture: LabelledImage, drawn: Transformation, x: number, y: 
     label: label[ny * width + nx],
     rgb: rgb.map((value) => {
       const saturated = grey + (value - grey) * drawn.saturation;
-      const contrasted = 127.5 + (saturated - 127.5) * drawn.contrast;
+      const middle = meanGrey(picture);
+      const contrasted = middle + (saturated - middle) * drawn.contrast;
       return Math.min(1, Math.max(-1, (contrasted * drawn.brightness) / 127.5 - 1));
     }),
   };

@@ -7,6 +7,7 @@ import { dryRunLadder } from '../../../src/jobs/ladder/dryRun.ts';
 import { openJournal } from '../../../src/jobs/ladder/journal.ts';
 import { ladderRun } from '../../../src/jobs/ladder/ladderRun.ts';
 import type { Layer } from '../../../src/run/config/config.ts';
+import { readPeers } from '../../../src/run/peers.ts';
 import { writeFolder } from '../../helpers/folders.ts';
 import { sharedFolder, temporaryFolder } from '../../helpers/temporaryFolder.ts';
 
@@ -55,6 +56,16 @@ describe('a race in a run folder', () => {
     for (const estimate of [best, handMade]) {
       expect(estimate?.trainings).toHaveLength(2);
       expect(estimate?.candidate.cost.multiplyAdds).toBeLessThanOrEqual(2e6);
+    }
+    // The reports of the race, of its last training and of each finalist show all finalists.
+    const race = join(whole, 'auto', 'race');
+    for (const run of [race, outcome.chosen, compared.run]) {
+      const peers = readPeers(run);
+      expect(peers?.networks.map(({ score }) => score)).toEqual(
+        outcome.verdict.estimates.map(({ reported }) => reported),
+      );
+      expect(peers?.own).toContain(outcome.verdict.chosen.candidate.id);
+      expect(readFileSync(join(run, 'report.html'), 'utf8')).toMatch(/Score against cost.*\(this run\)/s);
     }
     // Stopped in the middle of a training, then between two, then in the last one.
     for (const [attempt, stopAfter] of [3, 9, 'last'].entries()) {

@@ -6,6 +6,7 @@ import { compareJob } from '../../../src/jobs/many/compare.ts';
 import { parseConfig } from '../../../src/run/config/config.ts';
 import { settings } from '../../../src/run/config/presets.ts';
 import { readEvents } from '../../../src/run/eventLog.ts';
+import { readPeers } from '../../../src/run/peers.ts';
 import {
   type ComparedRun,
   formatComparisonCsv,
@@ -89,6 +90,15 @@ describe('a comparison', () => {
     const { rows } = parseCsv(readFileSync(join(second.folder, 'comparison.csv'), 'utf8'));
     expect(rows).toHaveLength(5);
     expect(readFileSync(join(second.folder, 'comparison.svg'), 'utf8')).toContain('deeplabv3plus');
+    // Every report shows what its network was compared with, those of the first comparison too.
+    for (const { architecture, runs, mean } of second.architectures)
+      for (const { run } of runs) {
+        const peers = readPeers(run);
+        expect(peers?.own).toBe(architecture);
+        expect(peers?.networks).toHaveLength(2);
+        expect(peers?.networks.find(({ name }) => name === architecture)).toMatchObject({ score: mean, trainings: 2 });
+        expect(readFileSync(join(run, 'report.html'), 'utf8')).toMatch(/Score against cost.*\(this run\)/s);
+      }
   });
 
   it('refuses what would not be one comparison, before it trains', async () => {

@@ -10,7 +10,8 @@ import { confusionCsv, perClassCsv } from '../../../src/metrics/tables.ts';
 import { openEventLog } from '../../../src/run/eventLog.ts';
 import type { RunEventBody, RunStatus } from '../../../src/run/events.ts';
 import { createRunFolder, type RunFolder } from '../../../src/run/folder.ts';
-import { drawChart, roundTicks } from '../../../src/run/report/chart.ts';
+import { writePeers } from '../../../src/run/peers.ts';
+import { drawChart, roundTicks, ticksOf } from '../../../src/run/report/chart.ts';
 import { loadReportData } from '../../../src/run/report/data.ts';
 import { html } from '../../../src/run/report/html.ts';
 import { writeReport } from '../../../src/run/report/report.ts';
@@ -237,6 +238,31 @@ describe('writeReport', () => {
     expect(report(folder)).toContain('resumed 1 time,');
   });
 
+  it('shows the networks that the run was compared with, its own marked, the best for their cost on a line', () => {
+    const folder = createRunFolder(temporaryFolder(), 'train', 'x');
+    writeEvents(folder, [startOf('train')]);
+    expect(report(folder)).not.toContain('Score against cost');
+    const peer = (name: string, score: number, multiplyAdds: number, more: object = {}) => ({
+      ...{ name, trainings: 2, score, bounds: [score, score] as [number, number], multiplyAdds, ...more },
+    });
+    const networks = [peer(EVIL, 0.5, 1e9), peer('slow', 0.4, 3e9), peer('large', 0.6, 2e9, { latencyMs: 4 })];
+    const peers = { of: 'compare/first', conditions: EVIL, score: 'mIoU', bounds: EVIL, own: EVIL, networks } as const;
+    writePeers(folder.path, { ...peers, networks: [...networks] });
+    const text = report(folder);
+    expect(text).toContain('aria-label="mIoU against multiply-adds, G"');
+    // Nobody else was timed, and no parameters are known.
+    expect(text).not.toContain('against latency');
+    expect(text).not.toContain('against parameters');
+    expect(text.match(/\(this run\)/g)).toHaveLength(1);
+    const [chart] = text.split('aria-label="mIoU against multiply-adds, G"')[1].split('</svg>');
+    const [, line = ''] = /<polyline points="([^"]+)" class="line"/.exec(chart) ?? [];
+    expect(line.split(' ')).toHaveLength(2);
+    expect(chart.match(/fill:var\(--card\)/g)).toHaveLength(1);
+    // A damaged file costs the report its part, no more.
+    writeFileSync(join(folder.path, 'peers.json'), '{');
+    expect(report(folder)).not.toContain('Score against cost');
+  });
+
   it('gives the same bytes for the same folder', () => {
     const folder = createRunFolder(temporaryFolder(), 'train', 'x');
     writeEvents(folder, [startOf('train'), ...trainEpoch(0, 3)]);
@@ -345,6 +371,22 @@ describe('drawChart', () => {
 
   it('says when there is nothing', () => {
     expect(drawChart({ title: 't', xLabel: 'x', series: [] })).toContain('no numbers yet');
+  });
+});
+
+describe('ticks of any interval', () => {
+  it('are some, finite and ascending', () => {
+    const number = fc.oneof(fc.double({ min: -1e18, max: 1e18, noNaN: true }), fc.constantFrom(0, 5e-324, 1, 1e18));
+    fc.assert(
+      fc.property(number, number, (a, b) => {
+        const ticks = ticksOf(Math.min(a, b), Math.max(a, b), 5);
+        expect(ticks.length).toBeGreaterThan(1);
+        expect(ticks.length).toBeLessThan(12);
+        ticks.slice(1).forEach((tick, i) => {
+          expect(tick).toBeGreaterThan(ticks[i]);
+        });
+      }),
+    );
   });
 });
 

@@ -1,6 +1,8 @@
 /** @file A chart of lines on a canvas (uPlot): as wide as its place, in the colours of the theme, with a legend that names what lies under the pointer. */
+
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
+import { rangeOf } from '../../../src/base/range.ts';
 import 'uplot/dist/uPlot.min.css';
 import { formatNumber } from '../format.ts';
 import type { Points } from '../series.ts';
@@ -58,7 +60,7 @@ export function Plot(props: PlotProps) {
           {
             ...axis,
             // As wide as its longest label.
-            size: (_, labels) => 18 + 7 * Math.max(4, ...(labels ?? []).map((label) => label.length)),
+            size: (_, labels) => 18 + 7 * rangeOf([4, ...(labels ?? []).map((label) => label.length)])[1],
             values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : format(tick))),
           },
         ],

@@ -24,9 +24,12 @@ interface TableProps<Row> {
   readonly rowClass?: (row: Row) => string;
   /** Rows of one group stand together under its name, where there are several. */
   readonly groupOf?: (row: Row) => string;
+  /** How a group is shown. Default: as it is. */
+  readonly nameOfGroup?: (group: string) => string;
 }
 
-export function SortedTable<Row>({ columns, rows, idOf, sortedBy, label, rowClass, groupOf }: TableProps<Row>) {
+export function SortedTable<Row>(props: TableProps<Row>) {
+  const { columns, rows, idOf, sortedBy, label, rowClass, groupOf, nameOfGroup = (group) => group } = props;
   const [order, setOrder] = useState(sortedBy);
   const key = columns.find(({ name }) => name === order?.name)?.key;
   const sorted = key ? [...rows].sort((a, b) => compare(key(a), key(b), order?.descending ?? false)) : rows;
@@ -61,7 +64,7 @@ export function SortedTable<Row>({ columns, rows, idOf, sortedBy, label, rowClas
               ? [
                   <tr key={`group ${group}`} class="group">
                     <th scope="rowgroup" class="text" colSpan={columns.length}>
-                      {group}
+                      {nameOfGroup(group)}
                     </th>
                   </tr>,
                 ]

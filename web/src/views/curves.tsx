@@ -6,6 +6,7 @@ import { Card, Empty, Slider } from '../parts/states.tsx';
 import { goTo, route } from '../route.ts';
 import { entropyLimits, linesOf, SCORES, smoothed } from '../series.ts';
 import { type LoadedRun, others, runs } from '../state.ts';
+import { whyEmpty } from '../whyEmpty.ts';
 
 /** A kind of chart, and the metrics that it holds. */
 interface Kind {
@@ -32,7 +33,7 @@ export function CurvesView({ detail, events }: LoadedRun) {
   if (gathered.every(({ steps, metrics }) => steps.size + metrics.size === 0))
     return (
       <Empty title="No numbers yet">
-        <p>The first step of the run draws the first point.</p>
+        <p>{whyEmpty('curves', { detail, events })}</p>
         <Compare />
       </Empty>
     );

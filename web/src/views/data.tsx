@@ -1,4 +1,5 @@
 /** @file The data of a run: classes with their shares, sizes, and what is wrong with it. */
+import { rangeOf } from '../../../src/base/range.ts';
 import type { DataFile, DataGlance } from '../../../src/run/dataFile.ts';
 import { formatShare } from '../format.ts';
 import { Card, Empty, Failed, Loading, Tiles } from '../parts/states.tsx';
@@ -19,7 +20,7 @@ export function DataSetView({ detail }: LoadedRun) {
       </Empty>
     );
   const { name, layout, classes, regions, samples, report } = data.value;
-  const largest = Math.max(...(report?.classShares ?? [1]));
+  const largest = rangeOf(report?.classShares ?? [1])[1];
   return (
     <>
       <Card>

@@ -1,5 +1,7 @@
 /** @file The discrete network: what each stage costs, and the nodes of one stage as a graph. */
+
 import { useState } from 'preact/hooks';
+import { rangeOf } from '../../../src/base/range.ts';
 import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { stagesOf } from '../layout.ts';
@@ -49,7 +51,7 @@ function Network({ graph }: { graph: GraphFile }) {
   const stages = stagesOf(graph);
   const [chosen, setChosen] = useState<string>();
   const name = chosen ?? stages.find(({ parameters }) => parameters > 0)?.name ?? stages[0].name;
-  const most = (key: 'parameters' | 'multiplyAdds' | 'bytes') => Math.max(1, ...stages.map((stage) => stage[key]));
+  const most = (key: 'parameters' | 'multiplyAdds' | 'bytes') => rangeOf([1, ...stages.map((stage) => stage[key])])[1];
   const [mostParameters, mostAdds, mostBytes] = [most('parameters'), most('multiplyAdds'), most('bytes')];
   return (
     <>

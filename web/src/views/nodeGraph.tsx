@@ -1,4 +1,5 @@
 /** @file The nodes of one stage as a graph: each in the column behind its last input, in the row where its inputs are. */
+import { rangeOf } from '../../../src/base/range.ts';
 import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { bytesOf, type Placed, placeNodes } from '../layout.ts';
@@ -10,8 +11,8 @@ export function NodeGraph({ graph, stage }: { graph: GraphFile; stage: string })
   const byId = new Map(placed.map((entry) => [entry.id, entry]));
   const x = ({ column }: Placed) => 4 + column * COLUMN;
   const y = ({ row }: Placed) => 4 + row * ROW;
-  const width = Math.max(...placed.map(x)) + BOX_WIDTH + 4;
-  const height = Math.max(...placed.map(y)) + BOX_HEIGHT + 4;
+  const width = rangeOf(placed.map(x))[1] + BOX_WIDTH + 4;
+  const height = rangeOf(placed.map(y))[1] + BOX_HEIGHT + 4;
   return (
     <div class="scroll tall">
       <svg

@@ -1,12 +1,14 @@
 /** @file A race, live: the rungs with what every network reached, who continued, where children come from, score against cost, the verdict. */
+
 import { useEffect, useState } from 'preact/hooks';
+import { rangeOf } from '../../../src/base/range.ts';
 import type { Candidate } from '../../../src/ladder/candidate.ts';
 import { formatCount, formatNumber, formatShare } from '../format.ts';
+import { Scatter } from '../parts/scatter.tsx';
 import { Card, Empty, Failed, Loading } from '../parts/states.tsx';
 import { useLoaded } from '../parts/useLoaded.ts';
 import { type Answers, finishedOf, latestScores, type RaceFile, type RaceRung, rungsOfRace } from '../race.ts';
 import { addressOf, fetchJson, type LoadedRun } from '../state.ts';
-import { Scatter } from './pareto.tsx';
 
 /** Milliseconds between looks at the files of a race that is running. */
 const PAUSE = 5000;
@@ -85,7 +87,7 @@ const originOf = ({ origin, parents, change }: Candidate): string =>
 
 function Rung({ rung, index }: { rung: RaceRung; index: number }) {
   const { steps, planned, runners } = rung;
-  const best = Math.max(0.01, ...runners.map(({ score }) => score ?? 0));
+  const best = rangeOf([0.01, ...runners.map(({ score }) => score ?? 0)])[1];
   return (
     <Card title={`Rung ${index + 1}: ${runners.length} of ${planned} networks judged, after ${steps} steps`}>
       {runners.length === 0 ? (

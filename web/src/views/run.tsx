@@ -1,10 +1,13 @@
 /** @file One run: how it stands, and its views behind tabs. */
 import type { RunDetail, RunSummary } from '../../../src/server/api.ts';
 import { formatBytes, formatCount, formatDuration, formatMoment, formatShare } from '../format.ts';
+import { Boundary } from '../parts/boundary.tsx';
 import { Empty, Failed, Loading } from '../parts/states.tsx';
 import { Tabs } from '../parts/tabs.tsx';
-import { goTo, linkTo, route, VIEWS, type ViewName } from '../route.ts';
+import { goTo, linkTo, route } from '../route.ts';
 import { current, type LoadedRun, runs } from '../state.ts';
+import { VIEWS, type ViewName } from '../viewNames.ts';
+import { whyEmpty } from '../whyEmpty.ts';
 import { CellView } from './cell.tsx';
 import { ConfusionView } from './confusion.tsx';
 import { CostView } from './cost.tsx';
@@ -67,14 +70,17 @@ export function RunPage({ id }: { id: string }) {
     href: linkTo({ run: id, view: name, compare }),
     why: whyEmpty(name, loaded.value),
   }));
-  const why = whyEmpty(view, loaded.value);
+  // Over a run without numbers others can be drawn.
+  const why = view === 'curves' ? undefined : whyEmpty(view, loaded.value);
   return (
     <>
       <Head summary={runs.value?.get(id) ?? detail.summary} detail={detail} events={loaded.value.events} />
       <Tabs tabs={tabs} active={view} label="views of the run" />
       <div id="view" role="tabpanel" aria-label={view}>
         {why === undefined ? (
-          <View {...loaded.value} />
+          <Boundary key={view} what={view}>
+            <View {...loaded.value} />
+          </Boundary>
         ) : (
           <Empty title="Nothing to show here">
             <p>{why}</p>
@@ -83,33 +89,6 @@ export function RunPage({ id }: { id: string }) {
       </div>
     </>
   );
-}
-
-/** Why a view of a run has nothing to show; undefined where it has. */
-function whyEmpty(view: ViewName, { detail, events }: LoadedRun): string | undefined {
-  const { command } = detail.summary;
-  if (view === 'trellis' || view === 'cell')
-    return events.some(({ type }) => type === 'architecture')
-      ? undefined
-      : command === 'search'
-        ? 'A search logs its architecture at the end of every epoch; the first one has not ended.'
-        : 'A training has one architecture from its start: see the view network.';
-  if (view === 'network')
-    return detail.documents.includes('graph')
-      ? undefined
-      : command === 'search'
-        ? 'The network is built when what the search found is trained.'
-        : 'The run has written no graph.json.';
-  if (view === 'samples' && detail.samples.length === 0)
-    return command === 'search'
-      ? 'A search scores its supernet and keeps no images of it. Train what it found to see some.'
-      : 'They are written when the network is scored, at the end of the training.';
-  if (view === 'confusion' && !detail.pictures.includes('confusion') && detail.evaluations.length === 0)
-    return command === 'search'
-      ? 'A search has no scores by class. Train what it found to have some.'
-      : 'It is written when the network is scored, at the end of the training.';
-  if (view === 'data' && !detail.documents.includes('data')) return 'The run has written nothing about its data.';
-  return undefined;
 }
 
 /** Most warnings that are shown under the title; the view of the settings has all. */
@@ -163,11 +142,22 @@ function Head({ summary, detail, events }: { summary: RunSummary; detail: RunDet
           <span key={fact}>{fact}</span>
         ))}
       </p>
+      {detail.collections.length > 0 && (
+        <p class="quiet">
+          part of{' '}
+          {detail.collections.map((collection, i) => (
+            <>
+              {i > 0 && ', '}
+              <a href={linkTo({ collection })}>{collection}</a>
+            </>
+          ))}
+        </p>
+      )}
       {detail.command && <pre class="wrap command">{detail.command}</pre>}
     </header>
   );
 }
 
-export const State = ({ summary: { state } }: { summary: Pick<RunSummary, 'state'> }) => (
+export const State = ({ summary: { state } }: { summary: { readonly state: RunSummary['state'] | 'planned' } }) => (
   <span class={`state ${state}`}>{state}</span>
 );

@@ -1,12 +1,13 @@
 /** @file All runs: a table to sort and tick, what ticked runs differ in, and which runs are best for what they cost. */
 import { useState } from 'preact/hooks';
 import type { RunSummary } from '../../../src/server/api.ts';
-import { differencesOf, listGroupOf } from '../compare.ts';
+import { differencesOf, groupOf, namesOfGroups } from '../compare.ts';
 import { formatBytes, formatCount, formatDuration, formatMoment, formatShare } from '../format.ts';
 import { Card, Empty, Loading } from '../parts/states.tsx';
 import { type Column, SortedTable } from '../parts/table.tsx';
 import { linkTo } from '../route.ts';
 import { runs, selected } from '../state.ts';
+import { CollectionsCard } from './collection/list.tsx';
 import { ParetoCard } from './pareto.tsx';
 import { State } from './run.tsx';
 
@@ -87,9 +88,8 @@ export function RunsPage() {
         </p>
       </Empty>
     );
-  const rows = [...all.values()].filter(({ id, state, settings }) =>
-    `${id} ${state} ${listGroupOf({ settings })}`.includes(filter),
-  );
+  const rows = [...all.values()].filter((run) => `${run.id} ${run.state} ${groupOf(run)}`.includes(filter));
+  const names = namesOfGroups(rows.map((run) => groupOf(run)));
   const chosen = selected.value.flatMap((id) => all.get(id) ?? []);
   return (
     <>
@@ -118,12 +118,14 @@ export function RunsPage() {
           rows={rows}
           idOf={({ id }) => id}
           sortedBy={{ name: 'last event', descending: true }}
-          groupOf={listGroupOf}
+          groupOf={(run) => groupOf(run)}
+          nameOfGroup={(group) => names.get(group) ?? group}
         />
         {rows.length === 0 && <p class="quiet">No run fits the filter.</p>}
       </Card>
       {chosen.length === 1 && <p class="quiet hint">Tick another run to see what they differ in.</p>}
       {chosen.length > 1 && <Differences chosen={chosen} />}
+      <CollectionsCard />
       <ParetoCard runs={rows} />
     </>
   );

@@ -1,5 +1,7 @@
 /** @file A scored volume: three planes through one voxel and what is there, or all of it in 3D. */
+
 import { useMemo, useState } from 'preact/hooks';
+import { rangeOf } from '../../../src/base/range.ts';
 import { ERROR_COLOURS, paletteOf } from '../../../src/data/images/visual.ts';
 import type { SampleVolume } from '../../../src/data/sampleVolume.ts';
 import { middleOf, PLANES } from '../../../src/data/slices.ts';
@@ -36,7 +38,7 @@ function Volume({ volume, over, opacity, isSolid, classes }: { volume: SampleVol
   const overlay = useMemo(() => overlayOf(volume, over, paletteOf(classes)), [volume, over, classes]);
   const millimetres = volume.shape.map((side, axis) => side * volume.spacingMm[axis]);
   const widths = PLANES.map(({ right }) => millimetres[right]);
-  const tallest = Math.max(...PLANES.map(({ down }) => millimetres[down]));
+  const tallest = rangeOf(PLANES.map(({ down }) => millimetres[down]))[1];
   // All planes at one scale, none higher than the window.
   const layout = {
     '--columns': widths.map((width) => `minmax(0, ${width}fr)`).join(' '),

@@ -206,13 +206,13 @@ const testTimeAugmentation = group({
   scales: setting(
     z.array(z.number().positive()).min(1).default([1]),
     'a list of numbers above 0',
-    'scales whose softmax is averaged',
+    'scales whose probabilities are averaged',
   ),
   flip: switched(false, 'average with the horizontal flip: short for mirror=[width]'),
   mirror: setting(
     z.array(z.enum(['depth', 'height', 'width'])).default([]),
     'a list of depth, height, width',
-    'axes to mirror along in all combinations: their softmax is averaged',
+    'axes to mirror along in all combinations: their probabilities are averaged',
   ),
 });
 

@@ -3,11 +3,14 @@
  */
 import { z } from 'zod';
 import { checkpoint, machine, networkBudget } from './common.ts';
-import { choice, optionalText, setting, switched, text } from './fields.ts';
+import { choice, optionalText, setting, switched, text, whole } from './fields.ts';
 
 /** Settings of `espalier export`. */
 export const exportSchema = z.strictObject({
-  run: text('run to export'),
+  run: text('run to export; several between commas: one model of the mean of their probabilities'),
+  preset: optionalText(
+    'a named set of settings to start from; web: bytes in, class ids out, with the arithmetic of both in the graph, and weights stored in 16 bits',
+  ),
   format: choice(
     ['onnx', 'safetensors'],
     'onnx',
@@ -25,7 +28,17 @@ export const exportSchema = z.strictObject({
     'dynamic or a whole number from 1',
     'images at a time; dynamic takes any number',
   ),
-  precision: choice(['float32', 'float16'], 'float32', 'precision of the weights and the computation'),
+  precision: choice(
+    ['float32', 'float16', 'int8'],
+    'float32',
+    'precision of the weights and the computation; int8: of convolutions of images, their ranges found on training images',
+  ),
+  calibration: whole(1, 32, 'of precision=int8: training images that give the ranges of its values'),
+  weights: choice(
+    ['float32', 'float16'],
+    'float32',
+    'of precision=float32: how weights are stored; float16 halves the file, and they become float32 when it is loaded',
+  ),
   normalise: switched(
     false,
     'the model takes bytes [batch, height, width, 3] instead of [batch, 3, height, width] in [-1, 1]',
