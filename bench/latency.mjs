@@ -87,7 +87,7 @@ for (let round = 0; round < 2; round++)
 const { factors } = latencyModel(table);
 console.log(
   `${processorName()}, ${target}, ${threads} threads: ${Object.keys(table.units).length} operators, ` +
-    `factors ${factors.convolutions.toFixed(3)} and ${factors.others.toFixed(3)}, a call ${table.callMs.toFixed(4)} ms`,
+    `factors ${factors[2].toFixed(3)} (images) and ${factors[3].toFixed(3)} (volumes), a call ${table.callMs.toFixed(4)} ms`,
 );
 console.log('network,predictedMs,measuredMs,error');
 const errors = tested.map(({ name }, i) => {

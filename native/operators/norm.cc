@@ -297,24 +297,29 @@ Tensor batchNormWithGradients(const Tensor& x, const OptionalTensor& weight, con
   return Norm::apply(x, weight, bias, runningMean, runningVariance, momentum, epsilon, rectify, false);
 }
 
-Tensor instanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon,
-                    bool rectify) {
-  return forwardOf(inputsOf(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true)).result;
-}
-
-Tensor instanceNormWithGradients(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
-                                 double epsilon, bool rectify) {
-  if (!at::GradMode::is_enabled()) {
-    at::AutoDispatchBelowADInplaceOrView below;
-    return instanceNorm(x, weight, bias, epsilon, rectify);
-  }
-  return Norm::apply(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true);
-}
-
 /// Whether `x` lies in memory as the kernels read it.
 bool liesInRows(const Tensor& x) {
   return x.device().is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble) && x.numel() > 0 &&
          x.movedim(1, -1).is_contiguous();
+}
+
+/// Where channels are first, libtorch's own is as fast. Space is one axis for it: of a single sample, libtorch 1.13 reads
+/// a gradient with channels last in memory as if it were contiguous, which gives wrong gradients without an error.
+Tensor composedInstanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon,
+                            bool rectify) {
+  TORCH_CHECK(x.dim() >= 3, "a norm reads [batch, channels, ...spatial], got ", x.sizes());
+  const Tensor normal =
+      at::instance_norm(x.flatten(2), weight, bias, c10::nullopt, c10::nullopt, true, 0.1, epsilon, false);
+  return (rectify ? at::relu(normal) : normal).reshape(x.sizes());
+}
+
+Tensor instanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon,
+                    bool rectify) {
+  if (!liesInRows(x)) return composedInstanceNorm(x, weight, bias, epsilon, rectify);
+  if (at::GradMode::is_enabled())
+    return Norm::apply(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true);
+  at::AutoDispatchBelowADInplaceOrView below;
+  return forwardOf(inputsOf(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true)).result;
 }
 
 Tensor batchNormRunning(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, const Tensor& mean,
@@ -354,15 +359,10 @@ TORCH_LIBRARY_FRAGMENT(espalier, library) {
       "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, Tensor(b!)? running_variance, "
       "float momentum, float epsilon, "
       "bool rectify) -> Tensor");
-  library.def("instance_norm(Tensor x, Tensor? weight, Tensor? bias, float epsilon, bool rectify) -> Tensor");
+  library.def("instance_norm(Tensor x, Tensor? weight, Tensor? bias, float epsilon, bool rectify) -> Tensor",
+              instanceNorm);
 }
-TORCH_LIBRARY_IMPL(espalier, CPU, library) {
-  library.impl("batch_norm", batchNorm);
-  library.impl("instance_norm", instanceNorm);
-}
-TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) {
-  library.impl("batch_norm", batchNormWithGradients);
-  library.impl("instance_norm", instanceNormWithGradients);
-}
+TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("batch_norm", batchNorm); }
+TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("batch_norm", batchNormWithGradients); }
 
 }  // namespace espalier::kernels

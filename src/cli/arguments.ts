@@ -5,6 +5,7 @@
  */
 import { parse } from 'yaml';
 import { ConfigError } from '../base/errors.ts';
+import { appendAll } from '../base/lists.ts';
 import { suggest } from '../base/text.ts';
 
 /** What a command line says. */
@@ -38,7 +39,7 @@ export function parseArguments(words: readonly string[], options: ArgumentOption
   for (let i = 0; i < words.length; i++) {
     const word = words[i];
     if (word === '--') {
-      positionals.push(...words.slice(i + 1));
+      appendAll(positionals, words.slice(i + 1));
       break;
     }
     const dashed = word.startsWith('--');

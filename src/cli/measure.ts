@@ -76,7 +76,7 @@ export const measureCommand: Command = {
     else
       process.stdout.write(
         `${facts.operators} operators on ${facts.processor}, ${threads} thread${threads === 1 ? '' : 's'}: ${file}\n` +
-          `in a network convolutions take ${factors.convolutions.toFixed(2)} times what they take alone, other operators ${factors.others.toFixed(2)} times\n`,
+          `a network takes as long as its operators alone times ${factors[2].toFixed(2)} (images), ${factors[3].toFixed(2)} (volumes)\n`,
       );
   },
 };

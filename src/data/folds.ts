@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { appendAll } from '../base/lists.ts';
 import type { DataSetBase, Sample } from './types.ts';
 
 /** Which part is val. */
@@ -57,7 +58,7 @@ export function splitFold(samples: readonly Sample[], options: FoldOptions = {})
   for (const part of parts) {
     if (part.length > 0) continue;
     const largest = parts.reduce((most, other) => (other.length > most.length ? other : most));
-    part.push(...largest.splice(0, 1));
+    appendAll(part, largest.splice(0, 1));
   }
   return sidesOf(samples, parts[fold]);
 }

@@ -9,7 +9,7 @@ import { paintScene } from './scenes/scenes.ts';
 import { IGNORE, type LabelledImage, type Raster, type Sample } from './types.ts';
 
 /**
- * Loads one sample of a data set. Without a label file every label is `IGNORE`. Labels of the size of the stored image are turned upright with
+ * Loads one sample of a data set. Without a label file every label is `IGNORE`, or `blank` where the source says so. Labels of the size of the stored image are turned upright with
  * it.
  * Throws a `DataError` that names the file: unreadable, sizes that differ, labels outside the classes.
  */
@@ -20,7 +20,7 @@ export async function loadSample(dataset: LabelFormat, sample: Sample): Promise<
   const picture = await loadImageFile(source.image);
   const { width, height } = picture;
   if (source.label === undefined) {
-    return { width, height, image: picture.data, label: new Uint8Array(width * height).fill(IGNORE) };
+    return { width, height, image: picture.data, label: new Uint8Array(width * height).fill(source.blank ?? IGNORE) };
   }
   const { labels } = await loadStoredLabels(source as LabelledSource, picture);
   requireSameSize(labels, source.label, picture);

@@ -47,10 +47,10 @@ export interface Region extends SegmentationClass {
 
 /**
  * Where an image comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. With `drawn` the labels are shapes, and
- * `label` is the file that holds them, perhaps those of other images too.
+ * `label` is the file that holds them, perhaps those of other images too. `blank` is the label of every pixel where there is no file; default `IGNORE`.
  */
 export type ImageSource =
-  | { kind: 'files'; image: string; label?: string; drawn?: LabelDrawing }
+  | { kind: 'files'; image: string; label?: string; drawn?: LabelDrawing; blank?: number }
   | { kind: 'scene'; seed: number; width: number; height: number };
 
 /**

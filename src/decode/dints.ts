@@ -2,6 +2,8 @@
  * @file Architecture parameters of DiNTS to a genotype: the best feasible sequence of patterns by Viterbi over node sets, the strongest operator of
  * every edge. @paper dints section 5
  */
+
+import { appendAll } from '../base/lists.ts';
 import { showShort as show } from '../base/text.ts';
 import { DINTS_OPERATOR_NAMES, rankOfOperators } from '../space/dints/operators.ts';
 import { isFeasible } from '../space/dints/topologies.ts';
@@ -24,7 +26,11 @@ export interface DintsLogits {
  */
 export function patternLogProbabilities(logits: readonly number[]): number[] {
   const sums = [0];
-  for (const logit of logits) sums.push(...sums.map((sum) => sum + logit));
+  for (const logit of logits)
+    appendAll(
+      sums,
+      sums.map((sum) => sum + logit),
+    );
   return logSoftmax(sums.slice(1));
 }
 

@@ -276,19 +276,9 @@ export const batchNorm = (
   });
 };
 
-/**
- * Normalisation per sample and channel over space; on the CPU a kernel of its own for float32 and float64. Otherwise space is one axis for libtorch: of a
- * single sample, libtorch 1.13 on the CPU reads a gradient with channels last in memory as if it were contiguous, which gives wrong gradients without an error.
- */
-export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | null, epsilon: number): Tensor => {
-  if (x.device === 'cpu' && (x.dtype === 'float32' || x.dtype === 'float64'))
-    return operator('espalier::instance_norm').one(x, weight, bias, epsilon, false);
-  return scope(() => {
-    const lines = reshape(x, [x.shape[0], x.shape[1], -1]);
-    const normal = operator('aten::instance_norm').one(lines, weight, bias, null, null, true, 0.1, epsilon, false);
-    return reshape(normal, x.shape);
-  });
-};
+/** Normalisation per sample and channel over space; with channels last in memory on the CPU a kernel of its own for float32 and float64. */
+export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | null, epsilon: number): Tensor =>
+  operator('espalier::instance_norm').one(x, weight, bias, epsilon, false);
 
 /** Average over a kernel size; padding does not count. */
 export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor => {

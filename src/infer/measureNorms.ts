@@ -16,14 +16,18 @@ export type PartsOf = (samples: number) => number;
 
 /**
  * Sets the running statistics of the norms of `network` to those of the first `count` batches of a loader, in the parts in which training passes them
- * through the network. Does nothing where no norm keeps statistics.
+ * through the network; those of `keptNorms` stay as they are. Does nothing where no norm keeps statistics.
  */
 export async function measureNorms(
-  network: { readonly parameters: ParameterSet; forward(images: Tensor, pass: Pass): Tensor },
+  network: {
+    readonly parameters: ParameterSet;
+    readonly keptNorms?: ReadonlySet<string>;
+    forward(images: Tensor, pass: Pass): Tensor;
+  },
   loader: Pick<Loader, 'batches'>,
   { device, partsOf = () => 1, count = NORM_BATCHES }: { device: string; partsOf?: PartsOf; count?: number },
 ): Promise<void> {
-  const statistics = measureNormStatistics(network.parameters);
+  const statistics = measureNormStatistics(network.parameters, network.keptNorms);
   if (!statistics) return;
   try {
     let done = 0;

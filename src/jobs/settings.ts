@@ -90,7 +90,8 @@ export function trainSettings(config: TrainConfig, rank: 2 | 3): TrainSettings {
     augmentation: augmentationOf(config.augmentation, config.scale, config.longSide),
     reduction: config.scale,
     frozenNorms: config.norms === 'frozen',
-    average: config.ema,
+    averageDecay: config.ema,
+    keptEpochs: config.average > 1 ? config.average : 0,
   };
 }
 

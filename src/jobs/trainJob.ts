@@ -22,7 +22,7 @@ import { reportMemoryNeed } from './cost/memoryNeed.ts';
 import { smallerTraining } from './cost/smaller.ts';
 import { scoreNetwork } from './evaluateJob.ts';
 import { type ActiveRun, type FinishedRun, inRunFolder } from './lifecycle.ts';
-import { loadNetwork, saveDescription } from './network.ts';
+import { createDescribed, loadNetwork, saveDescription } from './network.ts';
 import { planTogether } from './prepare/agreement.ts';
 import { recordData } from './prepare/data.ts';
 import { requireTrainingSamples } from './prepare/enoughSamples.ts';
@@ -31,7 +31,10 @@ import { type PreparedTraining, prepareTraining } from './prepare/training.ts';
 import { writeGenotype, writeGraph } from './records/artifacts.ts';
 import { createTrainRecorder } from './records/training.ts';
 import { createLoss, forProcesses, isSteady, trainSettings } from './settings.ts';
+import { describeTeacher, teacherWarnings } from './teacher/openTeacher.ts';
 import type { RunWatcher } from './watcher.ts';
+import { averageBest } from './weights/averageBest.ts';
+import { frozenStages } from './weights/fineTuning.ts';
 
 /** What a training reached, and where it is. */
 export interface TrainOutcome extends FinishedRun {
@@ -83,6 +86,7 @@ export async function trainJob(
       recordData(data, run);
       const recorder = createTrainRecorder(run, config, training, dataset);
       await runLoop(prepared, config, loss, { recorder, signal, parallel });
+      await average(run, prepared, config, { signal, parallel });
       const { network } = loadNetwork(run.folder, 'best', new Generator(0), device);
       const scores = await scoreBest(run, network, prepared, config, { signal, parallel });
       const { name, value } = mainScore(scores);
@@ -103,6 +107,7 @@ export async function followTraining(request: RunRequest, parallel: Parallel, si
   const loss = await createLoss(dataset, config, device);
   await shareTraining(training, config.seed, parallel);
   await runLoop(prepared, config, loss, { recorder: { epoch: () => undefined }, signal, parallel });
+  await average(null, prepared, config, { signal, parallel });
   await scoreBest(null, training.network, prepared, config, { signal, parallel });
 }
 
@@ -114,7 +119,7 @@ interface Together {
 
 /** The loop, the same on every rank but for what is recorded. */
 const runLoop = (
-  { training, dataset, device }: PreparedTraining,
+  { training, dataset, device, distillation }: PreparedTraining,
   config: TrainConfig,
   loss: Awaited<ReturnType<typeof createLoss>>,
   together: Together & { recorder: TrainRecorder },
@@ -124,8 +129,24 @@ const runLoop = (
     settings: trainSettings(config, dataset.rank),
     device,
     loss,
+    ...(distillation ? { distillation } : {}),
     steady: isSteady(training.network, config),
     ...together,
+  });
+
+/** The average of the best epochs, where one is asked for. */
+const average = (
+  run: ActiveRun | null,
+  { training, description, dataset, device }: PreparedTraining,
+  config: TrainConfig,
+  together: Together,
+): Promise<void> =>
+  averageBest(run, training, trainSettings(config, dataset.rank), {
+    ...{ dataset, device, ...together },
+    create: () => {
+      const frozen = frozenStages(config, training.network.graph);
+      return createDescribed(description, new Generator(0), device, { frozenStages: frozen });
+    },
   });
 
 /**
@@ -179,6 +200,8 @@ function reportStart(run: ActiveRun, prepared: PreparedTraining, config: TrainCo
   if (latency) note(`predicted latency ${latency.ms.toFixed(1)} ms for ${crop.join(' x ')} (${latency.on})`);
   if (fitted) note(describeFit(fitted));
   if (prepared.note !== undefined && !resumed) note(prepared.note);
+  if (config.teacher !== undefined) note(describeTeacher(config));
+  for (const message of teacherWarnings(config, dataset)) run.warn(message);
   if (config.perProcess) note(`batch ${config.batch} and learning rate ${config.learningRate} over all processes`);
   const { parameters, multiplyAdds } = costOf(prepared, config);
   watcher.line(

@@ -6,6 +6,8 @@
  * Everything follows from the plan, the first candidates and what the trainer answers: no clock is read and no file is known here. A race that was ended
  * is run again with the answers so far, and reaches the same result.
  */
+
+import { appendAll } from '../base/lists.ts';
 import type { Random } from '../base/random.ts';
 import type { Candidate, Fit } from './candidate.ts';
 import { type CheapScore, cheapValue, findCheapScore } from './cheapScores.ts';
@@ -95,7 +97,7 @@ export async function race<Final>(
     // What decides first: operators change only in the children of the last rung.
     const macro = index + 2 < plan.rungs.length;
     const children = breed(kept, everyone, { count: next.children, macro, fit, random, ...(prefer ? { prefer } : {}) });
-    everyone.push(...children);
+    appendAll(everyone, children);
     running = [...kept, ...children];
   }
 

@@ -38,6 +38,8 @@ export interface Network {
    * `ShapeError` in training and padded at inference.
    */
   forward(images: Tensor, pass: Pass): Tensor;
+  /** Names of the norms that keep their statistics in training too; see {@link NetworkOptions.frozenStages}. */
+  readonly keptNorms: ReadonlySet<string>;
   /** The logits of `forward`, unpadded, then those of the auxiliary nodes of the graph at their own sizes, finest first. */
   forwardAll(images: Tensor, pass: Pass): Tensor[];
 }
@@ -47,6 +49,8 @@ export interface NetworkOptions {
   initialise?: Initialiser;
   /** Probability that an operator survives at the last layer and the end of training; 1 turns drop path off. */
   dropPathKeep?: number;
+  /** Stages whose norms use the statistics that they have, in training too. */
+  frozenStages?: ReadonlySet<string>;
 }
 
 /** Creates the weights of `graph` in `parameters`. */
@@ -70,6 +74,7 @@ export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, opt
     const own = plain.has(i) ? { initialise: fanInUniform(2), ...options } : options;
     return createLayer(graph, node, channels[input], parameters, own, rectified.has(i), depthwise.get(input));
   });
+  const keptNorms = graph.nodes.filter(({ kind, stage }) => kind === 'norm' && options.frozenStages?.has(stage));
   const logits = [graph.nodes.length - 1];
   const all = [...logits, ...(graph.auxiliary ?? [])];
   const readers = { logits: countReaders(graph, logits), all: countReaders(graph, all) };
@@ -85,6 +90,7 @@ export function createNetwork(graph: NetworkGraph, parameters: ParameterSet, opt
   return {
     graph,
     parameters,
+    keptNorms: new Set(keptNorms.map(({ name }) => name)),
     forward(images, pass) {
       const only = (x: Tensor) => run(x, pass, readers.logits, logits)[0];
       if (!pass.training) return withPaddedSides(only, images, graph.sideMultiple);
@@ -177,12 +183,12 @@ function createLayer(
       const weight = convolutionWeight(own, given);
       return single((x) => op.separableConvolution(x, before.weight, weight, before.dilation));
     }
-    case 'norm':
-      return single(
-        node.over === 'batch'
-          ? batchNorm(own, { channels: inputs, epsilon: node.epsilon, momentum: node.momentum, rectify })
-          : instanceNorm(own, { channels: inputs, epsilon: node.epsilon }),
-      );
+    case 'norm': {
+      if (node.over === 'instance') return single(instanceNorm(own, { channels: inputs, epsilon: node.epsilon }));
+      const norm = batchNorm(own, { channels: inputs, epsilon: node.epsilon, momentum: node.momentum, rectify });
+      if (!options.frozenStages?.has(node.stage)) return single(norm);
+      return single((x, pass) => norm(x, { ...pass, frozenNorms: true }));
+    }
     case 'relu':
       return single(op.relu);
     case 'pool':

@@ -20,11 +20,18 @@ export interface NormStatistics {
   free(): void;
 }
 
-/** Begins a measurement; null where no norm keeps statistics. */
-export function measureNormStatistics(parameters: ParameterSet): NormStatistics | null {
+/**
+ * Begins a measurement; null where no norm keeps statistics.
+ * @param kept names of the norms whose statistics stay as they are
+ */
+export function measureNormStatistics(
+  parameters: ParameterSet,
+  kept: ReadonlySet<string> = new Set(),
+): NormStatistics | null {
   const entries = parameters.entries();
   const pairs = [...entries].flatMap(([name, mean]) => {
-    const variance = name.endsWith(MEAN) && entries.get(name.slice(0, -MEAN.length) + VARIANCE);
+    const isMeasured = name.endsWith(MEAN) && !kept.has(name.slice(0, -MEAN.length - 1));
+    const variance = isMeasured && entries.get(name.slice(0, -MEAN.length) + VARIANCE);
     return variance ? [{ mean, variance }] : [];
   });
   if (pairs.length === 0) return null;

@@ -19,8 +19,14 @@ export interface Optimiser {
   steps: number;
 }
 
+/** What the learning rate is multiplied by for the parameter of a name; above 0. */
+export type RateOf = (name: string) => number;
+
 /** SGD with heavy-ball momentum: `v = momentum v + g + decay w; w -= rate v`. */
-export function sgd(parameters: readonly Parameter[], options: { momentum: number; decay: number }): Optimiser {
+export function sgd(
+  parameters: readonly Parameter[],
+  options: { momentum: number; decay: number; rateOf?: RateOf },
+): Optimiser {
   const velocity = parameters.map(({ tensor }) => state(tensor));
   return {
     parameters,
@@ -28,19 +34,20 @@ export function sgd(parameters: readonly Parameter[], options: { momentum: numbe
     state: () => named(parameters, { velocity }),
     step(gradients, learningRate, scale = 1) {
       update(() => {
-        for (const group of groups(parameters, gradients)) {
+        for (const group of groups(parameters, gradients, options.rateOf)) {
           const { weights, grads, decays } = group;
+          const rate = learningRate * group.rate;
           const decay = decays ? options.decay : 0;
           const moving = group.indices.map((i) => velocity[i]);
           if (isFused(weights)) {
-            operator('espalier::sgd_step').plain(weights, grads, moving, options.momentum, decay, learningRate, scale);
+            operator('espalier::sgd_step').plain(weights, grads, moving, options.momentum, decay, rate, scale);
             continue;
           }
           const scaled = scale === 1 ? grads : foreach('mul.Scalar', grads, scale);
           const decayed = decay > 0 ? foreach('add.List', scaled, weights, decay) : scaled;
           foreachInPlace('mul_.Scalar', moving, options.momentum);
           foreachInPlace('add_.List', moving, decayed, 1);
-          foreachInPlace('add_.List', weights, moving, -learningRate);
+          foreachInPlace('add_.List', weights, moving, -rate);
         }
       });
       this.steps++;
@@ -51,9 +58,9 @@ export function sgd(parameters: readonly Parameter[], options: { momentum: numbe
 /** Adam; `decoupled` makes it AdamW (decay applied to the weight, not to the gradient). */
 export function adam(
   parameters: readonly Parameter[],
-  options: { beta1?: number; beta2?: number; epsilon?: number; decay: number; decoupled: boolean },
+  options: { beta1?: number; beta2?: number; epsilon?: number; decay: number; decoupled: boolean; rateOf?: RateOf },
 ): Optimiser {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay, decoupled } = options;
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay, decoupled, rateOf } = options;
   const first = parameters.map(({ tensor }) => state(tensor));
   const second = parameters.map(({ tensor }) => state(tensor));
   return {
@@ -63,10 +70,11 @@ export function adam(
     step(gradients, learningRate, scale = 1) {
       const count = this.steps + 1;
       const correction = Math.sqrt(1 - beta2 ** count);
-      const rate = learningRate / (1 - beta1 ** count);
       update(() => {
-        for (const { weights, grads, decays, indices } of groups(parameters, gradients)) {
-          const [added, shrink] = [decays && !decoupled ? decay : 0, decays && decoupled ? learningRate * decay : 0];
+        for (const { weights, grads, decays, indices, rate: factor } of groups(parameters, gradients, rateOf)) {
+          const own = learningRate * factor;
+          const rate = own / (1 - beta1 ** count);
+          const [added, shrink] = [decays && !decoupled ? decay : 0, decays && decoupled ? own * decay : 0];
           const m = indices.map((i) => first[i]);
           const v = indices.map((i) => second[i]);
           if (isFused(weights)) {
@@ -120,25 +128,33 @@ export function addScaled(tensors: readonly Tensor[], directions: readonly (Tens
 
 interface Group {
   decays: boolean;
+  /** Factor of the learning rate. */
+  rate: number;
   indices: number[];
   weights: Tensor[];
   grads: Tensor[];
 }
 
-/** Parameters with a gradient, those that decay and those that do not. */
-function groups(parameters: readonly Parameter[], gradients: readonly (Tensor | null)[]): Group[] {
-  const result: Group[] = [];
-  for (const decays of [true, false]) {
-    const indices = parameters.flatMap((parameter, i) => (parameter.decay === decays && gradients[i] ? [i] : []));
-    if (indices.length === 0) continue;
-    result.push({
-      decays,
-      indices,
-      weights: indices.map((i) => parameters[i].tensor),
-      grads: indices.map((i) => gradients[i] as Tensor),
+/** Parameters with a gradient: those that decay, then those that do not, each apart by the factor of their learning rate. */
+function groups(
+  parameters: readonly Parameter[],
+  gradients: readonly (Tensor | null)[],
+  rateOf: RateOf = () => 1,
+): Group[] {
+  const result = new Map<string, Group>();
+  for (const decays of [true, false])
+    parameters.forEach((parameter, i) => {
+      const gradient = gradients[i];
+      if (parameter.decay !== decays || !gradient) return;
+      const rate = rateOf(parameter.name);
+      const key = `${decays} ${rate}`;
+      const group = result.get(key) ?? { decays, rate, indices: [], weights: [], grads: [] };
+      result.set(key, group);
+      group.indices.push(i);
+      group.weights.push(parameter.tensor);
+      group.grads.push(gradient);
     });
-  }
-  return result;
+  return [...result.values()];
 }
 
 const update = (work: () => void) => noGrad(() => scope(work));

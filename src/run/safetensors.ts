@@ -94,6 +94,23 @@ export function writeSafetensors(
   return result;
 }
 
+/** Where a tensor lies in the data of a file, `begin` to before `end` in bytes, and what it is. */
+export interface TensorPlace {
+  readonly dtype: StoredDtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** What a file holds, by its header alone. */
+export interface SafetensorsIndex {
+  /** In the order of their data. */
+  readonly places: ReadonlyMap<string, TensorPlace>;
+  readonly metadata: Record<string, string>;
+  /** Offset in the file at which the data begin. */
+  readonly dataStart: number;
+}
+
 /**
  * Parses the bytes of a file; `file` is named in errors. The data are views on `bytes` where alignment allows, else copies: `byteOffset`
  * is always a multiple of the size of the kind.
@@ -101,8 +118,22 @@ export function writeSafetensors(
  * @throws DataError naming the file and the offset for anything that is not a strictly valid file.
  */
 export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsContent {
-  const { header, dataStart } = parseHeader(bytes, file);
-  const dataBytes = bytes.byteLength - dataStart;
+  const { places, metadata, dataStart } = readIndex(bytes, bytes.byteLength, file);
+  const tensors = [...places].map(([name, { dtype, shape, begin, end }]) => {
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart + begin, end - begin);
+    const aligned = view.byteOffset % dtypes[dtype].bytes === 0;
+    return [name, { dtype, shape, data: aligned ? view : view.slice() }] as const;
+  });
+  return { tensors: Object.fromEntries(tensors), metadata };
+}
+
+/**
+ * Parses the header of a file of `fileBytes` bytes of which `head` holds the first {@link headLength} at least.
+ * @throws DataError as {@link readSafetensors}.
+ */
+export function readIndex(head: Uint8Array, fileBytes: number, file: string): SafetensorsIndex {
+  const { header, dataStart } = parseHeader(head, fileBytes, file);
+  const dataBytes = fileBytes - dataStart;
   const metadata = parseMetadata(header[metadataKey], file);
   const entries = Object.entries(header)
     .filter(([name]) => name !== metadataKey)
@@ -123,27 +154,32 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsCon
   if (position !== dataBytes) {
     refuse(file, dataStart + position, `expected ${position} bytes of data, got ${dataBytes}`);
   }
-  const tensors = entries.map(({ name, dtype, shape, begin, end }) => {
-    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + dataStart + begin, end - begin);
-    const aligned = view.byteOffset % dtypes[dtype].bytes === 0;
-    return [name, { dtype, shape, data: aligned ? view : view.slice() }] as const;
-  });
-  return { tensors: Object.fromEntries(tensors), metadata };
+  return { places: new Map(entries.map(({ name, ...place }) => [name, place])), metadata, dataStart };
 }
 
-function parseHeader(bytes: Uint8Array, file: string): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.byteLength < 8) refuse(file, 0, `expected at least 8 bytes for the header length, got ${bytes.byteLength}`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
+/** Bytes before the data of a file of `fileBytes` bytes, by its first 8. @throws DataError when there is no room for them, or they are too many. */
+export function headLength(first: Uint8Array, fileBytes: number, file: string): number {
+  if (fileBytes < 8) refuse(file, 0, `expected at least 8 bytes for the header length, got ${fileBytes}`);
+  const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(headerLimitBytes))
     refuse(file, 0, `expected a header of at most ${headerLimitBytes} bytes, got ${length}`);
   const dataStart = 8 + Number(length);
-  if (dataStart > bytes.byteLength) {
-    refuse(file, 0, `expected a header of ${length} bytes, got a file of ${bytes.byteLength} bytes`);
+  if (dataStart > fileBytes) {
+    refuse(file, 0, `expected a header of ${length} bytes, got a file of ${fileBytes} bytes`);
   }
-  if (bytes[8] !== 0x7b || length === 0n) refuse(file, 8, 'expected a header that begins with "{"');
+  return dataStart;
+}
+
+function parseHeader(
+  head: Uint8Array,
+  fileBytes: number,
+  file: string,
+): { header: Record<string, unknown>; dataStart: number } {
+  const dataStart = headLength(head, fileBytes, file);
+  if (head[8] !== 0x7b || dataStart === 8) refuse(file, 8, 'expected a header that begins with "{"');
   let header: unknown;
   try {
-    header = parseAnyKeys(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, dataStart)));
+    header = parseAnyKeys(new TextDecoder('utf-8', { fatal: true }).decode(head.subarray(8, dataStart)));
   } catch (error) {
     refuse(file, 8, `expected a JSON header, got ${(error as Error).message.slice(0, 100)}`);
   }

@@ -2,6 +2,7 @@
  * @file The genotype: an architecture as a portable, versioned JSON file. Parsed once at the edge; inside it is trusted. One kind a method.
  */
 import { ArchitectureError } from '../base/errors.ts';
+import { appendAll } from '../base/lists.ts';
 import type { Random } from '../base/random.ts';
 import { showShort as show, suggest } from '../base/text.ts';
 import type { Block, BlockInput } from './cell.ts';
@@ -161,7 +162,8 @@ export function formatGenotype(genotype: Genotype): string {
       const texts = edges.map(({ from, to, operator }) => spaced({ from, to, operator }));
       return `[${texts.join(', ')}]`;
     });
-    lines.push(...fieldLines({ levels, filters, ...choices(start, norm) }), listLine('topology', rows));
+    appendAll(lines, fieldLines({ levels, filters, ...choices(start, norm) }));
+    lines.push(listLine('topology', rows));
   }
   if (provenance) lines.push(`  "provenance": ${JSON.stringify(provenance, null, 2).replaceAll('\n', '\n  ')}`);
   return `{\n${lines.join(',\n')}\n}\n`;

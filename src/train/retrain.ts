@@ -13,6 +13,7 @@ import { type ScheduleSettings, scheduleOf } from '../nn/schedules.ts';
 import { buffersOf, type Parallel, partOf, singleProcess } from '../parallel/parallel.ts';
 import { type RankSeconds, startRankClock } from '../parallel/rankClock.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
+import { createLessons, type Distillation } from './distillation.ts';
 import type { LoopSettings } from './loopSettings.ts';
 import { addLoss, meanLoss } from './step/optimiserStep.ts';
 import { startOfTrainEpoch, type Training, type TrainProgress } from './trainState.ts';
@@ -24,7 +25,11 @@ export interface TrainSettings extends LoopSettings, ScheduleSettings, TrainStep
   readonly budget: { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
   readonly warmupSteps: number;
   /** Decay of the averaged weights; 0 for none. */
-  readonly average: number;
+  readonly averageDecay: number;
+  /** Ends after so many evaluations without a better score; default never. */
+  readonly patience?: number;
+  /** Epochs with the best scores whose weights the recorder is asked to keep; default none. */
+  readonly keptEpochs?: number;
   /** Epochs between evaluations; the last epoch is always evaluated. */
   readonly evaluateEvery: number;
   /** Images are first resized to so many pixels on their longer side. */
@@ -41,6 +46,8 @@ export interface TrainEpoch {
   readonly scores: Scores | null;
   /** Whether its main score is the best so far. */
   readonly best: boolean;
+  /** Whether its weights are among those that are kept: `progress.kept` lists these epochs. */
+  readonly kept: boolean;
   /** Where the seconds of each process went; null for a single one. */
   readonly ranks: readonly RankSeconds[] | null;
 }
@@ -55,8 +62,10 @@ export interface TrainRecorder {
 }
 
 /** Whether averaged weights have norm statistics of their own, which are measured before these weights are used. */
-export const hasOwnNorms = ({ average, frozenNorms }: Pick<TrainSettings, 'average' | 'frozenNorms'>): boolean =>
-  average > 0 && !frozenNorms;
+export const hasOwnNorms = ({
+  averageDecay,
+  frozenNorms,
+}: Pick<TrainSettings, 'averageDecay' | 'frozenNorms'>): boolean => averageDecay > 0 && !frozenNorms;
 
 /** Of an evaluation that is not the last: half an epoch, but no fewer. */
 const FEWEST_NORM_BATCHES = 8;
@@ -75,6 +84,8 @@ export async function trainLoop(
     signal?: AbortSignal;
     /** Those who compute the other parts of each batch; default nobody. */
     parallel?: Parallel;
+    /** A teacher whose probabilities are learned beside the labels; it is closed with the training. Default: none. */
+    distillation?: Distillation;
     /** Whether the network and its loss do the same in every step: nothing is drawn, and nothing waits for a value. Default false. */
     steady?: boolean;
   },
@@ -88,24 +99,27 @@ export async function trainLoop(
   const inference = averaged ?? network;
   if (averaged && progress.step === 0) copyParameters(network.parameters, averaged.parameters);
   const step = createTrainStep(training, job);
+  const lessons = job.distillation && createLessons(job.distillation, progress.step);
   const rankClock = startRankClock(parallel);
   const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
   try {
     // A checkpoint of the last step leaves an epoch that is yet to be evaluated.
-    while (share() < 1 || progress.current.steps > 0) {
+    while ((share() < 1 && !isOutOfPatience(settings, progress)) || progress.current.steps > 0) {
       const { epoch, current } = progress;
       let clock = performance.now();
       for await (const batch of loader.batches(epoch, current.steps)) {
         const done = share();
         if (done >= 1) break;
         const learningRate = rate();
-        const value = step.take(batch, learningRate, done);
+        const lesson = await lessons?.next(batch);
+        const value = step.take(batch, learningRate, done, lesson);
+        lesson?.free();
         progress.step++;
         current.steps++;
         current.learningRate = learningRate;
         addLoss(current.loss, value);
         if (averaged && Number.isFinite(value))
-          averageInto(network.parameters, averaged.parameters, averageDecay(settings.average, progress.step));
+          averageInto(network.parameters, averaged.parameters, averageDecay(settings.averageDecay, progress.step));
         progress.seconds = parallel.largest(progress.seconds + (performance.now() - clock) / 1000);
         clock = performance.now();
         recorder.step?.({ epoch, step: current.steps, steps, loss: value, learningRate, done: share() });
@@ -133,15 +147,33 @@ export async function trainLoop(
       // Also the first one, whatever it is.
       const best = scores !== null && !(mainScore(scores).value <= progress.best);
       if (best) progress.best = mainScore(scores).value;
+      if (scores !== null) progress.waited = best ? 0 : progress.waited + 1;
+      const kept = scores !== null && keepEpoch(progress.kept, epoch, mainScore(scores).value, settings.keptEpochs);
       const { learningRate } = current;
       const ranks = await rankClock();
-      await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best, ranks }, progress);
+      await recorder.epoch({ epoch, loss: meanLoss(current.loss), learningRate, scores, best, kept, ranks }, progress);
+      if (!ended && isOutOfPatience(settings, progress))
+        recorder.note?.(`ended early: no better score in ${progress.waited} evaluations (patience)`);
       if (job.stop?.()) break;
     }
   } finally {
     step.close();
     await loader.close();
+    await lessons?.close();
   }
+}
+
+const isOutOfPatience = ({ patience = Number.POSITIVE_INFINITY }: TrainSettings, { waited }: TrainProgress): boolean =>
+  waited >= patience;
+
+/** Notes the score of an epoch in the list of the best `most`, the best first, of equal ones the earliest; says whether it is among them. */
+export function keepEpoch(kept: TrainProgress['kept'], epoch: number, score: number, most = 0): boolean {
+  if (Number.isNaN(score)) return false;
+  const place = kept.filter((other) => other.score >= score).length;
+  if (place >= most) return false;
+  kept.splice(place, 0, { epoch, score });
+  kept.splice(most);
+  return true;
 }
 
 function shareDone(budget: TrainSettings['budget'], progress: TrainProgress, stepsPerEpoch: number): number {

@@ -20,6 +20,10 @@ export interface TrainProgress {
   seconds: number;
   /** The main score of the best weights so far. */
   best: number;
+  /** Evaluations since then. */
+  waited: number;
+  /** The epochs with the best scores so far, the best first: those whose weights are kept for an average. */
+  kept: { epoch: number; score: number }[];
   health: Health;
   drawn: DrawnBatches;
 }
@@ -30,6 +34,8 @@ export const startOfTraining = (): TrainProgress => ({
   current: startOfTrainEpoch(),
   seconds: 0,
   best: -1,
+  waited: 0,
+  kept: [],
   health: startOfHealth(),
   drawn: noBatches(),
 });

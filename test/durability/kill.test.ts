@@ -50,7 +50,7 @@ const RESULTS = {
 
 const WORDS = {
   search: ['data=own', ...TINY_SEARCH, 'epochs=4', OFTEN],
-  train: ['arch=small.json', 'data=own', ...TINY_TRAIN, OFTEN],
+  train: ['arch=small.json', 'data=own', ...TINY_TRAIN, 'average=2', 'patience=2', OFTEN],
 };
 
 /** The loss of every step that counts. */

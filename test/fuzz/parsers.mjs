@@ -36,6 +36,8 @@ import { drawLabels } from '../../dist/data/outlines/draw.js';
 import { framesOf, parseSampleVolume } from '../../dist/data/sampleVolume.js';
 import { decodeArchitecture, parseArchitectureParameters } from '../../dist/decode/parameters.js';
 import { encodeModel } from '../../dist/export/onnx/proto.js';
+import { openSafetensors } from '../../dist/jobs/weights/safetensorsFile.js';
+import { fitsAny, mappedName, parseWeightMap } from '../../dist/jobs/weights/weightMap.js';
 import { formatMetadata } from '../../dist/portable/metadata.js';
 import { readModelMetadata } from '../../dist/portable/modelFile.js';
 import { parseState } from '../../dist/run/checkpoint.js';
@@ -526,6 +528,36 @@ const OWN = {
     kind: 'safetensors',
     covers: ['run/safetensors.ts'],
     parse: (bytes) => readSafetensors(bytes, FILE),
+  },
+  'safetensors of others': {
+    seeds: safetensorsSeeds(),
+    mend: mendSafetensors,
+    file: join(disk, 'stranger.safetensors'),
+    kind: 'safetensors',
+    covers: ['jobs/weights/safetensorsFile.ts'],
+    parse: () => {
+      const opened = openSafetensors(join(disk, 'stranger.safetensors'));
+      try {
+        for (const name of opened.places.keys()) opened.read(name);
+      } finally {
+        opened.close();
+      }
+    },
+  },
+  'map of weights': {
+    seeds: [
+      'modules:\n  conv1: stem.0.convolution\n  layer{s}.{b}.conv1: stage{s}.block{b+1}.narrow\ntensors: {running_mean: runningMean}\n',
+      'modules: {head: classifier.logits}\nunused: ["*.counter", fc.*]\nfresh: ["*"]\nclasses: [a, b]\ncolours: {mean: [0.5], deviation: [0.25]}\n',
+    ].map(text),
+    kind: 'yaml',
+    covers: ['jobs/weights/weightMap.ts'],
+    text: (text) => {
+      const map = parseWeightMap(text, FILE);
+      for (const name of ['conv1.weight', 'layer1.0.conv1.running_mean', 'head.bias', '.', '']) {
+        mappedName(map, name);
+        fitsAny([...map.unused, ...map.fresh], name);
+      }
+    },
   },
   'event log': {
     seeds: [text(events.join('')), text(events.slice(0, 3).join(''))],

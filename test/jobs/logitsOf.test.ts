@@ -1,6 +1,6 @@
 /** @file Which convolutions give the logits, found for every architecture of the registry by adding a class. */
 import { expect, it } from 'vitest';
-import { logitsOf } from '../../src/jobs/transferWeights.ts';
+import { logitsOf } from '../../src/jobs/weights/transferWeights.ts';
 import { buildArchitecture } from '../../src/models/architecture.ts';
 import { architectureNames, findArchitecture } from '../../src/models/registry.ts';
 

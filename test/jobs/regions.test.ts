@@ -221,6 +221,9 @@ describe('regions of images', () => {
     await expect(createLoss(dataset, { classWeights: 'none', ohem: 0.5 }, 'cpu')).rejects.toThrow(
       /ohem picks pixels of classes, got regions; leave it out/,
     );
+    await expect(train({ ...IMAGES, name: 'taught', teacher: trained.run })).rejects.toThrow(
+      /teacher: expected classes.*the data have regions, which overlap; leave teacher out/,
+    );
   });
 
   it('are searched for, and what is found is trained', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { noGrad } from '../../src/engine/autograd.ts';
 import { operator } from '../../src/engine/call.ts';
 import { Generator } from '../../src/engine/device.ts';
 import * as op from '../../src/engine/operators.ts';
 import { type DType, fromArray, scope, type Tensor } from '../../src/engine/tensor.ts';
-import { adam, jointNorm, sgd } from '../../src/nn/optimisers.ts';
-import { ParameterSet } from '../../src/nn/parameters.ts';
+import { adam, jointNorm, type RateOf, sgd } from '../../src/nn/optimisers.ts';
+import { type Parameter, ParameterSet } from '../../src/nn/parameters.ts';
 
 const generator = new Generator(5);
 /** More than a piece, a few, one, and none. */
@@ -77,6 +78,35 @@ describe.each(['float32', 'float64'] as const)('steps as one operator, in %s', (
     }
     set.parameters().forEach(({ tensor }, k) => {
       expectClose(tensor, state[k].w, dtype);
+    });
+  });
+
+  it.each(['sgd', 'adam'])('of %s take a rate of its own for each parameter', (kind) => {
+    const [all, apart] = [createSet(dtype), createSet(dtype)];
+    const rateOf = (name: string) => 0.5 ** Number(name.slice(1));
+    const create = (parameters: readonly Parameter[], rates?: RateOf) =>
+      kind === 'sgd'
+        ? sgd(parameters, { momentum: 0.9, decay: 0.1, ...(rates ? { rateOf: rates } : {}) })
+        : adam(parameters, { decay: 0.1, decoupled: true, ...(rates ? { rateOf: rates } : {}) });
+    const together = create(all.parameters(), rateOf);
+    const single = apart.parameters().map((parameter) => create([parameter]));
+    noGrad(() =>
+      scope(() => {
+        all.parameters().forEach(({ tensor }, i) => {
+          op.copyInto(apart.parameters()[i].tensor, tensor);
+        });
+      }),
+    );
+    for (let step = 0; step < 3; step++)
+      scope(() => {
+        const grads = gradientsOf(dtype);
+        together.step(grads, 0.05);
+        single.forEach((optimiser, i) => {
+          optimiser.step([grads[i]], 0.05 * rateOf(optimiser.parameters[0].name));
+        });
+      });
+    all.parameters().forEach(({ tensor }, i) => {
+      expectClose(tensor, apart.parameters()[i].tensor.numbers(), dtype);
     });
   });
 

@@ -96,7 +96,15 @@ const programs = {
   },
   async train(parallel) {
     const settings = {
-      ...{ ...common, budget: { epochs: 2 }, learningRate: 0.02, power: 0.9, warmupSteps: 0, clip: 5, average: 0.9 },
+      ...{
+        ...common,
+        budget: { epochs: 2 },
+        learningRate: 0.02,
+        power: 0.9,
+        warmupSteps: 0,
+        clip: 5,
+        averageDecay: 0.9,
+      },
       ...{ evaluateEvery: 1, accumulate: 1, precision: 'float32', frozenNorms: false },
       ...others,
     };

@@ -414,6 +414,36 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
     });
   });
 
+  it('on a phone keeps the chosen tab in view, drawings whole, and names of networks apart', async () => {
+    for (const view of ['curves', 'confusion', 'settings']) {
+      await open(`#/train/orchard/${view}`, { width: 375 });
+      const tab = await page.locator('[role=tab][aria-selected=true]').boundingBox();
+      expect(tab?.x, view).toBeGreaterThanOrEqual(0);
+      expect((tab?.x ?? 0) + (tab?.width ?? 0), view).toBeLessThanOrEqual(375);
+    }
+    await open('#/train/orchard/network', { width: 375 });
+    const drawing = page.locator('img.drawing');
+    await drawing.waitFor();
+    await expect.poll(async () => (await drawing.boundingBox())?.width).toBeGreaterThan(200);
+    expect((await drawing.boundingBox())?.width).toBeLessThan(375);
+    await open('#/', { width: 375 });
+    const chart = page.locator('.scatter');
+    await chart.waitFor();
+    await expect.poll(async () => (await chart.boundingBox())?.width).toBeLessThan(375);
+    const boxes = await Promise.all((await chart.locator('a text').all()).map((text) => text.boundingBox()));
+    expect(boxes.length).toBeGreaterThan(0);
+    for (const [i, a] of boxes.entries())
+      for (const b of boxes.slice(0, i))
+        if (a && b)
+          expect(
+            a.y + a.height <= b.y + 4 ||
+              b.y + b.height <= a.y + 4 ||
+              a.x + a.width <= b.x + 4 ||
+              b.x + b.width <= a.x + 4,
+          ).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
   it('says what is missing: runs, a run, numbers', async () => {
     const empty = await serve(folderOfTests(), { web: builtPage() });
     await open('', { url: empty.url });

@@ -7,9 +7,10 @@ import { ParameterSet } from '../../src/nn/parameters.ts';
 import { OPERATOR_NAMES } from '../../src/space/operators.ts';
 import { applyOperator, mixedOp } from '../../src/supernet/mixedOp.ts';
 import { createStateOperators } from '../../src/supernet/stateOperators.ts';
+import { largestOf } from '../helpers/tensors.ts';
 
 const generator = new Generator(4);
-const largest = (a: Tensor, b: Tensor) => Math.max(...op.abs(op.subtract(a, b)).numbers());
+const largest = (a: Tensor, b: Tensor) => largestOf(op.abs(op.subtract(a, b)).numbers());
 const scalars = (row: Tensor) => OPERATOR_NAMES.map((_, k) => op.select(row, 0, k));
 
 describe('the mixed operator', () => {

@@ -18,10 +18,11 @@ import { mixedOp } from '../../src/supernet/mixedOp.ts';
 import { createSupernet } from '../../src/supernet/network.ts';
 import { bypassPart, joinParts, operatedPart } from '../../src/supernet/partialChannels.ts';
 import { sampleOperators } from '../../src/supernet/sampledOperators.ts';
+import { largestOf } from '../helpers/tensors.ts';
 
 const generator = new Generator(9);
 const origin = { generator: generator.id, device: 'cpu' };
-const largest = (a: Tensor, b: Tensor) => Math.max(...op.abs(op.subtract(a, b)).numbers());
+const largest = (a: Tensor, b: Tensor) => largestOf(op.abs(op.subtract(a, b)).numbers());
 
 describe('the shuffle', () => {
   it('takes turns between the parts and loses nothing', () => {

@@ -153,7 +153,7 @@ describe.skipIf(!engineFacts().cuda)('on a CUDA device', () => {
           power: 0.9,
           warmupSteps: 0,
           clip: 5,
-          average: 0,
+          averageDecay: 0,
           evaluateEvery: 1,
           reduction: 1,
           accumulate: 1,

@@ -10,7 +10,7 @@ import { splitBatch, toTensors } from '../../src/infer/batch.ts';
 import { reduced } from '../../src/infer/inference.ts';
 import { storeTraining } from '../../src/jobs/checkpoint/training.ts';
 import { createDescribed, type NetworkDescription, saveDescription } from '../../src/jobs/network.ts';
-import { logitsOf, transferWeights } from '../../src/jobs/transferWeights.ts';
+import { logitsOf, transferWeights } from '../../src/jobs/weights/transferWeights.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { sgd } from '../../src/nn/optimisers.ts';
 import { saveCheckpoint } from '../../src/run/checkpoint.ts';

@@ -36,7 +36,7 @@ const settings: TrainSettings = {
   power: 0.9,
   warmupSteps: 2,
   clip: 5,
-  average: 0.9,
+  averageDecay: 0.9,
   evaluateEvery: 1,
   reduction: 1,
   accumulate: 1,

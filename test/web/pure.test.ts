@@ -9,6 +9,7 @@ import { paretoFront } from '../../src/run/tables/front.ts';
 import type { CollectionDetail, RunSummary } from '../../src/server/api.ts';
 import { createThinner } from '../../src/server/thinner.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
+import { shownCosts, withRoom } from '../../web/src/axes.ts';
 import { networksOf, standingsOf } from '../../web/src/collection.ts';
 import { comparable, differencesOf, grouped, groupOf, namesOfGroups } from '../../web/src/compare.ts';
 import { placeNodes } from '../../web/src/layout.ts';
@@ -27,6 +28,34 @@ const stepAt = (seq: number, loss: number | null): RunEvent => ({
   step: (seq % 100) + 1,
   loss,
   learningRate: 0.1,
+});
+
+describe('a drawing of scores over costs', () => {
+  it('shows costs from zero, but those that are nearly alike from below the lowest', () => {
+    expect(shownCosts(1, 10)).toEqual([0, 10]);
+    expect(shownCosts(0, 0)).toEqual([0, 0]);
+    expect(shownCosts(5, 5)).toEqual([0, 5]);
+    const [low, high] = shownCosts(1.31e9, 1.34e9);
+    expect(low).toBeGreaterThan(1.2e9);
+    expect(low).toBeLessThan(1.31e9);
+    expect(high).toBe(1.34e9);
+  });
+
+  it('names what has room: the first one always, and none over another', () => {
+    const side = fc.integer({ min: 1, max: 40 });
+    const label = fc.record({ x: fc.nat(200), y: fc.nat(100), width: side, height: side });
+    fc.assert(
+      fc.property(fc.array(label, { minLength: 1, maxLength: 30 }), (labels) => {
+        const shown = [...withRoom(labels)];
+        expect(shown[0]).toBe(labels[0]);
+        for (const [i, a] of shown.entries())
+          for (const b of shown.slice(0, i))
+            expect(a.x >= b.x + b.width || b.x >= a.x + a.width || a.y >= b.y + b.height || b.y >= a.y + a.height).toBe(
+              true,
+            );
+      }),
+    );
+  });
 });
 
 describe('the front of score against cost', () => {
@@ -246,6 +275,8 @@ describe('runs that may be compared', () => {
     expect(of({ data: 'street', longSide: '513' })).toBe('street, longer side 513');
     expect(of({ data: 'organs', 'preparation.spacingMm': '[2,1,1]' })).toBe('organs, 2 x 1 x 1 mm');
     expect(of({ data: 'street', fold: '3' })).toBe('street, fold 3');
+    // A race is of one group with its trainings.
+    expect(of({ data: 'organs', 'training.preparation.spacingMm': '[2,1,1]' })).toBe('organs, 2 x 1 x 1 mm');
     expect(of({})).toBe('unknown data');
     expect(of({ data: '/' })).toBe('/');
   });

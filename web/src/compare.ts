@@ -38,7 +38,10 @@ export function groupOf(
   { settings, size, latency }: Pick<RunSummary, 'settings' | 'size' | 'latency'>,
   { sized, timed }: CostKind = { sized: false, timed: false },
 ): string {
-  const { data, scale, longSide, fold, 'preparation.spacingMm': spacing } = settings;
+  // A race keeps the settings of its trainings in a group.
+  const of = (key: string) => settings[key] ?? settings[`training.${key}`];
+  const [data, scale, longSide, fold] = [settings.data, of('scale'), of('longSide'), of('fold')];
+  const spacing = of('preparation.spacingMm');
   const sides = (list: string) => list.replace(/[[\]]/g, '').split(',').join(' x ');
   return [
     data?.replace(/(?<=.)\/+$/, '') ?? 'unknown data',

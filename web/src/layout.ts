@@ -1,5 +1,5 @@
 /** @file The nodes of a network for a page: what its stages cost, and where the nodes of one stand in a drawing. Pure. */
-import { rangeOf } from '../../src/base/range.ts';
+import { rangeOf } from '../../src/base/lists.ts';
 import type { GraphFile, GraphFileNode } from '../../src/models/graphFile.ts';
 
 /** A node in its place. */

@@ -2,6 +2,7 @@
  * @file Reads a data set of images through and says what is in it and what is wrong.
  */
 
+import { appendAll } from '../../base/lists.ts';
 import { type ImageFile, loadImageFile } from '../images/image.ts';
 import { BINARY_FIX, colourAt, colourKey, looksBinary, readLabelIds, shiftedFix } from '../images/labelIds.ts';
 import { loadLabels } from '../images/labels.ts';
@@ -56,8 +57,10 @@ export async function checkImages(dataset: ImageSet, options: CheckOptions = {})
       onProgress?.(++done, total);
     }
   }
-  problems.push(...palettes.problems(), ...checkSplits(dataset), ...likeness.duplicates());
-  problems.push(...checkIds(dataset, { pixels: tally.pixels, values }, read));
+  appendAll(problems, palettes.problems());
+  appendAll(problems, checkSplits(dataset));
+  appendAll(problems, likeness.duplicates());
+  appendAll(problems, checkIds(dataset, { pixels: tally.pixels, values }, read));
   if (!problems.some(({ severity }) => severity === 'error')) {
     problems.push(
       ...checkContrast(dataset, tally.pixels, {
@@ -103,7 +106,7 @@ async function checkSample(
   const image = await attempt(source.image, () => loadImageFile(source.image), problems);
   const size = image === undefined ? {} : { size: `${image.width}x${image.height}` };
   if (image !== undefined) {
-    problems.push(...checkImage(image, source.image));
+    appendAll(problems, checkImage(image, source.image));
     onImage(image, source.image);
   }
   const { label } = source;

@@ -2,6 +2,7 @@
  * @file Reads a data set of volumes through and says what is in it and what is wrong, and what its volumes are like.
  */
 
+import { appendAll } from '../../base/lists.ts';
 import { classOfRaw, labelFault, niftiRawLabels, type RawLabels } from '../nifti/labels.ts';
 import { readNifti } from '../nifti/read.ts';
 import { IGNORE, type Sample, type VolumeSet } from '../types.ts';
@@ -54,8 +55,9 @@ export async function checkVolumes(dataset: VolumeSet, options: CheckOptions = {
       onProgress?.(++done, total);
     }
   }
-  problems.push(...checkSplits(dataset), ...likeness.duplicates());
-  problems.push(...checkClasses(dataset, tally.pixels, chosen.train.length));
+  appendAll(problems, checkSplits(dataset));
+  appendAll(problems, likeness.duplicates());
+  appendAll(problems, checkClasses(dataset, tally.pixels, chosen.train.length));
   return {
     rank: 3,
     counts: countsOf(dataset, chosen),
@@ -79,7 +81,7 @@ async function checkVolume(
   }
   const [file] = source.images;
   const image = (await attempt(file, () => loadModalities(source.images, dataset.modalities), problems))?.image;
-  if (image !== undefined) problems.push(...checkIntensities(image, file));
+  if (image !== undefined) appendAll(problems, checkIntensities(image, file));
   const { label } = source;
   if (label === undefined) {
     problems.push({ severity: 'error', file, message: 'has no labels', fix: 'add a label file' });
@@ -91,7 +93,7 @@ async function checkVolume(
     problems,
   );
   if (raw === undefined) return { image };
-  problems.push(...checkLabels(raw, label, dataset));
+  appendAll(problems, checkLabels(raw, label, dataset));
   if (image === undefined) return { labels: raw.data };
   const before = problems.length;
   await attempt(label, () => requireSameGrid(raw, label, image, file), problems);

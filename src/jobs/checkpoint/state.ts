@@ -24,6 +24,8 @@ export const TRAINING_STATE = z.looseObject({
     current: z.looseObject({ steps: count, loss: mean, learningRate: z.number() }),
     seconds: z.number(),
     best: z.number(),
+    waited: count.optional(),
+    kept: z.array(z.looseObject({ epoch: count, score: z.number() })).optional(),
   }),
   steps: count,
 });

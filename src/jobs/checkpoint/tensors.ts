@@ -27,22 +27,30 @@ export function restoreTensors(
   stored: Record<string, StoredTensor>,
   prefix = '',
 ): void {
+  requireSameTensors(tensors, stored, prefix);
   noGrad(() =>
     scope(() => {
-      for (const [name, tensor] of tensors) {
-        const found = stored[prefix + name];
-        if (found === undefined)
-          throw new DataError(`the checkpoint has no tensor "${prefix + name}"`, 'it belongs to another network');
-        if (found.dtype !== tensor.dtype || found.shape.join() !== tensor.shape.join()) {
-          throw new DataError(
-            `tensor "${prefix + name}" is ${found.dtype} [${found.shape.join(', ')}] in the checkpoint and ${tensor.dtype} [${tensor.shape.join(', ')}] here`,
-            'it belongs to another network',
-          );
-        }
-        op.copyInto(tensor, fromArray(typed(found), found.shape, tensor.dtype));
-      }
+      for (const [name, tensor] of tensors) op.copyInto(tensor, loadTensor(stored[prefix + name]));
     }),
   );
+}
+
+/** @throws DataError when a name is missing or has another dtype or shape. */
+export function requireSameTensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  stored: Readonly<Record<string, StoredTensor>>,
+  prefix = '',
+): void {
+  for (const [name, tensor] of tensors) {
+    const found = Object.hasOwn(stored, prefix + name) ? stored[prefix + name] : undefined;
+    if (found === undefined)
+      throw new DataError(`the checkpoint has no tensor "${prefix + name}"`, 'it belongs to another network');
+    if (found.dtype !== tensor.dtype || found.shape.join() !== tensor.shape.join())
+      throw new DataError(
+        `tensor "${prefix + name}" is ${found.dtype} [${found.shape.join(', ')}] in the checkpoint and ${tensor.dtype} [${tensor.shape.join(', ')}] here`,
+        'it belongs to another network',
+      );
+  }
 }
 
 /** A stored tensor as a new one on the CPU. */

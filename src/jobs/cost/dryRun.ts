@@ -10,10 +10,11 @@ import { singleProcess } from '../../parallel/parallel.ts';
 import { settings as runSettings } from '../../run/config/presets.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { planRun, type RunRequest } from '../../run/openRun.ts';
+import { createLessons } from '../../train/distillation.ts';
 import { splitHalves } from '../../train/searchState.ts';
 import { createSearchStep } from '../../train/searchStep.ts';
 import { takeStep } from '../../train/step/optimiserStep.ts';
-import { trainingLosses, trainingPlan } from '../../train/trainStep.ts';
+import { stepLosses, trainingPlan, withSettings } from '../../train/trainStep.ts';
 import { type PreparedSearch, prepareSearch } from '../prepare/search.ts';
 import { type PreparedTraining, prepareTraining } from '../prepare/training.ts';
 import { createLoss, searchSettings, trainSettings } from '../settings.ts';
@@ -92,17 +93,27 @@ export async function expectedSeconds(request: RunRequest): Promise<number | und
 
 /** What a training costs, by a step of it after one that sets up memory. */
 async function stepOnce(prepared: PreparedTraining, config: TrainConfig): Promise<DryRun> {
-  const { training, dataset, device } = prepared;
+  const { training, dataset, device, distillation } = prepared;
   const settings = trainSettings(config, dataset.rank);
   const { batch, stepsPerEpoch } = await firstBatch(prepared, settings, dataset.splits.train);
   const loss = await createLoss(dataset, config, device);
   const plan = trainingPlan(training, config.clip);
-  const losses = trainingLosses(training, batch, { ...settings, ignore: dataset.ignore }, device, loss, 0);
+  const lessons = distillation && createLessons(distillation, 0);
+  // The first one sets up memory.
+  (await lessons?.next(batch))?.free();
+  const started = performance.now();
+  const lesson = await lessons?.next(batch);
+  const teacherSeconds = lesson ? (performance.now() - started) / 1000 : 0;
+  const taught = lesson && distillation && withSettings(lesson, distillation);
+  const losses = stepLosses(training, batch, { ...settings, ignore: dataset.ignore }, device, loss, 0, taught);
   const step = (parts: number) => takeStep(plan, 0, ...losses.slice(0, parts));
-  const stepSeconds = secondsOf(
+  const ownSeconds = secondsOf(
     () => step(losses.length),
     () => step(1),
   );
+  const stepSeconds = ownSeconds + teacherSeconds;
+  lesson?.free();
+  await lessons?.close();
   const { budget } = settings;
   const steps =
     'minutes' in budget

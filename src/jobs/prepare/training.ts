@@ -4,26 +4,30 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../../base/errors.ts';
-import { listNames, samplesOf, submissionValues } from '../../data/splits.ts';
+import { samplesOf, submissionValues } from '../../data/splits.ts';
 import type { DataSet, VolumeSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import type { VolumeDescription } from '../../infer/segment.ts';
-import type { Architecture } from '../../models/architecture.ts';
+import { type Architecture, buildArchitecture } from '../../models/architecture.ts';
 import { estimateMemory } from '../../models/memory.ts';
-import type { Network } from '../../models/network.ts';
+import { stageOfTensor } from '../../models/stages.ts';
 import { type FittedWidth, hasBudget } from '../../models/width.ts';
 import { adam, sgd } from '../../nn/optimisers.ts';
 import { type Parallel, sharedNorms } from '../../parallel/parallel.ts';
+import { hasCheckpoint } from '../../run/checkpoint.ts';
 import { settings } from '../../run/config/presets.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import { openRunFolder } from '../../run/folder.ts';
+import type { Distillation } from '../../train/distillation.ts';
 import { startOfTraining, type Training } from '../../train/trainState.ts';
 import { type MemoryNeed, memoryNeed, trainingStepBytes } from '../cost/memoryNeed.ts';
 import { prepareMachine } from '../machine.ts';
 import { createDescribed, loadDescription, type NetworkDescription } from '../network.ts';
 import { readArchitecture } from '../readArchitecture.ts';
 import { trainSettings } from '../settings.ts';
-import { transferWeights } from '../transferWeights.ts';
+import { openTeacher } from '../teacher/openTeacher.ts';
+import { frozenStages, learningRates } from '../weights/fineTuning.ts';
+import { startFrom } from '../weights/startWeights.ts';
 import { withCountedSize } from './countedSize.ts';
 import { type PreparedData, prepareData } from './data.ts';
 import { fitToBudget, networkOptions } from './networkOptions.ts';
@@ -37,6 +41,8 @@ export interface PreparedTraining {
   readonly dataset: DataSet;
   readonly data: PreparedData;
   readonly device: string;
+  /** The teacher, where there is one; the loop closes it. */
+  readonly distillation?: Distillation;
   /** What the training is about to need; counted on the CPU. */
   readonly need?: MemoryNeed;
   /** Where the weights come from, when they are not fresh. */
@@ -85,9 +91,13 @@ export async function prepareTraining(
       'deepSupervision: this network gives logits at one level only',
       'leave it out, or take arch=unet',
     );
-  // The other ranks get all weights from the first.
+  // The other ranks get all weights from the first, and a resumed run has its own.
+  const { from, map } = config;
+  const isStarted = folder !== undefined && hasCheckpoint(openRunFolder(folder).last);
   const note =
-    config.from === undefined || parallel.rank > 0 ? undefined : startFrom(config.from, training.network, description);
+    from === undefined || isStarted || parallel.rank > 0
+      ? undefined
+      : startFrom({ from, map }, training.network, description);
   const { graph } = training.network;
   const { crop } = trainSettings(config, dataset.rank);
   const part = Math.ceil(config.batch / (config.accumulate * parallel.size));
@@ -96,7 +106,8 @@ export async function prepareTraining(
     device === 'cpu'
       ? memoryNeed(memory().residentBytes + trainingStepBytes(stepBytes, weightBytes), parallel.localSize)
       : undefined;
-  return { training, description, dataset, data, device, need, note, fitted };
+  const distillation = await openTeacher(config, dataset, device, parallel);
+  return { training, description, dataset, data, device, distillation, need, note, fitted };
 }
 
 interface SolvedWidths {
@@ -116,18 +127,11 @@ function volumeDescription(config: TrainConfig, { modalities, preparation }: Vol
   return { modalities, preparation, window: trainSettings(config, 3).crop, largestComponents: [] };
 }
 
-/** Takes the weights of another run; says which it did not take. */
-function startFrom(from: string, network: Network, description: NetworkDescription): string {
-  const { kept, fresh } = transferWeights(openRunFolder(from), network, description);
-  const start = `weights start from ${from}`;
-  if (fresh.length === 0) return start;
-  const known = kept.length === 0 ? 'no class has the name of one there' : `${listNames(kept)} keep theirs`;
-  return `${start}; the logits of ${listNames(fresh)} start anew, ${known}`;
-}
-
 function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {
   if (config.trainOn.includes('test'))
     throw new ConfigError('trainOn: the test part is never trained on', 'leave it out');
+  if (config.map !== undefined && config.from === undefined)
+    throw new ConfigError('map has no effect without from', 'name the safetensors file to start from');
   if (config.norms === 'frozen' && config.from === undefined)
     throw new ConfigError(
       'norms=frozen without from: they would keep their initial values',
@@ -144,21 +148,30 @@ function createTraining(
   parallel: Parallel,
 ): Training {
   const generator = new Generator(config.seed);
+  const graph = buildArchitecture(description.architecture, description.options);
+  const frozen = frozenStages(config, graph);
   const network = createDescribed(description, generator, device, {
     dropPathKeep: config.dropPathKeep,
+    frozenStages: frozen,
     ...sharedNorms(config, parallel),
   });
   const { momentum, decay } = config;
+  const rateOf = learningRates(config, graph);
+  const rates = rateOf === undefined ? {} : { rateOf };
+  const stageOf = stageOfTensor(graph);
   const norms = network.graph.nodes.flatMap(({ kind, name }) =>
     kind === 'norm' ? [`${name}.weight`, `${name}.bias`] : [],
   );
   const kept = new Set(config.norms === 'frozen' ? norms : []);
-  const parameters = network.parameters.parameters().filter(({ name }) => !kept.has(name));
+  const isTrained = ({ name }: { readonly name: string }) => !kept.has(name) && !frozen.has(stageOf(name));
+  const parameters = network.parameters.parameters().filter(isTrained);
   return {
     network,
     optimiser:
-      config.optimizer === 'sgd' ? sgd(parameters, { momentum, decay }) : adam(parameters, { decay, decoupled: true }),
-    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device) : null,
+      config.optimizer === 'sgd'
+        ? sgd(parameters, { momentum, decay, ...rates })
+        : adam(parameters, { decay, decoupled: true, ...rates }),
+    averaged: config.ema > 0 ? createDescribed(description, new Generator(0), device, { frozenStages: frozen }) : null,
     generator,
     progress: startOfTraining(),
   };

@@ -26,6 +26,7 @@ const IMAGES = [
   'augmentation.turns',
   'scale',
   'longSide',
+  'distillation.images',
 ];
 
 /** Settings of a learning rate that only some schedules read. */
@@ -68,6 +69,12 @@ function unusedSettings(values: ReadonlyMap<string, unknown>, rank: 2 | 3): Unus
     unused.push({ keys: ['momentum'], because: 'optimizer is adamw', instead: 'set optimizer=sgd' });
   if (values.get('sampling') === 'none')
     unused.push({ keys: ['temperature'], because: 'sampling is none', instead: 'set sampling=gumbel' });
+  if (values.has('distillation.weight') && values.get('teacher') === undefined)
+    unused.push({
+      keys: ['weight', 'temperature', 'images'].map((key) => `distillation.${key}`),
+      because: 'there is no teacher',
+      instead: 'set teacher too',
+    });
   const limits = [...values].some(([key, value]) => /^budget\.(?!memory$)/.test(key) && value !== undefined);
   if (!limits)
     unused.push({

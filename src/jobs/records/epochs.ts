@@ -19,8 +19,8 @@ export interface EpochRecords {
     ranks: readonly RankSeconds[] | null,
     columns?: Readonly<Record<string, string>>,
   ): void;
-  /** Saves what stands at the end of an epoch. */
-  save(): void;
+  /** Saves what stands at the end of an epoch, if it is sound; says whether it did. */
+  save(): boolean;
 }
 
 /** @see EpochRecords. Nothing is saved while a loss is not as it should be: the last checkpoint is from before it went wrong. */
@@ -47,8 +47,10 @@ export function createEpochRecords(
       results.append({ epoch, ...metrics, ...columns });
     },
     save() {
-      if (isSound(progress.health)) save();
+      const sound = isSound(progress.health);
+      if (sound) save();
       savedAt = performance.now();
+      return sound;
     },
   };
 }

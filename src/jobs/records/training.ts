@@ -13,6 +13,7 @@ import { emptyBatchesNote } from '../../train/step/pixelWeights.ts';
 import type { Training } from '../../train/trainState.ts';
 import { storeTraining } from '../checkpoint/training.ts';
 import type { ActiveRun } from '../lifecycle.ts';
+import { removeOthers, saveKept } from '../weights/keptWeights.ts';
 import { createEpochRecords } from './epochs.ts';
 
 /** Records a training in its run folder. */
@@ -37,7 +38,7 @@ export function createTrainRecorder(
       const count = `step ${progress.step}${allSteps === undefined ? '' : `/${allSteps(event.steps)}`}`;
       records.step(event, Math.min(1, done), `${count}  epoch ${epoch + 1}  loss ${formatLoss(loss)}`);
     },
-    epoch({ epoch, loss, learningRate, scores, best, ranks }) {
+    epoch({ epoch, loss, learningRate, scores, best, kept, ranks }) {
       const volumes = scores?.volumes?.summary;
       const metrics = {
         loss,
@@ -62,7 +63,9 @@ export function createTrainRecorder(
       const slow = slowWarning(progress.health, epoch, loss);
       if (slow) warn(slow);
       if (best) saveCheckpoint(folder.best, storeTraining(training));
-      records.save();
+      if (kept) saveKept(folder, epoch, training.averaged ?? training.network);
+      // Only what is saved decides which files are needed no more.
+      if (records.save() && progress.kept.length > 0) removeOthers(folder, progress.kept);
     },
   };
 }

@@ -1,22 +1,19 @@
 /**
  * @file The latency of a network, predicted from measured units. A unit that was measured takes what it took; another one what its kind's fit says, times
- * how far the units nearest to it in channels and size are from that fit. Two factors bring the sums, of convolutions and of all else, to what whole
- * networks took: convolutions pass blocks of channels to each other that a unit alone converts, and sums are computed where their terms are.
+ * how far the units nearest to it in channels and size are from that fit. A factor, one for images and one for volumes, brings the sums to what whole
+ * networks took: their weights and features do not stay in the caches.
  */
 import { ConfigError } from '../../base/errors.ts';
+import type { Rank } from '../../nn/layers.ts';
 import type { NetworkGraph } from '../graph.ts';
-import { fitKinds, fittedMs, type KindFit, leastSquares, type MeasuredUnit } from './fit.ts';
+import { fitKinds, fittedMs, type KindFit, type MeasuredUnit } from './fit.ts';
 import { type LatencyTarget, type LatencyUnit, latencyUnits, type UnitShape, unitKey } from './units.ts';
 
-/** A whole network that was measured, beside the sums of its units. */
-export interface MeasuredNetworkSum extends UnitSums {
+/** A whole network that was measured, beside the sum of its units. */
+export interface MeasuredNetworkSum {
+  readonly rank: Rank;
+  readonly sumMs: number;
   readonly ms: number;
-}
-
-/** Predicted milliseconds of the units of a network. */
-export interface UnitSums {
-  readonly convolutions: number;
-  readonly others: number;
 }
 
 /** What was measured on a machine. */
@@ -34,14 +31,12 @@ export const EMPTY_TABLE: LatencyTable = { units: {}, networks: {}, callMs: 0 };
 
 /** What a table predicts. */
 export interface LatencyModel {
-  /** What a sum of units is multiplied by. */
-  readonly factors: UnitSums;
+  /** What the sum of the units of images, and of volumes, is multiplied by. */
+  readonly factors: Readonly<Record<Rank, number>>;
   /** Milliseconds of a unit where it is part of a network, without `factors`. @throws ConfigError for a kind that the table lacks */
   unitMs(unit: LatencyUnit): number;
   /** What a unit adds to the milliseconds of its network. @throws ConfigError as `unitMs` */
   addedMs(unit: LatencyUnit): number;
-  /** The sums of the units of a network. @throws ConfigError as `unitMs` */
-  sums(units: readonly LatencyUnit[]): UnitSums;
   /** Milliseconds of a network. @throws ConfigError as `unitMs` */
   networkMs(graph: NetworkGraph, size: readonly number[], target: LatencyTarget): number;
 }
@@ -53,15 +48,8 @@ const REACH = 0.3;
 const PIXELS = 0.3;
 /** How much the fit counts among its neighbours, of which one at no distance has 1. */
 const FIT_COUNTS = 0.6;
-/** How far the two factors are held to one, as a share of a network's time; and the relative error from which a network counts less. */
-const HELD = 0.15;
-const TOLERATED = 0.1;
-/** How far a factor may be above the common one. */
-const MOST_APART = 2;
 /** The least share of a measured time that is left when a call's is taken off. */
 const LEAST_SHARE = 0.1;
-
-const isConvolution = ({ taps, depthwiseTaps }: UnitShape): boolean => taps + depthwiseTaps > 0;
 
 const models = {
   strict: new WeakMap<LatencyTable, LatencyModel>(),
@@ -90,7 +78,7 @@ function createModel({ units, networks, callMs }: LatencyTable, takesSimilar: bo
     const misfit = Math.log(ms / fittedMs(fits.get(kind) as KindFit, shape));
     byKind.set(kind, [...(byKind.get(kind) ?? []), { shape, misfit }]);
   }
-  const factors = fitFactors(Object.values(networks));
+  const factors = { 2: factorOf(networks, 2), 3: factorOf(networks, 3) };
   const unitMs = (unit: LatencyUnit): number => {
     const key = unitKey(unit);
     if (Object.hasOwn(units, key)) return inNetwork(units[key]);
@@ -102,20 +90,13 @@ function createModel({ units, networks, callMs }: LatencyTable, takesSimilar: bo
       );
     return fittedMs(fit, unit.shape) * Math.exp(misfitNear(byKind.get(unit.kind) ?? [], unit.shape));
   };
-  const sums = (parts: readonly LatencyUnit[]): UnitSums => {
-    const sum = { convolutions: 0, others: 0 };
-    for (const unit of parts) sum[isConvolution(unit.shape) ? 'convolutions' : 'others'] += unitMs(unit);
-    return sum;
-  };
+  const addedMs = (unit: LatencyUnit): number => factors[unit.graph.rank] * unitMs(unit);
   return {
     factors,
     unitMs,
-    addedMs: (unit) => factors[isConvolution(unit.shape) ? 'convolutions' : 'others'] * unitMs(unit),
-    sums,
-    networkMs(graph, size, target) {
-      const { convolutions, others } = sums(latencyUnits(graph, size, target));
-      return callMs + factors.convolutions * convolutions + factors.others * others;
-    },
+    addedMs,
+    networkMs: (graph, size, target) =>
+      latencyUnits(graph, size, target).reduce((sum, unit) => sum + addedMs(unit), callMs),
   };
 }
 
@@ -165,29 +146,10 @@ function misfitNear(rows: readonly { shape: UnitShape; misfit: number }[], shape
   return 0;
 }
 
-/** The factors that bring the sums of measured networks to what these took, held to their common one. */
-function fitFactors(networks: readonly MeasuredNetworkSum[]): UnitSums {
-  if (networks.length === 0) return { convolutions: 1, others: 1 };
-  const common = median(networks.map(({ ms, convolutions, others }) => ms / (convolutions + others)));
-  const shares = networks.map(({ ms, convolutions, others }) => [convolutions / ms, others / ms]);
-  const held = [0, 1].map((i) => {
-    const row = [0, 0];
-    row[i] = HELD * Math.sqrt(networks.length) * (0.02 + median(shares.map((pair) => pair[i])));
-    return row;
-  });
-  let weights = networks.map(() => 1);
-  let factors = [common, common];
-  for (let round = 0; round < 6; round++) {
-    const rows = [...shares.map((pair, i) => pair.map((share) => share * weights[i])), ...held];
-    factors = leastSquares(rows, [...weights, ...held.map(([a, b]) => common * (a + b))]);
-    weights = shares.map(([a, b]) => {
-      const error = Math.abs(a * factors[0] + b * factors[1] - 1);
-      return error < TOLERATED ? 1 : Math.sqrt(TOLERATED / error);
-    });
-  }
-  // Beyond that the times of a busy machine were fitted, not its operators.
-  const isPlausible = factors.every((factor) => factor <= MOST_APART * common);
-  return isPlausible ? { convolutions: factors[0], others: factors[1] } : { convolutions: common, others: common };
+/** What brings the sums of measured networks to what these took. */
+function factorOf(networks: LatencyTable['networks'], rank: Rank): number {
+  const measured = Object.values(networks).filter((network) => network.rank === rank);
+  return measured.length === 0 ? 1 : median(measured.map(({ ms, sumMs }) => ms / sumMs));
 }
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];

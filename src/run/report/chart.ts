@@ -2,7 +2,7 @@
  * @file A line chart as SVG for a page: axes with round numbers, gaps where a value is missing. Colours are the page's
  * (`--series-0` ... `--series-3`, `currentColor`), so it follows light and dark.
  */
-import { rangeOf } from '../../base/range.ts';
+import { rangeOf } from '../../base/lists.ts';
 import { escapeMarkup } from '../../base/text.ts';
 
 /** One line of a chart. */

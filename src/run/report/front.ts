@@ -2,7 +2,7 @@
  * @file Score against cost in the report of a run that was compared, in a comparison or a race: the networks that no other one beats on a line, the run's own
  * one marked. All of one kind of data and equal conditions, since they are those of one comparison.
  */
-import { rangeOf } from '../../base/range.ts';
+import { rangeOf } from '../../base/lists.ts';
 import { escapeMarkup } from '../../base/text.ts';
 import type { Peer, Peers } from '../peers.ts';
 import { paretoFront } from '../tables/front.ts';

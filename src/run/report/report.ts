@@ -2,7 +2,7 @@
  * @file `report.html`: what a run was, how it went and its results, as one file to keep, print or send. It reads the run folder only, so
  * that a run that is going, one that diverged and a copy of an old one are shown alike.
  */
-import { rangeOf } from '../../base/range.ts';
+import { rangeOf } from '../../base/lists.ts';
 import { formatDuration } from '../../base/text.ts';
 import { writeAtomically } from '../files.ts';
 import type { RunFolder } from '../folder.ts';

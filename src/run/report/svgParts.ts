@@ -1,7 +1,7 @@
 /**
  * @file What pictures of scores share that stand for themselves: colours, marks, texts, a linear scale. Pure.
  */
-import { rangeOf } from '../../base/range.ts';
+import { rangeOf } from '../../base/lists.ts';
 import { escapeMarkup } from '../../base/text.ts';
 
 /** Colours that also people tell apart who see few; they repeat after eight. */

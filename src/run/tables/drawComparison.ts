@@ -2,7 +2,7 @@
  * @file A comparison as an image: the score against multiply-adds, parameters and memory, every seed a dot, every architecture a bar from its worst to
  * its best with its mean. Pure; SVG text that stands for itself.
  */
-import { rangeOf } from '../../base/range.ts';
+import { rangeOf } from '../../base/lists.ts';
 import { svgFile } from '../../base/svg.ts';
 import { roundTicks } from '../report/chart.ts';
 import { colourOf, dot, scaleOf, text, widened } from '../report/svgParts.ts';

@@ -2,7 +2,7 @@
  * @file The validation curves of all trials in one picture: mIoU of the supernet over epochs. Pure; SVG text that stands for itself.
  * @paper auto-deeplab figure 4
  */
-import { rangeOf } from '../../base/range.ts';
+import { rangeOf } from '../../base/lists.ts';
 import { svgFile } from '../../base/svg.ts';
 import { roundTicks } from '../report/chart.ts';
 import { colourOf, dot, scaleOf, text, widened } from '../report/svgParts.ts';

@@ -16,12 +16,13 @@ import type { DintsGenotype } from '../../../src/space/genotype.ts';
 import { dintsProbabilities, patternTable } from '../../../src/supernet/dints/architecture.ts';
 import { createEdge, type EdgeOptions, nodeValue } from '../../../src/supernet/dints/edge.ts';
 import { createDintsSupernet } from '../../../src/supernet/dints/network.ts';
+import { largestOf } from '../../helpers/tensors.ts';
 
 const generator = new Generator(5);
 const origin = { generator: generator.id, device: 'cpu' };
 const small = { inputs: 2, classes: 3, layers: 3, levels: 3, filters: 4 };
 const ranks = [2, 3] as const;
-const largest = (a: Tensor, b: Tensor) => Math.max(...op.abs(op.subtract(a, b)).numbers());
+const largest = (a: Tensor, b: Tensor) => largestOf(op.abs(op.subtract(a, b)).numbers());
 
 /** Logits that decide for a genotype: a softmax or sigmoid of them is exact in float32. */
 function decideFor(supernet: ReturnType<typeof createDintsSupernet>, genotype: DintsGenotype): void {

@@ -67,7 +67,7 @@ describe.each(Object.entries(LOSSES))('a training by %s', (_, loss) => {
       ...{ dataset, device: 'cpu', loss },
       settings: {
         ...{ ...common, batch, accumulate: batch, budget: { epochs: 1 }, learningRate: 0.01, power: 0.9 },
-        ...{ warmupSteps: 0, clip: 5, average: 0, evaluateEvery: 1, precision: 'float32', frozenNorms: false },
+        ...{ warmupSteps: 0, clip: 5, averageDecay: 0, evaluateEvery: 1, precision: 'float32', frozenNorms: false },
       },
       recorder: {
         step({ loss }) {

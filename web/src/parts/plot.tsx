@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import 'uplot/dist/uPlot.min.css';
 import { formatNumber } from '../format.ts';
 import type { Points } from '../series.ts';

@@ -1,12 +1,18 @@
-/** @file Scores over costs: the networks that no other one beats on a line, by group; seeds and intervals where there are such. */
-import { rangeOf } from '../../../src/base/range.ts';
+/** @file Scores over costs: the networks that no other one beats on a line, by group; seeds and intervals where there are such. As wide as its place. */
+import { rangeOf } from '../../../src/base/lists.ts';
 import { ticksOf } from '../../../src/run/report/chart.ts';
 import { paretoFront } from '../../../src/run/tables/front.ts';
+import { type Label, shownCosts, withRoom } from '../axes.ts';
 import { comparable, namesOfGroups } from '../compare.ts';
 import { formatShare } from '../format.ts';
 import { COLOURS } from './plot.tsx';
+import { useWidth } from './useWidth.ts';
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [720, 300, 60, 24, 16, 44];
+const [HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [320, 56, 28, 16, 44];
+/** Pixels of a letter of a name, about, and of a line. */
+const [LETTER, LINE] = [7, 14];
+/** Names beyond this number are not tried: comparing their boxes would take long. */
+const MOST_NAMES = 300;
 
 /** A network; scores are shares in [0, 1]. */
 export interface Point {
@@ -34,6 +40,8 @@ interface ScatterProps {
 
 /** Points over their cost, with the best of each group on a line. */
 export function Scatter({ points, label, format, what = 'networks' }: ScatterProps) {
+  const [place, wide] = useWidth<HTMLDivElement>();
+  const width = Math.max(280, wide);
   const groups = comparable(points);
   const names = namesOfGroups(groups.map(([group]) => group));
   const fronts = groups.map(([, own]) => paretoFront(own));
@@ -43,23 +51,26 @@ export function Scatter({ points, label, format, what = 'networks' }: ScatterPro
   const scores = points.flatMap(({ score, bounds = [], seeds = [] }) => [score, ...bounds, ...seeds]);
   const [lowest, highest] = rangeOf(scores);
   const margin = Math.max(0.01, 0.15 * (highest - lowest));
-  const xTicks = ticksOf(0, rangeOf(points.map(({ cost }) => cost))[1], 5);
+  const xTicks = ticksOf(...shownCosts(...rangeOf(points.map(({ cost }) => cost))), width < 500 ? 3 : 5);
   const yTicks = ticksOf(Math.max(0, lowest - margin), highest + margin, 5);
   const [xLow, xHigh, yLow, yHigh] = [xTicks[0], xTicks[xTicks.length - 1], yTicks[0], yTicks[yTicks.length - 1]];
-  const x = (cost: number) => LEFT + ((cost - xLow) / (xHigh - xLow)) * (WIDTH - LEFT - RIGHT);
+  const x = (cost: number) => LEFT + ((cost - xLow) / (xHigh - xLow)) * (width - LEFT - RIGHT);
   const y = (score: number) => HEIGHT - BOTTOM - ((score - yLow) / (yHigh - yLow)) * (HEIGHT - TOP - BOTTOM);
+  const labels = namedOf(points, best).map((point) => labelOf(point, x(point.cost), y(point.score), width));
+  const shown = new Map([...withRoom(labels)].map((one) => [one.point, one]));
   return (
     <>
-      <div class="scroll">
+      <div ref={place}>
         <svg
           class="scatter"
-          viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+          width={width}
+          height={HEIGHT}
           role="img"
           aria-label={`score against ${label}; best: ${[...best].map(({ id }) => id).join(', ')}`}
         >
           {yTicks.map((tick) => (
             <g key={tick}>
-              <path class="grid" d={`M${LEFT} ${y(tick)}H${WIDTH - RIGHT}`} />
+              <path class="grid" d={`M${LEFT} ${y(tick)}H${width - RIGHT}`} />
               <text x={LEFT - 8} y={y(tick) + 4} text-anchor="end">
                 {Number((100 * tick).toPrecision(6))} %
               </text>
@@ -70,7 +81,7 @@ export function Scatter({ points, label, format, what = 'networks' }: ScatterPro
               {format(tick)}
             </text>
           ))}
-          <text x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 6} text-anchor="middle">
+          <text x={(LEFT + width - RIGHT) / 2} y={HEIGHT - 6} text-anchor="middle">
             {label}
           </text>
           {fronts.map((own, i) => (
@@ -82,10 +93,11 @@ export function Scatter({ points, label, format, what = 'networks' }: ScatterPro
             />
           ))}
           {points.map((point) => {
-            const { id, name, href, cost, score, bounds, seeds = [] } = point;
+            const { id, href, cost, score, bounds, seeds = [] } = point;
             const isBest = best.has(point);
             const colour = colourOf(point);
             const between = bounds ? `, ${formatShare(bounds[0], 1)} to ${formatShare(bounds[1], 1)}` : '';
+            const text = shown.get(point);
             const mark = (
               <>
                 {bounds && (
@@ -107,14 +119,9 @@ export function Scatter({ points, label, format, what = 'networks' }: ScatterPro
                 >
                   <title>{`${id}: ${formatShare(score)}${between}, ${format(cost)} (${names.get(point.group)})`}</title>
                 </circle>
-                {(isBest || points.length <= 12) && (
-                  <text
-                    class={isBest ? 'name' : ''}
-                    x={x(cost) + (bounds ? 9 : 0)}
-                    y={y(score) - (bounds ? 6 : 12)}
-                    text-anchor={x(cost) > 0.8 * WIDTH ? 'end' : bounds ? 'start' : 'middle'}
-                  >
-                    {name}
+                {text && (
+                  <text class={isBest ? 'name' : ''} x={text.x} y={text.y + LINE - 3}>
+                    {text.name}
                   </text>
                 )}
               </>
@@ -145,4 +152,18 @@ export function Scatter({ points, label, format, what = 'networks' }: ScatterPro
       </p>
     </>
   );
+}
+
+/** Points whose names are tried, those of the fronts first. */
+const namedOf = (points: readonly Point[], best: ReadonlySet<Point>): Point[] =>
+  [...best, ...points.filter((point) => !best.has(point))].slice(0, MOST_NAMES);
+
+/** The name of a point beside it, on the side where there is room, cut where there is none. */
+function labelOf(point: Point, x: number, y: number, width: number): Label & { point: Point; name: string } {
+  const room = Math.max(x - LEFT, width - x) - 12;
+  const most = Math.max(3, Math.floor(room / LETTER));
+  const name = point.name.length > most ? `${point.name.slice(0, most - 1)}…` : point.name;
+  const taken = LETTER * name.length;
+  const left = x + 7 + taken > width ? x - 7 - taken : x + 7;
+  return { point, name, x: left, y: y - LINE - 3, width: taken, height: LINE };
 }

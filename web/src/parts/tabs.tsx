@@ -13,7 +13,12 @@ export function Tabs({ tabs, active, label }: { tabs: readonly Tab[]; active: st
   const list = useRef<HTMLDivElement>(null);
   const wasKey = useRef(false);
   useEffect(() => {
-    if (wasKey.current) list.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+    const chosen = list.current?.querySelector<HTMLElement>('[aria-selected=true]');
+    // On a phone not all of them fit: the chosen one is in view, in the middle where there is room on both sides.
+    if (list.current && chosen)
+      list.current.scrollLeft =
+        chosen.offsetLeft - list.current.offsetLeft - (list.current.clientWidth - chosen.offsetWidth) / 2;
+    if (wasKey.current) chosen?.focus();
     wasKey.current = false;
   }, [active]);
   const onKeyDown = (event: KeyboardEvent) => {

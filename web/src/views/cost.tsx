@@ -1,5 +1,5 @@
 /** @file What a run costs: time of its steps, memory, and when it will be done. */
-import { formatBytes, formatDuration, formatShare } from '../format.ts';
+import { formatBytes, formatDuration, formatMebibytes, formatShare } from '../format.ts';
 import { Plot } from '../parts/plot.tsx';
 import { Card, Empty, Tiles } from '../parts/states.tsx';
 import { type Column, SortedTable } from '../parts/table.tsx';
@@ -106,14 +106,18 @@ export function CostView({ detail, events }: LoadedRun) {
               title="memory"
               xLabel="epoch"
               group="epochs"
-              format={formatBytes}
+              format={formatMebibytes}
               lines={[
                 {
                   name: 'resident',
                   colour: 0,
-                  points: memory.map(({ epoch, residentBytes }) => [epoch + 1, residentBytes]),
+                  points: memory.map(({ epoch, residentBytes }) => [epoch + 1, residentBytes / 2 ** 20]),
                 },
-                { name: 'peak', colour: 1, points: memory.map(({ epoch, peakBytes: peak }) => [epoch + 1, peak]) },
+                {
+                  name: 'peak',
+                  colour: 1,
+                  points: memory.map(({ epoch, peakBytes: peak }) => [epoch + 1, peak / 2 ** 20]),
+                },
               ]}
             />
           </Card>

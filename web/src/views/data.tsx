@@ -1,5 +1,5 @@
 /** @file The data of a run: classes with their shares, sizes, and what is wrong with it. */
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import type { DataFile, DataGlance } from '../../../src/run/dataFile.ts';
 import { formatShare } from '../format.ts';
 import { Card, Empty, Failed, Loading, Tiles } from '../parts/states.tsx';

@@ -1,7 +1,7 @@
 /** @file The discrete network: what each stage costs, and the nodes of one stage as a graph. */
 
 import { useState } from 'preact/hooks';
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { stagesOf } from '../layout.ts';
@@ -15,13 +15,13 @@ export function NetworkView({ detail }: LoadedRun) {
   const graph = useLoaded(() => fetchDocument<GraphFile>(detail, 'graph'), String(documents.includes('graph')));
   const drawing = pictures.includes('genotype') && (
     <Card title="Architecture">
-      <div class="scroll">
+      <a href={addressOf(summary.id, 'pictures', 'genotype')} title="open the drawing by itself">
         <img
           class="drawing"
           src={addressOf(summary.id, 'pictures', 'genotype')}
           alt="the architecture: its path or topology, and its cell"
         />
-      </div>
+      </a>
     </Card>
   );
   if (graph.state === 'loading') return <Loading what="the network" />;

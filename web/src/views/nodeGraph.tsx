@@ -1,5 +1,5 @@
 /** @file The nodes of one stage as a graph: each in the column behind its last input, in the row where its inputs are. */
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import type { GraphFile } from '../../../src/models/graphFile.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { bytesOf, type Placed, placeNodes } from '../layout.ts';

@@ -1,7 +1,7 @@
 /** @file A race, live: the rungs with what every network reached, who continued, where children come from, score against cost, the verdict. */
 
 import { useEffect, useState } from 'preact/hooks';
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import type { Candidate } from '../../../src/ladder/candidate.ts';
 import { formatCount, formatNumber, formatShare } from '../format.ts';
 import { Scatter } from '../parts/scatter.tsx';
@@ -54,7 +54,9 @@ export function RaceView({ detail, events }: LoadedRun) {
       </Empty>
     );
   const { race, candidates, answers, verdict } = files.value;
-  const known = [...race.candidates, ...candidates];
+  // Races of earlier versions recorded no children: those that were finalists are in the verdict.
+  const finalists = verdict?.estimates ?? [];
+  const known = [...race.candidates, ...candidates, ...finalists.map(({ candidate }) => candidate)];
   const rungs = rungsOfRace(race, known, answers);
   const finished = finishedOf(answers);
   const points = latestScores(rungs).map(({ id: own, candidate, score, steps }) => ({
@@ -63,6 +65,7 @@ export function RaceView({ detail, events }: LoadedRun) {
   return (
     <>
       {verdict && <Verdict verdict={verdict} />}
+      <Finalists estimates={finalists} />
       {rungs.map((rung, i) => (
         <Rung key={rung.steps} rung={rung} index={i} />
       ))}
@@ -79,6 +82,28 @@ export function RaceView({ detail, events }: LoadedRun) {
         </Card>
       )}
     </>
+  );
+}
+
+/** The front of the finalists: equal trainings, scored on the validation split. Nothing before the verdict. */
+function Finalists({ estimates }: { estimates: NonNullable<VerdictFile['estimates']> }) {
+  const points = estimates.flatMap(({ candidate, reported, interval }) => {
+    if (typeof reported !== 'number') return [];
+    const [low, high] = interval ?? [];
+    const { id, cost } = candidate;
+    return [
+      {
+        ...{ id, name: `${id} ${candidate.name}`, score: reported, cost: cost.multiplyAdds, group: 'finalists' },
+        ...(typeof low === 'number' && typeof high === 'number' ? { bounds: [low, high] as const } : {}),
+      },
+    ];
+  });
+  if (points.length === 0) return null;
+  return (
+    <Card title="Reported score of the finalists against cost">
+      <Scatter points={points} label="multiply-adds" format={formatCount} />
+      <p class="quiet">Bars are 95 % intervals over samples and seeds.</p>
+    </Card>
   );
 }
 
@@ -121,7 +146,7 @@ function Rung({ rung, index }: { rung: RaceRung; index: number }) {
                   <th scope="row" class="text folded">
                     {id} <span class="quiet">{candidate?.name}</span>
                   </th>
-                  <td class="text wide">{candidate && originOf(candidate)}</td>
+                  <td class="text wide folds">{candidate && originOf(candidate)}</td>
                   <td>
                     {score === null ? 'diverged' : formatShare(score, 1)}
                     <span class="score-track">

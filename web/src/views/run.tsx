@@ -139,7 +139,9 @@ function Head({ summary, detail, events }: { summary: RunSummary; detail: RunDet
       <Warnings state={state} events={events} />
       <p class="facts">
         {facts.map((fact) => (
-          <span key={fact}>{fact}</span>
+          <span key={fact} class={fact.startsWith('best ') ? 'best' : ''}>
+            {fact}
+          </span>
         ))}
       </p>
       {detail.collections.length > 0 && (

@@ -1,7 +1,7 @@
 /** @file A scored volume: three planes through one voxel and what is there, or all of it in 3D. */
 
 import { useMemo, useState } from 'preact/hooks';
-import { rangeOf } from '../../../src/base/range.ts';
+import { rangeOf } from '../../../src/base/lists.ts';
 import { ERROR_COLOURS, paletteOf } from '../../../src/data/images/visual.ts';
 import type { SampleVolume } from '../../../src/data/sampleVolume.ts';
 import { middleOf, PLANES } from '../../../src/data/slices.ts';

@@ -5,6 +5,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative } from 'node:path';
+import { appendAll } from '../../../base/lists.ts';
 import { isImageName } from '../../images/endings.ts';
 import { isFolder } from '../layout.ts';
 import { filesBelow, listFolder, nameBelow } from '../pairing.ts';
@@ -40,7 +41,7 @@ async function foldersOfImages(root: string, depth = 0): Promise<MaskedImage[] |
   const found: MaskedImage[] = [];
   for (const entry of (await readdir(root).catch(() => [])).sort()) {
     if (entry.startsWith('.') || !(await isFolder(root, entry))) continue;
-    found.push(...((await foldersOfImages(join(root, entry), depth + 1)) ?? []));
+    appendAll(found, (await foldersOfImages(join(root, entry), depth + 1)) ?? []);
     // Large folders of something else are not walked through.
     if (found.length === 0 && depth === 0 && entry.startsWith('images')) return undefined;
   }
@@ -70,7 +71,7 @@ async function foldersOfMasks(folders: readonly Folders[]): Promise<MaskedImage[
       if (ofImages && entry !== undefined) entry.folder = join(masks, folder);
       entry?.masks.push(ofImages ? { path } : { path, label: folder });
     }
-    found.push(...byName.values());
+    appendAll(found, byName.values());
   }
   return found;
 }

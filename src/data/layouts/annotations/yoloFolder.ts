@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DataError } from '../../../base/errors.ts';
+import { appendAll } from '../../../base/lists.ts';
 import { endingOf } from '../../images/endings.ts';
 import type { Description } from '../description.ts';
 import { filesBelow, listFolder, nameBelow } from '../pairing.ts';
@@ -72,7 +73,7 @@ export async function readYolo(
         })),
       });
     }
-    all.unpaired.push(...texts.values());
+    appendAll(all.unpaired, texts.values());
   }
   if (polygonCount === 0)
     throw new DataError(

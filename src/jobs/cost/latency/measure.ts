@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { noGrad } from '../../../engine/autograd.ts';
 import { Generator } from '../../../engine/device.ts';
 import * as op from '../../../engine/operators.ts';
-import { scope } from '../../../engine/tensor.ts';
+import { scope, type Tensor } from '../../../engine/tensor.ts';
 import { writeOnnx } from '../../../export/onnx/model.ts';
 import type { NetworkGraph } from '../../../models/graph.ts';
 import { type LatencyTable, latencyModel } from '../../../models/latency/predict.ts';
@@ -24,6 +24,7 @@ const FEWEST_SLOW_REPEATS = 3;
 const MOST_REPEATS = 30;
 /** Repeats end when so many milliseconds were measured, within these numbers: of a unit, and of a network. */
 const ENOUGH_MS = { unit: 60, network: 250 } as const;
+const COOLING_BYTES = 8 * 2 ** 20;
 
 /** Milliseconds of one inference of one input of `size`, the median of repeats. The caller sets the threads of the engine. */
 export async function measureLatency(
@@ -33,22 +34,23 @@ export async function measureLatency(
   threads: number,
   what: keyof typeof ENOUGH_MS = 'network',
 ): Promise<number> {
-  const enough = ENOUGH_MS[what];
   const parameters = new ParameterSet({ generator: new Generator(0).id, device: 'cpu' });
   try {
     const network = createNetwork(graph, parameters);
     const [input] = graph.nodes;
     const shape = [1, input.kind === 'input' ? input.channels : 1, ...size];
     if (target === 'engine')
-      return await medianOf(
+      return await typicalOf(
         async () =>
           scope(() => {
-            const images = op.zeros(shape, 'float32', 'cpu');
+            if (what === 'unit') coolCaches();
+            // Behind the first operator of a network channels are last in memory.
+            const images = what === 'unit' ? zerosWithChannelsLast(shape) : op.zeros(shape, 'float32', 'cpu');
             const started = performance.now();
             noGrad(() => network.forward(images, { training: false }));
             return performance.now() - started;
           }),
-        enough,
+        what,
       );
     const bytes = writeOnnx(
       {
@@ -67,11 +69,16 @@ export async function measureLatency(
     });
     const images = new runtime.Tensor('float32', new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
     try {
-      return await medianOf(async () => {
+      return await typicalOf(async () => {
+        if (what === 'unit') {
+          coolCaches();
+          // What the operator before it wrote is near.
+          (images.data as Float32Array).fill(0);
+        }
         const started = performance.now();
         await session.run({ [session.inputNames[0]]: images });
         return performance.now() - started;
-      }, enough);
+      }, what);
     } finally {
       await session.release();
     }
@@ -80,18 +87,34 @@ export async function measureLatency(
   }
 }
 
-async function medianOf(run: () => Promise<number>, enough: number): Promise<number> {
+/** Larger than the caches nearest to a core, smaller than what a whole network reads. */
+const COOLING = new Float32Array(COOLING_BYTES / 4);
+
+/** Fills the caches with something else: in a network an operator's weights were last read one inference ago. */
+function coolCaches(): void {
+  for (let i = 0; i < COOLING.length; i += 16) COOLING[i] += 1;
+}
+
+const zerosWithChannelsLast = ([batch, channels, ...size]: readonly number[]): Tensor =>
+  op.permute(op.zeros([batch, ...size, channels], 'float32', 'cpu'), [
+    0,
+    size.length + 1,
+    ...size.map((_, i) => i + 1),
+  ]);
+
+/** The median of repeats; of a unit, which is run for a short time only, the lower quartile: other work on the machine only adds. */
+async function typicalOf(run: () => Promise<number>, what: keyof typeof ENOUGH_MS): Promise<number> {
   await run();
   await run();
   const times: number[] = [];
   let sum = 0;
   const fewest = (): number => (sum >= 1000 * times.length && sum > 0 ? FEWEST_SLOW_REPEATS : FEWEST_REPEATS);
-  while (times.length < fewest() || (sum < enough && times.length < MOST_REPEATS)) {
+  while (times.length < fewest() || (sum < ENOUGH_MS[what] && times.length < MOST_REPEATS)) {
     const ms = await run();
     times.push(ms);
     sum += ms;
   }
-  return times.sort((a, b) => a - b)[times.length >> 1];
+  return times.sort((a, b) => a - b)[times.length >> (what === 'unit' ? 2 : 1)];
 }
 
 /** A network to make a table of. */
@@ -134,12 +157,13 @@ export async function extendTable(
     if (signal?.aborted) return { ...table, units, callMs };
     units[key] = { kind, shape, ms: await step(graph, size, 'unit') };
   }
-  const { sums } = latencyModel({ units, networks: {}, callMs });
+  const { unitMs } = latencyModel({ units, networks: {}, callMs });
   const measured: Record<string, LatencyTable['networks'][string]> = { ...table.networks };
   for (const [i, { graph, size }] of networks.entries()) {
     if (signal?.aborted) break;
     const name = createHash('sha256').update(parts[i].map(unitKey).join('\n')).digest('hex').slice(0, 16);
-    measured[name] = { ...sums(parts[i]), ms: Math.min(before[i], await step(graph, size, 'network')) };
+    const sumMs = parts[i].reduce((sum, unit) => sum + unitMs(unit), 0);
+    measured[name] = { rank: graph.rank, sumMs, ms: Math.min(before[i], await step(graph, size, 'network')) };
   }
   return { units, networks: measured, callMs };
 }

@@ -22,7 +22,7 @@ const milliseconds = z.number().min(0);
 
 const schema = z.strictObject({
   format: z.literal('espalier-latency'),
-  version: z.literal(2),
+  version: z.literal(3),
   target: z.enum(LATENCY_TARGETS),
   threads: z.int().min(1),
   processor: z.string(),
@@ -46,7 +46,7 @@ const schema = z.strictObject({
   ),
   networks: z.record(
     z.string(),
-    z.strictObject({ convolutions: milliseconds, others: milliseconds, ms: z.number().positive() }),
+    z.strictObject({ rank: z.literal([2, 3]), sumMs: z.number().positive(), ms: z.number().positive() }),
   ),
 });
 
@@ -107,7 +107,7 @@ export function saveTable(target: LatencyTarget, threads: number, table: Latency
   mkdirSync(dirname(path), { recursive: true });
   const content: MachineTable = {
     format: 'espalier-latency',
-    version: 2,
+    version: 3,
     target,
     threads,
     processor: processorName(),

@@ -64,11 +64,27 @@ export const trainSchema = z.strictObject({
     'filter multiplier (F), instead of the one of the architecture; channels of the first features of an ordinary network',
   ),
   ...networkBudget,
-  from: optionalText('run whose weights to start from; logits go by the names of the classes'),
+  from: optionalText(
+    'run whose weights to start from, or a safetensors file of another program with `map`; logits go by the names of the classes',
+  ),
+  map: optionalText(
+    'of a `from` that is a file: how its weights are called here, a YAML file or the name of a built-in map, such as torchvision-resnet50',
+  ),
   norms: choice(
     ['trained', 'frozen'],
     'trained',
     'trained: norms learn; frozen: they keep scale, shift and statistics of `from`',
+  ),
+  freeze: setting(
+    z.array(z.string().min(1)).default([]),
+    'a list of stages, or encoder',
+    'stages that keep the weights of `from` and the statistics of their norms; espalier info lists them, encoder stands for all before the head',
+  ),
+  encoderRate: positive(1, 'factor of the learning rate in the encoder, such as 0.1'),
+  layerDecay: setting(
+    z.number().gt(0).max(1).default(1),
+    'a number above 0 up to 1',
+    'factor of the learning rate from each stage of the encoder to the one before it; the head has the whole rate',
   ),
   norm: group({
     epsilon: normEpsilon,
@@ -99,6 +115,16 @@ export const trainSchema = z.strictObject({
     'auto',
     'loss; auto takes cross-entropy for images and Dice + cross-entropy for volumes and for regions, where it is binary',
   ),
+  teacher: optionalText(
+    'network to learn from beside the labels: a run, or an ONNX file of espalier export (which needs onnxruntime-node); it knows the same classes',
+  ),
+  distillation: group({
+    weight: positive(1, 'how much the probabilities of the teacher count beside the loss of the labels'),
+    temperature: positive(2, 'what the logits of both are divided by; higher ones make probabilities softer'),
+    images: optionalText(
+      'of images: folder of images without labels; each step then also learns a batch of them from the teacher, with half of the weight',
+    ),
+  }),
   deepSupervision: switched(
     false,
     'also apply the loss to logits at coarser levels, of networks that have them (unet)',
@@ -109,6 +135,11 @@ export const trainSchema = z.strictObject({
     z.number().min(0).lt(1).default(0),
     'a number from 0 below 1',
     'decay of the exponential moving average of the weights; 0 is off',
+  ),
+  average: whole(
+    1,
+    1,
+    'average the weights of so many of the best epochs at the end, with norm statistics measured anew; kept where it scores better than the best one',
   ),
   clip: notNegative(5, 'largest joint norm of the gradients; 0 is no limit'),
   stem: setting(
@@ -138,6 +169,9 @@ export const trainSchema = z.strictObject({
     'of volumes: keep only the largest connected component of every class (or region) whose validation Dice it raises',
   ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
+  patience: optionalWhole(
+    'end after so many evaluations without a better score; the best weights are kept in any case',
+  ),
   ...loading,
 });
 

@@ -112,7 +112,9 @@ function Head({ detail, standings }: { detail: CollectionDetail; standings: read
       )}
       <p class="facts">
         {facts.map((fact) => (
-          <span key={fact}>{fact}</span>
+          <span key={fact} class={fact.startsWith('best ') ? 'best' : ''}>
+            {fact}
+          </span>
         ))}
       </p>
       <p class="quiet">

@@ -1,16 +1,16 @@
 /**
  * @file The weights of one run as the start of another: everything below the logits as it is, logits by the names of their classes or regions.
  */
-import { ConfigError } from '../base/errors.ts';
-import { outputNames } from '../data/regions/regions.ts';
-import { listNames } from '../data/splits.ts';
-import type { Tensor } from '../engine/tensor.ts';
-import type { NetworkGraph } from '../models/graph.ts';
-import type { Network } from '../models/network.ts';
-import type { RunFolder } from '../run/folder.ts';
-import type { StoredTensor } from '../run/safetensors.ts';
-import { restoreTensors, storeTensors } from './checkpoint/tensors.ts';
-import { loadDescription, loadWeights, type NetworkDescription } from './network.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { outputNames } from '../../data/regions/regions.ts';
+import { listNames } from '../../data/splits.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import type { NetworkGraph } from '../../models/graph.ts';
+import type { Network } from '../../models/network.ts';
+import type { RunFolder } from '../../run/folder.ts';
+import type { StoredTensor } from '../../run/safetensors.ts';
+import { restoreTensors, storeTensors } from '../checkpoint/tensors.ts';
+import { loadDescription, loadWeights, type NetworkDescription } from '../network.ts';
 
 /** What a transfer did with the logits. */
 export interface Transfer {
@@ -71,7 +71,7 @@ export function logitsOf({ nodes, auxiliary = [] }: NetworkGraph): string[] {
 }
 
 /** The rows of the classes that the stored tensor has, and those of `own` for the others. */
-function rowsByName(
+export function rowsByName(
   own: Tensor,
   stored: StoredTensor,
   before: readonly string[],
