@@ -31,12 +31,20 @@ check() {
   (
     set -e
     cd "$folder"
-    export PATH=$bin:$PATH XDG_CACHE_HOME=$folder/cache
+    # onnxruntime-node would download libraries for CUDA, and is left out where it cannot.
+    export PATH=$bin:$PATH XDG_CACHE_HOME=$folder/cache ONNXRUNTIME_NODE_INSTALL=skip
     printf '{"name":"consumer","private":true,"type":"module"}' >package.json
     npx --yes --package "$manager" -- "$@" "$tarball"
     # Nothing may be written beside the code any more.
     chmod -R a-w node_modules/espalier/ 2>/dev/null || true
     node node_modules/espalier/dist/cli/main.js info auto-deeplab-s --json | grep -q '"parameters"'
+    # Before anything is set up: the networks of the package need onnxruntime-node alone.
+    node --input-type=module -e "import { writeFileSync } from 'node:fs'; import { encodePng } from 'espalier'; writeFileSync('image.png', encodePng({ width: 64, height: 64, channels: 3, data: new Uint8Array(3 * 64 * 64) }))"
+    for network in node_modules/espalier/networks/*.onnx; do
+      network=$(basename "$network" .onnx)
+      node node_modules/espalier/dist/cli/main.js predict "$network" image.png output="$network"
+      [ -s "$network/image.png" ]
+    done
     node node_modules/espalier/dist/cli/main.js setup
     node node_modules/espalier/dist/cli/main.js search data=scenes preset=demo epochs=1 warmupEpochs=0 layers=2 filters=1 blocks=1 stemFilters=2 batch=2 crop=33 evaluateSamples=1 threads=1
     node -e "import('espalier').then(({ auto, search, train }) => { if (![auto, search, train].every((f) => typeof f === 'function')) process.exit(1) })"

@@ -1,6 +1,6 @@
 /**
  * @file Serves the page with a model of yours; a page of one's own needs no server but any bundler (`npm install espalier onnxruntime-web`).
- * node examples/browser/server.mjs <model.onnx> [port]
+ * node examples/browser/server.mjs <model.onnx>|nuclei|scenes [port]
  */
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -42,8 +42,12 @@ export function servePage(model, port = 0) {
   });
 }
 
+/** A model of yours, or one that comes with the package, by its name. */
+export const modelFile = (model) =>
+  model.endsWith('.onnx') ? model : fileURLToPath(import.meta.resolve(`espalier/networks/${model}.onnx`));
+
 if (import.meta.filename === process.argv[1]) {
-  const [model, port = '8080'] = process.argv.slice(2);
-  const { url } = await servePage(model, Number(port));
+  const [model = 'nuclei', port = '8080'] = process.argv.slice(2);
+  const { url } = await servePage(modelFile(model), Number(port));
   console.log(url);
 }

@@ -2,6 +2,7 @@
  * @file `espalier/browser`: exported models on onnxruntime-web, with WebGPU where the browser has it. Knows the page's images; everything else is
  * the same code as in Node.
  */
+import { DataError } from '../base/errors.ts';
 import { overlayLabels } from '../data/images/visual.ts';
 import type { ModelMetadata } from '../portable/metadata.ts';
 import { createSegmenter, type OnnxRuntime } from '../portable/segmenter.ts';
@@ -18,6 +19,8 @@ export type Provider = 'webgpu' | 'wasm';
 export interface LoadOptions {
   /** What is tried, in this order; default: WebGPU, then WebAssembly. */
   readonly providers?: readonly Provider[];
+  /** SHA-256 of the model in hexadecimal, such as that in `networks/nuclei.json`; another model is refused. Needs HTTPS or localhost. */
+  readonly sha256?: string;
 }
 
 /** How the classes are drawn over a picture. */
@@ -58,14 +61,15 @@ export interface BrowserSegmenter {
 
 /**
  * Loads a model that `espalier export` wrote, from its address or its bytes.
- * @throws DataError when it is none, or Error with what the last provider said.
+ * @throws DataError when it is none or has another hash, or Error with what the last provider said.
  */
 export async function loadSegmenter(
   model: string | URL | Uint8Array | ArrayBuffer,
-  { providers = ['webgpu', 'wasm'] }: LoadOptions = {},
+  { providers = ['webgpu', 'wasm'], sha256 }: LoadOptions = {},
 ): Promise<BrowserSegmenter> {
   const bytes = await bytesOf(model);
   const name = typeof model === 'string' || model instanceof URL ? String(model) : 'the model';
+  if (sha256 !== undefined) await requireHash(bytes, sha256, name);
   const runtime = await import('onnxruntime-web/webgpu');
   const { segmenter, provider } = await firstThatWorks(runtime, bytes, name, providers);
   const { metadata } = segmenter;
@@ -111,6 +115,13 @@ async function firstThatWorks(
 async function hasGpu(): Promise<boolean> {
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<unknown> } };
   return gpu !== undefined && (await gpu.requestAdapter().catch(() => null)) !== null;
+}
+
+async function requireHash(bytes: Uint8Array, expected: string, name: string): Promise<void> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes)));
+  const got = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (got !== expected.toLowerCase())
+    throw new DataError(`${name}: expected a file with the SHA-256 ${expected}, got ${got}`, 'fetch the file again');
 }
 
 async function bytesOf(model: string | URL | Uint8Array | ArrayBuffer): Promise<Uint8Array> {

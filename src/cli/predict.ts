@@ -32,9 +32,10 @@ import { namesModel, predictWithModel } from './predictModel.ts';
 
 export const predictCommand: Command = {
   name: 'predict',
-  summary: 'segment new images or volumes with the network of a run, or images with an exported model',
+  summary:
+    'segment new images or volumes with the network of a run, or images with an exported model or one of the package',
   usage:
-    'predict run=<run>|<model.onnx> <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [write=probabilities] [submission=true] [--json]',
+    'predict run=<run>|<model.onnx>|nuclei|scenes <file|folder|glob ...> [output=<folder>] [overlay=0.5] [tta.flip=true] [window=<sides>] [write=probabilities] [submission=true] [--json]',
   settings: settings.predict,
   needsEngine: (words) => !namesModel(words),
   async run(words) {

@@ -10,7 +10,7 @@ export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> 
   } catch (error) {
     throw new EngineError(
       `onnxruntime-node does not load (${(error as Error).message})`,
-      'npm install onnxruntime-node',
+      'run: ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node   (skip: without the download of CUDA libraries, which are not needed)',
     );
   }
 }

@@ -1,5 +1,6 @@
 /** @file The browser entry and its example page: bundled small, and in Chromium, where there is one, against the engine. Needs dist/, which the set-up makes. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -17,7 +18,9 @@ import type { OnnxOptions } from '../../src/export/onnx/model.ts';
 import { classMap, toTensors } from '../../src/infer/batch.ts';
 import { infer, reduced } from '../../src/infer/inference.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
+import { openModel } from '../../src/portable/node.ts';
 import { type Picture, resizeIds, resizeImage } from '../../src/portable/pixels.ts';
+import { readShipped } from '../../src/portable/shipped.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { balanceClasses, livelyNetwork } from '../helpers/networks.ts';
@@ -26,8 +29,8 @@ import { exported, onnxBytes } from '../helpers/onnx.ts';
 /** What the tests use of it in the page; its own types need those of a browser. */
 interface BrowserEntry {
   loadSegmenter(
-    model: Uint8Array,
-    options: { providers: string[] },
+    model: Uint8Array | string,
+    options: { providers: string[]; sha256?: string },
   ): Promise<{
     classes: { name: string }[];
     segment(
@@ -174,6 +177,30 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
   ])('%s', async (_, options) => {
     const { ids } = await inPage(onnxBytes(network, options, REDUCTION));
     expect(agreement(ids, engineIds(picture))).toBeGreaterThanOrEqual('precision' in options ? 0.99 : 0.999);
+  });
+
+  it('runs a network of the package, whose hash it checks', async () => {
+    const scenes = await openModel('scenes', { threads: 1 });
+    const own = await scenes.segment(picture);
+    await scenes.release();
+    const { ids } = await inPage(readShipped('scenes'));
+    expect(agreement(ids, own.ids)).toBeGreaterThanOrEqual(0.999);
+    const load = (sha256: string) =>
+      page.evaluate(
+        async ([url, hash]) => {
+          const { loadSegmenter } = (globalThis as unknown as { espalier: BrowserEntry }).espalier;
+          const segmenter = await loadSegmenter(url, { providers: ['wasm'], sha256: hash });
+          const count = segmenter.classes.length;
+          await segmenter.release();
+          return count;
+        },
+        ['/model.onnx', sha256],
+      );
+    const sha256 = createHash('sha256').update(readFileSync(model)).digest('hex');
+    expect(await load(sha256)).toBe(classes.length);
+    await expect(load('0'.repeat(64))).rejects.toThrow(
+      /model\.onnx: expected a file with the SHA-256 0{64}, got \w{64}/,
+    );
   });
 
   it('brings a picture to the size of the model, and its classes back', async () => {

@@ -16,6 +16,7 @@ const CANDIDATES: readonly unknown[] = [
   [64, 64],
   ['coarse'],
   ['width'],
+  ['a', 'b'],
   [{ kind: 'none' }],
   'auto',
   'cuda',

@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { encodePng } from '../../src/data/images/png.ts';
 import { sharedFolder } from '../helpers/temporaryFolder.ts';
 import { TINY_SEARCH } from '../helpers/tinyRuns.ts';
 
@@ -45,10 +46,16 @@ describe.skipIf(!isBuilt)('the package', () => {
       expect(files).toContain(needed);
     for (const needed of ['dist/browser/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md'])
       expect(files).toContain(needed);
+    const shipped = files.filter((file) => /^networks\/.*\.onnx$/.test(file));
+    expect(shipped).toContain('networks/scenes.onnx');
+    for (const file of shipped)
+      for (const ending of ['.json', '.md', '.yaml']) expect(files).toContain(file.replace('.onnx', ending));
     expect(files.filter((file) => /^prebuilds\/.*espalier\.node$/.test(file)).length).toBeGreaterThan(0);
     const rooms = new Set(files.map((file) => file.split('/')[0]));
-    const wanted = ['dist', 'native', 'prebuilds', 'docs', 'examples', 'README.md', 'LICENSE', 'CHANGELOG.md'];
-    expect([...rooms].sort()).toEqual([...wanted, 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'package.json'].sort());
+    const wanted = ['dist', 'native', 'prebuilds', 'networks', 'docs', 'examples', 'README.md', 'LICENSE'];
+    expect([...rooms].sort()).toEqual(
+      [...wanted, 'CHANGELOG.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'package.json'].sort(),
+    );
     expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
   });
 
@@ -95,6 +102,15 @@ describe.skipIf(!isBuilt)('the package', () => {
     skip(!installed, 'the npm registry is not reachable');
     const info = espalier(['info', 'auto-deeplab-s', '--json']);
     expect(JSON.parse(info.stdout)).toMatchObject({ parameters: 10_147_427 });
+    writeFileSync(join(folder, 'grey.png'), encodePng({ width: 8, height: 8, channels: 1, data: new Uint8Array(64) }));
+    const predicted = espalier(['predict', 'scenes', 'grey.png']);
+    // Installed without what is optional.
+    expect([predicted.status, predicted.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /onnxruntime-node does not load .*; run: ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node /,
+      ),
+    ]);
     const setup = espalier(['setup', '--json']);
     expect(setup.stderr).toBe('');
     expect(JSON.parse(setup.stdout)).toMatchObject({ origin: 'prebuilt' });

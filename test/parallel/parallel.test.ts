@@ -163,6 +163,18 @@ describe.skipIf(!hasGroups)('the training of two ranks', () => {
     TIMEOUT,
   );
 
+  it(
+    'with a teacher is that of one process, on images without labels too',
+    async () => {
+      const [one] = await outcomes(1, ['train', '4', 'apart', '{"frozenNorms":true,"taught":true}']);
+      const words = ['train', '4', 'apart', '{"frozenNorms":true,"taught":true,"accumulate":2}'];
+      expectSame(one, await outcomes(2, words));
+      const [alone] = await outcomes(1, ['train', '4', 'apart', '{"frozenNorms":true}']);
+      expect(one.losses[0]).toBeGreaterThan(alone.losses[0]);
+    },
+    TIMEOUT,
+  );
+
   it.each([
     ['where norms are fixed', 'apart', '{"precision":"bfloat16","frozenNorms":true}', [2e-4, 2e-3]],
     // Fixed norms round once as one process does; synchronised ones compute in float32, and steps that follow differ by what bfloat16 rounds.

@@ -1,21 +1,23 @@
 /**
  * @file A small search or training, by one process or by several with a part of each batch: prints what became of it as JSON. The arguments are
  * `search` or `train`, the samples a batch, `synchronised` or `apart` for the norms, and as JSON other settings of the loop. An image in `empty` is
- * added without labels, three times a batch; `method` and `rank` are Auto-DeepLab and 2 where they are not given.
+ * added without labels, three times a batch; `taught` adds a teacher, also on images without labels; `method` and `rank` are Auto-DeepLab and 2 where they are not given.
  */
 import { createRandom } from '../../dist/base/random.js';
 import { STANDARD_AUGMENTATION } from '../../dist/data/images/augment.js';
+import { createLoader } from '../../dist/data/loader/loader.js';
 import { createSceneSet } from '../../dist/data/scenes/sceneSet.js';
 import { channelsOf } from '../../dist/data/types.js';
 import { createPhantomSet } from '../../dist/data/volumes/phantomSet.js';
 import { Generator, threads } from '../../dist/engine/device.js';
+import { fromArray, keepForever } from '../../dist/engine/tensor.js';
 import { shareSearch } from '../../dist/jobs/checkpoint/search.js';
 import { shareTraining } from '../../dist/jobs/checkpoint/training.js';
 import { createDescribed } from '../../dist/jobs/network.js';
 import { METHODS } from '../../dist/method/registry.js';
 import { crossEntropy } from '../../dist/nn/losses.js';
 import { sgd } from '../../dist/nn/optimisers.js';
-import { inGroup, sharedNorms } from '../../dist/parallel/parallel.js';
+import { inGroup, partOf, sharedNorms } from '../../dist/parallel/parallel.js';
 import { randomDints } from '../../dist/space/dints/random.js';
 import { randomGenotype } from '../../dist/space/genotype.js';
 import { trainLoop } from '../../dist/train/retrain.js';
@@ -24,7 +26,7 @@ import { createSearch } from '../../dist/train/searchState.js';
 import { startOfTraining } from '../../dist/train/trainState.js';
 
 const [what, batchText, norms, othersText = '{}'] = process.argv.slice(2);
-const { empty, method: methodName = 'auto-deeplab', rank = 2, ...others } = JSON.parse(othersText);
+const { empty, taught, method: methodName = 'auto-deeplab', rank = 2, ...others } = JSON.parse(othersText);
 const batch = Number(batchText);
 const syncNorms = norms === 'synchronised';
 const isVolume = rank === 3;
@@ -47,6 +49,26 @@ const originOf = (parallel) => ({
   device: 'cpu',
   ...sharedNorms({ syncNorms }, parallel),
 });
+
+/** A teacher that knows colours only. */
+const colourTeacher = {
+  async teach({ images, batch: samples, size, channels }) {
+    const pixels = size[0] * size[1];
+    const logits = new Float32Array(samples * classes * pixels);
+    logits.forEach((_, i) => {
+      const [sample, id, pixel] = [Math.floor(i / (classes * pixels)), Math.floor(i / pixels) % classes, i % pixels];
+      for (let c = 0; c < channels; c++)
+        logits[i] += 3 * Math.sin(1 + 3 * id + c) * images[(sample * pixels + pixel) * channels + c];
+    });
+    return keepForever(fromArray(logits, [samples, classes, ...size]));
+  },
+  close: async () => undefined,
+};
+const distillationOf = (settings, parallel) => {
+  const samples = dataset.splits.train;
+  const unlabelled = createLoader({ dataset, samples, ...settings, seed: 9, part: partOf(parallel) });
+  return { distillation: { teacher: colourTeacher, weight: 2, temperature: 2, unlabelled } };
+};
 
 const WEIGHTS = { learningRate: 0.02, momentum: 0.9, decay: 3e-4, clip: 5 };
 const SEARCHES = {
@@ -126,6 +148,7 @@ const programs = {
     const [losses, epochs] = [[], []];
     await trainLoop(training, {
       ...{ dataset, settings, device: 'cpu', loss: crossEntropy, parallel },
+      ...(taught ? distillationOf(settings, parallel) : {}),
       recorder: {
         step: ({ loss }) => losses.push(loss),
         epoch: ({ scores }) => epochs.push({ miou: scores.miou, counts: [...scores.confusion.counts] }),

@@ -71,7 +71,7 @@ function unusedSettings(values: ReadonlyMap<string, unknown>, rank: 2 | 3): Unus
     unused.push({ keys: ['temperature'], because: 'sampling is none', instead: 'set sampling=gumbel' });
   if (values.has('distillation.weight') && values.get('teacher') === undefined)
     unused.push({
-      keys: ['weight', 'temperature', 'images'].map((key) => `distillation.${key}`),
+      keys: [...values.keys()].filter((key) => key.startsWith('distillation.')),
       because: 'there is no teacher',
       instead: 'set teacher too',
     });

@@ -4,7 +4,18 @@
 import { readFileSync } from 'node:fs';
 import { ConfigError, DataError, EngineError } from '../../base/errors.ts';
 import { noGrad } from '../../engine/autograd.ts';
-import { clamp, contiguous, log, permute, resize, toDevice } from '../../engine/operators.ts';
+import {
+  addNumber,
+  clamp,
+  contiguous,
+  divide,
+  log,
+  permute,
+  resize,
+  scale,
+  subtract,
+  toDevice,
+} from '../../engine/operators.ts';
 import { fromArray, keepForever, scope, type Tensor } from '../../engine/tensor.ts';
 import { toTensors } from '../../infer/batch.ts';
 import type { ModelMetadata, Preprocessing } from '../../portable/metadata.ts';
@@ -18,8 +29,13 @@ import { inOrderOf, noTeacherOfRegions, type Student } from './student.ts';
 /** Probabilities below are this: their logarithm is a number. */
 const LEAST_PROBABILITY = 1e-8;
 
-/** @throws DataError where the file is no model of espalier; ConfigError where it does not suit the student; EngineError without onnxruntime-node. */
-export async function openOnnxTeacher(file: string, student: Student, threads: number): Promise<Teacher> {
+/** @param foreign of a model of another program: what it does not say itself. @throws DataError where the file is no model of espalier otherwise; ConfigError where it does not suit the student; EngineError without onnxruntime-node. */
+export async function openOnnxTeacher(
+  file: string,
+  student: Student,
+  threads: number,
+  foreign?: ForeignModel,
+): Promise<Teacher> {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);
@@ -28,6 +44,7 @@ export async function openOnnxTeacher(file: string, student: Student, threads: n
   }
   const metadata = readModelMetadata(bytes, file);
   if (metadata.regions) throw noTeacherOfRegions(`${file} finds`);
+  const metadata = foreign ? metadataOf(foreign, student) : readModelMetadata(bytes, file);
   // An exported model reads images at the size of their files, whatever it makes of them.
   const size = student.crop.map((side) => Math.round(side * student.reduction));
   requireSuited(metadata, file, student, size);
@@ -46,13 +63,21 @@ export async function openOnnxTeacher(file: string, student: Student, threads: n
       const shape =
         preprocessing.layout === 'channelsLast' ? [samples, ...size, channels] : [samples, channels, ...size];
       const values = noGrad(() =>
-        scope(() => modelInput(resize(toTensors(batch, 'cpu').images, size), preprocessing, student.rank)),
+        scope(() => {
+          const images = resize(toTensors(batch, 'cpu').images, size);
+          return modelInput(foreign ? inColoursOf(images, foreign) : images, preprocessing, student.rank);
+        }),
       );
       const feed = new runtime.Tensor(preprocessing.dtype, values, shape);
-      const { data } = (await session.run({ [input]: feed }).catch(refuse))[output] as { data: Float32Array };
+      const { data, dims } = (await session.run({ [input]: feed }).catch(refuse))[output] as Scores;
+      if (dims.length !== shape.length || dims[1] !== names.length)
+        throw new ConfigError(
+          `teacher: ${file} gives scores [${dims.join(', ')}], expected ${names.length} classes in the second place`,
+          'state its classes in the order of its outputs with distillation.classes',
+        );
       return noGrad(() =>
         scope(() => {
-          const scores = fromArray(data, [samples, names.length, ...size]);
+          const scores = fromArray(data, dims);
           const logits = result === 'softmax' ? log(clamp(scores, LEAST_PROBABILITY, null)) : scores;
           return keepForever(toDevice(contiguous(ordered(resize(logits, batch.size))), student.device));
         }),
@@ -60,6 +85,38 @@ export async function openOnnxTeacher(file: string, student: Student, threads: n
     },
     close: () => session.release(),
   };
+}
+
+/** What a model of another program does not say of itself. */
+export interface ForeignModel {
+  /** In the order of its outputs. */
+  readonly classes: readonly string[];
+  /** It reads (colour - mean) / deviation, of colours from 0 to 1; colours from -1 to 1 where nothing is said. */
+  readonly mean?: readonly number[];
+  readonly deviation?: readonly number[];
+}
+
+/** What such a model is taken for: scores of any size, of images `[batch, channels, height, width]`. */
+const metadataOf = ({ classes }: ForeignModel, { channels }: Student): ModelMetadata => ({
+  classes: classes.map((name) => ({ name, colour: [0, 0, 0] })),
+  preprocessing: { layout: 'channelsFirst', dtype: 'float32', channels, divisor: 127.5, offset: 1 },
+  result: 'logits',
+  size: 'dynamic',
+  precision: 'float32',
+  version: '',
+});
+
+/** Colours from -1 to 1 as a model of another program reads them. */
+function inColoursOf(images: Tensor, { mean = [0.5, 0.5, 0.5], deviation = [0.5, 0.5, 0.5] }: ForeignModel): Tensor {
+  const perChannel = (values: readonly number[]) => fromArray(values, [1, values.length, 1, 1]);
+  const colours = addNumber(scale(images, 0.5), 0.5);
+  return divide(subtract(colours, perChannel(mean)), perChannel(deviation));
+}
+
+/** What a session gives. */
+interface Scores {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
 }
 
 /** Images `[batch, channels, ...size]` as the model reads them: what the loader has made of bytes, undone, and done as the metadata say. Volumes are prepared. */

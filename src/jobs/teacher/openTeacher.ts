@@ -9,7 +9,7 @@ import type { TrainConfig } from '../../run/config/schemas/train.ts';
 import type { Distillation } from '../../train/distillation.ts';
 import { trainedOnBy } from '../openData.ts';
 import { trainSettings } from '../settings.ts';
-import { openOnnxTeacher } from './onnxTeacher.ts';
+import { type ForeignModel, openOnnxTeacher } from './onnxTeacher.ts';
 import { openRunTeacher } from './runTeacher.ts';
 import { noTeacherOfRegions, type Student } from './student.ts';
 import { unlabelledLoader } from './unlabelled.ts';
@@ -44,11 +44,30 @@ export async function openTeacher(
       'name the folder of a run, or an ONNX file of espalier export',
     );
   const { weight, temperature, images } = distillation;
-  const teacher = found.isDirectory() ? openRunTeacher(path, student) : await openOnnxTeacher(path, student, threads);
+  const foreign = foreignModel(config, found.isDirectory() || dataset.rank === 3);
+  const teacher = found.isDirectory()
+    ? openRunTeacher(path, student)
+    : await openOnnxTeacher(path, student, threads, foreign);
   return {
     ...{ teacher, weight, temperature },
     ...(images === undefined ? {} : { unlabelled: unlabelledLoader(images, dataset, settings, parallel) }),
   };
+}
+
+/** What the settings say of a model of another program; undefined where they say nothing. */
+function foreignModel({ distillation }: TrainConfig, isKnown: boolean): ForeignModel | undefined {
+  const { classes, mean, deviation } = distillation;
+  if (isKnown && classes !== undefined)
+    throw new ConfigError(
+      'distillation.classes has no effect: it is for ONNX files of other programs that read images',
+      'leave it out',
+    );
+  if (classes === undefined && (mean ?? deviation) !== undefined)
+    throw new ConfigError(
+      'distillation.mean and .deviation have no effect without distillation.classes',
+      'leave them out',
+    );
+  return classes && { classes, ...(mean ? { mean } : {}), ...(deviation ? { deviation } : {}) };
 }
 
 /** What is to be said of a teacher that has seen what its student is scored on. */

@@ -2,7 +2,6 @@
  * @file Which stages of a network are trained, and how fast: `freeze`, `encoderRate` and `layerDecay`.
  */
 import { ConfigError } from '../../base/errors.ts';
-import { suggest } from '../../base/text.ts';
 import type { NetworkGraph } from '../../models/graph.ts';
 import { encoderStages, stageOfTensor, stagesOf } from '../../models/stages.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
@@ -26,7 +25,7 @@ export function frozenStages({ freeze, from }: Pick<TrainConfig, 'freeze' | 'fro
   if (unknown !== undefined)
     throw new ConfigError(
       `freeze: the network has no stage "${unknown}"`,
-      `${suggest(unknown, [ENCODER, ...stages])} Its stages: ${stages.join(', ')}`,
+      `its stages are ${stages.join(', ')}; ${ENCODER} stands for those before the head`,
     );
   const frozen = new Set(freeze.flatMap((stage) => (stage === ENCODER ? encoderStages(graph) : [stage])));
   if (stages.every((stage) => frozen.has(stage)))

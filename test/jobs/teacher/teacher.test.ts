@@ -1,5 +1,5 @@
 /** @file Trainings with a teacher: a run, an exported model, images without labels, resumes, and teachers that do not suit. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../../src/base/random.ts';
@@ -148,6 +148,10 @@ describe('a training with a teacher', () => {
     );
     await expect(of({ 'distillation.images': small })).rejects.toThrow(/has 0 images, fewer than a batch of 3/);
     await expect(of({ 'distillation.images': join(small, 'none') })).rejects.toThrow(/no such folder/);
+    await expect(of({ 'distillation.classes': ['a', 'b'] })).rejects.toThrow(
+      /distillation\.classes has no effect: it is for ONNX/,
+    );
+    await expect(of({ 'distillation.mean': [0, 0, 0] })).rejects.toThrow(/without distillation\.classes/);
     await expect(of({ teacher: null, 'distillation.weight': 2 })).rejects.toThrow(
       /^distillation\.weight has no effect: there is no teacher; leave it out, or set teacher too/,
     );
@@ -202,6 +206,39 @@ describe('an exported teacher', () => {
       await own.close();
     },
   );
+
+  it('of another program is read as it is described', { timeout: 60_000 }, async () => {
+    const output = join(runs, 'own.onnx');
+    await exportOnnx(parseConfig(settings.export, [{ run: teacher, output, result: 'logits' }]));
+    const bytes = readFileSync(output);
+    // Another program says nothing that we read.
+    bytes.write('anything-at-all-12345', bytes.indexOf('espalier-segmentation'));
+    const file = join(runs, 'foreign.onnx');
+    writeFileSync(file, bytes);
+    await expect(openOnnxTeacher(file, student, 1)).rejects.toThrow(/says nothing of classes and preprocessing/);
+    const batch = await someBatch();
+    const own = openRunTeacher(teacher, student);
+    const expected = (await own.teach(batch)).numbers();
+    const turned = [...classes].reverse();
+    const pixels = 32 * 48;
+    const foreign = await openOnnxTeacher(file, { ...student, classes: turned }, 1, { classes });
+    const values = (await foreign.teach(batch)).numbers();
+    for (let i = 0; i < values.length; i += 11) {
+      const [sample, id] = [Math.floor(i / (classes.length * pixels)), Math.floor(i / pixels) % classes.length];
+      const place = (sample * classes.length + (classes.length - 1 - id)) * pixels + (i % pixels);
+      expect(Math.abs(values[i] - expected[place])).toBeLessThan(1e-3);
+    }
+    // Colours that are read as (c - 0.2) / 0.25 are 2 c' - 1 of other colours c'.
+    const mean = [0.2, 0.3, 0.4];
+    const deviation = [0.25, 0.5, 0.75];
+    const other = await openOnnxTeacher(file, student, 1, { classes, mean, deviation });
+    const moved = Float32Array.from(batch.images, (value, i) => ((value + 1) / 2 - mean[i % 3]) / deviation[i % 3]);
+    const [a, b] = [await other.teach(batch), await own.teach({ ...batch, images: moved })].map((t) => t.numbers());
+    for (let i = 0; i < a.length; i += 11) expect(Math.abs(a[i] - b[i])).toBeLessThan(1e-3);
+    const few = await openOnnxTeacher(file, { ...student, classes: ['a', 'b'] }, 1, { classes: ['a', 'b'] });
+    await expect(few.teach(batch)).rejects.toThrow(/gives scores \[4, \d+, 32, 48\], expected 2 classes/);
+    for (const each of [own, foreign, other, few]) await each.close();
+  });
 
   it('that gives classes, or takes another size, is refused', { timeout: 60_000 }, async () => {
     const make = (name: string, more: object) => {

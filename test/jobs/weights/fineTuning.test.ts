@@ -23,7 +23,9 @@ describe('freeze', () => {
     const frozen = (...freeze: string[]) => [...frozenStages({ freeze, from: 'run' }, graph)];
     expect(frozen('stage1', 'stem')).toEqual(['stage1', 'stem']);
     expect(frozen('encoder', 'aspp')).toEqual(['stem', 'stage1', 'stage2', 'stage3', 'stage4', 'aspp']);
-    expect(() => frozen('stage5')).toThrow(/no stage "stage5"; did you mean "stage1", .* Its stages: stem, stage1, /);
+    expect(() => frozen('stage5')).toThrow(
+      /no stage "stage5"; its stages are stem, stage1, .*; encoder stands for those before the head$/,
+    );
     expect(() => frozen('encoder', 'aspp', 'decoder', 'classifier')).toThrow(/all stages of the network are named/);
     expect(() => frozenStages({ freeze: ['stem'] }, graph)).toThrow(/freeze without from/);
   });

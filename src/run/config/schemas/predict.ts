@@ -10,7 +10,9 @@ import { choice, group, optionalText, share, switched, text } from './fields.ts'
 export const predictSchema = z.strictObject({
   run: text('run to predict with; several between commas: the mean of their probabilities'),
   checkpoint,
-  output: optionalText('folder for the predictions; predictions/ in the run, or beside the model, by default'),
+  output: optionalText(
+    'folder for the predictions; by default predictions/ in the run, beside the model, or here for a network of the package',
+  ),
   ...inference,
   postprocess,
   crf: group(crfKeys),

@@ -124,6 +124,21 @@ export const trainSchema = z.strictObject({
     images: optionalText(
       'of images: folder of images without labels; each step then also learns a batch of them from the teacher, with half of the weight',
     ),
+    classes: setting(
+      z.array(z.string().min(1)).min(2).optional(),
+      'a list of names',
+      'classes of a teacher that another program wrote, in the order of its outputs; a model of espalier export knows its own',
+    ),
+    mean: setting(
+      z.tuple([z.number(), z.number(), z.number()]).optional(),
+      'three numbers',
+      'with distillation.classes: what that teacher subtracts from red, green and blue from 0 to 1; with neither it reads them from -1 to 1',
+    ),
+    deviation: setting(
+      z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).optional(),
+      'three numbers above 0',
+      'with distillation.classes: what it then divides by',
+    ),
   }),
   deepSupervision: switched(
     false,
