@@ -42,9 +42,8 @@ export async function openOnnxTeacher(
   } catch (error) {
     throw new DataError(`teacher: ${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
-  const metadata = readModelMetadata(bytes, file);
-  if (metadata.regions) throw noTeacherOfRegions(`${file} finds`);
   const metadata = foreign ? metadataOf(foreign, student) : readModelMetadata(bytes, file);
+  if (metadata.regions) throw noTeacherOfRegions(`${file} finds`);
   // An exported model reads images at the size of their files, whatever it makes of them.
   const size = student.crop.map((side) => Math.round(side * student.reduction));
   requireSuited(metadata, file, student, size);
