@@ -31,6 +31,7 @@ export default defineConfig({
           page('From a folder and a budget to a network', '/auto'),
           page('Variants of the search', '/search'),
           page('Networks by name', '/networks'),
+          page('Add an operator', '/operators'),
           page('Start from trained weights', '/weights'),
           page('Questions', '/faq'),
         ],

@@ -59,7 +59,9 @@ find('opacity').addEventListener('input', show);
 
 await attempt(
   (async () => {
-    segmenter = await loadSegmenter('/model.onnx');
+    // Of the networks of the package the hash is known.
+    const { sha256 } = await (await fetch('/model.json')).json();
+    segmenter = await loadSegmenter('/model.onnx', { sha256 });
     listClasses();
     status.textContent = `Ready (${segmenter.provider})`;
   })(),

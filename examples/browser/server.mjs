@@ -2,7 +2,7 @@
  * @file Serves the page with a model of yours; a page of one's own needs no server but any bundler (`npm install espalier onnxruntime-web`).
  * node examples/browser/server.mjs <model.onnx>|nuclei|scenes [port]
  */
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,11 @@ export function servePage(model, port = 0) {
     const { pathname } = new URL(request.url, 'http://localhost');
     const prefix = Object.keys(FOLDERS).find((start) => pathname.startsWith(start));
     const rest = normalize(`/${pathname.slice(prefix.length) || 'index.html'}`);
-    const file = pathname === '/model.onnx' ? model : join(FOLDERS[prefix], rest);
+    const facts = model.replace(/\.onnx$/, '.json');
+    // What is known of the model, such as its hash, lies beside it where it is one of the package.
+    if (pathname === '/model.json' && !existsSync(facts)) return response.writeHead(200).end('{}');
+    const ofModel = { '/model.onnx': model, '/model.json': facts }[pathname];
+    const file = ofModel ?? join(FOLDERS[prefix], rest);
     if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return response.writeHead(404).end();
     response.writeHead(200, {
       'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',

@@ -77,13 +77,13 @@ export const unconstrainedTopology = (edges: DintsLogits['edges']): number[] =>
 export const brokenBoundaries = (levels: number, topology: readonly number[]): number =>
   topology.filter((pattern, i) => i > 0 && !isFeasible(levels, [topology[i - 1], pattern])).length;
 
-/** The network that the logits stand for. */
+/** The network that the logits stand for; `rank` by default that which has so many operators. */
 export function decodeDints(
   logits: DintsLogits,
-  options: { filters: number; provenance?: Readonly<Record<string, string>> },
+  options: { filters: number; rank?: 2 | 3; provenance?: Readonly<Record<string, string>> },
 ): DintsGenotype {
   const levels = levelsOf(logits.edges[0].length) as number;
-  const rank = rankOfOperators(logits.ops[0][0].length) as 2 | 3;
+  const { rank = rankOfOperators(logits.ops[0][0].length) as 2 | 3 } = options;
   const edges = layerEdges(levels);
   const topology = decodeTopology(logits.edges).map((pattern, layer) =>
     membersOf(pattern).map((e) => ({ ...edges[e], operator: strongestOperator(logits.ops[layer][e], rank) })),
@@ -109,7 +109,10 @@ export function parseDintsLogits({ edges, ops }: Record<string, unknown>, fail: 
   const first: unknown = (layers[0] as unknown[] | null)?.[0];
   const operators = Array.isArray(first) ? first.length : fail(`ops[0][0] is ${show(first)}, expected a list`);
   if (rankOfOperators(operators) === undefined)
-    fail(`ops[0][0] has ${operators} logits`, 'an edge has 2 operators in 2D and 5 in 3D');
+    fail(
+      `ops[0][0] has ${operators} logits`,
+      `an edge has ${DINTS_OPERATOR_NAMES[2].length} operators in 2D and ${DINTS_OPERATOR_NAMES[3].length} in 3D`,
+    );
   layers.forEach((layer, i) => {
     const own = Array.isArray(layer) && layer.length === width ? layer : fail(`ops[${i}] has no ${width} edges`);
     own.forEach((row, e) => {

@@ -45,7 +45,7 @@ export function decodeArchitecture(
     case 'auto-deeplab':
       return decodeAutoDeepLab(parameters, options);
     case 'dints':
-      return decodeDints(parameters, options);
+      return decodeDints(parameters, { filters: options.filters, provenance: options.provenance });
     default:
       return parameters satisfies never;
   }

@@ -9,6 +9,7 @@ import { adam, sgd } from '../nn/optimisers.ts';
 import { scheduleOf } from '../nn/schedules.ts';
 import { requireMethod } from '../space/genotype.ts';
 import type { AutoDeepLabLogits } from '../space/logits.ts';
+import { operatorsNotFused } from '../supernet/fusedCell.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
 import { createSupernet, type SupernetOptions } from '../supernet/network.ts';
 import { elementsKept } from '../supernet/networkMemory.ts';
@@ -151,12 +152,14 @@ function supernetOptions(
 }
 
 /** What is asked for that the fused cell does not compute. */
-const notFused = ({ affineNorms, sampling, partialChannels = 1 }: AutoDeepLabSettings): string[] =>
-  Object.entries({
+const notFused = ({ affineNorms, sampling, partialChannels = 1 }: AutoDeepLabSettings): string[] => [
+  ...Object.entries({
     affineNorms,
     sampling: sampling === 'gumbel',
     partialChannels: partialChannels > 1,
-  }).flatMap(([name, on]) => (on ? [name] : []));
+  }).flatMap(([name, on]) => (on ? [name] : [])),
+  ...operatorsNotFused(),
+];
 
 /** Whether the cells are operators of the kernels on the CPU. */
 const isFused = (settings: AutoDeepLabSettings, rank: Rank, sharedNorms: boolean): boolean =>

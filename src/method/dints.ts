@@ -10,9 +10,11 @@ import type { Precision } from '../nn/layers.ts';
 import { adam, sgd } from '../nn/optimisers.ts';
 import { scheduleOf } from '../nn/schedules.ts';
 import { edgeElements } from '../space/dints/memory.ts';
+import { DINTS_OPERATOR_NAMES } from '../space/dints/operators.ts';
 import { PUBLISHED_DINTS_FILTERS } from '../space/dints/published.ts';
 import { requireMethod } from '../space/genotype.ts';
 import { dintsProbabilities, patternTable } from '../supernet/dints/architecture.ts';
+import { edgeOperatorsNotFused } from '../supernet/dints/fusedEdge.ts';
 import { dintsElementsKept } from '../supernet/dints/memory.ts';
 import { createDintsSupernet } from '../supernet/dints/network.ts';
 import type { KeptMemory } from '../supernet/keptMemory.ts';
@@ -74,7 +76,7 @@ export function dints(settings: DintsSettings): Method {
       const planned = memoryBudget(data);
       const budget = { ...planned, elements: keepForever(op.toDevice(planned.elements, origin.device)) };
       const plan = plans[rank](data.budget);
-      const decoded = () => decodeDints(supernet.architecture.snapshot(), { filters });
+      const decoded = () => decodeDints(supernet.architecture.snapshot(), { filters, rank });
       return {
         weights: supernet.parameters,
         architecture: supernet.architecture.parameters,
@@ -88,10 +90,11 @@ export function dints(settings: DintsSettings): Method {
           return plan ? withExcess(own, plan.expected(probabilities, decoded()), ramp) : own;
         },
         snapshot: supernet.architecture.snapshot,
+        notes: notesOn(fused, rank),
       };
     },
     keptBytes(data, memory) {
-      const edges = fused ? memory : 'composed';
+      const edges = fused && edgeOperatorsNotFused(DINTS_OPERATOR_NAMES[data.rank]).length === 0 ? memory : 'composed';
       const products = hasBfloat16Tiles() ? settings.precision : 'float32';
       const shape = { ...settings, ...data, filters };
       const { elements, atTheImages } = dintsElementsKept(shape, data, edges, products);
@@ -118,7 +121,7 @@ export function dints(settings: DintsSettings): Method {
     describe(snapshot, data) {
       const logits = snapshot as DintsLogits;
       const within = plans[data.rank](data.budget)?.decode(logits);
-      const genotype = within?.genotype ?? decodeDints(logits, { filters });
+      const genotype = within?.genotype ?? decodeDints(logits, { filters, rank: data.rank });
       const used = within && data.budget ? describeWithin(within, data.budget) : undefined;
       const edges = genotype.topology.flat();
       const skips = edges.filter(({ operator }) => operator === 'skip').length / edges.length;
@@ -134,6 +137,15 @@ export function dints(settings: DintsSettings): Method {
       return { genotype, metrics, limits, warnings: [...skipWarnings(skips), ...(used?.warnings ?? [])] };
     },
   };
+}
+
+/** Why edges fall back to the unfused form where the fused edge does not compute the operators. */
+function notesOn(fused: boolean, rank: 2 | 3): string[] {
+  const others = edgeOperatorsNotFused(DINTS_OPERATOR_NAMES[rank]);
+  if (!fused || others.length === 0) return [];
+  return [
+    `${others.join(', ')}: the fused edge does not support ${others.length > 1 ? 'these' : 'this'}; falling back to slower unfused edges`,
+  ];
 }
 
 /** The budget as a share of `fullBytes`; more than everything is everything. */

@@ -8,6 +8,8 @@ type Kind =
   | 'text'
   | 'number'
   | 'number or null'
+  | 'number or nothing'
+  | 'number, null or nothing'
   | 'texts or nothing'
   | 'group'
   | 'group or nothing'
@@ -23,7 +25,15 @@ const FIELDS: {
   readonly [Type in RunEventBody['type']]: { readonly [Key in keyof Omit<EventOf<Type>, 'type'>]?: Kind };
 } = {
   start: { command: 'text', config: 'group', versions: 'group' },
-  step: { phase: 'text', epoch: 'number', step: 'number', loss: 'number or null', learningRate: 'number' },
+  step: {
+    phase: 'text',
+    epoch: 'number',
+    step: 'number',
+    steps: 'number or nothing',
+    loss: 'number or null',
+    architectureLoss: 'number, null or nothing',
+    learningRate: 'number',
+  },
   epoch: { phase: 'text', epoch: 'number', metrics: 'group of numbers or null' },
   architecture: {
     epoch: 'number',
@@ -57,6 +67,8 @@ const TESTS: Record<Kind, (value: unknown) => boolean> = {
   text: (value) => typeof value === 'string',
   number: isNumber,
   'number or null': isNumberOrNull,
+  'number or nothing': (value) => value === undefined || isNumber(value),
+  'number, null or nothing': (value) => value === undefined || isNumberOrNull(value),
   numbers: isNumbers,
   'numbers or nothing': (value) => value === undefined || isNumbers(value),
   'numbers or null': (value) => Array.isArray(value) && value.every(isNumberOrNull),

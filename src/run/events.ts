@@ -26,8 +26,14 @@ export type RunEventBody =
       readonly type: 'step';
       readonly phase: string;
       readonly epoch: number;
+      /** Within the epoch, from 1. */
       readonly step: number;
+      /** Of an epoch; absent in logs of earlier versions. */
+      readonly steps?: number;
+      /** Of a search that of the weights: what its epochs call `weightLoss`. */
       readonly loss: number | null;
+      /** Of a search, once the architecture learns; absent in logs of earlier versions. */
+      readonly architectureLoss?: number | null;
       readonly learningRate: number;
       /** Share of the whole run that is done, in [0, 1]: what the time left is estimated from. */
       readonly share?: number;

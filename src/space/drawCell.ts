@@ -6,7 +6,7 @@
  */
 import type { Block } from './cell.ts';
 import { element, type Fragment, INK, polyline, textAt } from './drawSvg.ts';
-import { OPERATORS, type OperatorName } from './operators.ts';
+import { OPERATORS, type OperatorKind, type OperatorName } from './operators.ts';
 
 /** Colours of the kinds of operators: background and border. */
 const KINDS = {
@@ -16,7 +16,7 @@ const KINDS = {
   maxPool: ['#dcfce7', '#15803d'],
   skip: ['#f3f4f6', '#6b7280'],
   zero: ['#ffffff', '#9ca3af'],
-} as const satisfies Record<(typeof OPERATORS)[OperatorName]['kind'], readonly [string, string]>;
+} as const satisfies Record<OperatorKind, readonly [string, string]>;
 
 const INPUTS = ['H l-1', 'H l-2'];
 const BOX = { width: 62, height: 26 };

@@ -1,6 +1,6 @@
 /** @file The candidate operators of a cell, in the order of every table of logits. @paper auto-deeplab section 3.1 */
 
-/** What an operator is made of; `kernel` is the side of its window. */
+/** What an operator is made of; `kernel` is the kernel size. How to add one: docs/operators.md. */
 export const OPERATORS = {
   sep3x3: { kind: 'separable', kernel: 3 },
   sep5x5: { kind: 'separable', kernel: 5 },
@@ -14,6 +14,9 @@ export const OPERATORS = {
 
 /** Name of a candidate operator. */
 export type OperatorName = keyof typeof OPERATORS;
+
+/** What computes an operator; each kind is a case of `supernet/mixedOp.ts`, `supernet/stateOperators.ts` and `models/autoDeepLab.ts`. */
+export type OperatorKind = (typeof OPERATORS)[OperatorName]['kind'];
 
 /** The names in order. */
 export const OPERATOR_NAMES = Object.keys(OPERATORS) as OperatorName[];

@@ -2,8 +2,9 @@
  * @file The relaxed cell: every block reads every earlier state through a mixed operator. @paper auto-deeplab eq. 1 and 5
  *
  * The same cell runs in one of three ways:
- * - `fusedCell.ts`, one operator of `native/operators/relaxedCell.cc`: images on the CPU;
- * - `stateOperators.ts`, all edges that read one state together: GPUs, volumes, affine norms, partial channels, norms over several processes;
+ * - `fusedCell.ts`, one operator of `native/operators/relaxedCell.cc`: images on the CPU, with the operators that it knows;
+ * - `stateOperators.ts`, all edges that read one state together: GPUs, volumes, other operators, affine norms, partial channels, norms over several
+ *   processes;
  * - `applyOperator` of `mixedOp.ts`, one operator an edge: where operators are sampled.
  */
 import * as op from '../engine/operators.ts';

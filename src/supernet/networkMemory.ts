@@ -3,6 +3,7 @@
  * fused cell keep it. Weights are not counted.
  */
 import { edgeCount } from '../space/cell.ts';
+import { OPERATOR_NAMES, OPERATORS, type OperatorKind } from '../space/operators.ts';
 import { type TrellisNode, trellisEdges, trellisNodes } from '../space/trellis.ts';
 import { type KeptMemory, keptByCells } from './keptMemory.ts';
 import { closestLevel, type SupernetOptions, sourcesOf, stemChannelsOf } from './network.ts';
@@ -66,8 +67,8 @@ export function elementsKept(options: Omit<SupernetOptions, 'memory'>, pass: Pas
   function channelsOfComposedCell({ sampling, partialChannels: parts = 1 }: typeof options): number {
     const count = edgeCount(blocks);
     const ofOperators = sampling
-      ? count * SAMPLED_CHANNELS[atrous]
-      : (blocks + 1) * SHARED_CHANNELS + count * OPERATOR_CHANNELS[atrous];
+      ? count * sampledChannels(atrous)
+      : (blocks + 1) * sharedChannels(atrous) + count * edgeChannels(atrous);
     // Where only a part passes, products with what each edge counts keep both sides; what goes round is kept as the state that it is part of.
     const ofEdges = parts === 1 ? 0 : count / parts + blocks;
     // The blocks, and their concatenation times the weight of the move.
@@ -77,12 +78,30 @@ export function elementsKept(options: Omit<SupernetOptions, 'memory'>, pass: Pas
 
 /** Of a fused edge: two pairs of each separable operator, one of each atrous. */
 const FUSED_CONVOLUTIONS = 6;
-/** Of a state: its ReLU; of the largest values their places, which are 64 bits; both pools before their norm; pools and state before the 1x1. */
-const SHARED_CHANNELS = 1 + 2 + 2 + 3;
-/** Of an edge: the ReLU for its reader; of each separable pair two results and, between pairs, a ReLU; of each atrous operator its results. */
-const OPERATOR_CHANNELS = { separable: 1 + 2 * 5 + 2 * 2, dense: 1 + 2 * 5 + 2 * 1 };
-/** Of an edge with one operator, drawn evenly from all eight: separable 3x3 and 5x5, atrous 3x3 and 5x5, average and largest, and two that keep nothing. */
-const SAMPLED_CHANNELS = { separable: (7 + 7 + 4 + 4 + 2 + 4) / 8, dense: (7 + 7 + 3 + 3 + 2 + 4) / 8 };
+/** Channels that operators of a kind keep: once for all readers of a state, for each edge, and where one is all that is computed of an edge. */
+interface KeptChannels {
+  readonly state: number;
+  readonly edge: number;
+  readonly drawn: number;
+}
+
+/** A ReLU and two results a pair, a ReLU between pairs; of the largest values their places, which are 64 bits; pools before their norm and before the 1x1. */
+const keptByKind = (atrous: 'dense' | 'separable'): Record<OperatorKind, KeptChannels> => ({
+  separable: { state: 0, edge: 5, drawn: 7 },
+  atrous: atrous === 'separable' ? { state: 0, edge: 2, drawn: 4 } : { state: 0, edge: 1, drawn: 3 },
+  averagePool: { state: 2, edge: 0, drawn: 2 },
+  maxPool: { state: 4, edge: 0, drawn: 4 },
+  skip: { state: 1, edge: 0, drawn: 0 },
+  zero: { state: 0, edge: 0, drawn: 0 },
+});
+
+const keptByAll = (atrous: 'dense' | 'separable', what: keyof KeptChannels): number =>
+  sum(OPERATOR_NAMES.map((name) => keptByKind(atrous)[OPERATORS[name].kind][what]));
+
+/** Of a state beside its ReLU, of an edge beside the ReLU for its reader, and of an edge with one operator, drawn evenly from all. */
+const sharedChannels = (atrous: 'dense' | 'separable') => 1 + keptByAll(atrous, 'state');
+const edgeChannels = (atrous: 'dense' | 'separable') => 1 + keptByAll(atrous, 'edge');
+const sampledChannels = (atrous: 'dense' | 'separable') => keptByAll(atrous, 'drawn') / OPERATOR_NAMES.length;
 /** Of a head, in channels of its state: state, branches before and after their norms, their concatenation. */
 const HEAD_CHANNELS = 8;
 

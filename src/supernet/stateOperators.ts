@@ -8,7 +8,7 @@ import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import { constant, fanInUniform } from '../nn/initialisers.ts';
 import { type Rank, samePadding } from '../nn/layers.ts';
 import type { ParameterSet } from '../nn/parameters.ts';
-import { OPERATOR_NAMES, OPERATORS, type OperatorName } from '../space/operators.ts';
+import { OPERATOR_NAMES, OPERATORS, type OperatorKind, type OperatorName } from '../space/operators.ts';
 import {
   type Affine,
   convolve,
@@ -60,14 +60,25 @@ export function createStateOperators(
   for (const name of OPERATOR_NAMES) {
     const { kind, kernel } = OPERATORS[name];
     const own = set.child(name);
-    if (kind === 'separable') weights.set(name, [createPair(own.child(0), kernel), createPair(own.child(1), kernel)]);
-    if (kind === 'atrous') {
-      weights.set(
-        name,
-        atrous === 'separable'
-          ? [createPair(own.child(0), kernel)]
-          : own.weight('weight', [wide, channels, ...ones.map(() => kernel)], initialise, { order }),
-      );
+    switch (kind) {
+      case 'separable':
+        weights.set(name, [createPair(own.child(0), kernel), createPair(own.child(1), kernel)]);
+        break;
+      case 'atrous':
+        weights.set(
+          name,
+          atrous === 'separable'
+            ? [createPair(own.child(0), kernel)]
+            : own.weight('weight', [wide, channels, ...ones.map(() => kernel)], initialise, { order }),
+        );
+        break;
+      case 'averagePool':
+      case 'maxPool':
+      case 'skip':
+      case 'zero':
+        break;
+      default:
+        throw new RangeError(`no weights for ${kind satisfies never}`);
     }
   }
   const affines = new Map<OperatorName, readonly Affine[]>();
@@ -103,7 +114,9 @@ export function createStateOperators(
         const filtered = convolve(value, depthwise, kernel, dilation, wide);
         return normalise(convolve(filtered, pointwise, 1, 1, readers), scale, affine);
       };
-      let sum = mixShared(x, pool(x), probabilities, channels);
+      const outputs: Tensor[] = [];
+      const shared = [...pool(x), ...(HAS_SKIP ? [x] : [])];
+      if (shared.length > 0) outputs.push(mixShared(op.concat(shared, 1), probabilities, channels));
       for (const [name, own] of weights) {
         const { kernel } = OPERATORS[name];
         const dilation = OPERATORS[name].kind === 'atrous' ? 2 : 1;
@@ -121,9 +134,9 @@ export function createStateOperators(
             scaleOf(name),
             second,
           );
-        sum = op.add(sum, output);
+        outputs.push(output);
       }
-      return sum;
+      return outputs.reduce(op.add);
     },
     edgeWeights(reader) {
       const rows = rowsOf(reader, channels);
@@ -166,48 +179,81 @@ function perChannel(probabilities: Tensor, operator: number, channels: number): 
   return op.reshape(op.expand(op.reshape(column, [readers, 1]), [readers, channels]), [readers * channels]);
 }
 
-const SHARED = ['avgPool3x3', 'maxPool3x3', 'skip'] as const satisfies readonly OperatorName[];
+const ofKinds = (...kinds: OperatorKind[]): OperatorName[] =>
+  OPERATOR_NAMES.filter((name) => kinds.includes(OPERATORS[name].kind));
 
-/** Pools and skip for every reader at once: a 1x1 whose kernel is the probabilities times the identity. */
-function mixShared(x: Tensor, pools: Tensor, probabilities: Tensor, channels: number): Tensor {
+/** Pools, then the skip: those that compute the same for every reader. */
+const POOLS = ofKinds('averagePool', 'maxPool');
+const SHARED = [...POOLS, ...ofKinds('skip')];
+const HAS_SKIP = SHARED.length > POOLS.length;
+
+/**
+ * Pools and skip for every reader at once: a 1x1 whose kernel is the probabilities times the identity.
+ * @param values what the operators of `SHARED` give, one after the other: `[batch, shared * channels, ...spatial]`
+ */
+function mixShared(values: Tensor, probabilities: Tensor, channels: number): Tensor {
   const readers = probabilities.shape[0];
   const columns = SHARED.map((name) => op.select(probabilities, 1, OPERATOR_NAMES.indexOf(name)));
   const table = op.reshape(op.stack(columns, 1), [readers, 1, SHARED.length, 1]);
-  const identity = op.reshape(op.eye(channels, probabilities.dtype, x.device), [1, channels, 1, channels]);
+  const identity = op.reshape(op.eye(channels, probabilities.dtype, values.device), [1, channels, 1, channels]);
   const kernel = op.reshape(op.multiply(table, identity), [
     readers * channels,
     SHARED.length * channels,
-    ...x.shape.slice(2).map(() => 1),
+    ...values.shape.slice(2).map(() => 1),
   ]);
-  return convolve(op.concat([pools, x], 1), kernel, 1, 1, 1);
+  return convolve(values, kernel, 1, 1, 1);
 }
 
-/** Average and max pool, normalised, `[batch, 2 channels, ...spatial]`. */
-function createPools(set: Pick<ParameterSet, 'origin'>, rank: Rank, channels: number): (x: Tensor) => Tensor {
-  const { device } = set.origin;
+/** The pools, normalised, `[batch, pools * channels, ...spatial]` in one tensor; none where the space has none. */
+function createPools(set: Pick<ParameterSet, 'origin'>, rank: Rank, channels: number): (x: Tensor) => Tensor[] {
   const normalise = createSearchNorm(set);
-  // libtorch pools few channels ten times slower than it filters them: the sum over 3x3 is a depthwise convolution with ones.
-  const ones3 = keepForever(op.ones([channels, 1, ...Array<number>(rank).fill(3)], 'float32', device));
+  const pools = POOLS.map((name) => {
+    const { kind, kernel } = OPERATORS[name];
+    if (kind === 'averagePool') return createAveragePool(set, rank, channels, kernel);
+    return (x: Tensor) => op.maxPool(x, kernel, 1, samePadding(kernel, 1));
+  });
+  return (x) =>
+    pools.length === 0
+      ? []
+      : [
+          normalise(
+            op.concat(
+              pools.map((pool) => pool(x)),
+              1,
+            ),
+          ),
+        ];
+}
+
+/** Average pool of stride 1. libtorch pools few channels ten times slower than it filters them: the sum is a depthwise convolution with ones. */
+function createAveragePool(
+  set: Pick<ParameterSet, 'origin'>,
+  rank: Rank,
+  channels: number,
+  kernel: number,
+): (x: Tensor) => Tensor {
+  const { device } = set.origin;
+  const ones = keepForever(op.ones([channels, 1, ...Array<number>(rank).fill(kernel)], 'float32', device));
   const counts = new Map<string, Tensor>();
   return (x) => {
     const size = x.shape.slice(2);
     const key = `${size.join()} ${x.dtype}`;
     let share = counts.get(key);
     if (!share) {
-      const exact = op.toDevice(fromArray(neighbourShares(size), [1, 1, ...size], 'float64'), device);
+      const exact = op.toDevice(fromArray(neighbourShares(size, kernel), [1, 1, ...size], 'float64'), device);
       share = keepForever(op.toDType(exact, x.dtype));
       counts.set(key, share);
     }
-    const average = op.multiply(convolve(x, ones3, 3, 1, channels), share);
-    return normalise(op.concat([average, op.maxPool(x, 3, 1, samePadding(3, 1))], 1));
+    return op.multiply(convolve(x, ones, kernel, 1, channels), share);
   };
 }
 
-/** One over the number of pixels in the 3-wide neighbourhood of each pixel. */
-function neighbourShares(size: readonly number[]): number[] {
+/** One over the number of pixels in the `kernel`-wide neighbourhood of each pixel. */
+function neighbourShares(size: readonly number[], kernel: number): number[] {
+  const reach = (kernel - 1) / 2;
+  const neighbours = (i: number, length: number) => Math.min(i, reach) + 1 + Math.min(length - 1 - i, reach);
   return size.reduce<number[]>(
-    (outer, length) =>
-      outer.flatMap((share) => Array.from({ length }, (_, i) => share / (1 + Number(i > 0) + Number(i < length - 1)))),
+    (outer, length) => outer.flatMap((share) => Array.from({ length }, (_, i) => share / neighbours(i, length))),
     [1],
   );
 }

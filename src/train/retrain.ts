@@ -23,7 +23,10 @@ import { createTrainStep, partsOf, type TrainStepSettings } from './trainStep.ts
 export interface TrainSettings extends LoopSettings, ScheduleSettings, TrainStepSettings {
   /** Where training ends: after so many epochs, steps, or minutes of training. */
   readonly budget: { readonly epochs: number } | { readonly steps: number } | { readonly minutes: number };
-  readonly warmupSteps: number;
+  /** Share of the budget in which the learning rate rises linearly to its first value, in [0, 1]; default 0. */
+  readonly warmup?: number;
+  /** The same in steps, instead of `warmup`. */
+  readonly warmupSteps?: number;
   /** Decay of the averaged weights; 0 for none. */
   readonly averageDecay: number;
   /** Ends after so many evaluations without a better score; default never. */
@@ -101,7 +104,7 @@ export async function trainLoop(
   const step = createTrainStep(training, job);
   const lessons = job.distillation && createLessons(job.distillation, progress.step);
   const rankClock = startRankClock(parallel);
-  const rate = () => schedule(share()) * Math.min(1, (progress.step + 1) / Math.max(1, settings.warmupSteps));
+  const rate = () => schedule(share()) * warmUpFactor(settings, progress.step, share(), steps);
   try {
     // A checkpoint of the last step leaves an epoch that is yet to be evaluated.
     while ((share() < 1 && !isOutOfPatience(settings, progress)) || progress.current.steps > 0) {
@@ -178,5 +181,25 @@ export function keepEpoch(kept: TrainProgress['kept'], epoch: number, score: num
 
 function shareDone(budget: TrainSettings['budget'], progress: TrainProgress, stepsPerEpoch: number): number {
   if ('minutes' in budget) return progress.seconds / 60 / budget.minutes;
-  return progress.step / ('steps' in budget ? budget.steps : budget.epochs * stepsPerEpoch);
+  return progress.step / stepsOf(budget, stepsPerEpoch);
+}
+
+const stepsOf = (budget: { readonly epochs: number } | { readonly steps: number }, stepsPerEpoch: number): number =>
+  'steps' in budget ? budget.steps : budget.epochs * stepsPerEpoch;
+
+/**
+ * By what the learning rate of a step is multiplied, in [0, 1]: step k of a warm-up of n steps, from 0, has (k + 1) / n. A share of minutes is counted by
+ * the clock, so that its first step has 0.
+ * @param step steps done
+ * @param share share of the budget that is done
+ */
+export function warmUpFactor(
+  { warmup = 0, warmupSteps, budget }: Pick<TrainSettings, 'warmup' | 'warmupSteps' | 'budget'>,
+  step: number,
+  share: number,
+  stepsPerEpoch: number,
+): number {
+  const steps = warmupSteps ?? ('minutes' in budget ? undefined : Math.round(warmup * stepsOf(budget, stepsPerEpoch)));
+  if (steps === undefined) return warmup === 0 ? 1 : Math.min(1, share / warmup);
+  return Math.min(1, (step + 1) / Math.max(1, steps));
 }

@@ -112,7 +112,8 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
   let folder = '';
   let browser: Browser;
   let page: Page;
-  let server: Server;
+  const servers: Server[] = [];
+  let ofPackage = '';
   let model = '';
 
   beforeAll(async () => {
@@ -120,11 +121,11 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
     model = join(folder, 'model.onnx');
     writeFileSync(model, onnxBytes(network, {}, REDUCTION));
     writeFileSync(join(folder, 'scene.png'), onDisk);
-    const { servePage } = (await import(join(root, 'examples', 'browser', 'server.mjs'))) as {
+    const { servePage, modelFile } = (await import(join(root, 'examples', 'browser', 'server.mjs'))) as {
       servePage(model: string): Promise<{ server: Server; url: string }>;
+      modelFile(model: string): string;
     };
     const served = await servePage(model);
-    server = served.server;
     browser = await launchChromium();
     page = await browser.newPage();
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
@@ -133,10 +134,13 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
     // The transformer of the tests would rewrite an import() inside evaluate().
     await page.addScriptTag({ type: 'module', content: "globalThis.espalier = await import('espalier/browser');" });
     await page.waitForFunction('globalThis.espalier !== undefined');
+    const packaged = await servePage(modelFile('scenes'));
+    servers.push(served.server, packaged.server);
+    ofPackage = packaged.url;
   });
   afterAll(async () => {
     await browser?.close();
-    server?.close();
+    for (const server of servers) server.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -230,5 +234,15 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
     for (const box of boxes) await box.uncheck();
     expect(rgb(await pixels())).toEqual([...scene.image]);
     expect(faults).toEqual([]);
+  });
+
+  it('the page takes a network of the package by its name, with its hash', async () => {
+    const other = await browser.newPage();
+    const facts = await (await fetch(new URL('model.json', ofPackage))).json();
+    expect(facts).toMatchObject({ name: 'scenes', sha256: expect.stringMatching(/^\w{64}$/) });
+    await other.goto(ofPackage);
+    await other.waitForFunction('document.getElementById("status").textContent.startsWith("Ready")');
+    expect(await other.locator('#classes li').allTextContents()).toHaveLength(7);
+    await other.close();
   });
 });

@@ -14,7 +14,7 @@ import { dropPath, keepProbability } from '../../src/nn/dropPath.ts';
 import { crossEntropy } from '../../src/nn/losses.ts';
 import { adam } from '../../src/nn/optimisers.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
-import { type TrainSettings, trainLoop } from '../../src/train/retrain.ts';
+import { type TrainSettings, trainLoop, warmUpFactor } from '../../src/train/retrain.ts';
 import { startOfTraining, type Training } from '../../src/train/trainState.ts';
 import { smallScenes } from '../helpers/scenes.ts';
 
@@ -55,6 +55,29 @@ function start(): Training {
     progress: startOfTraining(),
   };
 }
+
+describe('the warm-up', () => {
+  const factors = (warm: Partial<TrainSettings>, steps: readonly number[], all = 400) =>
+    steps.map((done) => warmUpFactor({ budget: { steps: all }, ...warm }, done, done / all, 10));
+
+  it('of a share is that of as many steps of the budget, in steps or epochs', () => {
+    const steps = [0, 1, 18, 19, 20, 399];
+    expect(factors({ warmup: 0.05 }, steps)).toEqual(factors({ warmupSteps: 20 }, steps));
+    expect(factors({ warmup: 0.05 }, steps)).toEqual([0.05, 0.1, 0.95, 1, 1, 1]);
+    expect(factors({ warmup: 0.05, budget: { epochs: 40 } }, steps)).toEqual(factors({ warmupSteps: 20 }, steps));
+    expect(factors({ warmup: 1 / 26 }, [0, 49, 99], 2600)).toEqual([0.01, 0.5, 1]);
+  });
+
+  it('of a share of minutes goes by the clock', () => {
+    expect(factors({ warmup: 0.1, budget: { minutes: 50 } }, [0, 20, 40, 80])).toEqual([0, 0.5, 1, 1]);
+    expect(factors({ warmupSteps: 20, budget: { minutes: 50 } }, [0, 19])).toEqual([0.05, 1]);
+  });
+
+  it('is none by default', () => {
+    for (const budget of [{ steps: 400 }, { epochs: 3 }, { minutes: 1 }])
+      expect(factors({ budget }, [0, 1])).toEqual([1, 1]);
+  });
+});
 
 async function run(training: Training, stopAfter?: number, afterStep?: (step: number) => void) {
   const losses: number[] = [];

@@ -11,7 +11,18 @@ import { logRanks } from './ranks.ts';
 /** Writes steps and epochs to the log, results.csv and checkpoints/last. */
 export interface EpochRecords {
   /** `share` of the whole run that is done, in [0, 1]; `note` is for the progress bar. */
-  step(event: { epoch: number; step: number; loss: number; learningRate: number }, share: number, note: string): void;
+  step(
+    event: {
+      epoch: number;
+      step: number;
+      steps: number;
+      loss: number;
+      learningRate: number;
+      architectureLoss?: number | null;
+    },
+    share: number,
+    note: string,
+  ): void;
   /** `columns` are those of results.csv beside the metrics. */
   epoch(
     epoch: number,
@@ -33,9 +44,10 @@ export function createEpochRecords(
   let savedAt = performance.now();
   return {
     step(event, share, note) {
-      const { epoch, step, loss, learningRate } = event;
+      const { epoch, step, steps, loss, architectureLoss: other, learningRate } = event;
+      const architecture = typeof other === 'number' ? { architectureLoss: other } : {};
       watcher.progress(share, note);
-      log.append({ type: 'step', phase, epoch, step, loss, learningRate, share });
+      log.append({ type: 'step', phase, epoch, step, steps, loss, ...architecture, learningRate, share });
       if (!isSound(progress.health) || performance.now() - savedAt < checkpointMinutes * 60_000) return;
       save();
       savedAt = performance.now();

@@ -17,8 +17,8 @@ export interface Settings<Schema extends z.ZodObject = z.ZodObject> {
   readonly presets?: Readonly<Record<string, Layer>>;
   /** Settings below the preset that are no defaults of the schema, because `exclusive` may take them away. */
   readonly base?: Layer;
-  /** Keys of which exactly one holds: a layer that sets one takes the others of earlier layers away. */
-  readonly exclusive?: readonly string[];
+  /** Groups of keys of which exactly one holds: a layer that sets one takes the others of earlier layers away. */
+  readonly exclusive?: readonly (readonly string[])[];
   /** Other settings that hold instead of these when the setting `key` names them; `key` is in every schema, this one's is its default. */
   readonly variants?: { readonly key: string; readonly others: Readonly<Record<string, Settings>> };
 }
@@ -42,20 +42,21 @@ export function parseConfig<Of extends Settings>(all: Of, layers: readonly Layer
   const keys = configKeys(settings.schema);
   const preset = findPreset(settings, expanded);
   const layered: Record<string, unknown> = {};
+  const { exclusive = [] } = settings;
   for (const layer of [settings.base ?? {}, preset, ...expanded]) {
-    const rivals = settings.exclusive?.filter((key) => layer[key] !== undefined && layer[key] !== null) ?? [];
-    if (rivals.length > 1)
-      throw new ConfigError(`expected one of ${settings.exclusive?.join(', ')}, got ${rivals.join(' and ')}`);
-    if (rivals.length === 1) for (const key of settings.exclusive ?? []) delete layered[key];
+    for (const group of exclusive) {
+      const rivals = group.filter((key) => layer[key] !== undefined && layer[key] !== null);
+      if (rivals.length > 1) throw new ConfigError(`expected one of ${group.join(', ')}, got ${rivals.join(' and ')}`);
+      if (rivals.length === 1) for (const key of group) delete layered[key];
+    }
     mergeInto(layered, layer);
   }
   const merged = withoutNulls(layered);
   refuseOtherVariants(merged, all, settings);
   refuseUnknown(merged, settings.schema, [], keys);
   readLists(merged, settings.schema);
-  if (settings.exclusive && !settings.exclusive.some((key) => key in merged)) {
-    throw new ConfigError(`expected one of ${settings.exclusive.join(', ')}, got none`);
-  }
+  for (const group of exclusive)
+    if (!group.some((key) => key in merged)) throw new ConfigError(`expected one of ${group.join(', ')}, got none`);
   const result = settings.schema.safeParse(merged);
   if (!result.success) throw configErrorOf(result.error.issues[0], settings.schema, merged);
   return result.data as ConfigOf<Of>;

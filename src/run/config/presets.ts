@@ -95,7 +95,7 @@ const SPLEEN_TRAINING = {
 } as const;
 
 /** The warm-up of a search is a share of it, or epochs. */
-const WARMUP = { base: { warmup: 0.5 }, exclusive: ['warmup', 'warmupEpochs'] } as const;
+const WARMUP = { base: { warmup: 0.5 }, exclusive: [['warmup', 'warmupEpochs']] } as const;
 
 /** What each command can be set to. */
 export const settings = {
@@ -183,8 +183,11 @@ export const settings = {
   },
   train: {
     schema: trainSchema,
-    base: { epochs: 100 },
-    exclusive: ['epochs', 'steps', 'minutes'],
+    base: { epochs: 100, warmup: 0 },
+    exclusive: [
+      ['epochs', 'steps', 'minutes'],
+      ['warmup', 'warmupSteps'],
+    ],
     presets: {
       // A minute or two on two cores.
       demo: {
@@ -198,7 +201,7 @@ export const settings = {
         optimizer: 'adamw',
         learningRate: 0.004,
         decay: 0.01,
-        warmupSteps: 20,
+        warmup: 0.05,
         ema: 0.98,
         augmentation: { scale: [0.75, 1.5] },
         evaluateEvery: 4,
@@ -216,7 +219,7 @@ export const settings = {
         optimizer: 'adamw',
         learningRate: 0.002,
         decay: 0.01,
-        warmupSteps: 100,
+        warmup: 1 / 26,
         dropPathKeep: 0.9,
         ema: 0.995,
         classWeights: 'sqrt',
@@ -233,7 +236,7 @@ export const settings = {
         optimizer: 'adamw',
         learningRate: 0.002,
         decay: 0.01,
-        warmupSteps: 100,
+        warmup: 0.04,
         ema: 0.995,
         augmentation: { flip: false },
         evaluateEvery: 10,

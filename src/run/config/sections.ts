@@ -21,7 +21,7 @@ const MAIN: Readonly<Record<string, readonly string[]>> = {
   ],
   train: [
     ...['data', 'arch', 'preset', 'name', 'epochs', 'steps', 'minutes', 'batch', 'crop', 'scale', 'filters'],
-    ...['learningRate', 'from', 'budget.multiplyAdds', 'seed', 'device', 'threads'],
+    ...['learningRate', 'warmup', 'from', 'budget.multiplyAdds', 'seed', 'device', 'threads'],
   ],
 };
 

@@ -4,7 +4,7 @@
  */
 import type { Layer } from '../config/config.ts';
 import type { RunEvent, RunStatus } from '../events.ts';
-import { scalarsOf } from './scalars.ts';
+import { scalarsOf, stepScalarsOf } from './scalars.ts';
 
 /**
  * What one request may hold, by the protocol; values of parameters are cut to what servers of every version take (250 characters before 1.28,
@@ -54,17 +54,12 @@ export function mlflowBatches(events: readonly RunEvent[], stepsBefore = 0): Mlf
   let steps = stepsBefore;
   for (const event of events) {
     const timestamp = Date.parse(event.time);
-    const add = (step: number, values: Iterable<readonly [string, number | null]>) => {
-      for (const [name, value] of values)
-        if (value !== null) metrics.push({ key: mlflowKey(name), value, timestamp, step });
+    const add = (step: number, values: Iterable<readonly [string, number]>) => {
+      for (const [name, value] of values) metrics.push({ key: mlflowKey(name), value, timestamp, step });
     };
     const scalars = scalarsOf(event);
     if (scalars) add(scalars.step, scalars.values);
-    if (event.type === 'step')
-      add(++steps, [
-        [`${event.phase}/stepLoss`, event.loss],
-        [`${event.phase}/stepLearningRate`, event.learningRate],
-      ]);
+    if (event.type === 'step') add(++steps, stepScalarsOf(event));
     if (event.type === 'start') {
       // A resumed run may have other threads: the settings of its first start are the ones that cannot be changed.
       if (event.resumedEpoch === undefined) for (const [key, value] of flattened(event.config)) params.set(key, value);

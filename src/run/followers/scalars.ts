@@ -1,5 +1,6 @@
 /**
- * @file The numbers of an event by name, as other programs that follow runs take them: what TensorBoard and MLflow get.
+ * @file The numbers of an event by name, as other programs that follow runs take them: what TensorBoard and MLflow get. Behind its group a number has
+ * the name that it has in the log and in results.csv, and no number has two.
  */
 import type { RunEvent } from '../events.ts';
 
@@ -10,13 +11,32 @@ export interface Scalars {
   readonly values: readonly (readonly [name: string, value: number])[];
 }
 
+/** Scores of the validation split among the metrics of an epoch. */
+const SCORES: ReadonlySet<string> = new Set(['miou', 'pixelAccuracy', 'dice']);
+
+/** What a single step measured; the losses of a search have the names of their means over an epoch. */
+export function stepScalarsOf({
+  phase,
+  loss,
+  architectureLoss,
+  learningRate,
+}: Extract<RunEvent, { type: 'step' }>): Scalars['values'] {
+  const losses = phase === 'search' ? { weightLoss: loss, architectureLoss } : { loss };
+  return finite('step', { ...losses, learningRate });
+}
+
 /** What an event measured over an epoch; undefined for an event that measures nothing, and for single steps. */
 export function scalarsOf(event: RunEvent): Scalars | undefined {
   switch (event.type) {
-    case 'epoch':
-      return { step: event.epoch + 1, values: finite(event.phase, event.metrics) };
-    case 'architecture':
-      return { step: event.epoch + 1, values: finite('entropy', event.entropies) };
+    case 'epoch': {
+      const { epoch, phase, metrics } = event;
+      const isScore = ([key]: [string, unknown]) => SCORES.has(key);
+      const entries = Object.entries(metrics);
+      const own = Object.fromEntries(entries.filter((entry) => !isScore(entry)));
+      // The scores of a training are those of the evaluation that follows.
+      const scores = phase === 'search' ? Object.fromEntries(entries.filter(isScore)) : {};
+      return { step: epoch + 1, values: [...finite(phase, own), ...finite('val', scores)] };
+    }
     case 'evaluation': {
       const { split, iou, classNames } = event;
       // Whatever was measured, but not the numbers that say where the event belongs.

@@ -1,16 +1,20 @@
 /**
- * @file Event files for TensorBoard: the scalars of every epoch and, at the end, the sample images, written beside the event log from the
- * same events. The messages are tensorflow/core/util/event.proto and framework/summary.proto; only the fields in use are written.
+ * @file Event files for TensorBoard: the scalars of every step and epoch, histograms of the architecture logits after every epoch and, at the end, the
+ * sample images, written beside the event log from the same events. Whatever is written is at the number of steps done, so that the resumption of a run
+ * takes back what is done again. The messages are tensorflow/core/util/event.proto, framework/summary.proto and histogram.proto; only the fields in
+ * use are written.
  */
 import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { PbfWriter } from 'pbf';
-import type { EventLog } from '../eventLog.ts';
+import { DataError } from '../../base/errors.ts';
+import { type EventLog, readEvents } from '../eventLog.ts';
 import type { RunEvent } from '../events.ts';
 import { appendWhole, onDisk } from '../files.ts';
 import type { RunFolder } from '../folder.ts';
-import { scalarsOf } from './scalars.ts';
+import { type Histogram, histogramOf, numbersIn } from './histogram.ts';
+import { scalarsOf, stepScalarsOf } from './scalars.ts';
 import { formatRecord } from './tfRecord.ts';
 
 /** At most so many sample images. */
@@ -19,6 +23,7 @@ const MOST_SAMPLES = 16;
 /** A named value of one step. */
 type Value =
   | { readonly tag: string; readonly scalar: number }
+  | { readonly tag: string; readonly histogram: Histogram }
   | { readonly tag: string; readonly png: Uint8Array; readonly width: number; readonly height: number };
 
 /** What one record says. */
@@ -33,6 +38,7 @@ interface TensorBoardRecord {
 /** The log, with what concerns TensorBoard also written to `events.out.tfevents.*` in the run folder, a new file each time. */
 export function withTensorBoard(log: EventLog, folder: RunFolder): EventLog {
   let file: number | undefined;
+  let place: Place = { steps: 1 };
   const write = (bytes: Uint8Array, seconds: number) =>
     onDisk(folder.path, () => {
       if (file === undefined) {
@@ -44,7 +50,8 @@ export function withTensorBoard(log: EventLog, folder: RunFolder): EventLog {
   return {
     append(body) {
       const event = log.append(body);
-      for (const record of recordsOf(event, folder)) write(formatTensorBoardRecord(record), record.seconds);
+      place = placeAfter(event, place, folder);
+      for (const record of recordsOf(event, folder, place)) write(formatTensorBoardRecord(record), record.seconds);
       return event;
     },
     close() {
@@ -55,15 +62,65 @@ export function withTensorBoard(log: EventLog, folder: RunFolder): EventLog {
   };
 }
 
-/** What TensorBoard gets of an event; steps are epochs from 1. */
-function recordsOf(event: RunEvent, folder: RunFolder): TensorBoardRecord[] {
+/** Where a run is: steps of a whole epoch, and the last step where it lies inside an epoch. */
+interface Place {
+  readonly steps: number;
+  readonly last?: { readonly epoch: number; readonly step: number };
+}
+
+function placeAfter(event: RunEvent, before: Place, { events }: RunFolder): Place {
+  if (event.type === 'step') return { steps: event.steps ?? before.steps, last: event };
+  if (event.type !== 'start' || event.resumedEpoch === undefined) return before;
+  const { resumedEpoch: epoch, resumedStep: step = 0 } = event;
+  return { steps: stepsLogged(events), ...(step > 0 ? { last: { epoch, step } } : {}) };
+}
+
+/** Steps done at the end of an epoch; the last one of a training may be shorter than the others. */
+const doneAfter = (epoch: number, { steps, last }: Place): number =>
+  epoch * steps + (last?.epoch === epoch ? last.step : steps);
+
+/** Steps of an epoch by the last step of a log; 1 where it has none, so that steps are epochs. */
+function stepsLogged(path: string): number {
+  try {
+    const steps = readEvents(path).filter((event) => event.type === 'step');
+    return steps.at(-1)?.steps ?? steps.reduce((most, { step }) => Math.max(most, step), 1);
+  } catch (error) {
+    // A damaged log does not keep a run from being resumed; the next step says how many there are.
+    if (error instanceof DataError) return 1;
+    throw error;
+  }
+}
+
+/** What TensorBoard gets of an event, at the number of steps done after it. */
+function recordsOf(event: RunEvent, folder: RunFolder, place: Place): TensorBoardRecord[] {
   const seconds = Date.parse(event.time) / 1000;
-  if (event.type === 'start')
-    return event.resumedEpoch === undefined ? [] : [{ seconds, step: event.resumedEpoch + 1, restart: true }];
-  if (event.type === 'end') return sampleValues(folder).map((value) => ({ seconds, step: 0, values: [value] }));
-  const scalars = scalarsOf(event);
-  if (!scalars) return [];
-  return [{ seconds, step: scalars.step, values: scalars.values.map(([tag, scalar]) => ({ tag, scalar })) }];
+  const at = (step: number, values: Value[]) => (values.length === 0 ? [] : [{ seconds, step, values }]);
+  const named = (values: readonly (readonly [string, number])[]) => values.map(([tag, scalar]) => ({ tag, scalar }));
+  switch (event.type) {
+    case 'start': {
+      const { resumedEpoch, resumedStep = 0 } = event;
+      if (resumedEpoch === undefined) return [];
+      return [{ seconds, step: resumedEpoch * place.steps + resumedStep + 1, restart: true }];
+    }
+    case 'step':
+      return at(doneAfter(event.epoch, place), named(stepScalarsOf(event)));
+    case 'architecture':
+      return at(doneAfter(event.epoch, place), histograms(event));
+    case 'end':
+      return sampleValues(folder).map((value) => ({ seconds, step: 0, values: [value] }));
+    default: {
+      const scalars = scalarsOf(event);
+      return scalars ? at(doneAfter(scalars.step - 1, place), named(scalars.values)) : [];
+    }
+  }
+}
+
+/** The tables of logits by the names that they have in the log. */
+function histograms({ alpha, beta, predecessors, edges, ops }: Extract<RunEvent, { type: 'architecture' }>): Value[] {
+  return Object.entries({ alpha, beta, predecessors, edges, ops }).flatMap(([name, table]) => {
+    const numbers = numbersIn(table);
+    return numbers.length === 0 ? [] : [{ tag: `logits/${name}`, histogram: histogramOf(numbers) }];
+  });
 }
 
 function sampleValues({ samples }: RunFolder): Value[] {
@@ -102,6 +159,7 @@ function writeSummary(values: readonly Value[], writer: PbfWriter): void {
 function writeValue(value: Value, writer: PbfWriter): void {
   writer.writeStringField(1, value.tag);
   if ('scalar' in value) writer.writeFloatField(2, value.scalar);
+  else if ('histogram' in value) writer.writeMessage(5, writeHistogram, value.histogram);
   else writer.writeMessage(4, writeImage, value);
 }
 
@@ -111,6 +169,14 @@ function writeImage(image: Extract<Value, { png: Uint8Array }>, writer: PbfWrite
   // Colours: red, green, blue.
   writer.writeVarintField(3, 3);
   writer.writeBytesField(4, image.png);
+}
+
+function writeHistogram({ min, max, count, sum, sumOfSquares, limits, counts }: Histogram, writer: PbfWriter): void {
+  [min, max, count, sum, sumOfSquares].forEach((value, i) => {
+    writer.writeDoubleField(i + 1, value);
+  });
+  writer.writePackedDouble(6, [...limits]);
+  writer.writePackedDouble(7, [...counts]);
 }
 
 /** `SessionLog` with the status START. */

@@ -5,6 +5,7 @@
 import { operator } from '../../engine/call.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { NORM_EPSILON, type Precision } from '../../nn/layers.ts';
+import { DINTS_OPERATOR_NAMES, DINTS_OPERATORS, type DintsOperatorParts } from '../../space/dints/operators.ts';
 import type { KeptMemory } from '../keptMemory.ts';
 
 /** An operator of an edge by its tensors: convolutions one after the other, and the norm. */
@@ -14,9 +15,32 @@ export interface OperatorWeights {
   readonly shift: Tensor;
 }
 
+/** Limits of `native/kernels/edge/edge.h`: operators with weights an edge, and convolutions of each; their sides are one or three. */
+const [MOST_BRANCHES, MOST_CONVOLUTIONS] = [4, 2];
+
+/** Which operators of an edge the kernels do not compute, in words; none where they compute the edge. They read the skip first. */
+export function edgeOperatorsNotFused(
+  names: readonly string[],
+  operators: Readonly<Record<string, DintsOperatorParts>> = DINTS_OPERATORS,
+): string[] {
+  const isKnown = (name: string, i: number): boolean => {
+    const { kernels } = operators[name];
+    if (i === 0 || kernels.length === 0) return i === 0 && kernels.length === 0;
+    return kernels.length <= MOST_CONVOLUTIONS && kernels.flat().every((side) => side === 1 || side === 3);
+  };
+  const differences = names.filter((name, i) => !isKnown(name, i)).map((name) => `operator ${name}`);
+  return names.length - 1 > MOST_BRANCHES ? [...differences, `${names.length} operators an edge`] : differences;
+}
+
+/** Whether the kernels compute the operators of the space, by its number of axes. */
+const COMPUTES_ALL: Readonly<Record<number, boolean>> = {
+  2: edgeOperatorsNotFused(DINTS_OPERATOR_NAMES[2]).length === 0,
+  3: edgeOperatorsNotFused(DINTS_OPERATOR_NAMES[3]).length === 0,
+};
+
 /** Whether the kernels take this input of an edge. */
 export const isFusibleEdge = (x: Tensor): boolean =>
-  x.device === 'cpu' && (x.dtype === 'float32' || x.dtype === 'float64');
+  COMPUTES_ALL[x.shape.length - 2] && x.device === 'cpu' && (x.dtype === 'float32' || x.dtype === 'float64');
 
 /**
  * `mixture[0] x + sum_k mixture[k] o_k(relu(x))`. @paper dints section 3

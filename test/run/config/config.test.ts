@@ -166,6 +166,18 @@ describe('parseConfig', () => {
   });
 
   it('has a warm-up that is a share of the epochs, or epochs', () => {
+    const train = (layer: Layer = {}) => {
+      const { warmup, warmupSteps } = parseConfig(settings.train, [{ data: 'd', arch: 'unet', ...layer }]);
+      return [warmup, warmupSteps];
+    };
+    expect(train()).toEqual([0, undefined]);
+    expect(train({ preset: 'demo' })).toEqual([0.05, undefined]);
+    // As runs of earlier versions have it.
+    expect(train({ preset: 'demo', warmupSteps: 20, steps: 400 })).toEqual([undefined, 20]);
+    expect(() => train({ warmup: 0.1, warmupSteps: 20 })).toThrow(
+      /expected one of warmup, warmupSteps, got warmup and/,
+    );
+    expect(() => train({ warmup: null })).toThrow(/expected one of warmup, warmupSteps, got none/);
     expect([search().warmup, search().warmupEpochs]).toEqual([0.5, undefined]);
     expect([search({ warmupEpochs: 3 }).warmup, search({ warmupEpochs: 3 }).warmupEpochs]).toEqual([undefined, 3]);
     expect(search({ preset: 'small', warmup: 0.1 })).toMatchObject({ warmup: 0.1 });

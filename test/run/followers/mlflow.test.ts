@@ -186,10 +186,10 @@ describe('a run', () => {
     });
     const told = state.metrics.map(({ key, value, step: at }) => [key, value, at]);
     expect(told).toEqual([
-      ['train/stepLoss', 1, 1],
-      ['train/stepLearningRate', 0.1, 1],
-      ['train/stepLoss', 0.5, 2],
-      ['train/stepLearningRate', 0.1, 2],
+      ['step/loss', 1, 1],
+      ['step/learningRate', 0.1, 1],
+      ['step/loss', 0.5, 2],
+      ['step/learningRate', 0.1, 2],
       ['train/loss', 0.5, 1],
       ['val/miou', 0.6, 1],
       ['val/pixelAccuracy', 0.7, 1],
@@ -210,7 +210,7 @@ describe('a run', () => {
     await sendToMlflow(folder, target);
     append(end('diverged'));
     expect(await sendToMlflow(folder, target)).toMatchObject({ runId: 'run1', events: 1, ended: true });
-    expect(state.metrics.filter(({ key }) => key === 'train/stepLoss').map(({ step: at }) => at)).toEqual([1, 2, 3]);
+    expect(state.metrics.filter(({ key }) => key === 'step/loss').map(({ step: at }) => at)).toEqual([1, 2, 3]);
     expect(state.params.get('threads')).toBe('2');
     expect([state.runs, state.status]).toEqual([1, 'FAILED']);
     const before = state.requests.length;

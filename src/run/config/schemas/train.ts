@@ -102,7 +102,12 @@ export const trainSchema = z.strictObject({
     false,
     'batch and learningRate are those of one process: both are multiplied by the number of processes',
   ),
-  warmupSteps: whole(0, 0, 'steps in which the learning rate rises to its first value'),
+  warmup: setting(
+    z.number().min(0).max(1).optional(),
+    'a number from 0 to 1',
+    'share of the budget in which the learning rate rises to its first value; default 0',
+  ),
+  warmupSteps: setting(z.int().min(0).optional(), 'a whole number from 0', 'warm-up in steps, instead of `warmup`'),
   momentum: share(0.9, 'momentum of SGD'),
   decay: notNegative(4e-5, 'weight decay'),
   dropPathKeep: setting(
