@@ -12,6 +12,8 @@ export {
   ShapeError,
   StoppedError,
 } from './base/errors.ts';
+export type { MeasuredChannels } from './data/channels/format.ts';
+export { type ChannelImage, decodeChannels, loadChannels } from './data/channels/read.ts';
 export { openDataSet } from './data/detect.ts';
 export { decodeImage, loadImage } from './data/images/image.ts';
 export { encodePng } from './data/images/png.ts';

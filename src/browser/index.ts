@@ -3,11 +3,13 @@
  * the same code as in Node.
  */
 import { DataError } from '../base/errors.ts';
+import type { SampledImage } from '../data/channels/normalise.ts';
 import { overlayLabels } from '../data/images/visual.ts';
 import type { ModelMetadata } from '../portable/metadata.ts';
 import { createSegmenter, type OnnxRuntime } from '../portable/segmenter.ts';
-import { type ImageSource, pixelsOf } from './pixels.ts';
+import { type ImageSource, inputOf } from './pixels.ts';
 
+export type { SampledImage } from '../data/channels/normalise.ts';
 export type { Region, SegmentationClass } from '../data/types.ts';
 export type { ModelMetadata } from '../portable/metadata.ts';
 export type { ImageSource } from './pixels.ts';
@@ -41,7 +43,7 @@ export interface BrowserSegmentation {
   readonly masks?: Uint8Array;
   /** The image with the colours of the classes over it. */
   readonly overlay: ImageData;
-  /** The image as it was read. */
+  /** The image as it was read; of other channels than RGB those that people are shown. */
   readonly picture: ImageData;
   /** Time from pixels to class map. */
   readonly milliseconds: number;
@@ -53,7 +55,11 @@ export interface BrowserSegmenter {
   readonly classes: ModelMetadata['classes'];
   readonly metadata: ModelMetadata;
   readonly provider: Provider;
-  segment(source: ImageSource, options?: OverlayOptions): Promise<BrowserSegmentation>;
+  /**
+   * @param source what a page has as an image; for a model with `metadata.channels` samples of these channels and of their type, such as a `Uint16Array`
+   * @throws ShapeError for samples of other channels or another type
+   */
+  segment(source: ImageSource | SampledImage, options?: OverlayOptions): Promise<BrowserSegmentation>;
   /** Draws a class map again, with other classes hidden or another opacity. */
   draw(segmentation: Pick<BrowserSegmentation, 'picture' | 'ids'>, options?: OverlayOptions): ImageData;
   release(): Promise<void>;
@@ -83,9 +89,9 @@ export async function loadSegmenter(
     provider,
     draw,
     async segment(source, options) {
-      const picture = await pixelsOf(source);
+      const { input, picture } = await inputOf(source, metadata.channels);
       const started = performance.now();
-      const map = await segmenter.segment(picture);
+      const map = await segmenter.segment(input);
       const milliseconds = performance.now() - started;
       return { ...map, picture, milliseconds, overlay: draw({ picture, ids: map.ids }, options) };
     },

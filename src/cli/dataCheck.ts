@@ -5,7 +5,7 @@ import { ConfigError, DataError } from '../base/errors.ts';
 import { checkDataSet, type DataReport } from '../data/check/check.ts';
 import type { DataProblem, ImageReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
-import { describeIgnored } from '../data/describe.ts';
+import { describeIgnored, ofChannels } from '../data/describe.ts';
 import { describeRegions, regionShares, toRegions, writeRegions } from '../data/regions/regions.ts';
 import { filesOfDataSet } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
@@ -100,7 +100,9 @@ function describe(dataset: DataSet, report: DataReport): string {
       ([split, { listed, read }]) =>
         `${split}: ${listed} ${report.rank === 2 ? 'images' : 'volumes'}${read < listed ? `, ${read} read` : ''}`,
     ),
-    ...(report.rank === 2 ? describeSizes(report) : describeFingerprint(report)),
+    ...(report.rank === 2
+      ? [...describeSizes(report), ...describeStatistics(dataset, report)]
+      : describeFingerprint(report)),
     `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
     ...describeShares(dataset, classShares),
@@ -176,6 +178,24 @@ function describeProblem({ first, files, similar, example }: ProblemGroup): stri
 function describeSizes({ sizes }: ImageReport): string[] {
   const shown = sizes.slice(0, 5).map(({ width, height, count }) => `${width}x${height} (${count})`);
   return [`sizes: ${shown.join(', ')}${sizes.length > 5 ? `, ${sizes.length - 5} more` : ''}`];
+}
+
+/** So many channels are listed. */
+const MOST_CHANNELS = 16;
+
+/** The channels of images that are not 8-bit RGB. */
+function describeStatistics(dataset: DataSet, { channels }: ImageReport): string[] {
+  if (channels === undefined) return [];
+  const number = (value: number) => String(Number(value.toPrecision(4)));
+  const { statistics } = channels;
+  const listed = statistics
+    .slice(0, MOST_CHANNELS)
+    .map(
+      ({ name, low, median, high }) =>
+        `  ${name}: ${number(low)} (0.1 %), ${number(median)} (median), ${number(high)} (99.9 %)`,
+    );
+  const more = statistics.length - listed.length;
+  return [`images${ofChannels(dataset)}:`, ...listed, ...(more > 0 ? [`  and ${more} more`] : [])];
 }
 
 /** Axes in the order of the patch: depth, height, width. */

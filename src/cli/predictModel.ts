@@ -5,7 +5,7 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '../base/errors.ts';
-import { loadImage } from '../data/images/image.ts';
+import { loadInput } from '../data/channels/read.ts';
 import { openModel } from '../portable/node.ts';
 import { describeShipped, isShipped, type ShippedNetwork, shippedFile } from '../portable/shipped.ts';
 import { predictSchema } from '../run/config/schemas/predict.ts';
@@ -63,8 +63,8 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
     classes,
     overlay: config.overlay,
     async segment(file) {
-      const picture = await loadImage(file);
-      return { ...(await segment(picture, { withProbabilities })), image: picture.data };
+      const { shown, ...picture } = await loadInput(file, metadata.channels);
+      return { ...(await segment(picture, { withProbabilities })), image: shown };
     },
   });
   reportPredictions({ source: { model }, classes, regions, what: 'images', written, output, json: flags.json });

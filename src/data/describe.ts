@@ -1,8 +1,9 @@
 /**
  * @file A data set in one line: which layout was recognised, which classes it has and who named them. A training begins with it.
  */
+import { describeChannels } from './channels/format.ts';
 import { describeRegions } from './regions/regions.ts';
-import type { DataSet } from './types.ts';
+import { type DataSet, ownChannels } from './types.ts';
 
 /** So many classes are named. */
 const MOST_NAMED = 12;
@@ -17,7 +18,14 @@ export function describeDataSet(dataset: DataSet): string {
   const { train, val } = splits;
   const regions = dataset.regions ? `; regions: ${describeRegions(dataset)}` : '';
   const ignored = describeIgnored(dataset);
-  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${splitRule === 'hash' ? ', split by hash' : ''}${regions}${ignored === '' ? '' : `; ${ignored}`}`;
+  const what = `${rank === 2 ? 'images' : 'volumes'}${ofChannels(dataset)}`;
+  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${what}${splitRule === 'hash' ? ', split by hash' : ''}${regions}${ignored === '' ? '' : `; ${ignored}`}`;
+}
+
+/** Of images that are not 8-bit RGB: ` of 4 channels (red, green, blue, nir) of 16 bits, by data.yaml`; else nothing. */
+export function ofChannels(dataset: DataSet): string {
+  const channels = dataset.rank === 2 ? ownChannels(dataset) : undefined;
+  return channels === undefined ? '' : ` of ${describeChannels(channels)}, by ${channels.from}`;
 }
 
 /** Which label values do not count, where some have no place among those of classes: negative ones and NaN. */

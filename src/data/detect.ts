@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { maybeTextFile } from '../base/textFile.ts';
+import { withChannels } from './channels/derive.ts';
 import { ade20k } from './layouts/ade20k.ts';
 import { openAnnotations } from './layouts/annotations/assemble.ts';
 import { annotationsOfFile, findAnnotations } from './layouts/annotations/find.ts';
@@ -48,8 +49,9 @@ export async function openDataSet(path: string, options: OpenOptions = {}): Prom
   if (scenes !== undefined) return createSceneSet(scenes);
   const phantoms = parsePhantomName(path);
   if (phantoms !== undefined) return createPhantomSet(phantoms);
-  const dataset = await openPath(path, options);
-  requireOwnFiles(path, dataset);
+  const opened = await openPath(path, options);
+  requireOwnFiles(path, opened);
+  const dataset = opened.rank === 2 && opened.channels === undefined ? await withChannels(opened) : opened;
   if (dataset.classes.length < 2 && !options.allowUnpaired) {
     const { message, fix } = oneClass(dataset);
     throw new DataError(`${path}: ${message}`, fix);
@@ -158,14 +160,16 @@ function withoutLists(description: Description): Description {
   return rest;
 }
 
-/** Opens what a `data.yaml` is about. */
+/** Opens what a `data.yaml` is about, with the channels and the regions that it names. */
 async function openDescription(file: string, options: OpenOptions): Promise<DataSet> {
   const description = withoutLists(await loadDescription(file));
-  return withRegions(await openRoot(file, description, options), description, file);
+  const dataset = withRegions(await openDescribedData(file, description, options), description, file);
+  const { channels } = description;
+  return dataset.rank === 3 || channels === undefined ? dataset : withChannels(dataset, { file, channels });
 }
 
 /** A plain folder, the folders of a published data set with its own classes, or annotated images. */
-async function openRoot(file: string, description: Description, options: OpenOptions): Promise<DataSet> {
+async function openDescribedData(file: string, description: Description, options: OpenOptions): Promise<DataSet> {
   const { classes, ignore, name, path, train } = description;
   const root = resolve(dirname(file), path ?? '.');
   if (!(await isFolder(root))) {

@@ -5,9 +5,11 @@ import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { showShort } from '../base/text.ts';
+import { type MeasuredChannels, requireMeasured } from './channels/format.ts';
+import { measuredChannelsSchema } from './channels/schema.ts';
 import { type NamedRegion, namedRegions } from './regions/named.ts';
 import { fileSizes } from './sampleFiles.ts';
-import type { DataSet } from './types.ts';
+import { type DataSet, type ImageSet, ownChannels } from './types.ts';
 
 /** Samples by the name of their split, then by id: the bytes of their files. */
 export type RecordedSplits = Readonly<Record<string, ReadonlyMap<string, number>>>;
@@ -20,6 +22,8 @@ export interface SplitRecord {
   readonly modalities?: readonly string[];
   /** Where the network has regions: these, in the order of its outputs. */
   readonly regions?: readonly NamedRegion[];
+  /** Of images that are not 8-bit RGB: their channels as they were measured. */
+  readonly channels?: MeasuredChannels;
   readonly splits: RecordedSplits;
 }
 
@@ -28,7 +32,7 @@ export function recordOf(dataset: DataSet): SplitRecord {
   const all = Object.entries({ ...dataset.extra, ...dataset.splits });
   return {
     classes: dataset.classes.map(({ name }) => name),
-    ...(dataset.rank === 3 ? { modalities: dataset.modalities } : {}),
+    ...(dataset.rank === 3 ? { modalities: dataset.modalities } : measuredChannels(dataset)),
     ...(dataset.regions ? { regions: namedRegions(dataset) } : {}),
     splits: Object.fromEntries(
       all.map(([name, samples]) => [
@@ -37,6 +41,11 @@ export function recordOf(dataset: DataSet): SplitRecord {
       ]),
     ),
   };
+}
+
+function measuredChannels(dataset: ImageSet): Pick<SplitRecord, 'channels'> {
+  const channels = ownChannels(dataset);
+  return channels?.normalisation === undefined ? {} : { channels: requireMeasured(channels) };
 }
 
 /** What was recorded before, with the samples of now over it: a sample that is gone keeps its side, should it appear again. */
@@ -55,6 +64,7 @@ const schema = z.strictObject({
   classes: z.array(z.string()),
   modalities: z.array(z.string()).optional(),
   regions: z.array(z.strictObject({ name: z.string(), classes: z.array(z.string()), written: z.string() })).optional(),
+  channels: measuredChannelsSchema.optional(),
   splits: z.record(z.string(), z.array(z.tuple([z.string(), z.number().min(0)]))),
 });
 
@@ -77,7 +87,7 @@ export function parseRecord(text: string, file: string): SplitRecord {
     const [issue] = result.error.issues;
     throw new DataError(`${file}: ${issue.path.join('.') || 'the file'}: ${issue.message.toLowerCase()}`, FIX);
   }
-  const { classes, modalities, regions, splits } = result.data;
+  const { classes, modalities, channels, regions, splits } = result.data;
   const known = new Set(classes);
   const stranger = regions?.flatMap((region) => [...region.classes, region.written]).find((name) => !known.has(name));
   if (stranger !== undefined)
@@ -85,6 +95,7 @@ export function parseRecord(text: string, file: string): SplitRecord {
   return {
     classes,
     ...(modalities ? { modalities } : {}),
+    ...(channels ? { channels } : {}),
     ...(regions ? { regions } : {}),
     splits: Object.fromEntries(Object.entries(splits).map(([name, samples]) => [name, new Map(samples)])),
   };

@@ -2,6 +2,7 @@
  * @file What a data set is: classes, two splits of samples and a map from the values in label files to class ids; of images or of
  * volumes. Plain data, so that it crosses to a worker thread or into a file; it holds no pixels. Reading a sample is `sample.ts`.
  */
+import type { ImageChannels } from './channels/format.ts';
 import type { LabelDrawing } from './outlines/shapes.ts';
 import type { VolumeShape } from './volume.ts';
 import type { Preparation } from './volumes/preparation.ts';
@@ -103,10 +104,15 @@ export interface DataSetBase {
   notes?: string[];
 }
 
-/** A data set of RGB images, by reference. */
+/** A data set of images, by reference. */
 export interface ImageSet extends DataSetBase {
   /** Number of spatial axes. */
   rank: 2;
+  /**
+   * The channels of images that are not 8-bit RGB; `rgb`: images are read as 8-bit RGB whatever they hold. Absent: they are 8-bit RGB (or grey), and files
+   * with further channels are refused.
+   */
+  channels?: ImageChannels | 'rgb';
   /** For masks that show colours: the class id of each colour, by `red,green,blue`. */
   colourIds?: Record<string, number>;
 }
@@ -128,15 +134,15 @@ export type DataSet = ImageSet | VolumeSet;
 
 /** What reading the samples of a data set takes: the data set without its lists. */
 export type SampleFormat =
-  | Pick<ImageSet, 'rank' | 'labelMap' | 'classes' | 'colourIds'>
+  | Pick<ImageSet, 'rank' | 'labelMap' | 'classes' | 'colourIds' | 'channels'>
   | Pick<VolumeSet, 'rank' | 'labelMap' | 'ignoredLabels' | 'classes' | 'modalities' | 'preparation'>;
 
 /** The format of a data set and nothing else, so that little crosses to a worker thread. */
 export function formatOf(dataset: SampleFormat): SampleFormat {
   const { labelMap, classes } = dataset;
   if (dataset.rank === 2) {
-    const { colourIds } = dataset;
-    return { rank: 2, labelMap, classes, ...(colourIds === undefined ? {} : { colourIds }) };
+    const { colourIds, channels } = dataset;
+    return { rank: 2, labelMap, classes, ...(colourIds ? { colourIds } : {}), ...(channels ? { channels } : {}) };
   }
   const { rank, modalities, preparation, ignoredLabels } = dataset;
   return { rank, labelMap, classes, modalities, preparation, ...(ignoredLabels ? { ignoredLabels } : {}) };
@@ -144,16 +150,24 @@ export function formatOf(dataset: SampleFormat): SampleFormat {
 
 /** Channels of an image of the data set. */
 export function channelsOf(dataset: SampleFormat): number {
-  return dataset.rank === 2 ? 3 : dataset.modalities.length;
+  if (dataset.rank === 3) return dataset.modalities.length;
+  return ownChannels(dataset)?.names.length ?? 3;
 }
 
-/** A decoded sample: `image` is `[height, width, 3]` RGB, `label` is `[height, width]` with class ids and `IGNORE`. */
-export interface LabelledImage {
+/** The channels of images that are not read as 8-bit RGB. */
+export const ownChannels = ({ channels }: Pick<ImageSet, 'channels'>): ImageChannels | undefined =>
+  typeof channels === 'object' ? channels : undefined;
+
+/** A decoded sample: `image` is `[height, width, channels]`, 8-bit RGB or the channels as stored; `label` is `[height, width]` with class ids and `IGNORE`. */
+export interface LabelledImage<Image = Uint8Array | Uint16Array | Float32Array> {
   width: number;
   height: number;
-  image: Uint8Array;
+  image: Image;
   label: Uint8Array;
 }
+
+/** A sample as networks read it: bytes of RGB, which are brought to [-1, 1], or channels about zero. */
+export type PreparedImage = LabelledImage<Uint8Array | Float32Array>;
 
 /** A label map for ids 0..`classes`-1 as they are, `ignored` raw values to `IGNORE`, the rest below `length` not allowed. */
 export function createLabelMap(classes: number, ignored: readonly number[] = [IGNORE], length = 256): number[] {

@@ -18,6 +18,8 @@ export interface CardFacts {
   readonly summary: string;
   /** Spatial axes. */
   readonly rank: 2 | 3;
+  /** The channels of its images in words, where they are not 8-bit RGB. */
+  readonly channels?: string;
   readonly classes: readonly string[];
   /** Where the outputs are regions: their names, the classes inside, and the class that is written. */
   readonly regions?: readonly {
@@ -101,6 +103,7 @@ export function writeCard(facts: CardFacts): string {
     reduction,
     command,
     rank,
+    channels,
     version,
   } = facts;
   const [what, unit] = rank === 2 ? ['images', 'pixel'] : ['volumes', 'voxel'];
@@ -116,8 +119,13 @@ export function writeCard(facts: CardFacts): string {
     scores ? scoreTable(scores, facts) : 'It was not scored at the end of its training.',
     ...(evaluations.length > 0 ? [evaluationTable(evaluations)] : []),
     '## Use',
-    usage(rank),
-    `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. ${regions ? `A region is where the sigmoid of its output is above 0.5.` : `Every ${unit} gets the class of the largest score.`}`,
+    ...(channels
+      ? [
+          `Images have ${channels}; \`${CARD_FILES.network}\` and the metadata of \`${CARD_FILES.onnx}\` say how each is normalised.`,
+        ]
+      : []),
+    usage(rank, channels !== undefined),
+    `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. ${regions ? 'A region is where the sigmoid of its output is above 0.5.' : `Every ${unit} gets the class of the largest score.`}`,
     ...(command ? ['## Training', `\`\`\`\n${command}\n\`\`\``] : []),
   ];
   return `${parts.join('\n\n')}\n`;
@@ -196,13 +204,13 @@ function evaluationTable(evaluations: readonly CardEvaluation[]): string {
   ].join('\n');
 }
 
-function usage(rank: 2 | 3): string {
+function usage(rank: 2 | 3, hasChannels: boolean): string {
   if (rank === 3) return 'With the espalier package: `espalier predict run=<this folder> volume.nii.gz`.';
   return [
     'On the command line, without libtorch:',
     '',
     '```',
-    `npx espalier predict ${CARD_FILES.onnx} picture.png`,
+    `npx espalier predict ${CARD_FILES.onnx} ${hasChannels ? 'image.tif' : 'picture.png'}`,
     '```',
     '',
     'In a browser:',
@@ -211,13 +219,14 @@ function usage(rank: 2 | 3): string {
     "import { loadSegmenter } from 'espalier/browser';",
     '',
     `const segmenter = await loadSegmenter('${CARD_FILES.onnx}');`,
+    ...(hasChannels ? ['const picture = { width, height, data }; // samples of all channels, pixel by pixel'] : []),
     'const { ids, overlay } = await segmenter.segment(picture); // the class of every pixel',
     '```',
     '',
     'With libtorch, also to evaluate it or to train the architecture again:',
     '',
     '```',
-    'espalier predict run=<this folder> picture.png',
+    `espalier predict run=<this folder> ${hasChannels ? 'image.tif' : 'picture.png'}`,
     'espalier evaluate run=<this folder> data=<folder>',
     'espalier train arch=<this folder> data=<folder>',
     '```',

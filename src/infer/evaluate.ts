@@ -40,7 +40,7 @@ export interface ScoredImage {
   readonly id: string;
   readonly width: number;
   readonly height: number;
-  /** Pixels `[height, width, 3]` in [-1, 1]. */
+  /** Pixels `[height, width, channels]` as the network read them: RGB in [-1, 1], other channels about zero. */
   readonly image: Float32Array;
   readonly label: Uint8Array;
   readonly prediction: Uint8Array;

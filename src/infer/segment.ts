@@ -1,8 +1,11 @@
 /**
  * @file One image or volume, from a file to the class of every pixel.
  */
-import { ConfigError } from '../base/errors.ts';
-import { loadImage, type RgbImage } from '../data/images/image.ts';
+import { ConfigError, ShapeError } from '../base/errors.ts';
+import type { MeasuredChannels } from '../data/channels/format.ts';
+import { normaliseSamples, requireSamples } from '../data/channels/normalise.ts';
+import { type ChannelImage, type InputImage, loadInput, withShown } from '../data/channels/read.ts';
+import type { RgbImage } from '../data/images/image.ts';
 import { imageBatch } from '../data/loader/batch.ts';
 import type { NiftiHeader } from '../data/nifti/header.ts';
 import type { Region } from '../data/types.ts';
@@ -18,12 +21,14 @@ import { type Infer, type InferenceOptions, SINGLE_SCALE } from './inference.ts'
 /** A network ready to segment images or volumes. */
 export interface Segmenter {
   readonly device: string;
-  /** Logits `[batch, classes or regions, ...size]` of images `[batch, channels, ...size]`: RGB in [-1, 1], volumes as `volumes.preparation` says. */
+  /** Logits `[batch, classes or regions, ...size]` of images `[batch, channels, ...size]`: RGB in [-1, 1], others as `images` or `volumes.preparation` says. */
   readonly forward: Infer;
   /** Present where the outputs of the network are regions. */
   readonly regions?: readonly Region[];
   /** Present where the network reads volumes. */
   readonly volumes?: VolumeDescription;
+  /** Present where the network reads images of other channels than 8-bit RGB. */
+  readonly images?: MeasuredChannels;
 }
 
 /** What a network for volumes expects of them, and what is done to its predictions. */
@@ -40,7 +45,7 @@ export interface VolumeDescription {
 export interface Segmentation {
   readonly width: number;
   readonly height: number;
-  /** RGB, `[height, width, 3]`. */
+  /** RGB, `[height, width, 3]`; of other channels those that people are shown. */
   readonly image: Uint8Array;
   /** `[height, width]`, ids into `classes` of the network. */
   readonly ids: Uint8Array;
@@ -56,20 +61,41 @@ export interface Wanted {
   readonly withProbabilities?: boolean;
 }
 
-/** The classes of an image, or of an image file. */
+/**
+ * The classes of an image, or of an image file.
+ * @param picture a file, or samples: 8-bit RGB, or those of the channels that the network reads
+ * @throws ShapeError for samples of other channels; DataError naming the file.
+ */
 export async function segment(
-  { forward, device, regions }: Segmenter,
-  picture: string | RgbImage,
+  { forward, device, regions, images }: Segmenter,
+  picture: string | RgbImage | ChannelImage,
   options: InferenceOptions = SINGLE_SCALE,
   wanted: Wanted = {},
 ): Promise<Segmentation> {
-  const { width, height, data } = typeof picture === 'string' ? await loadImage(picture) : picture;
-  const batch = imageBatch({ width, height, data });
+  const { width, height, data, shown } =
+    typeof picture === 'string' ? await loadInput(picture, images) : inMemory(picture, images);
+  const pixels = images ? normaliseSamples(data, images.normalisation) : (data as Uint8Array);
+  const batch = imageBatch({ width, height, data: pixels });
   const inference = regions ? { ...options, regions } : options;
   const { ids, masks, probabilities } = scope(() =>
     predictSample(forward, toTensors(batch, 'cpu').images, device, inference, wanted),
   );
-  return { width, height, image: data, ids, ...(masks ? { masks } : {}), ...(probabilities ? { probabilities } : {}) };
+  return {
+    ...{ width, height, image: shown, ids },
+    ...(masks ? { masks } : {}),
+    ...(probabilities ? { probabilities } : {}),
+  };
+}
+
+function inMemory(picture: RgbImage | ChannelImage, channels: MeasuredChannels | undefined): InputImage {
+  const { width, height, data } = picture;
+  if (channels) {
+    requireSamples(picture, channels);
+    return withShown(picture, channels);
+  }
+  if (!(data instanceof Uint8Array) || data.length !== width * height * 3)
+    throw new ShapeError(`expected 8-bit RGB of ${width}x${height} pixels, got ${data.length} samples`);
+  return { width, height, data, shown: data };
 }
 
 /** A volume with the class of every voxel. */

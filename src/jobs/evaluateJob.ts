@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { distinctNames } from '../base/names.ts';
 import { outputNames } from '../data/regions/regions.ts';
 import { samplesOf } from '../data/splits.ts';
-import type { DataSet } from '../data/types.ts';
+import { type DataSet, ownChannels } from '../data/types.ts';
 import { Generator, threads } from '../engine/device.ts';
 import { type EvaluateOptions, evaluate, type Scores } from '../infer/evaluate.ts';
 import type { Infer } from '../infer/inference.ts';
@@ -28,7 +28,7 @@ import { openRunData, trainedOnBy } from './openData.ts';
 import { crfFor } from './prepare/crf.ts';
 import { type ScoresFolder, writeSample, writeScores, writeVolumeSample } from './records/artifacts.ts';
 import { recordOfCrf, summaryOf } from './records/evaluation.ts';
-import { inferenceOptions, LEVELS_A_UNIT } from './settings.ts';
+import { inferenceOptions, intensityUnits } from './settings.ts';
 
 /** Samples that are kept as images. */
 const SAMPLES = 8;
@@ -46,6 +46,7 @@ export async function scoreNetwork(job: {
 }): Promise<Scores> {
   const { folder, dataset, forward, device, split = 'val', options, onProgress } = job;
   const samples = samplesOf(dataset, split);
+  const channels = dataset.rank === 2 ? ownChannels(dataset)?.names : undefined;
   const own = samples.length / (options?.parallel?.size ?? 1);
   const every = Math.max(1, Math.floor(own / SAMPLES));
   const names = folder && namesById(samples.map(({ id }) => id));
@@ -57,7 +58,7 @@ export async function scoreNetwork(job: {
   const scores = await evaluate(forward, dataset, samples, device, {
     ...options,
     onImage: (picture, done) =>
-      progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture)),
+      progress(done, (into) => writeSample(into, nameOf(picture.id), dataset.classes, picture, channels)),
     onVolume: (volume, done) =>
       progress(done, (into) => writeVolumeSample(into, nameOf(volume.id), dataset.classes, volume)),
   });
@@ -151,7 +152,7 @@ export async function evaluateJob(
       toleranceMm: dataset.rank === 3 ? toleranceMm : null,
       version: versions().espalier,
       scores: summaryOf(scores),
-      ...(found ? { crf: recordOfCrf(found, dataset.rank === 2 ? LEVELS_A_UNIT : 1, scores) } : {}),
+      ...(found ? { crf: recordOfCrf(found, intensityUnits(description), scores) } : {}),
     };
     writeEvaluation(own, evaluation);
     return { scores, evaluation, report: writeEvaluationReport(own, { name: own.name, ...evaluation }, folder.name) };

@@ -131,7 +131,7 @@ export function openNetwork(
   const { checkpoint = 'best', device: wanted = 'auto', threads = 0 } = options;
   const device = prepareMachine({ device: wanted, threads });
   const ensemble = loadMembers(run, checkpoint, new Generator(0), device);
-  const { classes, regions, submissionValues, volumes } = ensemble.description;
+  const { classes, regions, submissionValues, volumes, images } = ensemble.description;
   return {
     classes,
     submissionValues,
@@ -139,6 +139,7 @@ export function openNetwork(
     forward: ensemble.forward(),
     ...(regions ? { regions } : {}),
     ...(volumes ? { volumes } : {}),
+    ...(images ? { images } : {}),
     [Symbol.dispose]: ensemble.free,
   };
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { readTextFile } from '../base/textFile.ts';
+import type { MeasuredChannels } from '../data/channels/format.ts';
 import type { Region, SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
 import type { VolumeDescription } from '../infer/segment.ts';
@@ -35,6 +36,8 @@ export interface NetworkDescription {
   readonly longSide?: number;
   /** Absent for images. */
   readonly volumes?: VolumeDescription;
+  /** Of images that are not 8-bit RGB: their channels, and how they are normalised. */
+  readonly images?: MeasuredChannels;
 }
 
 /** What decides the graph. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
+import { measuredChannelsSchema } from '../data/channels/schema.ts';
 import { countNetwork, type NetworkGraph } from '../models/graph.ts';
 import { MAX_INPUT } from '../portable/metadata.ts';
 
@@ -58,6 +59,7 @@ const FIELDS = z.looseObject({
   submissionValues: z.array(z.int().min(0).max(65535)).max(MOST_CLASSES).optional(),
   reduction: z.number().min(1).max(1024),
   longSide: z.int().min(1).max(LONGEST_SIDE).optional(),
+  images: measuredChannelsSchema.optional(),
   volumes: z
     .looseObject({
       modalities: z.array(z.string()).min(1).max(MOST_CLASSES),

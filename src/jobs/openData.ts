@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { ConfigError } from '../base/errors.ts';
+import { asNetworkReads } from '../data/channels/derive.ts';
 import { openDataSet } from '../data/detect.ts';
 import { readHeldOut, withHeldOut } from '../data/heldOut/validation.ts';
 import { namedRegions, requireRegions } from '../data/regions/named.ts';
@@ -94,11 +95,11 @@ function describeTrainedOn(samples: readonly Sample[], { splits: { train } }: Sp
 /**
  * The data set that the network of a run is scored on: that of its training unless `data` names another; its classes and modalities in the order of the
  * network.
- * @throws ConfigError when it is of other classes, another rank or other modalities.
+ * @throws ConfigError when it is of other classes, another rank, other modalities or other channels.
  */
 export async function openRunData(
   folder: RunFolder,
-  { classes, regions, volumes }: Pick<NetworkDescription, 'classes' | 'regions' | 'volumes'>,
+  { classes, regions, volumes, images }: Pick<NetworkDescription, 'classes' | 'regions' | 'volumes' | 'images'>,
   data?: string,
 ): Promise<FoundData> {
   // A folder for a model hub has no settings of its own.
@@ -125,7 +126,7 @@ export async function openRunData(
   const { dataset } = found;
   return dataset.rank === 3 && volumes
     ? { ...found, dataset: { ...dataset, preparation: volumes.preparation } }
-    : found;
+    : { ...found, dataset: asNetworkReads(dataset, images, 'the network') };
 }
 
 /** What is to be said of a run whose split is not known: one of an earlier version. */

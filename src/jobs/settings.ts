@@ -139,7 +139,7 @@ export function sidesOf(crop: number | readonly number[], rank: 2 | 3): readonly
  */
 export function inferenceOptions(
   config: Pick<EvaluateConfig, 'tta' | 'window' | 'overlap'> & Partial<Pick<PredictConfig, 'postprocess' | 'crf'>>,
-  { volumes, regions }: Pick<NetworkDescription, 'volumes' | 'regions'>,
+  { volumes, regions, images }: Pick<NetworkDescription, 'volumes' | 'regions' | 'images'>,
 ): InferenceOptions {
   const { tta, window, overlap, postprocess, crf } = config;
   if (regions && postprocess === 'crf') throw noCrfOfRegions();
@@ -152,26 +152,35 @@ export function inferenceOptions(
     mirror: [...axes],
     ...(sides ? { window: { window: sides, overlap } } : {}),
     ...(regions ? { regions } : {}),
-    ...(crf && postprocess === 'crf' ? { crf: crfOptions(crf, rank) } : {}),
+    ...(crf && postprocess === 'crf' ? { crf: crfOptions(crf, rank, intensityUnits({ volumes, images })) } : {}),
   };
 }
 
 /** Colours are read in [-1, 1], so many of the 255 levels a unit. */
-export const LEVELS_A_UNIT = 127.5;
-/** Deviations of intensities where nothing is said: of colours in levels, of volumes as they are prepared. */
-const INTENSITY = { 2: 3, 3: 0.1 } as const;
+const LEVELS_A_UNIT = 127.5;
 
-/** A CRF in the units of what a network of `rank` reads. @throws ConfigError when a deviation is given for another number of axes. */
-export function crfOptions(crf: PredictConfig['crf'], rank: 2 | 3): CrfOptions {
+/** Units of the settings of intensities in one of what a network reads: RGB in levels, volumes and other channels as they are normalised. */
+export const intensityUnits = ({ volumes, images }: Pick<NetworkDescription, 'volumes' | 'images'>): number =>
+  volumes || images ? 1 : LEVELS_A_UNIT;
+
+/** Deviations of intensities where nothing is said: of colours in levels, of others as they are normalised. */
+const INTENSITY = { levels: 3, normalised: 0.1 } as const;
+
+/**
+ * A CRF in the units of what a network of `rank` reads.
+ * @param units those of the settings in one of these, `intensityUnits`
+ * @throws ConfigError when a deviation is given for another number of axes.
+ */
+export function crfOptions(crf: PredictConfig['crf'], rank: 2 | 3, units = rank === 2 ? LEVELS_A_UNIT : 1): CrfOptions {
   const { iterations, exact, appearance, smoothness } = crf;
-  const { intensity = INTENSITY[rank] } = appearance;
+  const { intensity = units === 1 ? INTENSITY.normalised : INTENSITY.levels } = appearance;
   return {
     iterations,
     exact,
     appearance: {
       weight: appearance.weight,
       position: sidesOf(appearance.position, rank),
-      intensity: rank === 2 ? intensity / LEVELS_A_UNIT : intensity,
+      intensity: intensity / units,
     },
     smoothness: { weight: smoothness.weight, position: sidesOf(smoothness.position, rank) },
   };

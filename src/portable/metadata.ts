@@ -4,6 +4,7 @@
  */
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { MAX_CHANNELS, type MeasuredChannels, SAMPLE_TYPES } from '../data/channels/format.ts';
 import type { Colour, Region, SegmentationClass } from '../data/types.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
 
@@ -12,9 +13,9 @@ export interface Preprocessing {
   /** `[batch, channels, ...spatial]` or `[batch, ...spatial, channels]`. */
   readonly layout: 'channelsFirst' | 'channelsLast';
   readonly dtype: 'float32' | 'uint8';
-  /** Red, green, blue in this order for images. */
+  /** Red, green, blue in this order for images without `channels` of their own. */
   readonly channels: number;
-  /** The input is `sample / divisor - offset`; 1 and 0 where the model does it itself, and for prepared volumes. */
+  /** The input is `sample / divisor - offset`; 1 and 0 where the model does it itself, and for prepared volumes and normalised channels. */
   readonly divisor: number;
   readonly offset: number;
 }
@@ -42,6 +43,8 @@ export interface ModelMetadata {
   readonly weights?: 'float16';
   /** How volumes are made ready for it. */
   readonly preparation?: Preparation;
+  /** The channels of its images and how they are normalised; absent: 8-bit RGB. */
+  readonly channels?: MeasuredChannels;
   /** Version of espalier that wrote it. */
   readonly version: string;
   /** What the network was built from, as JSON text: a genotype file, or the name of an ordinary network and its options. */
@@ -64,13 +67,22 @@ const FORMAT = 'espalier-segmentation';
 export const MAX_INPUT = 2 ** 26;
 /** The largest `sideMultiple`: a small image grows to at most this many pixels a side. */
 const MAX_MULTIPLE = 1024;
-/** The most channels of an input. */
-const MAX_CHANNELS = 256;
-
 /** The entries of `metadata_props`. */
 export function formatMetadata(metadata: ModelMetadata): Record<string, string> {
-  const { classes, regions, version, architecture, result, precision, weights } = metadata;
-  const { preprocessing, preparation, size, sideMultiple } = metadata;
+  const {
+    classes,
+    regions,
+    version,
+    architecture,
+    result,
+    precision,
+    weights,
+    preprocessing,
+    preparation,
+    channels,
+    size,
+    sideMultiple,
+  } = metadata;
   return {
     format: FORMAT,
     espalier_version: version,
@@ -84,6 +96,7 @@ export function formatMetadata(metadata: ModelMetadata): Record<string, string> 
     precision,
     ...(weights === undefined ? {} : { weights }),
     ...(preparation === undefined ? {} : { preparation: JSON.stringify(preparation) }),
+    ...(channels === undefined ? {} : { channels: JSON.stringify(channels) }),
     ...(architecture === undefined ? {} : { architecture }),
   };
 }
@@ -154,6 +167,9 @@ export function parseMetadata(entries: Readonly<Record<string, string>>, file: s
     ...(entries.preparation === undefined
       ? {}
       : { preparation: read<Preparation>('preparation', isPreparation, 'spacing, normalisation and cropping') }),
+    ...(entries.channels === undefined
+      ? {}
+      : { channels: read<MeasuredChannels>('channels', isChannels, 'names, dtype and a normalisation for each name') }),
     version: entries.espalier_version ?? '',
     ...(entries.architecture === undefined ? {} : { architecture: entries.architecture }),
   };
@@ -203,6 +219,16 @@ const isPreparation = (value: unknown): boolean =>
   (value.spacingMm === null || isListOf(3, 3, isSpacing)(value.spacingMm)) &&
   isListOf(1, 256, isNormalisation)(value.normalisation) &&
   typeof value.cropForeground === 'boolean';
+
+function isChannels(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { names, dtype, normalisation } = value;
+  return (
+    isListOf(1, MAX_CHANNELS, isText)(names) &&
+    SAMPLE_TYPES.some((type) => type === dtype) &&
+    isListOf((names as string[]).length, (names as string[]).length, isNormalisation)(normalisation)
+  );
+}
 
 function isNormalisation(value: unknown): boolean {
   if (!isRecord(value)) return false;

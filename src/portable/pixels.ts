@@ -2,6 +2,8 @@
  * @file Images as inputs of a model and scores as class maps: plain arrays, the same numbers in Node and in a browser.
  */
 import { ShapeError } from '../base/errors.ts';
+import { sampleTypeOf } from '../data/channels/format.ts';
+import type { SampledImage } from '../data/channels/normalise.ts';
 import { writeRegions } from '../data/regions/regions.ts';
 import type { ModelMetadata, Preprocessing } from './metadata.ts';
 
@@ -12,12 +14,27 @@ export interface Picture {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
+/** The input of a model for normalised channels `[height, width, channels]`: the channels one after another. */
+export function toPlanes(data: Float32Array, channels: number): Float32Array {
+  const pixels = data.length / channels;
+  const planes = new Float32Array(data.length);
+  for (let c = 0; c < channels; c++)
+    for (let i = 0, from = c; i < pixels; i++, from += channels) planes[c * pixels + i] = data[from];
+  return planes;
+}
+
 /** Samples of a pixel: 3 or 4. */
 export function channelsOfImage({ width, height, data }: Picture): 3 | 4 {
   const channels = data.length / (width * height);
   if (channels !== 3 && channels !== 4)
     throw new ShapeError(`expected an image of 3 or 4 samples a pixel, got ${data.length} for ${width}x${height}`);
   return channels;
+}
+
+/** An image of RGB or RGBA. @throws ShapeError for samples that are no bytes */
+export function requireBytes({ width, height, data }: SampledImage): Picture {
+  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return { width, height, data };
+  throw new ShapeError(`expected 8-bit RGB, got samples of ${sampleTypeOf(data)}`);
 }
 
 /** The input of a model for one image. */
@@ -105,21 +122,46 @@ export function resizeMaps(maps: Float32Array, from: readonly number[], to: read
 
 /** An image at another size, bilinear with the centres of the corner pixels aligned, as the networks resize. RGB. */
 export function resizeImage(picture: Picture, [height, width]: readonly number[]): Picture {
-  const channels = channelsOfImage(picture);
-  const { data } = picture;
-  const [rows, columns] = [alignedPlaces(picture.height, height), alignedPlaces(picture.width, width)];
   const out = new Uint8Array(width * height * 3);
-  const at = (y: number, x: number, c: number) => data[(y * picture.width + x) * channels + c];
+  resample({ ...picture, channels: channelsOfImage(picture) }, [height, width], 3, (at, value) => {
+    out[at] = Math.round(value);
+  });
+  return { width, height, data: out };
+}
+
+/** Normalised channels `[height, width, channels]` at another size, in the same way. Sizes are `[height, width]`. */
+export function resizeChannels(
+  data: Float32Array,
+  channels: number,
+  [height, width]: readonly number[],
+  to: readonly number[],
+): Float32Array {
+  const out = new Float32Array(to[0] * to[1] * channels);
+  resample({ width, height, data, channels }, to, channels, (at, value) => {
+    out[at] = value;
+  });
+  return out;
+}
+
+/** Gives every sample of an image at another size to `write`, with its place. */
+function resample(
+  image: { width: number; height: number; data: ArrayLike<number>; channels: number },
+  [height, width]: readonly number[],
+  kept: number,
+  write: (at: number, value: number) => void,
+): void {
+  const { data, channels } = image;
+  const [rows, columns] = [alignedPlaces(image.height, height), alignedPlaces(image.width, width)];
+  const at = (y: number, x: number, c: number) => data[(y * image.width + x) * channels + c];
   rows.forEach(([top, bottom, fy], y) => {
     columns.forEach(([left, right, fx], x) => {
-      for (let c = 0; c < 3; c++) {
+      for (let c = 0; c < kept; c++) {
         const upper = at(top, left, c) * (1 - fx) + at(top, right, c) * fx;
         const lower = at(bottom, left, c) * (1 - fx) + at(bottom, right, c) * fx;
-        out[(y * width + x) * 3 + c] = Math.round(upper * (1 - fy) + lower * fy);
+        write((y * width + x) * kept + c, upper * (1 - fy) + lower * fy);
       }
     });
   });
-  return { width, height, data: out };
 }
 
 /** A class map at another size: the nearest pixel. Sizes are `[height, width]`. */

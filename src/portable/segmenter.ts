@@ -3,10 +3,22 @@
  * Knows no libtorch, no Node and no browser: the runtime comes as an argument.
  */
 import { ConfigError, DataError } from '../base/errors.ts';
+import { normaliseSamples, requireSamples, type SampledImage } from '../data/channels/normalise.ts';
 import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
-import { idsOf, type Picture, resizeIds, resizeImage, resizeMaps, sigmoidOf, softmaxOf, toInput } from './pixels.ts';
+import {
+  idsOf,
+  requireBytes,
+  resizeChannels,
+  resizeIds,
+  resizeImage,
+  resizeMaps,
+  sigmoidOf,
+  softmaxOf,
+  toInput,
+  toPlanes,
+} from './pixels.ts';
 
 /** What is used of an ONNX runtime: onnxruntime-node and onnxruntime-web both are one. */
 export interface OnnxRuntime<Options> {
@@ -49,8 +61,12 @@ export interface Wanted {
 /** A model ready to segment images. */
 export interface Segmenter {
   readonly metadata: ModelMetadata;
-  /** @throws ConfigError when probabilities are asked of a model that gives class ids only. */
-  segment(picture: Picture, wanted?: Wanted): Promise<ClassMap>;
+  /**
+   * @param picture RGB or RGBA of bytes; for a model with `metadata.channels` samples of these channels and of their type
+   * @throws ShapeError for an image of other channels or another type of samples; ConfigError when probabilities are asked of a model that gives class ids
+   * only.
+   */
+  segment(picture: SampledImage, wanted?: Wanted): Promise<ClassMap>;
   /** Frees the model. */
   release(): Promise<void>;
 }
@@ -67,11 +83,8 @@ export async function createSegmenter<Options>(
 ): Promise<Segmenter> {
   const metadata = readModelMetadata(bytes, file);
   const { size, sideMultiple = 1, preprocessing, result, regions = [] } = metadata;
-  if (preprocessing.channels !== 3 || (size !== 'dynamic' && size.length !== 2))
-    throw new DataError(
-      `${file}: is no model of images of 3 channels`,
-      'volumes need their run: espalier predict run=',
-    );
+  if ((size !== 'dynamic' && size.length !== 2) || !isOfImages(metadata))
+    throw new DataError(`${file}: is no model of images`, 'volumes need their run: espalier predict run=');
   const session = await runtime.InferenceSession.create(bytes, options);
   const [input, output] = [session.inputNames[0], session.outputNames[0]];
   return {
@@ -85,15 +98,15 @@ export async function createSegmenter<Options>(
       const { width, height } = picture;
       // A size that the model does not take is brought to the nearest that it does, and the classes back.
       const space = size === 'dynamic' ? [height, width].map((side) => nearestMultiple(side, sideMultiple)) : size;
-      if (space[0] * space[1] > MAX_PIXELS)
+      if (space[0] * space[1] * Math.max(1, preprocessing.channels / 3) > MAX_PIXELS)
         throw new DataError(
           `${file}: an image of ${width}x${height} pixels would be read as ${space[1]}x${space[0]}`,
-          `at most ${MAX_PIXELS} pixels are read: cut the image into parts`,
+          `at most ${MAX_PIXELS} pixels of 3 channels are read, fewer of more: cut the image into parts`,
         );
       const isFitting = space[0] === height && space[1] === width;
-      const read = isFitting ? picture : resizeImage(picture, space);
-      const shape = preprocessing.layout === 'channelsLast' ? [1, ...space, 3] : [1, 3, ...space];
-      const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, toInput(read, preprocessing), shape) };
+      const pixels = inputOf(picture, space, metadata);
+      const shape = preprocessing.layout === 'channelsLast' ? [1, ...space, 3] : [1, preprocessing.channels, ...space];
+      const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, pixels, shape) };
       const { data } = (await session.run(feeds))[output] as { data: Float32Array | Uint8Array };
       const { ids, masks } =
         result === 'argmax' ? { ids: Uint8Array.from(data) } : idsOf(data as Float32Array, metadata);
@@ -108,6 +121,32 @@ export async function createSegmenter<Options>(
     },
     release: () => session.release(),
   };
+}
+
+/** Whether a model reads images: 8-bit RGB, or channels with their normalisation, as planes of float32. */
+const isOfImages = ({ preprocessing, channels }: ModelMetadata): boolean =>
+  channels === undefined
+    ? preprocessing.channels === 3
+    : preprocessing.channels === channels.names.length &&
+      preprocessing.layout === 'channelsFirst' &&
+      preprocessing.dtype === 'float32';
+
+/** The input of a model for an image that is brought to `[height, width]`. */
+function inputOf(
+  picture: SampledImage,
+  space: readonly number[],
+  { channels, preprocessing }: ModelMetadata,
+): Float32Array | Uint8Array {
+  const { width, height } = picture;
+  const isFitting = space[0] === height && space[1] === width;
+  if (channels === undefined) {
+    const bytes = requireBytes(picture);
+    return toInput(isFitting ? bytes : resizeImage(bytes, space), preprocessing);
+  }
+  requireSamples(picture, channels);
+  const count = channels.names.length;
+  const values = normaliseSamples(picture.data, channels.normalisation);
+  return toPlanes(isFitting ? values : resizeChannels(values, count, [height, width], space), count);
 }
 
 const nearestMultiple = (side: number, multiple: number): number => multiple * Math.max(1, Math.round(side / multiple));

@@ -9,12 +9,13 @@ import type { Browser, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';
+import { normaliseSamples, showSamples } from '../../src/data/channels/normalise.ts';
 import { encodePng } from '../../src/data/images/png.ts';
 import { overlayLabels } from '../../src/data/images/visual.ts';
 import { imageBatch } from '../../src/data/loader/batch.ts';
 import { paintScene } from '../../src/data/scenes/scenes.ts';
 import { scope, type Tensor } from '../../src/engine/tensor.ts';
-import type { OnnxOptions } from '../../src/export/onnx/model.ts';
+import { type OnnxOptions, writeOnnx } from '../../src/export/onnx/model.ts';
 import { classMap, toTensors } from '../../src/infer/batch.ts';
 import { infer, reduced } from '../../src/infer/inference.ts';
 import { buildAutoDeepLab } from '../../src/models/autoDeepLab.ts';
@@ -24,7 +25,7 @@ import { readShipped } from '../../src/portable/shipped.ts';
 import { randomGenotype } from '../../src/space/genotype.ts';
 import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { balanceClasses, livelyNetwork } from '../helpers/networks.ts';
-import { exported, onnxBytes } from '../helpers/onnx.ts';
+import { DEFAULTS, exported, onnxBytes } from '../helpers/onnx.ts';
 
 /** What the tests use of it in the page; its own types need those of a browser. */
 interface BrowserEntry {
@@ -34,7 +35,7 @@ interface BrowserEntry {
   ): Promise<{
     classes: { name: string }[];
     segment(
-      source: Blob,
+      source: Blob | { width: number; height: number; data: Uint16Array | Uint8ClampedArray },
       options: { opacity: number },
     ): Promise<{
       ids: Uint8Array;
@@ -45,6 +46,11 @@ interface BrowserEntry {
     }>;
     release(): Promise<void>;
   }>;
+}
+
+/** Of the page; the types of the tests are those of Node. */
+interface PageGlobals {
+  ImageData: new (width: number, height: number) => { width: number; height: number; data: Uint8ClampedArray };
 }
 
 /** What comes back from the page. */
@@ -173,6 +179,45 @@ describe.skipIf(chromiumPath === undefined)('in Chromium (Debian: chromium, or C
     const rgb = result.overlay.filter((_, i) => i % 4 < 3);
     const own = overlayLabels(scene.image, Uint8Array.from(result.ids), classes, 0.3);
     expect(agreement(rgb, own)).toBe(1);
+  });
+
+  it('segments samples of four channels of 16 bits as the engine does', async () => {
+    const [width, height] = [40, 33];
+    const random = createRandom(5);
+    const data = Uint16Array.from({ length: width * height * 4 }, () => random.integer(4000));
+    const channels = {
+      names: ['red', 'green', 'blue', 'nir'],
+      dtype: 'uint16' as const,
+      normalisation: Array(4).fill({ kind: 'window', window: [100, 3900], mean: 2000, deviation: 1100 }),
+    };
+    const options = { inputs: 4, classes: 4, filters: 4, stem: [4, 4, 8] as [number, number, number] };
+    const head = { aspp: 8, decoder: 8, lowLevel: 4 };
+    const own = livelyNetwork(buildAutoDeepLab(genotype, { ...options, head }));
+    const tensor = () =>
+      toTensors(imageBatch({ width, height, data: normaliseSamples(data, channels.normalisation) }), 'cpu').images;
+    balanceClasses(own, tensor());
+    const expected = scope(() => classMap(infer((x) => own.forward(x, { training: false }), tensor())));
+    const bytes = writeOnnx({ ...exported(own), channels }, DEFAULTS);
+    const text = await page.evaluate(
+      async ([modelBytes, samples, sides]) => {
+        const { loadSegmenter } = (globalThis as unknown as { espalier: BrowserEntry }).espalier;
+        const segmenter = await loadSegmenter(Uint8Array.from(JSON.parse(modelBytes)), { providers: ['wasm'] });
+        const picture = { ...JSON.parse(sides), data: Uint16Array.from(JSON.parse(samples)) };
+        const { ids, overlay } = await segmenter.segment(picture, { opacity: 0 });
+        const { ImageData: PageImage } = globalThis as unknown as PageGlobals;
+        const refused = await segmenter.segment(new PageImage(4, 4), { opacity: 0 }).then(() => 'segmented', String);
+        await segmenter.release();
+        return JSON.stringify({ ids: [...ids], shown: [...overlay.data], refused });
+      },
+      [JSON.stringify([...bytes]), JSON.stringify([...data]), JSON.stringify({ width, height })],
+    );
+    const result = JSON.parse(text) as { ids: number[]; shown: number[]; refused: string };
+    expect(new Set(expected).size).toBe(4);
+    expect(agreement(result.ids, expected)).toBeGreaterThanOrEqual(0.999);
+    expect(result.shown.filter((_, i) => i % 4 < 3)).toEqual([...showSamples(data, 4, [0, 1, 2])]);
+    expect(result.refused).toMatch(
+      /expected samples of 4 channels \(red, green, blue, nir\) of 16 bits, got an image of the page/,
+    );
   });
 
   it.each<[string, Partial<OnnxOptions>]>([

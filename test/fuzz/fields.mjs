@@ -564,7 +564,7 @@ function onnx(seed, random) {
 
 const gz = (seed, random) => gzipSync(nifti(gunzipSync(seed), random));
 
-const KINDS = { json, yaml, lines, log, nifti, gz, dicom, png, tiff, jpeg, safetensors, onnx };
+const KINDS = { json, yaml, lines, log, nifti, gz, dicom, png, tiff, channels: tiff, jpeg, safetensors, onnx };
 
 /** Whether there is a grammar for a kind of rows. */
 export const hasFields = (kind) => Object.hasOwn(KINDS, kind);

@@ -345,6 +345,54 @@ const tiffs = () => [
   ],
 ];
 
+/** A TIFF of one strip behind its directory, of `channels` channels of `bits` bits. */
+const channelTiff = (width, height, channels, bits, strip, more = []) => {
+  const entries = [
+    [256, 4, 1, width],
+    [257, 4, 1, height],
+    [258, 3, 1, bits],
+    [259, 3, 1, 1],
+    [262, 3, 1, 1],
+    [273, 4, 1, 8],
+    [277, 3, 1, channels],
+    [278, 4, 1, height],
+    [279, 4, 1, strip.length],
+    [284, 3, 1, 1],
+    [339, 3, 1, bits === 32 ? 3 : 1],
+    ...more,
+  ].sort(([a], [b]) => a - b);
+  const compressed = more.some(([tag]) => tag === 259)
+    ? entries.filter(([tag, , , value]) => tag !== 259 || value !== 1)
+    : entries;
+  const at = 8 + 2 + 12 * compressed.length + 4;
+  return tiff(
+    compressed.map((entry) => (entry[0] === 273 ? [273, 4, 1, at] : entry)),
+    strip,
+  );
+};
+const channelTiffs = () => [
+  ...tiffs(),
+  ['200 channels, 3 GB, and none of them', () => channelTiff(2000, 2000, 200, 32, Buffer.alloc(0))],
+  ['as large as is read, and nothing of it', () => channelTiff(4096, 4096, 12, 16, Buffer.alloc(0))],
+  ['65,535 channels', () => channelTiff(1, 1, 65_535, 8, Buffer.alloc(65_535))],
+  [
+    'a strip that inflates to 256 MiB',
+    () => channelTiff(16, 16, 4, 16, deflateSync(Buffer.alloc(256 * 2 ** 20)), [[259, 3, 1, 8]]),
+  ],
+  [
+    'extra samples without end',
+    () =>
+      channelTiff(
+        4,
+        4,
+        6,
+        8,
+        Buffer.alloc(96),
+        times(60_000, () => [338, 3, 60_000, 8]),
+      ),
+  ],
+];
+
 const element = (group, number, vr, value) => {
   const head = Buffer.alloc(12);
   head.writeUInt16LE(group, 0);
@@ -508,6 +556,7 @@ const KINDS = {
   png: pngs,
   jpeg: jpegs,
   tiff: tiffs,
+  channels: channelTiffs,
   dicom: dicoms,
   nifti: niftis,
   gz: gzs,

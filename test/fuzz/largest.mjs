@@ -10,6 +10,7 @@ import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { MAX_PROGRESSIVE_PIXELS, MAX_SAMPLE_BYTES } from '../../dist/data/images/limits.js';
 import { MAX_PIXELS } from '../../dist/data/types.js';
+import { encodeBandTiff } from '../helpers/bandTiff.mjs';
 import { png } from './hostile.mjs';
 
 const side = Math.floor(Math.sqrt(MAX_PIXELS));
@@ -34,13 +35,27 @@ const IMAGES = {
   'TIFF of 16 bits, LZW': () => blank(deepSide).toColourspace('rgb16').tiff({ compression: 'lzw' }).toBuffer(),
 };
 
+const bandSide = Math.floor(Math.sqrt(MAX_SAMPLE_BYTES / 16));
+
+const CHANNELS = {
+  'TIFF of 8 channels, LZW': () =>
+    encodeBandTiff({
+      ...{ width: bandSide, height: bandSide, channels: 8, compression: 'lzw', blocks: { rows: 16 } },
+      data: new Uint16Array(bandSide * bandSide * 8).fill(1000),
+    }),
+};
+
 const folder = mkdtempSync(join(tmpdir(), 'espalier-largest-'));
-for (const [name, make] of Object.entries(IMAGES)) {
+const rows = [
+  ...Object.entries(IMAGES).map((entry) => ['png', ...entry]),
+  ...Object.entries(CHANNELS).map((entry) => ['TIFF of channels', ...entry]),
+];
+for (const [parser, name, make] of rows) {
   const file = join(folder, 'image');
   const bytes = await make();
   writeFileSync(file, bytes);
   const program = join(import.meta.dirname, 'measure.mjs');
-  const { stdout, stderr, signal } = spawnSync(process.execPath, ['--expose-gc', program, 'png', file], {
+  const { stdout, stderr, signal } = spawnSync(process.execPath, ['--expose-gc', program, parser, file], {
     encoding: 'utf8',
   });
   if (stdout === '') console.log(`${name}: ${signal} ${stderr.slice(-500)}`);

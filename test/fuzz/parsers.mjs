@@ -14,6 +14,11 @@ import { encode as encodeBrush } from '@thi.ng/rle-pack';
 import sharp from 'sharp';
 import { parseCsv } from '../../dist/base/csv.js';
 import { createRandom } from '../../dist/base/random.js';
+import { MAX_CHANNELS } from '../../dist/data/channels/format.js';
+import { readStoredChannels } from '../../dist/data/channels/header.js';
+import { normaliseSamples } from '../../dist/data/channels/normalise.js';
+import { decodeChannels } from '../../dist/data/channels/read.js';
+import { createChannelStatistics, normalisationOf } from '../../dist/data/channels/statistics.js';
 import { stackSlices } from '../../dist/data/dicom/series.js';
 import { parseDicomSlice } from '../../dist/data/dicom/slice.js';
 import { decodeImage } from '../../dist/data/images/image.js';
@@ -53,6 +58,7 @@ import { readSafetensors, writeSafetensors } from '../../dist/run/safetensors.js
 import { formatGenotype, parseGenotype, randomGenotype } from '../../dist/space/genotype.js';
 import { parseJson } from '../../dist/space/genotypeFields.js';
 import { publishedGenotype } from '../../dist/space/published.js';
+import { encodeBandTiff } from '../helpers/bandTiff.mjs';
 import { slice } from '../helpers/dicom.mjs';
 import { crc32 } from './crc32.mjs';
 import { disk, FOLDER_PARSERS } from './folderParsers.mjs';
@@ -120,6 +126,34 @@ async function tiffSeeds() {
       .tiff({ compression: 'none' })
       .toBuffer(),
   ];
+}
+
+/** TIFF of many channels, in strips and tiles, pixels and planes, of both byte orders. */
+const channelSeeds = () => {
+  const size = { width: 8, height: 6 };
+  const shorts = (length) => Uint16Array.from(pixels(length), (value) => value * 200);
+  return [
+    encodeBandTiff({ ...size, channels: 4, data: shorts(192), photometric: 2, compression: 'lzw' }),
+    encodeBandTiff({
+      ...size,
+      channels: 6,
+      data: Float32Array.from(pixels(288)),
+      compression: 'deflate',
+      order: 'big',
+    }),
+    encodeBandTiff({ ...size, channels: 5, data: pixels(240), planes: true, blocks: { rows: 2 } }),
+    encodeBandTiff({ ...size, channels: 4, data: shorts(192), blocks: { tile: 16 }, compression: 'lzw' }),
+  ];
+};
+
+/** As a network that was trained on such an image reads it. */
+async function parseChannels(bytes) {
+  const { channels = 4, dtype = 'uint16' } = readStoredChannels(bytes) ?? {};
+  const names = Array.from({ length: Math.min(channels, MAX_CHANNELS) }, (_, i) => `${i}`);
+  const { data } = await decodeChannels(bytes, FILE, { names, dtype });
+  const statistics = createChannelStatistics({ names, dtype });
+  statistics.add(data);
+  normaliseSamples(data, normalisationOf(statistics.result(), { dtype }));
 }
 
 /** Black and red. */
@@ -443,6 +477,7 @@ const OWN = {
     parse: (bytes) => decodeImage(bytes, FILE),
   },
   tiff: { seeds: await tiffSeeds(), kind: 'tiff', parse: (bytes) => decodeImage(bytes, FILE) },
+  'TIFF of channels': { seeds: channelSeeds(), kind: 'channels', parse: parseChannels },
   labels: {
     seeds: [...pngSeeds().slice(1), ...(await tiffSeeds()).slice(0, 2), await gifSeed()],
     mend: mendPng,

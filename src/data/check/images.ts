@@ -3,14 +3,16 @@
  */
 
 import { appendAll } from '../../base/lists.ts';
-import { type ImageFile, loadImageFile } from '../images/image.ts';
+import type { ChannelFile } from '../channels/read.ts';
+import { createChannelStatistics, MEASURED_IMAGES } from '../channels/statistics.ts';
+import type { ImageFile } from '../images/image.ts';
 import { BINARY_FIX, colourAt, colourKey, looksBinary, readLabelIds, shiftedFix } from '../images/labelIds.ts';
 import { loadLabels } from '../images/labels.ts';
 import { FROM_MASKS } from '../layouts/folder.ts';
 import { loadStoredLabels } from '../outlines/labels.ts';
-import { requireSameSize } from '../sample.ts';
+import { loadStoredImage, requireSameSize } from '../sample.ts';
 import { paintScene } from '../scenes/scenes.ts';
-import { IGNORE, type ImageSet, type Raster, type Sample } from '../types.ts';
+import { IGNORE, type ImageSet, ownChannels, type Raster, type Sample } from '../types.ts';
 import { adviceOn } from './advice.ts';
 import { createLikeness } from './likeness.ts';
 import {
@@ -38,6 +40,9 @@ export async function checkImages(dataset: ImageSet, options: CheckOptions = {})
   const palettes = createPalettes();
   const likeness = createLikeness();
   const values = new Set<number>();
+  const channels = ownChannels(dataset);
+  const statistics = channels && createChannelStatistics(channels);
+  const measured = new Set(spread(chosen.train, MEASURED_IMAGES));
   let read = 0;
   let halfIgnored = true;
   const total = chosen.train.length + chosen.val.length;
@@ -46,6 +51,7 @@ export async function checkImages(dataset: ImageSet, options: CheckOptions = {})
     for (const sample of chosen[split]) {
       const { size, labels } = await checkSample(dataset, sample, palettes, problems, (image, file) => {
         likeness.add({ split, id: sample.id, file, shape: [image.width, image.height], data: image.data });
+        if (measured.has(sample)) statistics?.add(image.data);
       });
       if (labels?.halfIgnored !== true) halfIgnored = false;
       if (size !== undefined) sizes.set(size, (sizes.get(size) ?? 0) + 1);
@@ -78,6 +84,7 @@ export async function checkImages(dataset: ImageSet, options: CheckOptions = {})
         return { width, height, count };
       })
       .sort((a, b) => b.count - a.count),
+    ...(channels && statistics ? { channels: { dtype: channels.dtype, statistics: statistics.result() } } : {}),
     ...tally.shares(),
     problems: sortProblems(problems),
     advice: adviceOn(dataset, tally.shares(), likeness),
@@ -93,7 +100,7 @@ async function checkSample(
   { source }: Sample,
   palettes: Palettes,
   problems: DataProblem[],
-  onImage: (image: ImageFile, file: string) => void,
+  onImage: (image: ImageFile | ChannelFile, file: string) => void,
 ): Promise<{ size?: string; labels?: CheckedLabels }> {
   if (source.kind === 'scene') {
     const { width, height } = source;
@@ -103,10 +110,10 @@ async function checkSample(
     };
   }
   if (source.kind !== 'files') return {};
-  const image = await attempt(source.image, () => loadImageFile(source.image), problems);
+  const image = await attempt(source.image, () => loadStoredImage(dataset, source.image), problems);
   const size = image === undefined ? {} : { size: `${image.width}x${image.height}` };
   if (image !== undefined) {
-    appendAll(problems, checkImage(image, source.image));
+    appendAll(problems, checkImage(image, source.image, ownChannels(dataset)?.names));
     onImage(image, source.image);
   }
   const { label } = source;
@@ -158,7 +165,9 @@ const isHalfIgnored = (raster: Raster, { labelMap, classes }: ImageSet): boolean
 const DARK = 2 ** 12;
 
 /** What is odd about an image that can be read. */
-function checkImage({ data, pages, largest }: ImageFile, file: string): DataProblem[] {
+function checkImage(image: ImageFile | ChannelFile, file: string, names?: readonly string[]): DataProblem[] {
+  const { data, pages } = image;
+  const largest = 'largest' in image ? image.largest : undefined;
   const problems: DataProblem[] = [];
   const warn = (message: string, fix: string): void => {
     problems.push({ severity: 'warning', file, message, fix });
@@ -171,10 +180,26 @@ function checkImage({ data, pages, largest }: ImageFile, file: string): DataProb
       `multiply the samples of all images by one factor, ${2 ** (16 - bits)} where the camera has ${bits} bits`,
     );
   }
-  const [red, green, blue] = data;
-  if (data.every((value, i) => value === [red, green, blue][i % 3]))
-    warn(`shows one colour everywhere (${red}, ${green}, ${blue})`, 'look at the file: nothing can be learnt from it');
+  const channels = names?.length ?? 3;
+  const first = data.slice(0, channels);
+  const empty = [...first.keys()].filter((channel) => isConstant(data, channels, channel));
+  const nothing = 'look at the file: nothing can be learnt from it';
+  if (empty.length === channels)
+    warn(
+      names
+        ? `has one value everywhere in every channel (${[...first].slice(0, 8).join(', ')})`
+        : `shows one colour everywhere (${[...first].join(', ')})`,
+      nothing,
+    );
+  else if (names)
+    for (const channel of empty) warn(`has ${first[channel]} everywhere in the channel ${names[channel]}`, nothing);
   return problems;
+}
+
+/** Whether one channel of interleaved samples has one value, or none that is a number. */
+function isConstant(data: ImageFile['data'] | ChannelFile['data'], channels: number, channel: number): boolean {
+  for (let i = channel; i < data.length; i += channels) if (!Object.is(data[i], data[channel])) return false;
+  return true;
 }
 
 const turnedProblem = (file: string, orientation: number | undefined): DataProblem => ({

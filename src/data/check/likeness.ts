@@ -35,7 +35,7 @@ export interface SampleLook {
   /** Width and height, or the shape of a volume. */
   shape: readonly number[];
   /** Samples, channels last for images. */
-  data: Uint8Array | Float32Array;
+  data: Uint8Array | Uint16Array | Float32Array;
 }
 
 /** Creates a comparison without samples. */
@@ -75,7 +75,7 @@ function duplicateProblem(group: readonly { split: SplitName; file: string }[]):
 }
 
 /** Mean brightness of 8 x 8 parts of an image. */
-function thumbnail([width, height]: readonly number[], data: Uint8Array | Float32Array): Float64Array {
+function thumbnail([width, height]: readonly number[], data: SampleLook['data']): Float64Array {
   const channels = data.length / (width * height);
   const sums = new Float64Array(THUMB * THUMB);
   const counts = new Float64Array(THUMB * THUMB);

@@ -3,6 +3,8 @@
  */
 import { dirname } from 'node:path';
 import { EspalierError } from '../../base/errors.ts';
+import type { SampleType } from '../channels/format.ts';
+import type { ChannelStatistics } from '../channels/statistics.ts';
 import { oneClass } from '../layouts/classes.ts';
 import { nearestPartner } from '../layouts/pairing.ts';
 import { type DataSet, IGNORE, NOT_ALLOWED, type Raster, type Sample, type SplitName } from '../types.ts';
@@ -38,6 +40,8 @@ export interface ImageReport extends ReportBase {
   rank: 2;
   /** Image sizes over both splits, the most frequent first. */
   sizes: { width: number; height: number; count: number }[];
+  /** Of images that are not 8-bit RGB: the type of their samples, and what each channel is like on train. */
+  channels?: { dtype: SampleType; statistics: ChannelStatistics[] };
 }
 
 /** Options of `checkDataSet`. */

@@ -4,13 +4,12 @@
  */
 import { extname } from 'node:path';
 import { DataError } from '../../base/errors.ts';
-import { loadImageFile } from '../images/image.ts';
 import { readLabelIds } from '../images/labelIds.ts';
 import { turnUpright } from '../images/orientation.ts';
 import { encodePng } from '../images/png.ts';
 import { loadStoredLabels } from '../outlines/labels.ts';
 import { namedRegions } from '../regions/named.ts';
-import { loadSample, requireSameSize } from '../sample.ts';
+import { loadSample, loadStoredImage, requireSameSize, shownImage } from '../sample.ts';
 import type { ImageSet, Raster, Sample } from '../types.ts';
 
 /** A file to write, below the new folder: its content, or the file that it is a copy of. */
@@ -64,7 +63,7 @@ async function* convertSample(
   const { source } = sample;
   const maskPath = `masks/${folder}${name}.png`;
   if (source.kind === 'files' && source.label !== undefined) {
-    const image = await loadImageFile(source.image);
+    const image = await loadStoredImage(dataset, source.image);
     const { label } = source;
     const { labels } = await loadStoredLabels({ ...source, label }, image);
     requireSameSize(labels, label, image);
@@ -74,7 +73,10 @@ async function* convertSample(
     return;
   }
   const { width, height, image, label } = await loadSample(dataset, sample);
-  yield { path: `images/${folder}${name}.png`, bytes: encodePng({ width, height, channels: 3, data: image }) };
+  yield {
+    path: `images/${folder}${name}.png`,
+    bytes: encodePng({ width, height, channels: 3, data: shownImage(image, dataset) }),
+  };
   yield { path: maskPath, bytes: encodePng({ width, height, channels: 1, data: label }) };
 }
 
@@ -87,13 +89,15 @@ function encodeMask(upright: Raster, orientation: number): Uint8Array {
 }
 
 function describe(dataset: ImageSet): string {
-  const { name, layout, classes, ignore } = dataset;
+  const { name, layout, classes, ignore, channels } = dataset;
   const regions = namedRegions(dataset);
+  const names = typeof channels === 'object' ? channels.names : channels;
   // JSON is YAML, and quotes every name.
   return [
     `# Written by "espalier data convert" from ${JSON.stringify(name)}, layout ${layout}: the value of a pixel in masks/ is the place of its class.`,
     `classes: ${JSON.stringify(classes.map((entry) => entry.name))}`,
     `ignore: ${ignore}`,
+    ...(names === undefined ? [] : [`channels: ${JSON.stringify(names)}`]),
     `colours: ${JSON.stringify(classes.map(({ colour }) => colour))}`,
     ...(regions
       ? [

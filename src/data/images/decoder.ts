@@ -5,6 +5,7 @@
  */
 import type { Metadata, Sharp } from 'sharp';
 import { DataError } from '../../base/errors.ts';
+import { MAX_CHANNELS } from '../channels/format.ts';
 import { MAX_PIXELS } from '../types.ts';
 import { MAX_PROGRESSIVE_PIXELS, MAX_SCANNED_PIXELS, requireDecodable } from './limits.ts';
 import { isTiff } from './tiff.ts';
@@ -53,7 +54,8 @@ export async function openWithSharp(
   ignoreIcc = false,
 ): Promise<{ image: Sharp; metadata: Metadata }> {
   const { default: sharp } = await import('sharp');
-  const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, ignoreIcc }).timeout({ seconds: MOST_SECONDS });
+  const limits = { limitInputPixels: MAX_PIXELS, limitInputChannels: MAX_CHANNELS };
+  const image = sharp(bytes, { ...limits, ignoreIcc }).timeout({ seconds: MOST_SECONDS });
   const metadata = await image.metadata();
   if (metadata.format !== format)
     throw new DataError(`${file}: begins as ${format} and continues as ${metadata.format}`, 'write the image again');

@@ -1,11 +1,12 @@
 /**
- * @file Image files as 8-bit RGB. PNG goes through our own decoder, anything else (JPEG, WebP, TIFF) through sharp.
+ * @file Image files as 8-bit RGB; as channels of any number and type they are read by `channels/read.ts`. PNG goes through our own decoder, anything else (JPEG, WebP, TIFF) through sharp.
  *
  * Samples of 16 bits are divided by 257, so that 65535 is 255; samples in floating point are 0 (black) to 1 (white) and multiplied by 255.
  * Both are the same for every file: brightness never depends on what else an image shows.
  */
 import { readFile } from 'node:fs/promises';
 import { DataError } from '../../base/errors.ts';
+import { readStoredChannels } from '../channels/header.ts';
 import type { Raster } from '../types.ts';
 import { openWithSharp, sharpFormat } from './decoder.ts';
 import { IMAGE_ENDINGS } from './endings.ts';
@@ -28,6 +29,8 @@ export interface ImageFile extends RgbImage {
   pages: number;
   /** Of a file of 16 bits a sample: the largest sample, 0..65535. */
   largest?: number;
+  /** Channels of the file beside grey, or red, green, blue, and alpha: they are left out. */
+  further: number;
 }
 
 /** Loads a photograph as RGB: palettes applied, grey repeated, samples scaled to 8 bits, alpha dropped, turned upright by its EXIF tag. */
@@ -47,17 +50,25 @@ export async function loadImageFile(file: string): Promise<ImageFile> {
 }
 
 /** As {@link loadImageFile}, from the bytes of a file. */
-async function decodeImageFile(bytes: Uint8Array, file: string): Promise<ImageFile> {
+export async function decodeImageFile(bytes: Uint8Array, file: string): Promise<ImageFile> {
   if (!isPng(bytes)) return decodeWithSharp(bytes, file);
-  const raster = decodePng(bytes, file);
-  const exif = findChunk(bytes, 'eXIf');
-  const { orientation = 1 } = exif === undefined ? {} : readTiffTags(exif);
-  const valid = orientation >= 1 && orientation <= 8 ? orientation : 1;
-  return describeRaster(turnUpright(raster, valid), file, valid);
+  const orientation = pngOrientation(bytes);
+  return describeRaster(turnUpright(decodePng(bytes, file), orientation), file, { orientation, pages: 1, further: 0 });
 }
 
-function describeRaster(raster: Raster, file: string, orientation = 1, pages = 1): ImageFile {
-  const image = { ...toRgb(raster, file), orientation, pages };
+/** The EXIF orientation of a PNG that was decoded: 1 (none) to 8. */
+export function pngOrientation(bytes: Uint8Array): number {
+  const exif = findChunk(bytes, 'eXIf');
+  const { orientation = 1 } = exif === undefined ? {} : readTiffTags(exif);
+  return orientation >= 1 && orientation <= 8 ? orientation : 1;
+}
+
+function describeRaster(
+  raster: Raster,
+  file: string,
+  beside: Pick<ImageFile, 'orientation' | 'pages' | 'further'>,
+): ImageFile {
+  const image = { ...toRgb(raster, file), ...beside };
   if (raster.bitDepth !== 16) return image;
   let largest = 0;
   for (const value of raster.data) if (value > largest) largest = value;
@@ -94,9 +105,12 @@ const CONVERT = `images are ${IMAGE_ENDINGS.join(' ')}: convert the file, PNG ke
 async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFile> {
   const format = sharpFormat(bytes);
   if (format === undefined) throw new DataError(`${file}: is no PNG, JPEG, WebP or TIFF`, CONVERT);
+  const further = furtherChannels(bytes);
   try {
     const { image, metadata } = await openWithSharp(bytes, format, file);
-    const { depth = 'uchar', space, orientation = 1, pages = 1 } = metadata;
+    const { depth = 'uchar', space, channels: stored = 3, orientation = 1, pages = 1 } = metadata;
+    if (stored > MOST_SAMPLES)
+      throw new DataError(`${file}: expected grey or RGB, got ${stored} channels`, NAME_CHANNELS);
     if (!Object.hasOwn(DEPTHS, depth)) {
       throw new DataError(
         `${file}: expected samples of 8 or 16 bits, or in floating point from 0 to 1, got ${depth}`,
@@ -112,17 +126,31 @@ async function decodeWithSharp(bytes: Uint8Array, file: string): Promise<ImageFi
       .toBuffer({ resolveWithObject: true });
     const { width, height, channels } = info;
     const size = { width, height, channels };
+    const beside = { orientation, pages, further };
     // A copy begins at a multiple of the size of a sample.
     const raw = type === 'uchar' ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : data.slice();
     const whole = raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength) as ArrayBuffer;
-    if (type === 'ushort')
-      return describeRaster({ ...size, bitDepth: 16, data: new Uint16Array(whole) }, file, orientation, pages);
+    if (type === 'ushort') return describeRaster({ ...size, bitDepth: 16, data: new Uint16Array(whole) }, file, beside);
     const samples = type === 'float' ? quantise(new Float32Array(whole), file) : raw;
-    return describeRaster({ ...size, bitDepth: 8, data: samples }, file, orientation, pages);
+    return describeRaster({ ...size, bitDepth: 8, data: samples }, file, beside);
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(`${file}: cannot be decoded (${firstLine(error)})`, CONVERT);
   }
+}
+
+/** Samples of a pixel that are read as RGB at most. */
+const MOST_SAMPLES = 5;
+
+/** What the fix is where an image has more channels than are read. */
+export const NAME_CHANNELS =
+  'name all of them in data.yaml, `channels: [red, green, blue, nir]`; a network that was trained on RGB reads images of RGB';
+
+/** Channels of a TIFF that are left out of RGB. */
+function furtherChannels(bytes: Uint8Array): number {
+  const stored = readStoredChannels(bytes);
+  if (stored === undefined) return 0;
+  return stored.channels - Number(stored.hasAlpha) - (stored.isColour ? 3 : 1);
 }
 
 /** For each kind of sample that is read: how sharp gives it unchanged. */

@@ -72,6 +72,7 @@ async function decodeTiff(bytes: Uint8Array, file: string): Promise<Raster> {
   try {
     const { image, metadata } = await openWithSharp(bytes, 'tiff', file, true);
     const { depth, bitsPerSample = 8, channels, pages = 1 } = metadata;
+    if (channels !== undefined && channels > 4) refuse(`${channels} channels`);
     if (pages > 1) refuse(`${pages} pages`);
     if (![1, 8, 16].includes(bitsPerSample) || (depth !== 'uchar' && depth !== 'ushort'))
       refuse(`${bitsPerSample} bits a sample as ${depth}`);

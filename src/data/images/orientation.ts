@@ -4,6 +4,14 @@
  */
 import type { Raster } from '../types.ts';
 
+/** What is turned: samples of any type. */
+interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  readonly data: Uint8Array | Uint16Array | Float32Array;
+}
+
 /** Where a pixel of the upright image lies among the stored ones, for orientations 1 to 8; `right` and `bottom` are the last stored column and row. */
 const STORED_AT: readonly ((x: number, y: number, right: number, bottom: number) => readonly [x: number, y: number])[] =
   [
@@ -24,7 +32,7 @@ export const swapsSides = (orientation: number): boolean => orientation >= 5;
  * A raster turned upright.
  * @param orientation 1 to 8, as in EXIF; 1 leaves everything as it is.
  */
-export function turnUpright(raster: Raster, orientation: number): Raster {
+export function turnUpright<Of extends Pixels>(raster: Of, orientation: number): Of {
   const locate = STORED_AT[orientation - 1];
   if (locate === undefined || orientation === 1) return raster;
   const { width, height, channels, data } = raster;

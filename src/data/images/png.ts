@@ -28,6 +28,14 @@ export function isPng(bytes: Uint8Array): boolean {
   return SIGNATURE.every((value, i) => bytes[i] === value);
 }
 
+/** What the header of a PNG says of its samples, before anything is checked; undefined where there is none, or none of its kinds. */
+export function pngSamples(bytes: Uint8Array): { channels: number; bitDepth: number; isIndexed: boolean } | undefined {
+  const [bitDepth, colourType] = bytes.subarray(24, 26);
+  const kind = isPng(bytes) ? COLOUR_TYPES[colourType] : undefined;
+  if (!kind?.bitDepths.includes(bitDepth)) return undefined;
+  return { channels: kind.channels, bitDepth, isIndexed: colourType === 3 };
+}
+
 /** Decodes a PNG; throws a `DataError` that names `file` when it is damaged or larger than `MAX_PIXELS`. */
 export function decodePng(bytes: Uint8Array, file: string): Raster {
   const fail = (what: string): never => {

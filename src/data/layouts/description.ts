@@ -9,6 +9,7 @@ import { DataError } from '../../base/errors.ts';
 import { showShort, suggest } from '../../base/text.ts';
 import { readTextFile } from '../../base/textFile.ts';
 import { parseYaml, type YamlFault } from '../../base/yaml.ts';
+import { MAX_CHANNELS } from '../channels/format.ts';
 import type { Colour } from '../types.ts';
 import type { GroupTable } from './groups.ts';
 import type { NamedClass } from './names.ts';
@@ -37,6 +38,8 @@ export interface Description {
   groupTable?: GroupTable;
   /** Sets of classes that networks find instead of classes. */
   regions?: RegionDescription;
+  /** Names of the channels of the images in the order of the files; `rgb` reads whatever they hold as 8-bit RGB. */
+  channels?: string[] | 'rgb';
 }
 
 /** The folders of a split; without `masks` they are sought beside the images. */
@@ -62,6 +65,13 @@ const names = z.union(
 const classRef = z.union([z.string(), z.number()]);
 /** Longer lists are those of no data set. */
 const MOST_REFS = 1000;
+const EXPECTED_CHANNELS = `expected rgb, or the names of 1 to ${MAX_CHANNELS} channels in the order of the files, such as [red, green, blue, nir]`;
+const channels = z
+  .union([z.literal('rgb'), z.array(z.string().min(1).max(100)).min(1).max(MAX_CHANNELS)], { error: EXPECTED_CHANNELS })
+  .refine(
+    (value) => value === 'rgb' || new Set(value).size === value.length,
+    'expected a name of its own for each channel',
+  );
 
 const schema = z.strictObject({
   name: z.string().optional(),
@@ -92,6 +102,7 @@ const schema = z.strictObject({
   // Of no meaning here.
   download: z.unknown().optional(),
   roboflow: z.unknown().optional(),
+  channels: channels.optional(),
   valShare: z.number().gt(0).lt(1).optional(),
   groups: z
     .union([z.string().min(1), z.strictObject({ csv: z.string(), column: z.string(), file: z.string().optional() })])
@@ -136,6 +147,7 @@ export function parseDescription(text: string, file: string): Description {
     groups,
     regions,
     regions_class_order: order,
+    channels,
   } = result.data;
   const { classes = named, masks = masksFolder } = result.data;
   if (named !== undefined && result.data.classes !== undefined)
@@ -152,6 +164,7 @@ export function parseDescription(text: string, file: string): Description {
     const named = Object.entries(regions).map(([name, given]) => ({ name, members: [given].flat() }));
     description.regions = { regions: named, order };
   }
+  if (channels !== undefined) description.channels = channels;
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);
   if (val !== undefined) description.val = foldersOf(val);

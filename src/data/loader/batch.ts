@@ -5,7 +5,7 @@ import { normaliseByte } from '../images/values.ts';
 
 /** Images and their labels. */
 export interface PixelBatch {
-  /** `[batch, ...size, channels]`: channels last; those of images are RGB in [-1, 1]. */
+  /** `[batch, ...size, channels]`: channels last; RGB in [-1, 1], other channels about zero. */
   readonly images: Float32Array;
   /** Class ids and 255, `[batch, ...size]`. */
   readonly labels: Uint8Array;
@@ -20,18 +20,25 @@ export interface LoadedBatch extends PixelBatch {
   readonly ids: readonly string[];
 }
 
-/** One whole RGB image `[height, width, 3]` as a batch of 1, as the loader makes it without augmentation; every label is 0 where there is none. */
+/**
+ * One whole image `[height, width, channels]` as a batch of 1, as the loader makes it without augmentation: bytes of RGB become [-1, 1], float32 stays; every
+ * label is 0 where there is none.
+ */
 export const imageBatch = (
-  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  {
+    width,
+    height,
+    data,
+  }: { readonly width: number; readonly height: number; readonly data: Uint8Array | Float32Array },
   id = '',
   labels: Uint8Array = new Uint8Array(width * height),
 ): LoadedBatch => ({
-  images: Float32Array.from(data, normaliseByte),
+  images: data instanceof Float32Array ? data : Float32Array.from(data, normaliseByte),
   labels,
   ids: [id],
   batch: 1,
   size: [height, width],
-  channels: 3,
+  channels: data.length / (width * height),
 });
 
 /** Values `[batch, ...size, channels]` as a batch; every label is 0 where there is none. */

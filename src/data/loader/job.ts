@@ -3,8 +3,9 @@
  */
 import { DataError, EspalierError } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
-import { type Augmentation, applyTransformation, drawTransformation } from '../images/augment.ts';
-import { loadSample } from '../sample.ts';
+import { type Augmentation, drawTransformation } from '../images/augment.ts';
+import { applyTransformation } from '../images/crop.ts';
+import { loadPrepared } from '../sample.ts';
 import type { Sample, SampleFormat } from '../types.ts';
 import type { VolumeShape } from '../volume.ts';
 import { applyPatch } from '../volumes/augment.ts';
@@ -59,7 +60,7 @@ export function createJobRunner(setting: JobSetting): JobRunner {
 function createPictureMaker(dataset: SampleFormat & { rank: 2 }, setting: JobSetting): CropMaker {
   const crop = [setting.crop[0], setting.crop[1]] as const;
   const cache = createSampleCache(
-    (sample) => loadSample(dataset, sample),
+    (sample) => loadPrepared(dataset, sample),
     ({ image, label }) => image.byteLength + label.byteLength,
     setting.cacheBytes,
   );

@@ -4,7 +4,7 @@
  */
 import { ConfigError } from '../../base/errors.ts';
 import { type Augmentation, checkAugmentation, STANDARD_AUGMENTATION } from '../images/augment.ts';
-import { loadSample } from '../sample.ts';
+import { loadPrepared } from '../sample.ts';
 import { channelsOf, formatOf, type Sample, type SampleFormat } from '../types.ts';
 import { checkPatchSettings, type PatchSettings, STANDARD_PATCHES } from '../volumes/patches.ts';
 import { imageBatch, type LoadedBatch } from './batch.ts';
@@ -141,7 +141,7 @@ export async function* evaluationBatches(
   samples: readonly Sample[],
 ): AsyncGenerator<LoadedBatch> {
   for (const sample of samples) {
-    const { width, height, image, label } = await loadSample(dataset, sample);
+    const { width, height, image, label } = await loadPrepared(dataset, sample);
     yield imageBatch({ width, height, data: image }, sample.id, label);
   }
 }

@@ -3,7 +3,7 @@
  * of what is labelled, right way round as radiologists look.
  */
 import { greyLevels, overlayLabels, paletteOf } from '../images/visual.ts';
-import { loadSample } from '../sample.ts';
+import { loadSample, shownImage } from '../sample.ts';
 import { middleOf, PLANES, placeAlong } from '../slices.ts';
 import { type Colour, type DataSet, IGNORE, type Sample, type SegmentationClass, type VolumeSet } from '../types.ts';
 import { spacingOf } from '../volume.ts';
@@ -92,7 +92,7 @@ interface Picture {
 
 async function photograph(dataset: DataSet & { rank: 2 }, sample: Sample): Promise<Picture> {
   const { width, height, image, label } = await loadSample(dataset, sample);
-  return { width, height, image, label, all: label };
+  return { width, height, image: shownImage(image, dataset), label, all: label };
 }
 
 /** The axial slice, every voxel as large as its spacing says. */

@@ -3,7 +3,8 @@
  */
 import { svgFile } from '../../base/svg.ts';
 import { escapeMarkup } from '../../base/text.ts';
-import type { Colour, DataSet, SegmentationClass } from '../types.ts';
+import { shownChannels } from '../channels/format.ts';
+import { type Colour, type DataSet, ownChannels, type SegmentationClass } from '../types.ts';
 import { type Example, isVisible } from './example.ts';
 
 /** The longest side of an image, in pixels of the sheet. */
@@ -60,8 +61,19 @@ export async function drawSheet(
   );
 }
 
-const titleOf = ({ name, layout, classes, splits: { train, val }, rank }: DataSet): string =>
-  `${name}, layout ${layout}: ${classes.length} classes, ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}`;
+function titleOf(dataset: DataSet): string {
+  const { name, layout, classes, splits, rank } = dataset;
+  const { train, val } = splits;
+  return `${name}, layout ${layout}: ${classes.length} classes, ${train.length} train and ${val.length} val ${rank === 2 ? 'images' : 'volumes'}${shownOf(dataset)}`;
+}
+
+/** Which channels are shown, where images are not RGB. */
+function shownOf(dataset: DataSet): string {
+  const channels = dataset.rank === 2 ? ownChannels(dataset) : undefined;
+  if (channels === undefined) return '';
+  const names = [...new Set(shownChannels(channels.names))].map((place) => channels.names[place]);
+  return `, of ${channels.names.length} channel${channels.names.length === 1 ? '' : 's'}: ${names.join(', ')}`;
+}
 
 /** A row a class: its colour, name, and share of the pixels of the examples. */
 function drawLegend(

@@ -39,7 +39,7 @@ const SOILS: readonly Rgb[] = [
 ];
 
 /** Paints the scene of a seed: the same on every machine. */
-export function paintScene(seed: number, width: number, height: number): LabelledImage {
+export function paintScene(seed: number, width: number, height: number): LabelledImage<Uint8Array> {
   const random = createRandom(seed, 0x5ce9e);
   const canvas: Canvas = {
     width,

@@ -3,6 +3,7 @@
  * Reads the graph data and stored weights; knows neither the engine nor where a network comes from.
  */
 import { ConfigError } from '../../base/errors.ts';
+import type { MeasuredChannels } from '../../data/channels/format.ts';
 import type { Region, SegmentationClass } from '../../data/types.ts';
 import type { Preparation } from '../../data/volumes/preparation.ts';
 import { channelsOf, inferShapes, type NetworkGraph } from '../../models/graph.ts';
@@ -35,6 +36,8 @@ export interface ExportedNetwork {
   readonly longSide?: number;
   /** How volumes are made ready for it. */
   readonly preparation?: Preparation;
+  /** The channels of its images, where they are not 8-bit RGB. */
+  readonly channels?: MeasuredChannels;
   /** What the network was built from, as JSON text. */
   readonly architecture?: string;
 }
@@ -132,15 +135,18 @@ function addNetwork(write: OnnxBuilder, network: ExportedNetwork, image: string,
 const hasHalfWeights = ({ precision, weights }: OnnxOptions): boolean =>
   precision === 'float32' && weights === 'float16';
 
-function checkOptions({ graph, regions }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
+function checkOptions({ graph, regions, channels }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
   const other = regions ? 'softmax' : 'sigmoid';
   if (result === other)
     throw new ConfigError(
       `result=${result}: the outputs are ${regions ? 'regions, which overlap' : 'classes, of which a pixel has one'}`,
       `take result=${regions ? 'sigmoid' : 'softmax'}`,
     );
-  if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3))
-    throw new ConfigError('normalise=true is for images of 3 channels', 'leave it out: volumes have no range of bytes');
+  if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3 || channels !== undefined))
+    throw new ConfigError(
+      'normalise=true is for images of 8-bit RGB',
+      'leave it out: the metadata say how other images and volumes are normalised',
+    );
   if (result === 'argmax' && graph.classes > 256)
     throw new ConfigError(`result=argmax writes bytes, ${graph.classes} classes do not fit`, 'take result=logits');
   // Throws where the size does not fit.
@@ -194,7 +200,7 @@ function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
 }
 
 function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): ModelMetadata {
-  const [{ graph, classes, regions, preparation, ...first }] = members;
+  const [{ graph, classes, regions, preparation, channels: measured, ...first }] = members;
   const architecture = members.length === 1 ? first.architecture : undefined;
   const { size, result, precision, version, normalise } = options;
   const channels = channelsIn(graph);
@@ -206,7 +212,7 @@ function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): 
         layout: 'channelsFirst',
         dtype: 'float32',
         channels,
-        ...(graph.rank === 2 ? BYTES : { divisor: 1, offset: 0 }),
+        ...(graph.rank === 2 && measured === undefined ? BYTES : { divisor: 1, offset: 0 }),
       };
   return {
     classes,
@@ -218,6 +224,7 @@ function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): 
     version,
     ...(hasHalfWeights(options) ? { weights: 'float16' } : {}),
     ...(preparation === undefined ? {} : { preparation }),
+    ...(measured === undefined ? {} : { channels: measured }),
     ...(sideMultiple === undefined ? {} : { sideMultiple }),
     ...(architecture === undefined ? {} : { architecture }),
   };

@@ -68,13 +68,14 @@ export const withNetworks = (members: readonly Member[]): Ensemble => ({
 
 /** @throws ConfigError that lists what two members have different. */
 function requireAlike(first: Member, other: Member): void {
-  const facts = ({ description: { classes, regions, volumes } }: Member): Record<string, unknown> => ({
+  const facts = ({ description: { classes, regions, volumes, images } }: Member): Record<string, unknown> => ({
     classes: classes.map(({ name }) => name),
     regions: namedRegions({ classes, regions }),
     reads: volumes ? 'volumes' : 'images',
     modalities: volumes?.modalities,
     preparation: volumes?.preparation,
     window: volumes?.window,
+    channels: images,
   });
   const [own, others] = [facts(first), facts(other)];
   const different = Object.keys(own).filter((key) => !isDeepStrictEqual(own[key], others[key]));

@@ -4,6 +4,7 @@
  */
 import { basename, join } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
+import { describeChannels } from '../../data/channels/format.ts';
 import { namedRegions } from '../../data/regions/named.ts';
 import { Generator } from '../../engine/device.ts';
 import { CARD_FILES, SCORE_COLUMNS, type ScoreColumn, type ScoreTable, writeCard } from '../../export/card.ts';
@@ -53,7 +54,7 @@ export async function exportFolder(config: ExportConfig, given: readonly string[
   });
   const onnx = await exportOnnx({ ...config, output: join(output, CARD_FILES.onnx) }, given);
   const { network, description } = loadNetwork(folder, config.checkpoint, new Generator(0), 'cpu');
-  const { architecture, classes, reduction } = description;
+  const { architecture, classes, reduction, images } = description;
   const { espalier: version } = versions();
   const { rank } = network.graph;
   const size = config.size === 'dynamic' ? COUNTED_SIZE[rank] : config.size;
@@ -65,6 +66,7 @@ export async function exportFolder(config: ExportConfig, given: readonly string[
     isFound: isGenotype(architecture),
     summary: summariseArchitecture(architecture),
     rank,
+    ...(images ? { channels: describeChannels(images) } : {}),
     classes: classes.map(({ name }) => name),
     ...(description.regions ? { regions: namedRegions(description) } : {}),
     dataset: datasetOf(report),

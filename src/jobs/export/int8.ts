@@ -2,6 +2,7 @@
  * @file A model of 8-bit convolutions: ranges of its values by training images, and what it loses against the float32 model on validation images.
  */
 import { ConfigError, NumericError } from '../../base/errors.ts';
+import { describeChannels } from '../../data/channels/format.ts';
 import { toBytes } from '../../data/images/values.ts';
 import { evaluationBatches } from '../../data/loader/loader.ts';
 import type { DataSet, Sample } from '../../data/types.ts';
@@ -55,10 +56,15 @@ export async function quantisedModel(
   dataset: DataSet | undefined,
   { calibration: count, threads }: { readonly calibration: number; readonly threads: number },
 ): Promise<{ bytes: Uint8Array; metadata: ModelMetadata; report: QuantisationReport }> {
-  if (dataset === undefined || dataset.rank !== 2 || metadata.preprocessing.channels !== 3)
+  if (dataset === undefined || dataset.rank !== 2)
     throw new ConfigError(
       'precision=int8 needs the images that the run was trained on, to see the ranges of its values',
       dataset === undefined ? 'give them their old place, or export in float32' : 'export volumes in float32',
+    );
+  if (metadata.channels !== undefined)
+    throw new ConfigError(
+      `precision=int8 is for images of 8-bit RGB, got ${describeChannels(metadata.channels)}`,
+      'export with precision=float32 or float16',
     );
   if (metadata.size !== 'dynamic') throw new ConfigError('precision=int8 is for models of any size', 'leave size out');
   const { train, val } = dataset.splits;

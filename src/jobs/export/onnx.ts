@@ -94,7 +94,8 @@ export async function exportOnnx(config: ExportConfig, given: readonly string[] 
   const model = buildOnnx(members.map(exportedNetwork), { ...onnxOptions(config), version: versions().espalier });
   const plain = encodeModel(model);
   const metadata = readModelMetadata(plain, file);
-  const samples = await samplesOf(found?.dataset, network, metadata.sideMultiple, config);
+  const onGrid = description.images || description.volumes ? (values: Float32Array) => values : onBytes;
+  const samples = await samplesOf(found?.dataset, network, metadata.sideMultiple, config, onGrid);
   const precise = withNetworks(members.map((member) => ({ ...member, network: inFloat64(member.network) })));
   const parity = await measureParity(
     plain,
@@ -165,7 +166,7 @@ export function describeParity(
 }
 
 function exportedNetwork({ network, description }: Member): ExportedNetwork {
-  const { classes, regions, reduction, longSide, architecture } = description;
+  const { classes, regions, reduction, longSide, architecture, images } = description;
   return {
     graph: network.graph,
     tensors: storeTensors(network.parameters.entries()),
@@ -173,6 +174,7 @@ function exportedNetwork({ network, description }: Member): ExportedNetwork {
     ...(regions === undefined ? {} : { regions }),
     reduction,
     ...(longSide === undefined ? {} : { longSide }),
+    ...(images === undefined ? {} : { channels: images }),
     architecture: formatArchitecture(architecture),
   };
 }
@@ -198,25 +200,29 @@ const onnxOptions = ({
   result,
 });
 
+/** The nearest values that samples can have: those of bytes, or any. */
+type OnGrid = (values: Float32Array) => Float32Array;
+
 /** What is compared, by name: a sample of the run's data, when it is still where it was, and random inputs. */
 async function samplesOf(
   dataset: DataSet | undefined,
   { graph }: Network,
   sideMultiple: number | undefined,
   { size, batch }: ExportConfig,
+  onGrid: OnGrid,
 ): Promise<Map<string, PixelBatch>> {
   const samples = new Map<string, PixelBatch>();
   const real = dataset && (await readSample(dataset));
   const count = batch === 'dynamic' ? 1 : batch;
   const valid = (one: readonly number[]) =>
     one.map((side) => nextMultiple(graph.rank === 3 ? Math.min(side, VOLUME_SIDE) : side, sideMultiple));
-  if (real) samples.set(real.ids[0], fitted(real, size === 'dynamic' ? valid(real.size) : size, count));
+  if (real) samples.set(real.ids[0], fitted(real, size === 'dynamic' ? valid(real.size) : size, count, onGrid));
   const sizes = size === 'dynamic' ? RANDOM_SIZES[graph.rank].map(valid) : [size];
   const [first] = graph.nodes;
   const channels = first.kind === 'input' ? first.channels : 3;
   // Where any number may come at a time, two do.
   for (const [i, one] of sizes.entries())
-    samples.set(`random [${one.join(', ')}]`, randomSample(i, one, channels, batch === 'dynamic' ? 2 : batch));
+    samples.set(`random [${one.join(', ')}]`, randomSample(i, one, channels, batch === 'dynamic' ? 2 : batch, onGrid));
   return samples;
 }
 
@@ -246,19 +252,25 @@ async function readSample(dataset: DataSet): Promise<LoadedBatch | undefined> {
   return undefined;
 }
 
-/** A sample at the size and the number that a model takes; pixels have values that bytes can have. */
-function fitted(sample: PixelBatch, size: readonly number[], count: number): PixelBatch {
+/** A sample at the size and the number that a model takes; pixels of RGB have values that bytes can have. */
+function fitted(sample: PixelBatch, size: readonly number[], count: number, onGrid: OnGrid): PixelBatch {
   return scope(() => {
     const whole = op.resize(toTensors(sample, 'cpu').images, size);
     const several = op.concat(Array(count).fill(whole), 0);
     const last = op.permute(several, [0, ...size.map((_, axis) => axis + 2), 1]);
     const values = op.contiguous(last).data() as Float32Array;
-    return batchOf(size.length === 2 ? onBytes(values) : values, size, sample.channels);
+    return batchOf(onGrid(values), size, sample.channels);
   });
 }
 
-function randomSample(seed: number, size: readonly number[], channels: number, count: number): PixelBatch {
+function randomSample(
+  seed: number,
+  size: readonly number[],
+  channels: number,
+  count: number,
+  onGrid: OnGrid,
+): PixelBatch {
   const random = createRandom(seed, 0x0a11);
   const length = size.reduce((product, side) => product * side, count * channels);
-  return batchOf(onBytes(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels);
+  return batchOf(onGrid(Float32Array.from({ length }, () => 2 * random.uniform() - 1)), size, channels);
 }

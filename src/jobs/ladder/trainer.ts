@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { NumericError, StoppedError } from '../../base/errors.ts';
+import { asNetworkReads } from '../../data/channels/derive.ts';
 import { createLoader } from '../../data/loader/loader.ts';
 import type { DataSet, Sample } from '../../data/types.ts';
 import { Generator } from '../../engine/device.ts';
@@ -132,9 +133,9 @@ export async function judgeAt(
 ): Promise<Reading> {
   const { config, path } = training;
   if (!(await trainTo(training, steps, watcher, signal))) return DIVERGED;
-  const dataset = await openTrainingData(config);
   const device = prepareMachine(config);
-  const { network } = loadNetwork(openRunFolder(path), 'last', new Generator(0), device);
+  const { network, description } = loadNetwork(openRunFolder(path), 'last', new Generator(0), device);
+  const dataset = asNetworkReads(await openTrainingData(config), description.images, 'the network');
   const loss = await createLoss(dataset, config, device);
   const forward = (images: Tensor) => network.forward(images, { training: false });
   const own = trainSettings(config, dataset.rank);
@@ -199,13 +200,14 @@ export async function finalTraining(
 export async function countRun(
   { config, path }: RaceTraining,
   which: 'best' | 'last',
-  dataset: DataSet,
+  opened: DataSet,
   samples: readonly Sample[],
   groupOf: (id: string) => string,
   signal?: AbortSignal,
 ): Promise<SampleCounts[]> {
   const device = prepareMachine(config);
-  const { network } = loadNetwork(openRunFolder(path), which, new Generator(0), device);
+  const { network, description } = loadNetwork(openRunFolder(path), which, new Generator(0), device);
+  const dataset = asNetworkReads(opened, description.images, 'the network');
   const { inference = SINGLE_SCALE } = trainSettings(config, dataset.rank);
   const { scale: reduction, longSide } = config;
   try {

@@ -1,7 +1,7 @@
 /**
  * @file Whether the images of a data set have an up: photographs of streets do, those of microscopes, satellites and eyes do not, and may be turned.
  */
-import { loadSample } from '../../data/sample.ts';
+import { loadSample, shownImage } from '../../data/sample.ts';
 import type { ImageSet, LabelledImage, Sample } from '../../data/types.ts';
 
 /** A difference between halves counts when it is this large on average, as a share of the pixels or of the brightness, ... */
@@ -17,7 +17,7 @@ export async function haveAnUp(dataset: ImageSet, samples: readonly Sample[]): P
   if (samples.length < 8) return true;
   const rows: number[][] = [];
   for (const sample of samples)
-    rows.push(differences(await loadSample(dataset, sample), dataset.classes.length, dataset.ignore));
+    rows.push(differences(await shown(dataset, sample), dataset.classes.length, dataset.ignore));
   return rows[0].some((_, i) => {
     const values = rows.map((row) => row[i]);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -26,12 +26,18 @@ export async function haveAnUp(dataset: ImageSet, samples: readonly Sample[]): P
   });
 }
 
+/** As people see it: brightness is one of RGB. */
+async function shown(dataset: ImageSet, sample: Sample): Promise<LabelledImage<Uint8Array>> {
+  const { image, ...rest } = await loadSample(dataset, sample);
+  return { ...rest, image: shownImage(image, dataset) };
+}
+
 /**
  * Of one image: the share of every class, and the brightness in [0, 1], in the upper minus the lower quarter, and in these two minus the left and the right
  * one; quarters lie between the diagonals.
  */
 export function differences(
-  { width, height, image, label }: LabelledImage,
+  { width, height, image, label }: LabelledImage<Uint8Array>,
   classes: number,
   ignore?: number,
 ): number[] {

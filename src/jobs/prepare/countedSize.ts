@@ -2,9 +2,7 @@
  * @file The size that budgets are counted for where none is set: that of the data. Of images the first of the validation split, as inference reads it; of
  * volumes the patch, since a network reads nothing larger.
  */
-
-import { loadImageFile } from '../../data/images/image.ts';
-import { loadSample } from '../../data/sample.ts';
+import { loadSample, loadStoredImage } from '../../data/sample.ts';
 import type { DataSet } from '../../data/types.ts';
 import { hasBudget } from '../../models/width.ts';
 import type { Parallel } from '../../parallel/parallel.ts';
@@ -34,7 +32,7 @@ async function sizeOfData(
   if (dataset.rank === 3 || !sample) return [...sidesOf(crop, dataset.rank)];
   const { source } = sample;
   const { width, height } =
-    source.kind === 'files' ? await loadImageFile(source.image) : await loadSample(dataset, sample);
+    source.kind === 'files' ? await loadStoredImage(dataset, source.image) : await loadSample(dataset, sample);
   const { scale, longSide } = config;
   const factor = (longSide === undefined ? 1 : longSide / Math.max(width, height)) / scale;
   return [height, width].map((side) => Math.max(1, Math.round(side * factor)));

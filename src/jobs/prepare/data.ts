@@ -2,6 +2,8 @@
  * @file The data of a search or training before its first step: on the sides that hold for the run, the same on every rank, looked at, fit to be learnt.
  */
 import { ConfigError, DataError } from '../../base/errors.ts';
+import { asNetworkReads } from '../../data/channels/derive.ts';
+import { withNormalisation } from '../../data/channels/measure.ts';
 import { describeDataSet } from '../../data/describe.ts';
 import { requireRegions } from '../../data/regions/named.ts';
 import { mergeRecords, recordOf, type SplitRecord } from '../../data/splitRecord.ts';
@@ -44,8 +46,11 @@ export async function prepareData(
     if (known.own) dataset = inOrderOf(dataset, known.record, `the run ${known.run}`);
     ({ dataset, warnings } = onKnownSides(dataset, known));
   } else if (folder !== undefined) {
+    // Runs without a record are of earlier versions, which read everything as 8-bit RGB.
+    dataset = asNetworkReads(dataset, undefined, folder);
     warnings = unknownSplit(dataset, openRunFolder(folder));
   }
+  dataset = await withNormalisation(dataset);
   await requireSameData(dataset, parallel);
   const now = recordOf(dataset);
   const record = known?.own ? mergeRecords(known.record, now) : now;
@@ -79,8 +84,9 @@ async function glanceTogether(dataset: DataSet, parallel: Parallel): Promise<Dat
   return glance;
 }
 
-function inOrderOf(dataset: DataSet, { classes, modalities, regions }: SplitRecord, who: string): DataSet {
-  const ordered = requireRegions(orderClasses(dataset, classes, who), regions, who);
+function inOrderOf(dataset: DataSet, { classes, modalities, regions, channels }: SplitRecord, who: string): DataSet {
+  const found = requireRegions(orderClasses(dataset, classes, who), regions, who);
+  const ordered = asNetworkReads(found, channels, who);
   return ordered.rank === 3 && modalities ? orderModalities(ordered, modalities, who) : ordered;
 }
 

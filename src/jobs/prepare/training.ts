@@ -4,8 +4,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, DataError } from '../../base/errors.ts';
+import { requireMeasured } from '../../data/channels/format.ts';
 import { samplesOf, submissionValues } from '../../data/splits.ts';
-import type { DataSet, VolumeSet } from '../../data/types.ts';
+import { type DataSet, type ImageSet, ownChannels, type VolumeSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import type { VolumeDescription } from '../../infer/segment.ts';
 import { type Architecture, buildArchitecture } from '../../models/architecture.ts';
@@ -83,7 +84,7 @@ export async function prepareTraining(
     submissionValues: submissionValues(dataset),
     reduction: config.scale,
     longSide: config.longSide,
-    ...(dataset.rank === 3 ? { volumes: volumeDescription(config, dataset) } : {}),
+    ...(dataset.rank === 3 ? { volumes: volumeDescription(config, dataset) } : imageDescription(dataset)),
   };
   const training = createTraining(description, config, device, parallel);
   if (config.deepSupervision && !training.network.graph.auxiliary)
@@ -125,6 +126,11 @@ function widthsOf(architecture: Architecture, config: TrainConfig, dataset: Data
 
 function volumeDescription(config: TrainConfig, { modalities, preparation }: VolumeSet): VolumeDescription {
   return { modalities, preparation, window: trainSettings(config, 3).crop, largestComponents: [] };
+}
+
+function imageDescription(dataset: ImageSet): Pick<NetworkDescription, 'images'> {
+  const channels = ownChannels(dataset);
+  return channels ? { images: requireMeasured(channels) } : {};
 }
 
 function checkTrain(config: TrainConfig, { name, splits }: DataSet): void {

@@ -2,6 +2,8 @@
  * @file What a run leaves for people: tables and pictures of a scored split, the drawing of an architecture, the report.
  */
 import { join } from 'node:path';
+import { shownChannels } from '../../data/channels/format.ts';
+import { showSamples } from '../../data/channels/normalise.ts';
 import { rasteriseDrawing, samplePicture } from '../../data/images/overlay.ts';
 import { toBytes } from '../../data/images/values.ts';
 import { createNiftiHeader, encodeNifti } from '../../data/nifti/encode.ts';
@@ -57,15 +59,20 @@ export async function writeScores(
   writeAtomically(folder.confusionPicture, await rasteriseDrawing(drawConfusion(written, scores.confusion)));
 }
 
-/** samples/<name>.png: image, label, prediction, error. Returns the path. */
+/**
+ * samples/<name>.png: image, label, prediction, error. Returns the path.
+ * @param names of the channels, where the image is not RGB
+ */
 export function writeSample(
   { samples }: Pick<ScoresFolder, 'samples'>,
   name: string,
   classes: readonly SegmentationClass[],
   picture: ScoredImage,
+  names?: readonly string[],
 ): string {
   const path = join(samples, `${name}.png`);
-  writeAtomically(path, samplePicture({ ...picture, image: toBytes(picture.image), classes }));
+  const image = names ? showSamples(picture.image, names.length, shownChannels(names)) : toBytes(picture.image);
+  writeAtomically(path, samplePicture({ ...picture, image, classes }));
   return path;
 }
 

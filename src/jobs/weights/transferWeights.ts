@@ -2,6 +2,7 @@
  * @file The weights of one run as the start of another: everything below the logits as it is, logits by the names of their classes or regions.
  */
 import { ConfigError } from '../../base/errors.ts';
+import { describeChannels, type MeasuredChannels } from '../../data/channels/format.ts';
 import { outputNames } from '../../data/regions/regions.ts';
 import { listNames } from '../../data/splits.ts';
 import type { Tensor } from '../../engine/tensor.ts';
@@ -23,15 +24,16 @@ export interface Transfer {
 /**
  * Copies the best weights of a run into a network of the same architecture. The tensors of the logits go row by row: a class that both have by name keeps
  * its row, wherever it stands; others keep their first values.
- * @throws DataError when the networks differ in more than the classes, ConfigError when they read other modalities.
+ * @throws DataError when the networks differ in more than the classes, ConfigError when they read other modalities or channels.
  */
 export function transferWeights(
   folder: RunFolder,
   network: Network,
-  description: Pick<NetworkDescription, 'classes' | 'regions' | 'volumes'>,
+  description: Pick<NetworkDescription, 'classes' | 'regions' | 'volumes' | 'images'>,
 ): Transfer {
   const source = loadDescription(folder);
   requireSameModalities(source, description.volumes?.modalities ?? []);
+  requireSameChannels(source, description.images);
   const [before, after] = [source, description].map(outputNames);
   const { tensors, prefix } = loadWeights(folder, 'best');
   const heads = logitsOf(network.graph).flatMap((name) => [`${name}.weight`, `${name}.bias`]);
@@ -54,6 +56,16 @@ function requireSameModalities({ volumes }: NetworkDescription, wanted: readonly
   if (own.join('\n') === wanted.join('\n') || own.length !== wanted.length) return;
   throw new ConfigError(
     `from: the run reads the modalities ${listNames(own)}, the data have ${listNames(wanted)}`,
+    'name and order the channels of the data as those of the run',
+  );
+}
+
+/** Samples of another type or order would mean something else to the first convolution. */
+function requireSameChannels({ images: own }: NetworkDescription, wanted: MeasuredChannels | undefined): void {
+  const [run, data] = [own, wanted].map((channels) => (channels ? describeChannels(channels) : '8-bit RGB'));
+  if (run === data) return;
+  throw new ConfigError(
+    `from: the run reads images of ${run}, the data have ${data}`,
     'name and order the channels of the data as those of the run',
   );
 }

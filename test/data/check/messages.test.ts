@@ -9,6 +9,7 @@ import type { DataProblem } from '../../../src/data/check/parts.ts';
 import { openDataSet } from '../../../src/data/detect.ts';
 import { encodePng } from '../../../src/data/images/png.ts';
 import type { Colour, ImageSet } from '../../../src/data/types.ts';
+import { encodeBandTiff } from '../../helpers/bandTiff.mjs';
 import { IMAGE, mask, writeFiles } from '../../helpers/imageSets.ts';
 import { temporaryFolder } from '../../helpers/temporaryFolder.ts';
 import { encodeTiff } from '../../helpers/tiff.ts';
@@ -57,6 +58,9 @@ const deep = await sharp(Uint16Array.of(0, 900), { raw: { width: 2, height: 1, c
   .toColourspace('grey16')
   .png()
   .toBuffer();
+/** Of the first image the second channel says nothing. */
+const twoBands = (place: number) =>
+  encodeBandTiff({ width: 2, height: 1, channels: 2, data: Uint8Array.of(1, 7, 2 + place, 7 + place) });
 const pages = encodeTiff({ width: 2, height: 1, pages: [Uint8Array.of(1, 2), Uint8Array.of(3, 4)] });
 
 /** What is written over the sound data set, what is left out, and the problem that follows. */
@@ -106,7 +110,27 @@ const PROBLEMS: [severity: DataProblem['severity'], message: RegExp, files: File
     /^images\/train\/e.tif has 2 pages, of which only the first is read$/,
     { 'images/train/e.tif': pages, 'masks/train/e.png': mask(0, 1) },
   ],
-  ['warning', /^images\/train\/a.png has 16 bits a sample and uses 10 of them/, { 'images/train/a.png': deep }],
+  [
+    'warning',
+    /^images\/train\/a.png has 16 bits a sample and uses 10 of them/,
+    { 'images/train/a.png': deep, 'data.yaml': `${YAML}channels: rgb\n` },
+  ],
+  [
+    'error',
+    /^images\/train\/b.png expected 1 channel \(grey\) of 16 bits, as in images\/train\/a.png, got \d channels? of 8 bits$/,
+    { 'images/train/a.png': deep },
+  ],
+  [
+    'warning',
+    /^images\/train\/a.tif has 7 everywhere in the channel nir$/,
+    {
+      'data.yaml': `${YAML}channels: [red, nir]\n`,
+      ...Object.fromEntries(
+        ['train/a', 'train/b', 'val/c', 'val/d'].map((name, i) => [`images/${name}.tif`, twoBands(i)]),
+      ),
+    },
+    ['images/train/a.png', 'images/train/b.png', 'images/val/c.png', 'images/val/d.png'],
+  ],
   ['warning', /^images\/train\/a.png shows one colour everywhere \(0, 0, 0\)$/, { 'images/train/a.png': black }],
   [
     'warning',

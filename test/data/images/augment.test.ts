@@ -4,16 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../src/base/random.ts';
 import {
   type Augmentation,
-  applyTransformation,
   checkAugmentation,
   drawTransformation,
-  meanGrey,
   NO_AUGMENTATION,
   STANDARD_AUGMENTATION,
   type Transformation,
 } from '../../../src/data/images/augment.ts';
+import { applyTransformation, meanGrey } from '../../../src/data/images/crop.ts';
 import { normaliseByte } from '../../../src/data/images/values.ts';
-import type { LabelledImage } from '../../../src/data/types.ts';
+import type { LabelledImage as AnyImage } from '../../../src/data/types.ts';
+
+type LabelledImage = AnyImage<Uint8Array>;
 
 const sizes = fc.integer({ min: 1, max: 24 });
 const cases = fc.record({ width: sizes, height: sizes, cropHeight: sizes, cropWidth: sizes, seed: fc.nat() });
@@ -30,6 +31,83 @@ function apply(picture: LabelledImage, drawn: Transformation, crop: [number, num
   applyTransformation(picture, drawn, crop, images, labels);
   return { images, labels };
 }
+
+describe('channels about zero', () => {
+  const channels = fc.integer({ min: 1, max: 6 });
+  const about = (width: number, height: number, count: number, seed: number) => {
+    const random = createRandom(seed);
+    const image = Float32Array.from({ length: width * height * count }, () => 4 * random.uniform() - 2);
+    const label = Uint8Array.from({ length: width * height }, () => random.integer(11));
+    return { width, height, image, label };
+  };
+  const cropOf = (picture: AnyImage<Float32Array>, drawn: Transformation, crop: [number, number], count: number) => {
+    const images = new Float32Array(crop[0] * crop[1] * count);
+    const labels = new Uint8Array(crop[0] * crop[1]);
+    applyTransformation(picture, drawn, crop, images, labels);
+    return { images, labels };
+  };
+
+  it('without augmentation are the image itself', () => {
+    fc.assert(
+      fc.property(cases, channels, ({ width, height, seed }, count) => {
+        const picture = about(width, height, count, seed);
+        const drawn = drawTransformation(NO_AUGMENTATION, width, height, [height, width], createRandom(seed));
+        const { images, labels } = cropOf(picture, drawn, [height, width], count);
+        expect(labels).toEqual(picture.label);
+        for (let i = 0; i < images.length; i++) expect(images[i]).toBeCloseTo(picture.image[i], 5);
+      }),
+    );
+  });
+
+  it('move as RGB does: the same places, and padding is their mean', () => {
+    fc.assert(
+      fc.property(cases, ({ width, height, cropHeight, cropWidth, seed }) => {
+        const bytes = randomPicture(width, height, seed);
+        const crop: [number, number] = [cropHeight, cropWidth];
+        const random = createRandom(seed, 1);
+        const augmentation = { ...STANDARD_AUGMENTATION, turns: true, brightness: 0, contrast: 0, saturation: 0 };
+        const drawn = drawTransformation(augmentation, width, height, crop, random);
+        const picture = { ...bytes, image: Float32Array.from(bytes.image, normaliseByte) };
+        const [rgb, own] = [apply(bytes, drawn, crop), cropOf(picture, drawn, crop, 3)];
+        expect(own.labels).toEqual(rgb.labels);
+        const wide = readPadding(drawn, crop);
+        for (let i = 0; i < own.images.length; i++)
+          expect(own.images[i]).toBeCloseTo(wide(i / 3) ? 0 : rgb.images[i], 4);
+      }),
+    );
+  });
+
+  /** Whether a pixel of the crop lies outside of the scaled image. */
+  function readPadding(
+    { left, top, flip, flipRows, scaledWidth, scaledHeight }: Transformation,
+    [rows, columns]: number[],
+  ) {
+    return (at: number) => {
+      const [x, y] = [Math.floor(at) % columns, Math.floor(Math.floor(at) / columns)];
+      const [across, down] = [left + (flip ? columns - 1 - x : x), top + (flipRows ? rows - 1 - y : y)];
+      return across < 0 || down < 0 || across >= scaledWidth || down >= scaledHeight;
+    };
+  }
+
+  it('get brightness, contrast and saturation in units of their deviation, whatever their number', () => {
+    fc.assert(
+      fc.property(channels, fc.nat(), (count, seed) => {
+        const picture = about(5, 4, count, seed);
+        const plain = drawTransformation(NO_AUGMENTATION, 5, 4, [4, 5], createRandom(seed));
+        const [brightness, contrast, saturation] = [1.2, 0.8, 0.5];
+        const { images } = cropOf(picture, { ...plain, brightness, contrast, saturation }, [4, 5], count);
+        for (let pixel = 0; pixel < 20; pixel++) {
+          const own = [...picture.image.subarray(pixel * count, (pixel + 1) * count)];
+          const mean = own.reduce((sum, value) => sum + value, 0) / count;
+          own.forEach((value, c) => {
+            const expected = (mean + (value - mean) * saturation) * contrast + (brightness - 1);
+            expect(images[pixel * count + c]).toBeCloseTo(expected, 4);
+          });
+        }
+      }),
+    );
+  });
+});
 
 describe('applyTransformation', () => {
   it('equals scaling, jitter, crop and flip done one after another', () => {

@@ -6,7 +6,7 @@ import { differences, haveAnUp } from '../../../src/jobs/ladder/upright.ts';
 import { hasRealData, realData } from '../../data/realData.ts';
 
 /** A picture of noise whose upper half may be of another class and brighter. */
-function picture(width: number, height: number, { classes = 0, light = 0 } = {}): LabelledImage {
+function picture(width: number, height: number, { classes = 0, light = 0 } = {}): LabelledImage<Uint8Array> {
   const random = createRandom(width * height);
   const upper = (i: number) => Math.floor(i / width) < height / 2;
   const label = Uint8Array.from({ length: width * height }, (_, i) =>
