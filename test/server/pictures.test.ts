@@ -1,6 +1,6 @@
 /**
- * @file The dashboard as pictures: each view of recorded runs must look as it does in the documentation (docs/pictures/ui-*.png), compared
- * coarsely, since fonts differ between machines. `npm run screenshots` draws them anew.
+ * @file The dashboard as pictures: each view of recorded runs must look as it did when somebody looked at it (test/server/pictures), compared
+ * coarsely, since fonts differ between machines. `npm run screenshots` draws them anew. Those of the documents are of real runs (`scripts/screenshot.mjs`).
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dashboard } from '../../src/server/serve.ts';
 import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 import { builtPage, folderOfTests, serve } from './dashboards.ts';
+import { recordComparison } from './recordedCollections.ts';
 import { recordSearch, recordTraining, recordVolumes } from './recordedRuns.ts';
 
 /** Where the page is, its theme and size. */
@@ -34,15 +35,18 @@ const PICTURES: Readonly<Record<string, Picture>> = {
   confusion: { place: '#/train/orchard/confusion', height: 900 },
   cost: { place: '#/train/orchard/cost', height: 1000 },
   data: { place: '#/search/garden/data', theme: 'dark', height: 900 },
+  comparison: { place: '#/compare/beds', height: 1100 },
   phone: { place: '#/search/garden/trellis', width: 375, height: 740 },
 };
 
-const FOLDER = resolve(import.meta.dirname, '..', '..', 'docs', 'pictures');
+const FOLDER = resolve(import.meta.dirname, 'pictures');
 const target = process.env.ESPALIER_PICTURES;
 if (chromiumPath === undefined) console.warn('no Chromium: the pictures of the dashboard are not compared');
 
 let browser: Browser;
 let dashboard: Dashboard;
+/** Of runs of its own, so that the table of runs stays as it is. */
+let comparisons: Dashboard;
 
 beforeAll(async () => {
   if (chromiumPath === undefined) return;
@@ -52,14 +56,17 @@ beforeAll(async () => {
   await recordTraining(runs, { name: 'hedge', epochs: 20, steps: 16, layers: 6, seed: 1, learningRate: 0.02 });
   await recordTraining(runs, { name: 'shrub', epochs: 20, steps: 16, layers: 5, seed: 2, learningRate: 0.1 });
   await recordVolumes(runs, 'clinic');
+  const beds = folderOfTests();
+  await recordComparison(beds, 'beds', { archs: ['unet', 'deeplabv3plus', 'random:7'], seeds: 3, latency: true });
   dashboard = await serve(runs, { web: builtPage() });
+  comparisons = await serve(beds, { web: builtPage() });
   browser = await launchChromium();
 });
 afterAll(() => browser?.close());
 
 async function screenshot({ place, theme = 'light', width = 1180, height = 760, in3D }: Picture): Promise<Buffer> {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: theme, reducedMotion: 'reduce' });
-  await page.goto(`${dashboard.url}${place}`);
+  await page.goto(`${(place.startsWith('#/compare') ? comparisons : dashboard).url}${place}`);
   await page.locator('.card').first().waitFor();
   if (in3D) {
     await page.getByRole('button', { name: '3D' }).click();
@@ -84,10 +91,10 @@ describe.skipIf(chromiumPath === undefined)('the pictures of the dashboard', () 
     const shot = await screenshot(picture);
     if (target) {
       mkdirSync(target, { recursive: true });
-      writeFileSync(join(target, `ui-${name}.png`), await sharp(shot).png({ palette: true, quality: 90 }).toBuffer());
+      writeFileSync(join(target, `${name}.png`), await sharp(shot).png({ palette: true, quality: 90 }).toBuffer());
       return;
     }
-    const kept = join(FOLDER, `ui-${name}.png`);
+    const kept = join(FOLDER, `${name}.png`);
     expect(existsSync(kept), `${kept}: draw it with npm run screenshots`).toBe(true);
     const [now, then] = await Promise.all([coarse(shot), sharp(kept).toBuffer().then(coarse)]);
     const differences = now.map((value, i) => Math.abs(value - then[i]));

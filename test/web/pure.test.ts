@@ -41,20 +41,26 @@ describe('a drawing of scores over costs', () => {
     expect(high).toBe(1.34e9);
   });
 
-  it('names what has room: the first one always, and none over another', () => {
+  it('places what has room, none over another or over what is there', () => {
     const side = fc.integer({ min: 1, max: 40 });
-    const label = fc.record({ x: fc.nat(200), y: fc.nat(100), width: side, height: side });
+    const box = fc.record({ x: fc.nat(200), y: fc.nat(100), width: side, height: side });
+    type Place = { x: number; y: number; width: number; height: number };
+    const apart = (a: Place, b: Place) =>
+      a.x >= b.x + b.width || b.x >= a.x + a.width || a.y >= b.y + b.height || b.y >= a.y + a.height;
     fc.assert(
-      fc.property(fc.array(label, { minLength: 1, maxLength: 30 }), (labels) => {
-        const shown = [...withRoom(labels)];
-        expect(shown[0]).toBe(labels[0]);
+      fc.property(fc.array(fc.array(box, { maxLength: 2 }), { maxLength: 20 }), fc.array(box), (choices, obstacles) => {
+        const shown = withRoom(choices, obstacles);
         for (const [i, a] of shown.entries())
-          for (const b of shown.slice(0, i))
-            expect(a.x >= b.x + b.width || b.x >= a.x + a.width || a.y >= b.y + b.height || b.y >= a.y + a.height).toBe(
-              true,
-            );
+          for (const b of [...shown.slice(0, i), ...obstacles]) expect(apart(a, b)).toBe(true);
+        // What is left out has no room beside what was placed.
+        for (const places of choices.filter((own) => !own.some((one) => shown.includes(one))))
+          for (const place of places)
+            expect([...shown, ...obstacles].every((other) => apart(place, other))).toBe(false);
       }),
     );
+    const [right, left] = [20, 0].map((x) => ({ x, y: 0, width: 9, height: 9 }));
+    expect(withRoom([[right, left]], [])).toEqual([right]);
+    expect(withRoom([[right, left]], [right])).toEqual([left]);
   });
 });
 

@@ -2,7 +2,7 @@
 import { rangeOf } from '../../../src/base/lists.ts';
 import { ticksOf } from '../../../src/run/report/chart.ts';
 import { paretoFront } from '../../../src/run/tables/front.ts';
-import { type Label, shownCosts, withRoom } from '../axes.ts';
+import { type Box, shownCosts, withRoom } from '../axes.ts';
 import { comparable, namesOfGroups } from '../compare.ts';
 import { formatShare } from '../format.ts';
 import { COLOURS } from './plot.tsx';
@@ -11,6 +11,8 @@ import { useWidth } from './useWidth.ts';
 const [HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [320, 56, 28, 16, 44];
 /** Pixels of a letter of a name, about, and of a line. */
 const [LETTER, LINE] = [7, 14];
+/** Between a point and its name. */
+const GAP = 7;
 /** Names beyond this number are not tried: comparing their boxes would take long. */
 const MOST_NAMES = 300;
 
@@ -56,8 +58,9 @@ export function Scatter({ points, label, format, what = 'networks' }: ScatterPro
   const [xLow, xHigh, yLow, yHigh] = [xTicks[0], xTicks[xTicks.length - 1], yTicks[0], yTicks[yTicks.length - 1]];
   const x = (cost: number) => LEFT + ((cost - xLow) / (xHigh - xLow)) * (width - LEFT - RIGHT);
   const y = (score: number) => HEIGHT - BOTTOM - ((score - yLow) / (yHigh - yLow)) * (HEIGHT - TOP - BOTTOM);
-  const labels = namedOf(points, best).map((point) => labelOf(point, x(point.cost), y(point.score), width));
-  const shown = new Map([...withRoom(labels)].map((one) => [one.point, one]));
+  const labels = namedOf(points, best).map((point) => labelsOf(point, x(point.cost), y(point.score), width));
+  const marks = points.map((point) => ({ x: x(point.cost) - 6, y: y(point.score) - 6, width: 12, height: 12 }));
+  const shown = new Map(withRoom(labels, marks).map((one) => [one.point, one]));
   return (
     <>
       <div ref={place}>
@@ -158,12 +161,11 @@ export function Scatter({ points, label, format, what = 'networks' }: ScatterPro
 const namedOf = (points: readonly Point[], best: ReadonlySet<Point>): Point[] =>
   [...best, ...points.filter((point) => !best.has(point))].slice(0, MOST_NAMES);
 
-/** The name of a point beside it, on the side where there is room, cut where there is none. */
-function labelOf(point: Point, x: number, y: number, width: number): Label & { point: Point; name: string } {
-  const room = Math.max(x - LEFT, width - x) - 12;
-  const most = Math.max(3, Math.floor(room / LETTER));
+/** The name of a point to its right, or to its left, where it is in the drawing; cut where there is no room on either side. */
+function labelsOf(point: Point, x: number, y: number, width: number): (Box & { point: Point; name: string })[] {
+  const most = Math.max(3, Math.floor((Math.max(x - LEFT, width - x) - GAP) / LETTER));
   const name = point.name.length > most ? `${point.name.slice(0, most - 1)}…` : point.name;
   const taken = LETTER * name.length;
-  const left = x + 7 + taken > width ? x - 7 - taken : x + 7;
-  return { point, name, x: left, y: y - LINE - 3, width: taken, height: LINE };
+  const inside = [x + GAP, x - GAP - taken].filter((left) => left >= LEFT && left + taken <= width);
+  return inside.map((left) => ({ point, name, x: left, y: y - LINE - 3, width: taken, height: LINE }));
 }
