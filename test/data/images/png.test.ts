@@ -80,9 +80,9 @@ describe('encodePng', () => {
       channels: fc.constantFrom(1, 3),
     })
     .chain(({ width, height, channels }) => {
-      const size = width * height * channels;
+      const size = { minLength: width * height * channels, maxLength: width * height * channels };
       return fc
-        .uint8Array({ minLength: size, maxLength: size })
+        .oneof(fc.uint8Array(size), fc.uint16Array(size))
         .map((data) => ({ width, height, channels: channels as 1 | 3, data }));
     });
 
@@ -90,7 +90,7 @@ describe('encodePng', () => {
     fc.assert(
       fc.property(pictures, (picture) => {
         const bytes = encodePng(picture);
-        expect(decodePng(bytes, 'x')).toEqual({ ...picture, bitDepth: 8 });
+        expect(decodePng(bytes, 'x')).toEqual({ ...picture, bitDepth: 8 * picture.data.BYTES_PER_ELEMENT });
         expect(decode(bytes, { checkCrc: true }).data).toEqual(picture.data);
       }),
     );
@@ -104,6 +104,8 @@ describe('encodePng', () => {
     const raster = decodePng(bytes, 'x');
     expect([...raster.data]).toEqual([0, 1, 1]);
     expect([...(raster.palette ?? [])]).toEqual([1, 2, 3, 4, 5, 6]);
+    const wide = { width: 1, height: 1, channels: 1, data: Uint16Array.of(1) } as const;
+    expect(() => encodePng(wide, [[1, 2, 3]])).toThrow(/over 1 channel of 8 bits, got 1 over 1 of 16/);
   });
 
   it('refuses a header that promises too much before allocating', () => {
