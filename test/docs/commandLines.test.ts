@@ -73,3 +73,19 @@ it('finds a line that cannot run', () => {
   expect(faultsOf('espalier train data=street preset=tiny')).toEqual(['train has no preset tiny']);
   expect(faultsOf('espalier launch processes=2 -- search dta=street')).toEqual(['search takes no dta']);
 });
+
+it('JavaScript on the pages imports what there is', async () => {
+  const entries: Readonly<Record<string, object>> = {
+    espalier: await import('../../src/index.ts'),
+    // By a path that the compiler does not follow: its types are those of browsers.
+    'espalier/browser': (await import(join(root, 'src', 'browser', 'index.ts'))) as object,
+  };
+  const imports = PAGES.flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/import \{([^}]+)\} from '(espalier[^']*)'/g)].map(
+      ([, names, entry]) => ({ page, entry, names: names.split(',').map((name) => name.trim()) }),
+    ),
+  );
+  expect(imports.length).toBeGreaterThan(3);
+  for (const { page, entry, names } of imports)
+    expect(Object.keys(entries[entry] ?? {}), page).toEqual(expect.arrayContaining(names));
+});

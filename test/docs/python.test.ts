@@ -13,7 +13,9 @@ const hasPython = spawnSync('python3', ['--version']).status === 0;
 if (!hasPython) console.warn('no python3: the script of docs/python.md is not run');
 
 describe.skipIf(!hasPython)('the script of docs/python.md', () => {
-  const [, script] = /```python\n([\s\S]*?)```/.exec(readFileSync(join(root, 'docs', 'python.md'), 'utf8'))!;
+  const [, script] = /```python read_run.py\n([\s\S]*?)```/.exec(
+    readFileSync(join(root, 'docs', 'python.md'), 'utf8'),
+  )!;
 
   it.each(['search', 'train'])('reads a run of %s to what is in it', (command) => {
     const file = join(temporaryFolder(), 'read_run.py');

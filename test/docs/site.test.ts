@@ -1,11 +1,15 @@
 /** @file The documents: every link leads somewhere, in the files and on the built site; pictures and references are those of the code. */
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { dirname, extname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configKeys } from '../../src/run/config/config.ts';
 import { settings } from '../../src/run/config/presets.ts';
+import { chromiumPath, launchChromium } from '../helpers/chromium.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 const docs = join(root, 'docs');
@@ -105,5 +109,85 @@ describe('the site', () => {
     for (const name of ['demo', 'search', 'train', 'export', 'ui']) expect(commands).toContain(`\n## ${name}\n`);
   });
 });
+
+describe.skipIf(!chromiumPath)('the site in a browser', { timeout: 300_000 }, () => {
+  const site = join(root, 'build', 'site');
+  let browser: Browser;
+  let server: Server;
+  let address: string;
+  beforeAll(async () => {
+    browser = await launchChromium();
+    server = createServer((request, response) => {
+      const path = decodeURIComponent(new URL(request.url ?? '/', 'http://site').pathname);
+      const found = [path, `${path}.html`, join(path, 'index.html')]
+        .map((each) => join(site, each))
+        .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
+      response.writeHead(found ? 200 : 404, {
+        'content-type': MIME[extname(found ?? '')] ?? 'application/octet-stream',
+      });
+      response.end(found && readFileSync(found));
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  it.each([1440, 390])(
+    'shows every page whole at a width of %i: nothing is cut or overlaps the edge',
+    async (width) => {
+      const page = await browser.newPage({ viewport: { width, height: 844 } });
+      const html = readdirSync(site, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.html'));
+      const faults: string[] = [];
+      for (const name of html) {
+        await page.goto(`${address}/${name.replace(/\.html$/, '')}`);
+        const cut = await page.evaluate<string[]>(CUT);
+        faults.push(...cut.map((fault) => `${name}: ${fault}`));
+      }
+      await page.close();
+      expect(faults).toEqual([]);
+    },
+  );
+
+  it('begins with a logo, a picture and a way to the concepts, and finds a setting', async () => {
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    await page.goto(address);
+    for (const image of ['.VPNavBarTitle img', '.VPHero img']) {
+      const width = await page.evaluate(`document.querySelector('${image}').naturalWidth`);
+      expect(width, image).toBeGreaterThan(0);
+    }
+    expect(await page.locator('.VPHero .action a').first().getAttribute('href')).toMatch(/^\/concepts/);
+    await page.keyboard.press('Control+k');
+    await page.locator('.VPLocalSearchBox input').fill('warmupSteps');
+    const found = page.locator('.VPLocalSearchBox .result');
+    await found.first().waitFor();
+    expect(await found.first().textContent()).not.toBe('');
+    await page.close();
+  });
+});
+
+/** What is wrong with a page as it is shown. What scrolls sideways by itself says so by its scroll bar; text under the edge of a block does not. */
+const CUT = `(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const wide = document.documentElement.scrollWidth > window.innerWidth ? ['the page scrolls sideways'] : [];
+  const cut = all('.vp-doc pre').filter((pre) => pre.scrollWidth > pre.clientWidth + 1);
+  const missing = all('.vp-doc img, .VPHero img').filter((image) => image.complete && image.naturalWidth === 0);
+  return [
+    ...wide,
+    ...cut.map((pre) => 'a code block is cut: ' + pre.innerText.slice(0, 60)),
+    ...missing.map((image) => 'no picture: ' + image.src),
+  ];
+})()`;
+
+const MIME: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.json': 'application/json',
+};
 
 const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, value]) => value);

@@ -164,7 +164,10 @@ export const FOLDER_PARSERS = {
     { covers: ['jobs/ladder/journal.ts'] },
   ),
   'split.json': json(
-    [{ version: 1, classes: ['a'], splits: { train: [['a', 1]], val: [['b', 2]] } }],
+    [
+      { version: 1, classes: ['a'], splits: { train: [['a', 1]], val: [['b', 2]] } },
+      { version: 1, classes: ['a'], regions: [{ name: 'r', classes: ['a'], written: 'a' }], splits: {} },
+    ],
     run.split,
     () => readSplit(run.path, true),
     { covers: ['data/splitRecord.ts', 'jobs/prepare/knownSplit.ts'] },
