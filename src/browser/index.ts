@@ -10,7 +10,7 @@ import { createSegmenter, type OnnxRuntime } from '../portable/segmenter.ts';
 import { type ImageSource, inputOf } from './pixels.ts';
 
 export type { SampledImage } from '../data/channels/normalise.ts';
-export type { SegmentationClass } from '../data/types.ts';
+export type { Region, SegmentationClass } from '../data/types.ts';
 export type { ModelMetadata } from '../portable/metadata.ts';
 export type { ImageSource } from './pixels.ts';
 
@@ -39,6 +39,8 @@ export interface BrowserSegmentation {
   readonly height: number;
   /** `[height, width]`, ids into the classes of the model. */
   readonly ids: Uint8Array;
+  /** Of a model of regions that gives scores: where each of `metadata.regions` is, `[regions, height, width]` of 0 and 1. */
+  readonly masks?: Uint8Array;
   /** The image with the colours of the classes over it. */
   readonly overlay: ImageData;
   /** The image as it was read; of other channels than RGB those that people are shown. */

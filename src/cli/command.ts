@@ -103,8 +103,8 @@ export function readRunRequest(
 export const scoresTable = (names: readonly string[], scores: Scores): string =>
   scores.volumes ? casesTable(names, scores.volumes.summary) : perClassTable(names, scores);
 
-/** Scores for programs: without the matrices they follow from. */
-export const plainScores = ({ confusion: _, unrefined, ...plain }: Scores): object =>
+/** Scores for programs: without the counts they follow from. */
+export const plainScores = ({ confusion: _, regions: __, unrefined, ...plain }: Scores): object =>
   unrefined ? { ...plain, unrefined: plainScores(unrefined) } : plain;
 
 /** Prints a value for programs. */

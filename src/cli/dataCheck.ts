@@ -6,6 +6,7 @@ import { checkDataSet, type DataReport } from '../data/check/check.ts';
 import type { DataProblem, ImageReport } from '../data/check/parts.ts';
 import type { VolumeReport } from '../data/check/volumes.ts';
 import { describeIgnored, ofChannels } from '../data/describe.ts';
+import { describeRegions, regionShares, toRegions, writeRegions } from '../data/regions/regions.ts';
 import { filesOfDataSet } from '../data/splits.ts';
 import type { DataSet } from '../data/types.ts';
 import type { Spread } from '../data/volumes/fingerprint.ts';
@@ -49,12 +50,13 @@ export async function checkAndPrint(dataset: DataSet, { path, limit, plan, given
     writeAtomically(plan, proposal.text);
   }
   if (json) {
-    const { name, layout, classes } = dataset;
+    const { name, layout, classes, regions } = dataset;
     const ignored = dataset.rank === 3 ? dataset.ignoredLabels?.map(String) : undefined;
     printJson({
       name,
       layout,
       classes,
+      ...(regions ? { regions } : {}),
       ...(ignored ? { ignoredLabels: ignored } : {}),
       ...report,
       ...(proposal === undefined ? {} : { plan: proposal.plan }),
@@ -103,12 +105,33 @@ function describe(dataset: DataSet, report: DataReport): string {
       : describeFingerprint(report)),
     `share of the training ${report.rank === 2 ? 'pixels' : 'voxels'}:`,
     ...dataset.classes.map(({ name }, id) => `  ${name.padEnd(width)} ${percent(classShares[id])}`),
+    ...describeShares(dataset, classShares),
     `  ${'ignored'.padEnd(width)} ${percent(ignoredShare)}${ignored === '' ? '' : ` (${ignored})`}`,
     problems.length === 0 ? 'no problems found' : `${problems.length} problem${problems.length === 1 ? '' : 's'}:`,
     ...lines.slice(0, MOST_PROBLEMS),
     ...(lines.length > MOST_PROBLEMS ? [`  ... and ${lines.length - MOST_PROBLEMS} more`] : []),
     ...advice.map((line) => `advice: ${line}`),
   ].join('\n');
+}
+
+/** The regions with their shares, and which of their classes predictions cannot hold: those that no region writes. */
+function describeShares({ classes, regions }: DataSet, shares: readonly number[]): string[] {
+  if (!regions) return [];
+  const own = regionShares(regions, shares);
+  const lines = regions.map(
+    (region, i) => `  ${describeRegions({ classes, regions: [region] })} ${(100 * own[i]).toFixed(2)} %`,
+  );
+  const back = writeRegions(toRegions(Uint8Array.from(classes.keys()), regions), regions);
+  const lost = classes.flatMap(({ name }, id) =>
+    back[id] === id ? [] : [`${name} (written as ${classes[back[id]].name})`],
+  );
+  return [
+    'regions:',
+    ...lines,
+    ...(lost.length > 0
+      ? [`  predictions never hold ${lost.slice(0, 8).join(', ')}${lost.length > 8 ? ', ...' : ''}`]
+      : []),
+  ];
 }
 
 /** So many problems that differ in numbers and names only are one line. */

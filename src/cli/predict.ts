@@ -7,6 +7,7 @@ import { ConfigError } from '../base/errors.ts';
 import { namesOfFiles } from '../base/names.ts';
 import { encodeLabels, encodeProbabilities } from '../data/nifti/encode.ts';
 import { planesPicture } from '../data/planes.ts';
+import { outputsOf as outputsOfNetwork } from '../data/regions/regions.ts';
 import { segment, segmentVolume } from '../infer/segment.ts';
 import { runsOf } from '../jobs/ensemble/runs.ts';
 import { type OpenNetwork, openNetwork } from '../jobs/library.ts';
@@ -44,7 +45,7 @@ export const predictCommand: Command = {
     const network = openNetwork(config.run, config);
     const folders = runsOf(config.run).map(openRunFolder);
     const [folder] = folders;
-    const { classes, volumes } = network;
+    const { classes, regions, volumes } = network;
     refuseUnused(keys, unusedInInference(volumes !== undefined, config));
     const output = config.output ?? join(runsOf(config.run)[0], 'predictions');
     const requireFree = (outputs: readonly string[], files: readonly string[]) =>
@@ -57,7 +58,7 @@ export const predictCommand: Command = {
       ? await predictVolumes(network, await findVolumes(positionals, volumes.modalities), output, config, requireFree)
       : await predictWithRun(network, findImages(positionals), output, config, requireFree);
     const what = volumes ? 'volumes' : 'images';
-    reportPredictions({ source: { run: config.run }, classes, what, written, output, json: flags.json });
+    reportPredictions({ source: { run: config.run }, classes, regions, what, written, output, json: flags.json });
   },
 };
 
@@ -76,7 +77,7 @@ function predictWithRun(
     throw new ConfigError(`${config.run} does not know the values of a submission`, 'train it again with this version');
   const inference = inferenceOptions(config, network);
   const withProbabilities = config.write === 'probabilities';
-  const plans = planImages(files, output, withProbabilities ? classes : []);
+  const plans = planImages(files, output, withProbabilities ? outputsOfNetwork(network) : []);
   requireFree(outputsOf(plans), files);
   return predictImages({
     plans,

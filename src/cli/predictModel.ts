@@ -53,9 +53,9 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
   if (shipped) process.stderr.write(aboutShipped(shipped));
   const output = config.output ?? (shipped ? 'predictions' : join(dirname(model), 'predictions'));
   const { metadata, segment, release } = await openModel(model, config);
-  const { classes } = metadata;
+  const { classes, regions } = metadata;
   const withProbabilities = config.write === 'probabilities';
-  const plans = planImages(files, output, withProbabilities ? classes : []);
+  const plans = planImages(files, output, withProbabilities ? (regions ?? classes) : []);
   const read = shipped ? shippedFile(model) : model;
   requireFreeOutputs({ outputs: outputsOf(plans), inputs: [read, ...withFolders(files), ...given] });
   const written = await predictImages({
@@ -67,6 +67,6 @@ export async function predictWithModel(words: readonly string[]): Promise<void> 
       return { ...(await segment(picture, { withProbabilities })), image: shown };
     },
   });
-  reportPredictions({ source: { model }, classes, what: 'images', written, output, json: flags.json });
+  reportPredictions({ source: { model }, classes, regions, what: 'images', written, output, json: flags.json });
   await release();
 }

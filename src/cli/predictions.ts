@@ -6,7 +6,7 @@ import { ConfigError } from '../base/errors.ts';
 import { namesOfFiles } from '../base/names.ts';
 import { encodePng } from '../data/images/png.ts';
 import { overlayLabels, paletteOf } from '../data/images/visual.ts';
-import type { SegmentationClass } from '../data/types.ts';
+import type { Region, SegmentationClass } from '../data/types.ts';
 import type { Segmentation } from '../infer/segment.ts';
 import { writeAtomically } from '../run/files.ts';
 import { printJson } from './command.ts';
@@ -98,13 +98,21 @@ export const nothingToPredict = (): ConfigError =>
 export function reportPredictions(job: {
   source: { run: string } | { model: string };
   classes: readonly SegmentationClass[];
+  regions?: readonly Region[] | undefined;
   what: 'images' | 'volumes';
   written: readonly object[];
   output: string;
   json: boolean;
 }): void {
-  const { source, classes, what, written, output, json } = job;
-  if (json) printJson({ ...source, classes: classes.map(({ name }) => name), [what]: written });
+  const { source, classes, regions, what, written, output, json } = job;
+  const namesOf = (list: readonly SegmentationClass[]) => list.map(({ name }) => name);
+  if (json)
+    printJson({
+      ...source,
+      classes: namesOf(classes),
+      ...(regions ? { regions: namesOf(regions) } : {}),
+      [what]: written,
+    });
   else {
     const noun = what === 'images' ? 'image' : 'volume';
     process.stdout.write(`${written.length} ${noun}${written.length === 1 ? '' : 's'} in ${output}\n`);

@@ -2,6 +2,7 @@
  * @file A data set in one line: which layout was recognised, which classes it has and who named them. A training begins with it.
  */
 import { describeChannels } from './channels/format.ts';
+import { describeRegions } from './regions/regions.ts';
 import { type DataSet, ownChannels } from './types.ts';
 
 /** So many classes are named. */
@@ -15,9 +16,10 @@ export function describeDataSet(dataset: DataSet): string {
   const source = classesFrom ?? 'the layout';
   const count = `${classes.length} class${classes.length === 1 ? '' : 'es'}`;
   const { train, val } = splits;
+  const regions = dataset.regions ? `; regions: ${describeRegions(dataset)}` : '';
   const ignored = describeIgnored(dataset);
   const what = `${rank === 2 ? 'images' : 'volumes'}${ofChannels(dataset)}`;
-  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${what}${splitRule === 'hash' ? ', split by hash' : ''}${ignored === '' ? '' : `; ${ignored}`}`;
+  return `${name}, layout ${layout}: ${count} from ${source} (${names.join(', ')}), ${train.length} train and ${val.length} val ${what}${splitRule === 'hash' ? ', split by hash' : ''}${regions}${ignored === '' ? '' : `; ${ignored}`}`;
 }
 
 /** Of images that are not 8-bit RGB: ` of 4 channels (red, green, blue, nir) of 16 bits, by data.yaml`; else nothing. */

@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { DataError } from '../base/errors.ts';
+import { maybeTextFile } from '../base/textFile.ts';
 import { withChannels } from './channels/derive.ts';
 import { ade20k } from './layouts/ade20k.ts';
 import { openAnnotations } from './layouts/annotations/assemble.ts';
@@ -18,6 +19,7 @@ import { type Description, loadDescription } from './layouts/description.ts';
 import { folder, openDescribed } from './layouts/folder.ts';
 import { isFile, isFolder, type Layout, type OpenOptions } from './layouts/layout.ts';
 import { nnunet } from './layouts/nnunet.ts';
+import { parseRegions } from './layouts/regions.ts';
 import { findStructure } from './layouts/structure.ts';
 import { voc } from './layouts/voc.ts';
 import { createSceneSet, parseSceneName } from './scenes/sceneSet.ts';
@@ -105,13 +107,8 @@ async function openPath(path: string, options: OpenOptions): Promise<DataSet> {
     );
   }
   const description = await findDescription(root);
-  for (const layout of VOLUMES) {
-    if (!(await layout.matches(root))) continue;
-    const dataset = await layout.open(root, options);
-    if (description === undefined) return dataset;
-    const note = 'data.yaml is not read: it describes images, and dataset.json describes these volumes';
-    return { ...dataset, notes: [...(dataset.notes ?? []), note] };
-  }
+  const volumes = await openVolumes(root, options);
+  if (volumes !== undefined) return description === undefined ? volumes : describedVolumes(volumes, description);
   if (description !== undefined) return openDescription(description, options);
   for (const layout of PUBLISHED) if (await layout.matches(root)) return layout.open(root, options);
   // Asked once for all tools: every look lists the files.
@@ -128,6 +125,34 @@ async function findDescription(root: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** The volumes of a folder, if it holds any. */
+async function openVolumes(root: string, options: OpenOptions): Promise<DataSet | undefined> {
+  for (const layout of VOLUMES) if (await layout.matches(root)) return layout.open(root, options);
+  return undefined;
+}
+
+/** Volumes beside a `data.yaml`, of which only `regions` is read. */
+async function describedVolumes(dataset: DataSet, file: string): Promise<DataSet> {
+  const { notes = [] } = dataset;
+  // Any other file need not be one that can be parsed.
+  if (!/^["']?regions["']?\s*:/m.test(maybeTextFile(file) ?? '')) {
+    const note = 'data.yaml is not read: it describes images, and dataset.json describes these volumes';
+    return { ...dataset, notes: [...notes, note] };
+  }
+  const { regions, name: _, path: __, ...others } = await loadDescription(file);
+  const isAlone = Object.values(others).every((value) => value === undefined);
+  const note = 'of data.yaml only `regions` is read: dataset.json describes these volumes';
+  return withRegions(isAlone ? dataset : { ...dataset, notes: [...notes, note] }, { regions }, file);
+}
+
+/** A data set with the regions that a description names. @throws DataError where the data have regions of their own */
+function withRegions(dataset: DataSet, { regions }: Pick<Description, 'regions'>, file: string): DataSet {
+  if (regions === undefined) return dataset;
+  if (dataset.regions !== undefined)
+    throw new DataError(`${file}: \`regions\` where dataset.json has regions, too`, 'state them in one of the two');
+  return { ...dataset, regions: parseRegions(regions, { ...dataset, file }) };
+}
+
 /** CVAT's exports for Ultralytics name lists of images instead of folders: the folders beside them say the same. */
 function withoutLists(description: Description): Description {
   if (!description.train?.images.endsWith('.txt')) return description;
@@ -135,15 +160,15 @@ function withoutLists(description: Description): Description {
   return rest;
 }
 
-/** Opens what a `data.yaml` is about, with the channels that it names. */
+/** Opens what a `data.yaml` is about, with the channels and the regions that it names. */
 async function openDescription(file: string, options: OpenOptions): Promise<DataSet> {
   const description = withoutLists(await loadDescription(file));
-  const dataset = await openDescribedData(file, description, options);
+  const dataset = withRegions(await openDescribedData(file, description, options), description, file);
   const { channels } = description;
   return dataset.rank === 3 || channels === undefined ? dataset : withChannels(dataset, { file, channels });
 }
 
-/** A plain folder, or the folders of a published data set with its own classes. */
+/** A plain folder, the folders of a published data set with its own classes, or annotated images. */
 async function openDescribedData(file: string, description: Description, options: OpenOptions): Promise<DataSet> {
   const { classes, ignore, name, path, train } = description;
   const root = resolve(dirname(file), path ?? '.');
@@ -154,6 +179,8 @@ async function openDescribedData(file: string, description: Description, options
     );
   }
   if (train === undefined && (await findStructure(root, description)) === undefined) {
+    const volumes = description.regions ? await openVolumes(root, options) : undefined;
+    if (volumes !== undefined) return volumes;
     for (const layout of PUBLISHED) {
       if (!(await layout.matches(root))) continue;
       const dataset = await layout.open(root, options);

@@ -4,8 +4,10 @@
 import { z } from 'zod';
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { showShort } from '../base/text.ts';
 import { type MeasuredChannels, requireMeasured } from './channels/format.ts';
 import { measuredChannelsSchema } from './channels/schema.ts';
+import { type NamedRegion, namedRegions } from './regions/named.ts';
 import { fileSizes } from './sampleFiles.ts';
 import { type DataSet, type ImageSet, ownChannels } from './types.ts';
 
@@ -18,6 +20,8 @@ export interface SplitRecord {
   readonly classes: readonly string[];
   /** Of volumes: the modalities in the order of the channels. */
   readonly modalities?: readonly string[];
+  /** Where the network has regions: these, in the order of its outputs. */
+  readonly regions?: readonly NamedRegion[];
   /** Of images that are not 8-bit RGB: their channels as they were measured. */
   readonly channels?: MeasuredChannels;
   readonly splits: RecordedSplits;
@@ -29,6 +33,7 @@ export function recordOf(dataset: DataSet): SplitRecord {
   return {
     classes: dataset.classes.map(({ name }) => name),
     ...(dataset.rank === 3 ? { modalities: dataset.modalities } : measuredChannels(dataset)),
+    ...(dataset.regions ? { regions: namedRegions(dataset) } : {}),
     splits: Object.fromEntries(
       all.map(([name, samples]) => [
         name,
@@ -58,6 +63,7 @@ const schema = z.strictObject({
   version: z.literal(1),
   classes: z.array(z.string()),
   modalities: z.array(z.string()).optional(),
+  regions: z.array(z.strictObject({ name: z.string(), classes: z.array(z.string()), written: z.string() })).optional(),
   channels: measuredChannelsSchema.optional(),
   splits: z.record(z.string(), z.array(z.tuple([z.string(), z.number().min(0)]))),
 });
@@ -81,11 +87,16 @@ export function parseRecord(text: string, file: string): SplitRecord {
     const [issue] = result.error.issues;
     throw new DataError(`${file}: ${issue.path.join('.') || 'the file'}: ${issue.message.toLowerCase()}`, FIX);
   }
-  const { classes, modalities, channels, splits } = result.data;
+  const { classes, modalities, channels, regions, splits } = result.data;
+  const known = new Set(classes);
+  const stranger = regions?.flatMap((region) => [...region.classes, region.written]).find((name) => !known.has(name));
+  if (stranger !== undefined)
+    throw new DataError(`${file}: regions: expected names of its classes, got ${showShort(stranger)}`, FIX);
   return {
     classes,
     ...(modalities ? { modalities } : {}),
     ...(channels ? { channels } : {}),
+    ...(regions ? { regions } : {}),
     splits: Object.fromEntries(Object.entries(splits).map(([name, samples]) => [name, new Map(samples)])),
   };
 }

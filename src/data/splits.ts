@@ -5,7 +5,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { suggest } from '../base/text.ts';
-import type { DataSet, DataSetBase, Sample, VolumeSet } from './types.ts';
+import type { DataSet, DataSetBase, Region, Sample, VolumeSet } from './types.ts';
 
 /** Every split that has a name: train, val, and further ones. */
 export const splitNames = ({ splits, extra = {} }: Pick<DataSetBase, 'splits' | 'extra'>): string[] => [
@@ -70,6 +70,7 @@ export function orderClasses<Of extends DataSet>(dataset: Of, names: readonly st
   return {
     ...dataset,
     classes,
+    ...(dataset.regions ? { regions: movedRegions(dataset.regions, moved) } : {}),
     labelMap: dataset.labelMap.map(moved),
     ...(colours
       ? { colourIds: Object.fromEntries(Object.entries(colours).map(([colour, id]) => [colour, moved(id)])) }
@@ -77,6 +78,13 @@ export function orderClasses<Of extends DataSet>(dataset: Of, names: readonly st
     ...(values ? { submissionValues: places.map((place) => values[place]) } : {}),
   };
 }
+
+const movedRegions = (regions: readonly Region[], moved: (id: number) => number): Region[] =>
+  regions.map((region) => ({
+    ...region,
+    classes: region.classes.map(moved).sort((a, b) => a - b),
+    written: moved(region.written),
+  }));
 
 /**
  * Volumes with their modalities in another order, by their names.

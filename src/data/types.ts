@@ -38,6 +38,14 @@ export interface SegmentationClass {
   colour: Colour;
 }
 
+/** A set of classes that a network finds by an output of its own; regions may overlap (nnU-Net's region labels). Functions: `regions.ts`. */
+export interface Region extends SegmentationClass {
+  /** Ids of the classes inside, ascending, at least one. */
+  classes: number[];
+  /** Id of the class, one of those inside, that is written where this region is predicted and no later one is. */
+  written: number;
+}
+
 /**
  * Where an image comes from: files on disk (`label` absent: to be predicted), or a seed of the embedded scenes. With `drawn` the labels are shapes, and
  * `label` is the file that holds them, perhaps those of other images too. `blank` is the label of every pixel where there is no file; default `IGNORE`.
@@ -72,7 +80,10 @@ export interface DataSetBase {
   name: string;
   /** The layout that was recognised, such as `camvid`. */
   layout: string;
+  /** What label files and written predictions hold. */
   classes: SegmentationClass[];
+  /** Where networks find regions instead of classes: one for each output, in the order in which predictions are written. */
+  regions?: Region[];
   ignore: typeof IGNORE;
   /** For each raw value of a label file, those from 0 to 255 at least: a class id, `IGNORE` or `NOT_ALLOWED`. */
   labelMap: number[];

@@ -21,6 +21,12 @@ export interface CardFacts {
   /** The channels of its images in words, where they are not 8-bit RGB. */
   readonly channels?: string;
   readonly classes: readonly string[];
+  /** Where the outputs are regions: their names, the classes inside, and the class that is written. */
+  readonly regions?: readonly {
+    readonly name: string;
+    readonly classes: readonly string[];
+    readonly written: string;
+  }[];
   /** Name of the data it was trained on. */
   readonly dataset: string;
   /** Scores of the best weights at the end of the training, on its validation split; undefined where it was never scored. */
@@ -85,6 +91,7 @@ export function writeCard(facts: CardFacts): string {
   const {
     name,
     classes,
+    regions,
     dataset,
     scores,
     evaluations,
@@ -103,12 +110,13 @@ export function writeCard(facts: CardFacts): string {
   const parts = [
     `---\n${stringify(frontMatter(facts), { lineWidth: 0 })}---`,
     `# ${name}`,
-    `Semantic segmentation of ${what} into ${classes.length} classes: ${classes.map(inline).join(', ')}. The network (${method}) was trained on ${inline(dataset)} with espalier ${version}.`,
+    `Semantic segmentation of ${what} into ${classes.length} classes: ${classes.map(inline).join(', ')}.${regions ? ` It finds ${regions.length} regions, sets of classes that may overlap.` : ''} The network (${method}) was trained on ${inline(dataset)} with espalier ${version}.`,
+    ...(regions ? [regionTable(regions, unit)] : []),
     '## Architecture',
     ...(isFound ? [`![The architecture](${CARD_FILES.drawing})`] : []),
     `${summary}. ${cost.parameters.toLocaleString('en')} parameters, ${(cost.multiplyAdds / 1e9).toFixed(2)} G multiply-adds at ${size.join(' x ')}${reduction === 1 ? '' : `; inputs are read at 1 / ${reduction} of their size`}.`,
     '## Scores',
-    scores ? scoreTable(scores, dataset) : 'It was not scored at the end of its training.',
+    scores ? scoreTable(scores, facts) : 'It was not scored at the end of its training.',
     ...(evaluations.length > 0 ? [evaluationTable(evaluations)] : []),
     '## Use',
     ...(channels
@@ -117,10 +125,22 @@ export function writeCard(facts: CardFacts): string {
         ]
       : []),
     usage(rank, channels !== undefined),
-    `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. Every ${unit} gets the class of the largest score.`,
+    `\`${CARD_FILES.weights}\` holds the weights by the names of the nodes that \`${CARD_FILES.network}\` describes${isFound ? `; \`${CARD_FILES.genotype}\` is the architecture alone` : ''}. ${regions ? 'A region is where the sigmoid of its output is above 0.5.' : `Every ${unit} gets the class of the largest score.`}`,
     ...(command ? ['## Training', `\`\`\`\n${command}\n\`\`\``] : []),
   ];
   return `${parts.join('\n\n')}\n`;
+}
+
+function regionTable(regions: NonNullable<CardFacts['regions']>, unit: string): string {
+  return [
+    `Each output is one region. A ${unit} gets the class of the last region in this table that holds it, else that of the background:`,
+    '',
+    '| region | classes inside | class written |',
+    '|---|---|---|',
+    ...regions.map(
+      ({ name, classes, written }) => `| ${inline(name)} | ${classes.map(inline).join(', ')} | ${inline(written)} |`,
+    ),
+  ].join('\n');
 }
 
 function frontMatter({ name, license, method, isFound, dataset, scores, rank }: CardFacts): Record<string, unknown> {
@@ -154,13 +174,13 @@ function frontMatter({ name, license, method, isFound, dataset, scores, rank }: 
   };
 }
 
-function scoreTable({ columns, rows }: ScoreTable, dataset: string): string {
+function scoreTable({ columns, rows }: ScoreTable, { dataset, regions }: CardFacts): string {
   const shown = (value: number | undefined, column: ScoreColumn) =>
     value === undefined ? '–' : (SCORE_COLUMNS[column].isShare ? 100 * value : value).toFixed(2);
   return [
     `Of the best weights at the end of the training, on the validation split of ${inline(dataset)}:`,
     '',
-    `| class | ${columns.map((column) => SCORE_COLUMNS[column].head).join(' | ')} |`,
+    `| ${regions ? 'region' : 'class'} | ${columns.map((column) => SCORE_COLUMNS[column].head).join(' | ')} |`,
     `|---|${columns.map(() => '--:').join('|')}|`,
     ...rows.map(
       ({ name, values }) =>

@@ -2,6 +2,7 @@
  * @file Batches of the loader as tensors of the engine.
  */
 import type { PixelBatch } from '../data/loader/batch.ts';
+import { operator } from '../engine/call.ts';
 import * as op from '../engine/operators.ts';
 import { fromArray, type Tensor } from '../engine/tensor.ts';
 
@@ -46,3 +47,7 @@ export function countPixels(labels: Uint8Array, ignore: number): number {
 export function classMap(logits: Tensor): Uint8Array {
   return op.toDType(op.argmax(logits, 1), 'uint8').data() as Uint8Array;
 }
+
+/** Where the score of each output is above `threshold`, `[batch, outputs, ...size]` of 0 and 1 as bytes. */
+export const masksAbove = (scores: Tensor, threshold: number): Uint8Array =>
+  op.contiguous(op.toDType(operator('aten::gt.Scalar').one(scores, threshold), 'uint8')).data() as Uint8Array;

@@ -5,24 +5,23 @@ import { evaluationBatches } from '../data/loader/loader.ts';
 import type { DataSet, Sample, SampleFormat } from '../data/types.ts';
 import { scope } from '../engine/tensor.ts';
 import { type CaseScores, type CaseSummary, summariseCases } from '../metrics/cases.ts';
-import {
-  addToConfusion,
-  type ConfusionMatrix,
-  createConfusion,
-  mergeConfusion,
-  type SegmentationScores,
-  segmentationScores,
-} from '../metrics/confusion.ts';
+import type { ConfusionMatrix } from '../metrics/confusion.ts';
+import type { RegionCounts } from '../metrics/regions.ts';
 import { inOrder, type Parallel, shareOf, singleProcess } from '../parallel/parallel.ts';
 import { stopPoint } from '../parallel/stopPoint.ts';
 import { toTensors } from './batch.ts';
 import { predictSample } from './crf/predict.ts';
 import { evaluateVolumes, type ScoredVolume, type VolumeScores } from './evaluateVolumes.ts';
 import { type Infer, type InferenceOptions, SINGLE_SCALE } from './inference.ts';
+import { addToTally, createTally, scoresOfTally, sumOfTallies, type Tally, type TallyScores } from './tally.ts';
 
-/** Scores and the matrix they follow from; of volumes also those by case. */
-export interface Scores extends SegmentationScores {
+/**
+ * Scores and the counts they follow from; of volumes also those by case. Of data with regions all scores are those of the regions; the confusion is that
+ * of the classes that are written.
+ */
+export interface Scores extends TallyScores {
   readonly confusion: ConfusionMatrix;
+  readonly regions?: RegionCounts;
   readonly volumes?: { readonly cases: readonly CaseScores[]; readonly summary: CaseSummary };
   /** Where a CRF refined the predictions: what the network alone scores, and the milliseconds of the CRF, the mean over the samples. */
   readonly unrefined?: Omit<Scores, 'unrefined'> & { readonly crfMs: number };
@@ -45,6 +44,8 @@ export interface ScoredImage {
   readonly image: Float32Array;
   readonly label: Uint8Array;
   readonly prediction: Uint8Array;
+  /** Of a network of regions, `[regions, height, width]`. */
+  readonly masks?: Uint8Array | undefined;
 }
 
 /** Options of `evaluate`. */
@@ -52,7 +53,7 @@ export interface EvaluateOptions {
   readonly inference?: InferenceOptions;
   /** Of the normalised surface Dice of volumes; default 1. */
   readonly toleranceMm?: number;
-  /** Classes of volumes of which only the largest connected component is kept. */
+  /** Classes of volumes, or regions by their place, of which only the largest connected component is kept. */
   readonly largestComponents?: readonly number[];
   readonly onImage?: (picture: ScoredImage, done: number) => void;
   readonly onVolume?: (volume: ScoredVolume, done: number) => void;
@@ -62,16 +63,21 @@ export interface EvaluateOptions {
   readonly parallel?: Parallel;
 }
 
+/** What is scored on: how samples are read, and what is counted. */
+export type ScoredData = SampleFormat & Pick<DataSet, 'ignore' | 'regions'>;
+
 /** Scores `network` on `samples`, one by one at full size. */
 export async function evaluate(
   network: Infer,
-  dataset: SampleFormat & Pick<DataSet, 'ignore'>,
+  dataset: ScoredData,
   samples: readonly Sample[],
   device: string,
-  { parallel = singleProcess, signal, ...options }: EvaluateOptions = {},
+  { parallel = singleProcess, signal, ...given }: EvaluateOptions = {},
 ): Promise<Scores> {
   const { size } = parallel;
   const infer: Infer = (images) => parallel.apart(() => network(images));
+  const { regions } = dataset;
+  const options = regions ? { ...given, inference: { ...(given.inference ?? SINGLE_SCALE), regions } } : given;
   const alone = { ...options, signal: size === 1 ? signal : undefined };
   if (dataset.rank === 3) {
     const { inference = SINGLE_SCALE, toleranceMm = 1, onVolume } = options;
@@ -86,11 +92,11 @@ export async function evaluate(
       inference: window ? { ...inference, window: { ...window, among: parallel } } : inference,
       onVolume: onVolume && ((volume, done) => onVolume(volume, own.length + done)),
     });
-    type Counted = Pick<VolumeScores, 'cases' | 'confusion'>;
+    type Counted = Pick<VolumeScores, 'cases'> & Tally;
     const scoresOf = (ofRanks: readonly Counted[], last: Counted) => {
       const cases = [...inOrder(ofRanks.map((part) => part.cases)), ...last.cases];
-      const confusion = sumOf([...ofRanks, last].map((part) => part.confusion));
-      return { ...segmentationScores(confusion), confusion, volumes: { cases, summary: summariseCases(cases) } };
+      const tally = sumOfTallies([...ofRanks, last]);
+      return { ...scoresOfTally(tally), ...tally, volumes: { cases, summary: summariseCases(cases) } };
     };
     const scores = scoresOf(parts, together);
     if (!together.unrefined) return scores;
@@ -100,40 +106,40 @@ export async function evaluate(
   }
   const own = shareOf(samples, parallel);
   const parts = await parallel.gather(await countImages(infer, dataset, own, device, alone));
-  const scoresOf = (all: readonly ConfusionMatrix[]) => {
-    const confusion = sumOf(all);
-    return { ...segmentationScores(confusion), confusion };
+  const scoresOf = (all: readonly Tally[]) => {
+    const tally = sumOfTallies(all);
+    return { ...scoresOfTally(tally), ...tally };
   };
-  const scores = scoresOf(parts.map(({ confusion }) => confusion));
+  const scores = scoresOf(parts.map(({ tally }) => tally));
   if (!options.inference?.crf) return scores;
   const crfMs = meanOf(parts.flatMap(({ ms }) => ms));
   return { ...scores, unrefined: { ...scoresOf(parts.map(({ unrefined }) => unrefined)), crfMs } };
 }
 
-/** Of images: the confusion with and without a CRF, and the milliseconds that it took of each. */
+/** Of images: the counts with and without a CRF, and the milliseconds that it took of each. */
 interface CountedImages {
-  readonly confusion: ConfusionMatrix;
-  readonly unrefined: ConfusionMatrix;
+  readonly tally: Tally;
+  readonly unrefined: Tally;
   readonly ms: readonly number[];
 }
 
 async function countImages(
   network: Infer,
-  dataset: SampleFormat & Pick<DataSet, 'ignore'>,
+  dataset: ScoredData,
   samples: readonly Sample[],
   device: string,
   options: EvaluateOptions,
 ): Promise<CountedImages> {
   const { inference = SINGLE_SCALE } = options;
-  const [confusion, unrefined] = [0, 1].map(() => createConfusion(dataset.classes.length));
+  const [tally, unrefined] = [0, 1].map(() => createTally(dataset));
   const ms: number[] = [];
   let done = 0;
   for await (const batch of evaluationBatches(dataset, samples)) {
     const predicted = scope(() => predictSample(network, toTensors(batch, 'cpu').images, device, inference));
-    const { ids: prediction } = predicted;
-    addToConfusion(confusion, prediction, batch.labels, dataset.ignore);
+    const { ids: prediction, masks } = predicted;
+    addToTally(tally, predicted, batch.labels, dataset);
     if (predicted.unrefined) {
-      addToConfusion(unrefined, predicted.unrefined.ids, batch.labels, dataset.ignore);
+      addToTally(unrefined, predicted.unrefined, batch.labels, dataset);
       ms.push(predicted.unrefined.ms);
     }
     done++;
@@ -146,18 +152,13 @@ async function countImages(
         image: batch.images,
         label: batch.labels,
         prediction,
+        masks,
       },
       done,
     );
     await stopPoint(options.signal);
   }
-  return { confusion, unrefined, ms };
+  return { tally, unrefined, ms };
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function sumOf(parts: readonly ConfusionMatrix[]): ConfusionMatrix {
-  const sum = createConfusion(parts[0].classes);
-  for (const part of parts) mergeConfusion(sum, part);
-  return sum;
-}

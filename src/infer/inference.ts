@@ -1,11 +1,13 @@
 /**
- * @file Logits or probabilities of whole inputs of any rank: a single pass, or the mean of softmax over scales, mirrored views and windows.
+ * @file Logits or probabilities of whole inputs of any rank: a single pass, or the mean of probabilities over scales, mirrored views and windows.
+ * Probabilities are the softmax over classes, or the sigmoid of each region.
  */
 import { ConfigError } from '../base/errors.ts';
+import type { Region } from '../data/types.ts';
 import { noGrad } from '../engine/autograd.ts';
 import * as op from '../engine/operators.ts';
 import { scope, type Tensor } from '../engine/tensor.ts';
-import { classMap } from './batch.ts';
+import { classMap, masksAbove } from './batch.ts';
 import type { CrfOptions } from './crf/crf.ts';
 import { slidingBands, slidingWindow, type WindowOptions, windowsOf } from './slidingWindow.ts';
 
@@ -23,6 +25,8 @@ export interface InferenceOptions {
   readonly mirror: readonly SpatialAxis[];
   /** Absent: inputs are read as a whole. */
   readonly window?: WindowOptions;
+  /** Present where the outputs of the network are regions, which may overlap. */
+  readonly regions?: readonly Region[];
   /** Refines the probabilities of class maps (`crf/predict.ts`); `infer` and `predictClasses` are of the network alone. */
   readonly crf?: CrfOptions;
 }
@@ -51,13 +55,17 @@ export function reduced(network: Infer, reduction: number, longSide?: number): I
 const isSinglePass = ({ scales, mirror, window }: InferenceOptions): boolean =>
   scales.length === 1 && scales[0] === 1 && mirror.length === 0 && !window;
 
-/** Class scores `[batch, classes, ...spatial]` at the size of `images`: logits for a single pass, else mean probabilities. */
+/** Logits as probabilities. */
+const probabilitiesOf = ({ regions }: Pick<InferenceOptions, 'regions'>, logits: Tensor): Tensor =>
+  regions ? op.sigmoid(logits) : op.softmax(logits, 1);
+
+/** Scores `[batch, classes or regions, ...spatial]` at the size of `images`: logits for a single pass, else mean probabilities. */
 export function infer(network: Infer, images: Tensor, options: InferenceOptions = SINGLE_SCALE): Tensor {
   const { scales, mirror, window } = options;
   return noGrad(() =>
     scope(() => {
       if (isSinglePass(options)) return network(images);
-      const view = mirrored(network, mirror);
+      const view = mirrored(network, mirror, options);
       const whole = window ? (x: Tensor) => slidingWindow(view, x, window) : view;
       const size = images.shape.slice(2);
       return meanOf(scales, (factor) => {
@@ -72,7 +80,7 @@ export function infer(network: Infer, images: Tensor, options: InferenceOptions 
   );
 }
 
-/** Class probabilities `[batch, classes, ...spatial]` on the device, to which the input is moved; with windows only these are. */
+/** Probabilities `[batch, classes or regions, ...spatial]` on the device, to which the input is moved; with windows only these are. */
 export const predictProbabilities = (
   network: Infer,
   images: Tensor,
@@ -81,41 +89,65 @@ export const predictProbabilities = (
 ): Tensor =>
   scope(() => {
     const scores = infer((x) => network(op.toDevice(x, device)), images, options);
-    return isSinglePass(options) ? noGrad(() => op.softmax(scores, 1)) : scores;
+    return isSinglePass(options) ? noGrad(() => probabilitiesOf(options, scores)) : scores;
   });
 
 /**
  * The class of every pixel or voxel of one input `[1, channels, ...spatial]`, as bytes. The input is moved to the device; with windows only
  * these are, and no more than a band of probabilities is ever in memory.
  */
-export function predictClasses(
+export const predictClasses = (
   network: Infer,
   images: Tensor,
   device: string,
   options: InferenceOptions = SINGLE_SCALE,
+): Uint8Array => predictMaps(network, images, device, options, 1, classMap);
+
+/** The masks of the regions of one input, `[regions, ...spatial]` of 0 and 1: where the probability of a region is above 0.5. As {@link predictClasses}. */
+export function predictRegions(
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions & { readonly regions: readonly Region[] },
+): Uint8Array {
+  // The sigmoid of a logit is above 0.5 where the logit is above 0.
+  const threshold = isSinglePass(options) ? 0 : 0.5;
+  return predictMaps(network, images, device, options, options.regions.length, (scores) =>
+    masksAbove(scores, threshold),
+  );
+}
+
+/** Maps `[count, ...spatial]` of one input, from scores of the whole or of bands of rows: `mapsOf` gives `[count, rows, ...rest]`. */
+function predictMaps(
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions,
+  count: number,
+  mapsOf: (scores: Tensor) => Uint8Array,
 ): Uint8Array {
   const { scales, mirror, window } = options;
   if (!window || scales.length > 1 || scales[0] !== 1)
-    return scope(() => classMap(infer(network, op.toDevice(images, device), options)));
+    return scope(() => mapsOf(infer(network, op.toDevice(images, device), options)));
   const [rows, ...rest] = images.shape.slice(2);
   const row = rest.reduce((product, side) => product * side, 1);
-  const ids = new Uint8Array(rows * row);
-  const view = mirrored(network, mirror);
+  const maps = new Uint8Array(count * rows * row);
+  const view = mirrored(network, mirror, options);
   scope(() =>
     slidingBands(
       (x) => view(op.toDevice(x, device)),
       windowsOf(images),
       window,
       (first, probabilities) => {
-        ids.set(
-          scope(() => classMap(probabilities)),
-          first * row,
-        );
+        const band = scope(() => mapsOf(probabilities));
+        const length = band.length / count;
+        for (let map = 0; map < count; map++)
+          maps.set(band.subarray(map * length, (map + 1) * length), (map * rows + first) * row);
         probabilities.free();
       },
     ),
   );
-  return ids;
+  return maps;
 }
 
 /** A class map, and the probabilities that it is made of. */
@@ -140,12 +172,33 @@ export function predictWithProbabilities(
   });
 }
 
-/** The network's softmax, mean over the views mirrored along every set of the axes and turned back. */
-export function mirrored(network: Infer, axes: readonly SpatialAxis[]): Infer {
+/** The masks of {@link predictRegions}, with the probabilities of the whole input, `[regions, ...spatial]`, each by itself. */
+export const predictRegionProbabilities = (
+  network: Infer,
+  images: Tensor,
+  device: string,
+  options: InferenceOptions & { readonly regions: readonly Region[] },
+): { readonly masks: Uint8Array; readonly probabilities: Float32Array } =>
+  scope(() => {
+    const scores = infer((x) => network(op.toDevice(x, device)), images, options);
+    const isLogits = isSinglePass(options);
+    const probabilities = isLogits ? noGrad(() => op.sigmoid(scores)) : scores;
+    return {
+      masks: masksAbove(scores, isLogits ? 0 : 0.5),
+      probabilities: op.contiguous(probabilities).data() as Float32Array,
+    };
+  });
+
+/** The network's probabilities, mean over the views mirrored along every set of the axes and turned back. */
+export function mirrored(
+  network: Infer,
+  axes: readonly SpatialAxis[],
+  options: Pick<InferenceOptions, 'regions'> = {},
+): Infer {
   return (images) => {
     const rank = images.shape.length - 2;
     const views = subsets(axes.map((axis) => axisOf(axis, rank)));
-    return meanOf(views, (along) => op.softmax(turned(network(turned(images, along)), along), 1));
+    return meanOf(views, (along) => probabilitiesOf(options, turned(network(turned(images, along)), along)));
   };
 }
 

@@ -8,6 +8,7 @@ import { type ChannelImage, type InputImage, loadInput, withShown } from '../dat
 import type { RgbImage } from '../data/images/image.ts';
 import { imageBatch } from '../data/loader/batch.ts';
 import type { NiftiHeader } from '../data/nifti/header.ts';
+import type { Region } from '../data/types.ts';
 import { toEvaluationVolume } from '../data/volumes/evaluation.ts';
 import { loadModalities } from '../data/volumes/load.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
@@ -20,8 +21,10 @@ import { type Infer, type InferenceOptions, SINGLE_SCALE } from './inference.ts'
 /** A network ready to segment images or volumes. */
 export interface Segmenter {
   readonly device: string;
-  /** Logits `[batch, classes, ...size]` of images `[batch, channels, ...size]`: RGB in [-1, 1], others as `images` or `volumes.preparation` says. */
+  /** Logits `[batch, classes or regions, ...size]` of images `[batch, channels, ...size]`: RGB in [-1, 1], others as `images` or `volumes.preparation` says. */
   readonly forward: Infer;
+  /** Present where the outputs of the network are regions. */
+  readonly regions?: readonly Region[];
   /** Present where the network reads volumes. */
   readonly volumes?: VolumeDescription;
   /** Present where the network reads images of other channels than 8-bit RGB. */
@@ -34,7 +37,7 @@ export interface VolumeDescription {
   readonly preparation: Preparation;
   /** The patch of the training, which is the window of inference. */
   readonly window: readonly number[];
-  /** Classes of which only the largest connected component is kept. */
+  /** Classes, or regions by their place, of which only the largest connected component is kept. */
   readonly largestComponents: readonly number[];
 }
 
@@ -46,13 +49,15 @@ export interface Segmentation {
   readonly image: Uint8Array;
   /** `[height, width]`, ids into `classes` of the network. */
   readonly ids: Uint8Array;
-  /** `[classes, height, width]`, where they were asked for. */
+  /** Where each region is, `[regions, height, width]` of 0 and 1. */
+  readonly masks?: Uint8Array;
+  /** `[classes or regions, height, width]`, where they were asked for. */
   readonly probabilities?: Float32Array;
 }
 
 /** What is returned beside class maps. */
 export interface Wanted {
-  /** Also the probabilities of all classes; default false. */
+  /** Also the probabilities of all classes, or regions; default false. */
   readonly withProbabilities?: boolean;
 }
 
@@ -62,7 +67,7 @@ export interface Wanted {
  * @throws ShapeError for samples of other channels; DataError naming the file.
  */
 export async function segment(
-  { forward, device, images }: Segmenter,
+  { forward, device, regions, images }: Segmenter,
   picture: string | RgbImage | ChannelImage,
   options: InferenceOptions = SINGLE_SCALE,
   wanted: Wanted = {},
@@ -71,10 +76,15 @@ export async function segment(
     typeof picture === 'string' ? await loadInput(picture, images) : inMemory(picture, images);
   const pixels = images ? normaliseSamples(data, images.normalisation) : (data as Uint8Array);
   const batch = imageBatch({ width, height, data: pixels });
-  const { ids, probabilities } = scope(() =>
-    predictSample(forward, toTensors(batch, 'cpu').images, device, options, wanted),
+  const inference = regions ? { ...options, regions } : options;
+  const { ids, masks, probabilities } = scope(() =>
+    predictSample(forward, toTensors(batch, 'cpu').images, device, inference, wanted),
   );
-  return { width, height, image: shown, ids, ...(probabilities ? { probabilities } : {}) };
+  return {
+    ...{ width, height, image: shown, ids },
+    ...(masks ? { masks } : {}),
+    ...(probabilities ? { probabilities } : {}),
+  };
 }
 
 function inMemory(picture: RgbImage | ChannelImage, channels: MeasuredChannels | undefined): InputImage {
@@ -92,7 +102,12 @@ function inMemory(picture: RgbImage | ChannelImage, channels: MeasuredChannels |
 export interface VolumeSegmentation {
   /** On the grid of the file, `[depth, height, width]`, ids into `classes` of the network. */
   readonly ids: Uint8Array;
-  /** On the same grid, `[classes, depth, height, width]`, where they were asked for: before components are removed, and outside of what was read background. */
+  /** Where each region is, on the grid of the file: `[regions, depth, height, width]` of 0 and 1. */
+  readonly masks?: Uint8Array;
+  /**
+   * On the same grid, `[classes or regions, depth, height, width]`, where they were asked for: before components are removed, and outside of what was
+   * read background.
+   */
   readonly probabilities?: Float32Array;
   /** Header of the file; `labelHeader` makes it that of a class map. */
   readonly header: NiftiHeader;
@@ -106,7 +121,7 @@ export interface VolumeSegmentation {
  * @throws ConfigError when the network reads images; DataError naming the file.
  */
 export async function segmentVolume(
-  { forward, device, volumes }: Segmenter,
+  { forward, device, regions, volumes }: Segmenter,
   files: readonly string[],
   options?: InferenceOptions,
   wanted: Wanted = {},
@@ -115,9 +130,16 @@ export async function segmentVolume(
   const { modalities, preparation, window, largestComponents } = volumes;
   const { image, header } = await loadModalities(files, modalities);
   const volume = toEvaluationVolume({ image, header }, preparation, files[0]);
-  const inference = options ?? { ...SINGLE_SCALE, window: { window } };
+  const given = options ?? { ...SINGLE_SCALE, window: { window } };
+  const inference = regions ? { ...given, regions } : given;
   const task = { inference, device, largestComponents, ...wanted };
-  const { prepared, restored, probabilities } = predictVolume(forward, volume, task);
-  const view = toScored(volume, prepared);
-  return { ids: restored, ...(probabilities ? { probabilities } : {}), header, view };
+  const { prepared, restored, masks, probabilities } = predictVolume(forward, volume, task);
+  const view = toScored(volume, { ids: prepared, masks: masks?.prepared });
+  return {
+    ids: restored,
+    ...(masks ? { masks: masks.restored } : {}),
+    ...(probabilities ? { probabilities } : {}),
+    header,
+    view,
+  };
 }

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { distinctNames } from '../base/names.ts';
+import { outputNames } from '../data/regions/regions.ts';
 import { samplesOf } from '../data/splits.ts';
 import { type DataSet, ownChannels } from '../data/types.ts';
 import { Generator, threads } from '../engine/device.ts';
@@ -61,7 +62,7 @@ export async function scoreNetwork(job: {
     onVolume: (volume, done) =>
       progress(done, (into) => writeVolumeSample(into, nameOf(volume.id), dataset.classes, volume)),
   });
-  if (folder) await writeScores(folder, dataset.classes, scores);
+  if (folder) await writeScores(folder, dataset, scores);
   return scores;
 }
 
@@ -78,6 +79,7 @@ export interface EvaluationOutcome {
   readonly split: string;
   /** What was measured and how, and the folder below `evaluations/` of the run that holds it. */
   readonly evaluation: NamedEvaluation & { readonly path: string };
+  /** Names of the classes, or of the regions, in the order of the scores. */
   readonly classes: readonly string[];
   readonly scores: Scores;
   /** How the data differ from those of the run. */
@@ -158,7 +160,7 @@ export async function evaluateJob(
   // The report of the run lists its evaluations; its own scores stay those of the training.
   writeReport(folder);
   const { name, path } = target;
-  const classes = dataset.classes.map((one) => one.name);
+  const classes = outputNames(dataset);
   // On a GPU a call ends before its work.
   const latency =
     device === 'cpu' ? { ms: (medianOf(passes) * passes.length) / samples, threads: threads() } : undefined;

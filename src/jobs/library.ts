@@ -114,6 +114,7 @@ export function buildNetwork(
 
 /** A trained network ready to segment images or volumes. */
 export interface OpenNetwork extends Segmenter, Disposable {
+  /** Of the class maps that it gives. */
   readonly classes: readonly SegmentationClass[];
   /** For each class the value that a benchmark expects in a submission. */
   readonly submissionValues?: readonly number[];
@@ -130,12 +131,13 @@ export function openNetwork(
   const { checkpoint = 'best', device: wanted = 'auto', threads = 0 } = options;
   const device = prepareMachine({ device: wanted, threads });
   const ensemble = loadMembers(run, checkpoint, new Generator(0), device);
-  const { classes, submissionValues, volumes, images } = ensemble.description;
+  const { classes, regions, submissionValues, volumes, images } = ensemble.description;
   return {
     classes,
     submissionValues,
     device,
     forward: ensemble.forward(),
+    ...(regions ? { regions } : {}),
     ...(volumes ? { volumes } : {}),
     ...(images ? { images } : {}),
     [Symbol.dispose]: ensemble.free,

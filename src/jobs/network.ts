@@ -6,7 +6,7 @@ import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { readTextFile } from '../base/textFile.ts';
 import type { MeasuredChannels } from '../data/channels/format.ts';
-import type { SegmentationClass } from '../data/types.ts';
+import type { Region, SegmentationClass } from '../data/types.ts';
 import type { Generator } from '../engine/device.ts';
 import type { VolumeDescription } from '../infer/segment.ts';
 import { type Architecture, type BuildOptions, buildArchitecture, parseArchitecture } from '../models/architecture.ts';
@@ -24,7 +24,10 @@ import { requireNetworkFile, requireStored } from './networkFile.ts';
 export interface NetworkDescription {
   readonly architecture: Architecture;
   readonly options: BuildOptions;
+  /** Of the label files and of written predictions. */
   readonly classes: readonly SegmentationClass[];
+  /** Where the outputs are regions: one for each. */
+  readonly regions?: readonly Region[];
   /** For each class the value that a benchmark expects in a submission; the first runs have none. */
   readonly submissionValues?: readonly number[];
   /** Images are read at 1 / reduction of their size. */

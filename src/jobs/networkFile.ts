@@ -21,7 +21,7 @@ const classId = z
   .max(MOST_CLASSES - 1);
 
 /** Fields of other versions pass, and fields that earlier versions did not write may be missing. */
-const FILE = z.looseObject({
+const FIELDS = z.looseObject({
   options: z.looseObject({
     rank: z.literal([2, 3]).optional(),
     inputs: z.int().min(1).max(MOST_CLASSES),
@@ -44,6 +44,18 @@ const FILE = z.looseObject({
     .array(z.looseObject({ name: z.string(), colour: z.tuple([byte, byte, byte]) }))
     .min(1)
     .max(MOST_CLASSES),
+  regions: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        colour: z.tuple([byte, byte, byte]),
+        classes: z.array(classId).min(1).max(MOST_CLASSES),
+        written: classId,
+      }),
+    )
+    .min(1)
+    .max(MOST_CLASSES)
+    .optional(),
   submissionValues: z.array(z.int().min(0).max(65535)).max(MOST_CLASSES).optional(),
   reduction: z.number().min(1).max(1024),
   longSide: z.int().min(1).max(LONGEST_SIDE).optional(),
@@ -64,6 +76,15 @@ const FILE = z.looseObject({
     })
     .optional(),
 });
+
+/** Regions are one for each output, and of the classes that there are. */
+const FILE = FIELDS.refine(
+  ({ options, classes, regions }) =>
+    regions === undefined ||
+    (regions.length === options.classes &&
+      regions.every(({ classes: ids, written }) => [...ids, written].every((id) => id < classes.length))),
+  { path: ['regions'], message: 'expected a region of known classes for each output' },
+);
 
 /**
  * @param stored numbers in the stored weights

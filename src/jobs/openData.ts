@@ -7,6 +7,7 @@ import { ConfigError } from '../base/errors.ts';
 import { asNetworkReads } from '../data/channels/derive.ts';
 import { openDataSet } from '../data/detect.ts';
 import { readHeldOut, withHeldOut } from '../data/heldOut/validation.ts';
+import { namedRegions, requireRegions } from '../data/regions/named.ts';
 import { compareToRecord, describeChange, keepSides } from '../data/sides.ts';
 import type { SplitRecord } from '../data/splitRecord.ts';
 import { orderClasses, orderModalities } from '../data/splits.ts';
@@ -98,7 +99,7 @@ function describeTrainedOn(samples: readonly Sample[], { splits: { train } }: Sp
  */
 export async function openRunData(
   folder: RunFolder,
-  { classes, volumes, images }: Pick<NetworkDescription, 'classes' | 'volumes' | 'images'>,
+  { classes, regions, volumes, images }: Pick<NetworkDescription, 'classes' | 'regions' | 'volumes' | 'images'>,
   data?: string,
 ): Promise<FoundData> {
   // A folder for a model hub has no settings of its own.
@@ -112,12 +113,14 @@ export async function openRunData(
       'give the data set it was trained on',
     );
   }
-  const named = orderClasses(
+  const who = 'the network';
+  const inOrder = orderClasses(
     opened,
     classes.map(({ name }) => name),
-    'the network',
+    who,
   );
-  const ordered = volumes && named.rank === 3 ? orderModalities(named, volumes.modalities, 'the network') : named;
+  const named = requireRegions(inOrder, namedRegions({ classes, regions }), who);
+  const ordered = volumes && named.rank === 3 ? orderModalities(named, volumes.modalities, who) : named;
   const known = readSplit(folder.path, data === undefined);
   const found = known ? onKnownSides(ordered, known) : { dataset: ordered, warnings: unknownSplit(ordered, folder) };
   const { dataset } = found;

@@ -5,16 +5,18 @@ import { ConfigError } from '../base/errors.ts';
 import { checkDataSet } from '../data/check/check.ts';
 import { type ClassWeighting, classWeights } from '../data/classWeights.ts';
 import type { Augmentation } from '../data/images/augment.ts';
+import { insideTable, outputsOf, regionShares } from '../data/regions/regions.ts';
 import type { DataSet } from '../data/types.ts';
 import { NO_VOLUME_AUGMENTATION, STANDARD_VOLUME_AUGMENTATION } from '../data/volumes/augment.ts';
 import type { PatchSettings } from '../data/volumes/patches.ts';
 import { toDevice } from '../engine/operators.ts';
 import { fromArray, keepForever, type Tensor } from '../engine/tensor.ts';
 import type { CrfOptions } from '../infer/crf/crf.ts';
+import { noCrfOfRegions } from '../infer/crf/predict.ts';
 import { type InferenceOptions, SINGLE_SCALE } from '../infer/inference.ts';
 import type { Method } from '../method/method.ts';
 import type { Network } from '../models/network.ts';
-import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy } from '../nn/losses.ts';
+import { crossEntropy, diceCrossEntropy, hardPixelCrossEntropy, regionCrossEntropy, regionLoss } from '../nn/losses.ts';
 import type { Parallel } from '../parallel/parallel.ts';
 import type { EvaluateConfig } from '../run/config/schemas/evaluate.ts';
 import type { PredictConfig } from '../run/config/schemas/predict.ts';
@@ -131,12 +133,16 @@ export function sidesOf(crop: number | readonly number[], rank: 2 | 3): readonly
   throw new ConfigError(`[${crop.join(', ')}] has ${crop.length} sides`, `${wanted}, or one number`);
 }
 
-/** Test-time augmentation, windows and the CRF of a command for a network; one number is the side of a window along every axis. */
+/**
+ * Test-time augmentation, windows and the CRF of a command for a network; one number is the side of a window along every axis.
+ * @throws ConfigError for a CRF of regions
+ */
 export function inferenceOptions(
   config: Pick<EvaluateConfig, 'tta' | 'window' | 'overlap'> & Partial<Pick<PredictConfig, 'postprocess' | 'crf'>>,
-  { volumes, images }: Pick<NetworkDescription, 'volumes' | 'images'>,
+  { volumes, regions, images }: Pick<NetworkDescription, 'volumes' | 'regions' | 'images'>,
 ): InferenceOptions {
   const { tta, window, overlap, postprocess, crf } = config;
+  if (regions && postprocess === 'crf') throw noCrfOfRegions();
   const { scales, flip, mirror } = tta;
   const axes = new Set([...mirror, ...(flip ? (['width'] as const) : [])]);
   const rank = volumes ? 3 : 2;
@@ -145,6 +151,7 @@ export function inferenceOptions(
     scales,
     mirror: [...axes],
     ...(sides ? { window: { window: sides, overlap } } : {}),
+    ...(regions ? { regions } : {}),
     ...(crf && postprocess === 'crf' ? { crf: crfOptions(crf, rank, intensityUnits({ volumes, images })) } : {}),
   };
 }
@@ -184,8 +191,9 @@ export const isSteady = ({ graph }: Network, { dropPathKeep, ohem }: TrainConfig
   ohem === 0 && (dropPathKeep === 1 || graph.nodes.every(({ kind }) => kind !== 'dropPath'));
 
 /**
- * The weights of the classes: as they are stated, or measured on up to 200 training samples; null where all weigh alike.
- * @throws ConfigError when their number is not that of the classes.
+ * The weights of the classes, or of the regions: as they are stated, or measured on up to 200 training samples; null where all weigh alike. Those of
+ * regions follow from the shares of the pixels inside.
+ * @throws ConfigError when their number is not that of the classes, or the regions
  */
 export async function weightsOfClasses(
   dataset: DataSet,
@@ -193,20 +201,25 @@ export async function weightsOfClasses(
 ): Promise<number[] | null> {
   if (weighting === 'none') return null;
   if (typeof weighting !== 'string') {
-    if (weighting.length === dataset.classes.length) return [...weighting];
+    const [outputs, one] = [outputsOf(dataset).length, dataset.regions ? 'region' : 'class'];
+    if (weighting.length === outputs) return [...weighting];
     throw new ConfigError(
-      `classWeights has ${weighting.length} numbers for ${dataset.classes.length} classes`,
-      'give one for each class',
+      `classWeights has ${weighting.length} numbers for ${outputs} ${one === 'class' ? 'classes' : 'regions'}`,
+      `give one for each ${one}`,
     );
   }
-  const { classFrequencies } = await checkDataSet(
+  const { classFrequencies, classShares } = await checkDataSet(
     { ...dataset, splits: { ...dataset.splits, val: [] } },
     { limit: 200 },
   );
-  return classWeights(classFrequencies, weighting);
+  const { regions } = dataset;
+  return classWeights(regions ? regionShares(regions, classShares) : classFrequencies, weighting);
 }
 
-/** The loss on logits that the settings ask for; class weights are measured on up to 200 training images. */
+/**
+ * The loss on logits that the settings ask for; class weights are measured on up to 200 training images. Of regions it is Dice + binary cross-entropy,
+ * whose parts the weights are of; with `loss=cross-entropy` the second alone.
+ */
 export async function createLoss(
   dataset: DataSet,
   config: { classWeights: ClassWeighting | readonly number[]; ohem?: number; loss?: TrainConfig['loss'] },
@@ -216,6 +229,18 @@ export async function createLoss(
   const weight = weights && keepForever(toDevice(fromArray(weights, [weights.length]), device));
   const fraction = config.ohem ?? 0;
   const { loss = 'auto' } = config;
+  const { regions, classes } = dataset;
+  if (regions) {
+    if (fraction > 0)
+      throw new ConfigError(
+        'ohem picks pixels of classes, got regions',
+        'leave it out: Dice weighs rare regions up already',
+      );
+    const table = fromArray(insideTable(regions, classes.length), [classes.length, regions.length]);
+    const options = { inside: keepForever(toDevice(table, device)), weight };
+    const lossOf = loss === 'cross-entropy' ? regionCrossEntropy : regionLoss;
+    return (logits, labels) => lossOf(logits, labels, options);
+  }
   const dice = loss === 'dice-cross-entropy' || (loss === 'auto' && dataset.rank === 3);
   if (dice && fraction > 0)
     throw new ConfigError('ohem belongs to loss=cross-entropy', 'leave it out: Dice weighs rare classes up already');

@@ -1,6 +1,7 @@
 /**
  * @file A training in a run folder: settings to a network, the loop, and its scores. What `espalier train` and the library call.
  */
+import { outputNames } from '../data/regions/regions.ts';
 import { Generator } from '../engine/device.ts';
 import { mainScore, type Scores } from '../infer/evaluate.ts';
 import { chooseLargestComponents } from '../infer/evaluateVolumes.ts';
@@ -39,6 +40,7 @@ import { frozenStages } from './weights/fineTuning.ts';
 export interface TrainOutcome extends FinishedRun {
   /** Of the best weights, on the validation split. */
   readonly scores: Scores;
+  /** Names of the classes, or of the regions, in the order of the scores. */
   readonly classes: readonly string[];
   readonly epochs: number;
   readonly steps: number;
@@ -92,7 +94,7 @@ export async function trainJob(
     },
   );
   const { epoch: epochs, step: steps, seconds } = training.progress;
-  const classes = dataset.classes.map(({ name }) => name);
+  const classes = outputNames(dataset);
   return { ...finished, scores: result, classes, epochs, steps, seconds, parameters };
 }
 
@@ -160,7 +162,7 @@ async function scoreBest(
 ): Promise<Scores> {
   const { scale: reduction, longSide } = config;
   const loopSettings = trainSettings(config, dataset.rank);
-  const names = dataset.classes.map(({ name }) => name);
+  const names = outputNames(dataset);
   parallel.copyFromFirst([...network.parameters.entries().values()]);
   const forward = reduced((images) => network.forward(images, { training: false }), reduction, longSide);
   let largestComponents: number[] = [];
@@ -176,7 +178,7 @@ async function scoreBest(
     const kept = largestComponents.map((id) => names[id]).join(', ');
     run.watcher.line(`predictions keep the largest connected component of ${kept}`);
   }
-  if (countPredicted(scores.confusion) === 1 && names.length > 1) run?.warn(ONE_CLASS);
+  if (countPredicted(scores.confusion) === 1 && dataset.classes.length > 1) run?.warn(ONE_CLASS);
   return scores;
 }
 

@@ -4,7 +4,7 @@
 import type { Random } from '../base/random.ts';
 import { NORMAL_975, studentT975 } from '../base/studentT.ts';
 
-/** Pixels or voxels by class, of one sample. */
+/** Pixels or voxels by class or by region, of one sample; of volumes the first is the background, which is empty where there are regions. */
 export interface SampleCounts {
   readonly id: string;
   /** Group of the sample: groups are drawn, not samples. */

@@ -2,9 +2,10 @@
  * @file Scores of volumes, case by case and class by class, and their means: Dice, normalised surface Dice, 95th percentile Hausdorff distance.
  *
  * Rule for missing classes: in neither label nor prediction, a class is not counted (NaN) in that case; in one only, its Dice and surface Dice
- * are 0 and its Hausdorff distance is the diagonal of the volume. The background (class 0) is not scored.
+ * are 0 and its Hausdorff distance is the diagonal of the volume. The background (class 0) is not scored. Regions have no background: all are scored.
  */
 import { addToConfusion, type ConfusionMatrix, createConfusion } from './confusion.ts';
+import { addToRegions, createRegionCounts, type RegionClasses, type RegionCounts, regionScores } from './regions.ts';
 import { type Grid, surfaceScores } from './surface.ts';
 
 /** Scores of one class in one case. */
@@ -19,13 +20,13 @@ export interface ClassScores {
 /** Scores of one case. */
 export interface CaseScores {
   readonly id: string;
-  /** Of classes 1, 2, ... in order. */
+  /** Of classes 1, 2, ... in order, or of regions. */
   readonly classes: readonly ClassScores[];
 }
 
 /** Means over cases. */
 export interface CaseSummary {
-  /** Of classes 1, 2, ...: mean over the cases that count; NaN when none does. `cases` is their number. */
+  /** Of classes 1, 2, ... or of regions: mean over the cases that count; NaN when none does. `cases` is their number. */
   readonly classes: readonly (ClassScores & { readonly cases: number })[];
   /** Mean of the classes' means. */
   readonly mean: ClassScores;
@@ -65,6 +66,28 @@ export function scoreCase(
       ...surfaceScores(maskOf(prediction, c), maskOf(label, c), segmentation, toleranceMm),
     }));
   return { id, classes: scores, confusion };
+}
+
+/**
+ * Scores one case of regions, each against the pixels of its label; voxels labelled `ignore` belong to no region on either side.
+ * @throws DataError when a label is not a class.
+ */
+export function scoreRegionCase(
+  segmentation: { readonly id: string; readonly masks: Uint8Array; readonly label: Uint8Array } & Grid,
+  options: { regions: RegionClasses; classes: number; toleranceMm: number; ignore?: number },
+): CaseScores & { readonly counts: RegionCounts } {
+  const { id, masks, label } = segmentation;
+  const { regions, toleranceMm, ignore = 255 } = options;
+  const counts = createRegionCounts(regions.length);
+  addToRegions(counts, masks, label, options);
+  const { dice } = regionScores(counts);
+  const classes = regions.map(({ classes: ids }, region) => {
+    const start = region * label.length;
+    const predicted = label.map((value, i) => (masks[start + i] !== 0 && value !== ignore ? 1 : 0));
+    const labelled = label.map((value) => (value !== ignore && ids.includes(value) ? 1 : 0));
+    return { dice: dice[region], ...surfaceScores(predicted, labelled, segmentation, toleranceMm) };
+  });
+  return { id, classes, counts };
 }
 
 /** Means of cases that all have the same classes. */

@@ -124,7 +124,7 @@ function sum(values: readonly number[]): number {
 }
 
 /** The mean of the values that are numbers; NaN when none is. */
-function meanOfNumbers(values: readonly number[]): number {
+export function meanOfNumbers(values: readonly number[]): number {
   const present = values.filter((value) => !Number.isNaN(value));
   return sum(present) / present.length;
 }

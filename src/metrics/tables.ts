@@ -5,7 +5,8 @@
  */
 import { ShapeError } from '../base/errors.ts';
 import type { CaseScores, CaseSummary, ClassScores } from './cases.ts';
-import type { ConfusionMatrix, SegmentationScores } from './confusion.ts';
+import { type ConfusionMatrix, meanOfNumbers, type SegmentationScores } from './confusion.ts';
+import type { RegionScores } from './regions.ts';
 
 /** The matrix as CSV: a header of predicted classes, one row a labelled class. */
 export function confusionCsv(names: readonly string[], matrix: ConfusionMatrix): string {
@@ -17,9 +18,22 @@ export function confusionCsv(names: readonly string[], matrix: ConfusionMatrix):
   return csv([['label \\ prediction', ...names], ...rows]);
 }
 
-/** `class,iou,accuracy,support` with one row a class, and a last row `mean` (its support is the total). */
-export function perClassCsv(names: readonly string[], scores: SegmentationScores): string {
+/** Scores by class, or by region: those have Dice and the pixels that count, too. */
+type ClassTable = SegmentationScores & Partial<Pick<RegionScores, 'dice' | 'pixels'>>;
+
+/**
+ * `class,iou,accuracy,support` with one row a class, and a last row `mean` (its support is the total). Of regions, which overlap,
+ * `region,iou,dice,accuracy,share` with the share of the pixels.
+ */
+export function perClassCsv(names: readonly string[], scores: ClassTable): string {
   requireNames(names, scores.iou.length);
+  const { dice, pixels } = scores;
+  if (dice && pixels !== undefined)
+    return csv([
+      ['region', 'iou', 'dice', 'accuracy', 'share'],
+      ...names.map((name, r) => [name, scores.iou[r], dice[r], scores.accuracy[r], scores.support[r] / pixels]),
+      ['mean', scores.miou, meanOfNumbers(dice), scores.meanAccuracy, ''],
+    ]);
   const rows = names.map((name, c) => [name, scores.iou[c], scores.accuracy[c], scores.support[c]]);
   return csv([
     ['class', 'iou', 'accuracy', 'support'],
@@ -29,8 +43,10 @@ export function perClassCsv(names: readonly string[], scores: SegmentationScores
 }
 
 /** The scores in per cent as an aligned table, ending with the means; no trailing newline. */
-export function perClassTable(names: readonly string[], scores: SegmentationScores): string {
+export function perClassTable(names: readonly string[], scores: ClassTable): string {
   requireNames(names, scores.iou.length);
+  const { dice, pixels: counted } = scores;
+  if (dice && counted !== undefined) return regionTable(names, { ...scores, dice, pixels: counted });
   const pixels = total(scores);
   const rows = names.map((name, c) => [
     name,
@@ -49,32 +65,45 @@ export function perClassTable(names: readonly string[], scores: SegmentationScor
   ].join('\n');
 }
 
+function regionTable(names: readonly string[], scores: RegionScores): string {
+  const { iou, dice, accuracy, support, pixels } = scores;
+  const rows = names.map((name, r) => [
+    name,
+    ...[iou[r], dice[r], accuracy[r], support[r] / pixels].map((share) => percent(share)),
+  ]);
+  const means = [scores.miou, meanOfNumbers(dice), scores.meanAccuracy].map((share) => percent(share));
+  const table = aligned(['region', 'IoU %', 'Dice %', 'accuracy %', 'pixels %'], rows, ['mean', ...means, '']);
+  return `${table}\nall regions right in ${percent(scores.pixelAccuracy)} % of the pixels`;
+}
+
 /** `case,class,dice,surface_dice,hausdorff95_mm`: one row a case and class but the background. */
 export function perCaseCsv(names: readonly string[], cases: readonly CaseScores[]): string {
-  const rows = cases.flatMap(({ id, classes }) =>
-    classes.map((scores, c) => [id, names[c + 1], ...caseColumns(scores)]),
-  );
+  const rows = cases.flatMap(({ id, classes }) => {
+    const scored = scoredNames(names, classes.length);
+    return classes.map((scores, c) => [id, scored[c], ...caseColumns(scores)]);
+  });
   return csv([['case', 'class', ...CASE_COLUMNS], ...rows]);
 }
 
 /** `class,dice,surface_dice,hausdorff95_mm,cases`: means over the cases that count, one row a class but the background, and a last row `mean`. */
 export function perClassCasesCsv(names: readonly string[], { classes, mean }: CaseSummary): string {
-  requireNames(names, classes.length + 1);
-  const rows = classes.map((scores, c) => [names[c + 1], ...caseColumns(scores), scores.cases]);
-  return csv([['class', ...CASE_COLUMNS, 'cases'], ...rows, ['mean', ...caseColumns(mean), '']]);
+  const scored = scoredNames(names, classes.length);
+  const rows = classes.map((scores, c) => [scored[c], ...caseColumns(scores), scores.cases]);
+  const head = names.length === classes.length ? 'region' : 'class';
+  return csv([[head, ...CASE_COLUMNS, 'cases'], ...rows, ['mean', ...caseColumns(mean), '']]);
 }
 
 /** The means over cases as an aligned table, shares in per cent, ending with their mean; no trailing newline. */
 export function casesTable(names: readonly string[], { classes, mean }: CaseSummary): string {
-  requireNames(names, classes.length + 1);
+  const scored = scoredNames(names, classes.length);
   const cells = ({ dice, surfaceDice, hausdorff95Mm }: ClassScores) => [
     percent(dice),
     percent(surfaceDice),
     Number.isNaN(hausdorff95Mm) ? '–' : hausdorff95Mm.toFixed(2),
   ];
   return aligned(
-    ['class', 'Dice %', 'surface Dice %', 'HD95 mm', 'cases'],
-    classes.map((scores, c) => [names[c + 1], ...cells(scores), String(scores.cases)]),
+    [names.length === classes.length ? 'region' : 'class', 'Dice %', 'surface Dice %', 'HD95 mm', 'cases'],
+    classes.map((scores, c) => [scored[c], ...cells(scores), String(scores.cases)]),
     ['mean', ...cells(mean), ''],
   );
 }
@@ -104,6 +133,13 @@ function total(scores: SegmentationScores): number {
 
 function percent(share: number): string {
   return Number.isNaN(share) ? '–' : (100 * share).toFixed(2);
+}
+
+/** The names of what is scored by case: of classes all but the first, the background; of regions all. */
+function scoredNames(names: readonly string[], count: number): readonly string[] {
+  if (names.length === count) return names;
+  requireNames(names, count + 1);
+  return names.slice(1);
 }
 
 function requireNames(names: readonly string[], classes: number): void {

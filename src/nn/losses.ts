@@ -1,6 +1,6 @@
 /**
- * @file Losses on the logits of a segmentation network: `[batch, classes, ...spatial]` float against labels `[batch, ...spatial]` int64.
- * Pixels labelled `ignore` never count.
+ * @file Losses on the logits of a segmentation network: `[batch, classes, ...spatial]` float, or `[batch, regions, ...spatial]`, against labels
+ * `[batch, ...spatial]` int64. Pixels labelled `ignore` never count.
  */
 import { ConfigError, ShapeError } from '../base/errors.ts';
 import { operator } from '../engine/call.ts';
@@ -77,15 +77,22 @@ export function diceLoss(
     const oneHot = op.permute(operator('aten::one_hot').one(safe, classes), channelsFirst);
     const mask = operator('aten::unsqueeze').one(op.toDType(valid, logits.dtype), 1);
     const target = op.multiply(op.toDType(oneHot, logits.dtype), mask);
-    const probability = op.multiply(op.softmax(logits, 1), mask);
-    const axes = [0, ...logits.shape.slice(2).map((_, i) => i + 2)];
-    const overlap = op.sumOver(op.multiply(probability, target), axes);
-    const total = op.sumOver(op.add(probability, target), axes);
-    let dice = op.divide(op.addNumber(op.scale(overlap, 2), smoothing), op.addNumber(total, smoothing));
+    let dice = softDice(op.multiply(op.softmax(logits, 1), mask), target, smoothing);
     if (!background) dice = op.slice(dice, 0, 1, classes);
     return op.addNumber(op.negate(op.mean(dice)), 1);
   });
 }
+
+/** `(2 |p y| + s) / (|p| + |y| + s)` of each channel, with sums over the batch and space. */
+function softDice(probability: Tensor, target: Tensor, smoothing: number): Tensor {
+  const axes = spatialAxes(probability);
+  const overlap = op.sumOver(op.multiply(probability, target), axes);
+  const total = op.sumOver(op.add(probability, target), axes);
+  return op.divide(op.addNumber(op.scale(overlap, 2), smoothing), op.addNumber(total, smoothing));
+}
+
+/** All axes but that of the channels. */
+const spatialAxes = ({ shape }: Tensor): number[] => [0, ...shape.slice(2).map((_, i) => i + 2)];
 
 /** Dice without background plus cross-entropy, one to one: the usual loss of volumes, where a class may be a thousandth of the voxels. */
 export function diceCrossEntropy(
@@ -98,6 +105,63 @@ export function diceCrossEntropy(
     op.add(diceLoss(logits, labels, { ignore, background: false }), crossEntropy(logits, labels, { weight, ignore })),
   );
 }
+
+/** Options of the losses of regions. */
+export interface RegionLossOptions {
+  /** For each class and region 1 where the class is inside, else 0: `[classes, regions]`, of the type of the logits. */
+  readonly inside: Tensor;
+  /** What the binary cross-entropy of each region counts, `[regions]`; alike by default. */
+  readonly weight?: Tensor | null;
+  readonly ignore?: number;
+}
+
+/** Where each region is, `[batch, regions, ...spatial]` of 0 and 1 in the type of `inside`, and where labels count, `[batch, 1, ...spatial]`. */
+function regionTargets(labels: Tensor, inside: Tensor, ignore: number): { target: Tensor; counting: Tensor } {
+  const valid = operator('aten::ne.Scalar').one(labels, ignore);
+  const ids = op.reshape(op.multiply(labels, valid), [-1]);
+  const rows = op.reshape(operator('aten::index_select').one(inside, 0, ids), [...labels.shape, inside.shape[1]]);
+  const last = labels.shape.length;
+  const channelsFirst = [0, last, ...labels.shape.slice(1).map((_, axis) => axis + 1)];
+  return {
+    target: op.permute(rows, channelsFirst),
+    counting: operator('aten::unsqueeze').one(op.toDType(valid, inside.dtype), 1),
+  };
+}
+
+/**
+ * Binary cross-entropy of regions: logits `[batch, regions, ...spatial]` against class labels, the weighted mean over regions of the mean over the pixels
+ * that count; 0 with a gradient of 0 where none does.
+ */
+export function regionCrossEntropy(logits: Tensor, labels: Tensor, options: RegionLossOptions): Tensor {
+  const { inside, weight = null, ignore = IGNORE } = options;
+  return scope(() => {
+    const { target, counting } = regionTargets(labels, inside, ignore);
+    const losses = operator('aten::binary_cross_entropy_with_logits').one(logits, target, null, null, 0);
+    const regions = logits.shape[1];
+    const weights = weight ?? op.full([regions], 1, inside.dtype, inside.device);
+    const perRegion = op.sumOver(op.multiply(losses, counting), spatialAxes(logits));
+    const total = op.multiply(op.clamp(op.sum(counting), TINY, null), op.sum(weights));
+    return op.divide(op.sum(op.multiply(perRegion, weights)), total);
+  });
+}
+
+/** One minus the soft Dice coefficient of regions, as {@link diceLoss} of classes: by sigmoids, the mean over all regions. */
+export function regionDiceLoss(
+  logits: Tensor,
+  labels: Tensor,
+  options: RegionLossOptions & { smoothing?: number },
+): Tensor {
+  const { inside, ignore = IGNORE, smoothing = 1e-5 } = options;
+  return scope(() => {
+    const { target, counting } = regionTargets(labels, inside, ignore);
+    const dice = softDice(op.multiply(op.sigmoid(logits), counting), op.multiply(target, counting), smoothing);
+    return op.addNumber(op.negate(op.mean(dice)), 1);
+  });
+}
+
+/** Dice plus binary cross-entropy, one to one: what nnU-Net trains regions with. */
+export const regionLoss = (logits: Tensor, labels: Tensor, options: RegionLossOptions): Tensor =>
+  scope(() => op.add(regionDiceLoss(logits, labels, options), regionCrossEntropy(logits, labels, options)));
 
 /**
  * Deep supervision: the weighted mean of a loss at every size of logits, each level with half the weight of the next finer one.

@@ -5,7 +5,7 @@
 import { DataError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { MAX_CHANNELS, type MeasuredChannels, SAMPLE_TYPES } from '../data/channels/format.ts';
-import type { Colour, SegmentationClass } from '../data/types.ts';
+import type { Colour, Region, SegmentationClass } from '../data/types.ts';
 import type { Preparation } from '../data/volumes/preparation.ts';
 
 /** How samples become the input of a model. */
@@ -20,12 +20,17 @@ export interface Preprocessing {
   readonly offset: number;
 }
 
-/** What comes out: class scores `[batch, classes, ...spatial]` (float32), or class ids `[batch, ...spatial]` (uint8). */
-export type ModelResult = 'logits' | 'softmax' | 'argmax';
+/**
+ * What comes out: scores `[batch, classes, ...spatial]` (float32), of regions `[batch, regions, ...spatial]` and `sigmoid` instead of `softmax`; or class
+ * ids `[batch, ...spatial]` (uint8), of regions those that are written.
+ */
+export type ModelResult = 'logits' | 'softmax' | 'sigmoid' | 'argmax';
 
 /** Everything that an exported model says about itself. */
 export interface ModelMetadata {
   readonly classes: readonly SegmentationClass[];
+  /** Where the outputs are regions instead of classes: one for each, in the order in which they are written. */
+  readonly regions?: readonly Region[];
   readonly preprocessing: Preprocessing;
   readonly result: ModelResult;
   /** The spatial size `[height, width]` or `[depth, height, width]` it takes, or any. */
@@ -66,6 +71,7 @@ const MAX_MULTIPLE = 1024;
 export function formatMetadata(metadata: ModelMetadata): Record<string, string> {
   const {
     classes,
+    regions,
     version,
     architecture,
     result,
@@ -82,6 +88,7 @@ export function formatMetadata(metadata: ModelMetadata): Record<string, string> 
     espalier_version: version,
     classes: JSON.stringify(classes.map(({ name }) => name)),
     palette: JSON.stringify(classes.map(({ colour }) => colour)),
+    ...(regions === undefined ? {} : { regions: JSON.stringify(regions) }),
     preprocessing: JSON.stringify(preprocessing),
     input_size: JSON.stringify(size),
     ...(sideMultiple === undefined ? {} : { side_multiple: JSON.stringify(sideMultiple) }),
@@ -124,14 +131,23 @@ export function parseMetadata(entries: Readonly<Record<string, string>>, file: s
     values.find((value) => value === entries[key]) ?? refuse(key, values.join(' or '));
   const names = read<string[]>('classes', isListOf(1, 256, isText), 'a list of up to 256 names');
   const palette = read<Colour[]>('palette', isListOf(names.length, names.length, isColour), 'a colour for every class');
+  const regions =
+    entries.regions === undefined
+      ? undefined
+      : read<Region[]>(
+          'regions',
+          isListOf(1, 256, isRegionOf(names.length)),
+          `up to 256 regions with name, colour, classes and written, ids of ${names.length} classes`,
+        );
   return {
     classes: names.map((name, id) => ({ name, colour: palette[id] })),
+    ...(regions ? { regions } : {}),
     preprocessing: read(
       'preprocessing',
       isPreprocessing,
       `layout, dtype, channels (at most ${MAX_CHANNELS}), divisor and offset`,
     ),
-    result: oneOf('result', ['logits', 'softmax', 'argmax']),
+    result: oneOf('result', regions ? ['logits', 'sigmoid', 'argmax'] : ['logits', 'softmax', 'argmax']),
     size: read(
       'input_size',
       (value) => value === 'dynamic' || isSize(value),
@@ -172,6 +188,15 @@ const isListOf =
   (value: unknown): boolean =>
     Array.isArray(value) && value.length >= least && value.length <= most && value.every(isElement);
 const isColour = isListOf(3, 3, isByte);
+const isRegionOf = (classes: number) => {
+  const isId = (value: unknown): boolean => isByte(value) && (value as number) < classes;
+  return (value: unknown): boolean =>
+    isRecord(value) &&
+    isText(value.name) &&
+    isColour(value.colour) &&
+    isListOf(1, classes, isId)(value.classes) &&
+    isId(value.written);
+};
 const isSize = (value: unknown): boolean =>
   isListOf(2, 3, isWhole(MAX_INPUT))(value) && (value as number[]).reduce((a, b) => a * b) <= MAX_INPUT;
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -4,7 +4,8 @@
 import { ShapeError } from '../base/errors.ts';
 import { sampleTypeOf } from '../data/channels/format.ts';
 import type { SampledImage } from '../data/channels/normalise.ts';
-import type { Preprocessing } from './metadata.ts';
+import { writeRegions } from '../data/regions/regions.ts';
+import type { ModelMetadata, Preprocessing } from './metadata.ts';
 
 /** An image of bytes, rows of interleaved samples: RGB, or RGBA whose alpha is ignored. An `ImageData` is one. */
 export interface Picture {
@@ -68,6 +69,21 @@ export function largestScores(scores: Float32Array, classes: number): Uint8Array
   return ids;
 }
 
+/** Where scores are above `threshold`: 0 or 1 for each. */
+export const masksAbove = (scores: Float32Array, threshold: number): Uint8Array =>
+  Uint8Array.from(scores, (score) => (score > threshold ? 1 : 0));
+
+/** The class ids of scores: of the largest, or written from the regions whose probability is above 0.5. `masks` are `[regions, ...]`. */
+export function idsOf(
+  scores: Float32Array,
+  { classes, regions, result }: Pick<ModelMetadata, 'classes' | 'regions' | 'result'>,
+): { ids: Uint8Array; masks?: Uint8Array } {
+  if (!regions) return { ids: largestScores(scores, classes.length) };
+  // The sigmoid of a logit is above 0.5 where the logit is above 0.
+  const masks = masksAbove(scores, result === 'sigmoid' ? 0.5 : 0);
+  return { ids: writeRegions(masks, regions), masks };
+}
+
 /** The softmax of scores `[classes, height, width]` at every pixel. */
 export function softmaxOf(scores: Float32Array, classes: number): Float32Array {
   const pixels = scores.length / classes;
@@ -81,6 +97,9 @@ export function softmaxOf(scores: Float32Array, classes: number): Float32Array {
   }
   return result;
 }
+
+/** The sigmoid of each score. */
+export const sigmoidOf = (scores: Float32Array): Float32Array => scores.map((score) => 1 / (1 + Math.exp(-score)));
 
 /** Maps `[count, height, width]` at another size, bilinear with the centres of the corner pixels aligned. Sizes are `[height, width]`. */
 export function resizeMaps(maps: Float32Array, from: readonly number[], to: readonly number[]): Float32Array {

@@ -8,12 +8,13 @@ import { MAX_PIXELS } from '../data/types.ts';
 import type { ModelMetadata } from './metadata.ts';
 import { readModelMetadata } from './modelFile.ts';
 import {
-  largestScores,
+  idsOf,
   requireBytes,
   resizeChannels,
   resizeIds,
   resizeImage,
   resizeMaps,
+  sigmoidOf,
   softmaxOf,
   toInput,
   toPlanes,
@@ -45,13 +46,15 @@ export interface ClassMap {
   readonly height: number;
   /** `[height, width]`, ids into the classes of the model. */
   readonly ids: Uint8Array;
-  /** `[classes, height, width]`, where they were asked for. */
+  /** Of a model of regions that gives scores: where each region is, `[regions, height, width]` of 0 and 1. */
+  readonly masks?: Uint8Array;
+  /** `[classes or regions, height, width]`, where they were asked for. */
   readonly probabilities?: Float32Array;
 }
 
 /** What is returned beside class maps. */
 export interface Wanted {
-  /** Also the probabilities of all classes; default false. */
+  /** Also the probabilities of all classes, or regions; default false. */
   readonly withProbabilities?: boolean;
 }
 
@@ -79,7 +82,7 @@ export async function createSegmenter<Options>(
   options: Options,
 ): Promise<Segmenter> {
   const metadata = readModelMetadata(bytes, file);
-  const { size, sideMultiple = 1, preprocessing, result, classes } = metadata;
+  const { size, sideMultiple = 1, preprocessing, result, regions = [] } = metadata;
   if ((size !== 'dynamic' && size.length !== 2) || !isOfImages(metadata))
     throw new DataError(`${file}: is no model of images`, 'volumes need their run: espalier predict run=');
   const session = await runtime.InferenceSession.create(bytes, options);
@@ -90,7 +93,7 @@ export async function createSegmenter<Options>(
       if (withProbabilities && result === 'argmax')
         throw new ConfigError(
           `${file}: gives class ids, no probabilities`,
-          'export the run again with result=softmax, or predict with the run',
+          `export the run again with result=${metadata.regions ? 'sigmoid' : 'softmax'}, or predict with the run`,
         );
       const { width, height } = picture;
       // A size that the model does not take is brought to the nearest that it does, and the classes back.
@@ -105,11 +108,15 @@ export async function createSegmenter<Options>(
       const shape = preprocessing.layout === 'channelsLast' ? [1, ...space, 3] : [1, preprocessing.channels, ...space];
       const feeds = { [input]: new runtime.Tensor(preprocessing.dtype, pixels, shape) };
       const { data } = (await session.run(feeds))[output] as { data: Float32Array | Uint8Array };
-      const ids = result === 'argmax' ? Uint8Array.from(data) : largestScores(data as Float32Array, classes.length);
-      const map = { width, height, ids: isFitting ? ids : resizeIds(ids, space, [height, width]) };
+      const { ids, masks } =
+        result === 'argmax' ? { ids: Uint8Array.from(data) } : idsOf(data as Float32Array, metadata);
+      const fitted = (map: Uint8Array) => (isFitting ? map : resizeIds(map, space, [height, width]));
+      const map = {
+        ...{ width, height, ids: fitted(ids) },
+        ...(masks ? { masks: fittedMasks(masks, regions, fitted) } : {}),
+      };
       if (!withProbabilities) return map;
-      const scores = data as Float32Array;
-      const probabilities = result === 'softmax' ? scores : softmaxOf(scores, classes.length);
+      const probabilities = probabilitiesOf(data as Float32Array, metadata);
       return { ...map, probabilities: isFitting ? probabilities : resizeMaps(probabilities, space, [height, width]) };
     },
     release: () => session.release(),
@@ -143,3 +150,22 @@ function inputOf(
 }
 
 const nearestMultiple = (side: number, multiple: number): number => multiple * Math.max(1, Math.round(side / multiple));
+
+/** Scores of a model as probabilities. */
+function probabilitiesOf(scores: Float32Array, { result, regions, classes }: ModelMetadata): Float32Array {
+  if (result === 'softmax' || result === 'sigmoid') return scores;
+  return regions ? sigmoidOf(scores) : softmaxOf(scores, classes.length);
+}
+
+/** Every mask at the size of the image. */
+function fittedMasks(
+  masks: Uint8Array,
+  { length }: readonly unknown[],
+  fitted: (map: Uint8Array) => Uint8Array,
+): Uint8Array {
+  const each = masks.length / length;
+  const maps = Array.from({ length }, (_, i) => fitted(masks.subarray(i * each, (i + 1) * each)));
+  const all = new Uint8Array(length * maps[0].length);
+  for (const [i, map] of maps.entries()) all.set(map, i * map.length);
+  return all;
+}

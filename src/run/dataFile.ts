@@ -15,6 +15,12 @@ export interface DataFile {
     readonly name: string;
     readonly colour: readonly [red: number, green: number, blue: number];
   }[];
+  /** Where networks find regions, sets of classes by their ids. */
+  readonly regions?: readonly {
+    readonly name: string;
+    readonly colour: readonly [red: number, green: number, blue: number];
+    readonly classes: readonly number[];
+  }[];
   /** Samples of each split. */
   readonly samples: { readonly train: number; readonly val: number };
   /** What a look at some of the images found; absent for volumes, of which it would be too few. */

@@ -78,9 +78,10 @@ export type RunEventBody =
         readonly dice: number | null;
         readonly surfaceDice: number | null;
         readonly hausdorff95Mm: number | null;
-        /** Of classes 1, 2, ... */
+        /** Of classes 1, 2, ... or of regions. */
         readonly diceByClass: readonly (number | null)[];
       };
+      /** Of the classes, or of the regions. */
       readonly classNames?: readonly string[];
     }
   /** Bytes of the process: resident now, and the most so far. */

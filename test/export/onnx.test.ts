@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ArchitectureError } from '../../src/base/errors.ts';
 import { createRandom } from '../../src/base/random.ts';
+import type { Region } from '../../src/data/types.ts';
 import * as op from '../../src/engine/operators.ts';
 import { buildOnnx, type OnnxOptions, writeOnnx } from '../../src/export/onnx/model.ts';
 import { encodeModel } from '../../src/export/onnx/proto.ts';
@@ -52,6 +53,15 @@ function sampleOf(size: readonly number[], channels: number, batch = 1) {
   const images = Float32Array.from({ length }, () => stream.integer(256) / 127.5 - 1);
   return { images, labels: new Uint8Array(length / channels), batch, size, channels };
 }
+
+/** Nested regions, one for each of so many outputs. */
+const regionsOf = (outputs: number): Region[] =>
+  Array.from({ length: outputs }, (_, i) => ({
+    name: `region ${i}`,
+    colour: [i, i, i],
+    classes: Array.from({ length: outputs - i }, (_, k) => i + k),
+    written: i,
+  }));
 
 /** How far an exported network is from the engine on samples of these sizes. */
 function parityOf(
@@ -225,6 +235,37 @@ describe('options', () => {
     const parity = await parityOf(network, [[40, 33]], options);
     expect(parity.largestDifference ?? 0).toBeLessThan(1e-5);
     expect(parity.agreement).toBeGreaterThan('precision' in options ? 0.99 : 0.9999);
+  });
+
+  it.each([
+    { result: 'logits' },
+    { result: 'sigmoid' },
+    { result: 'argmax' },
+    { normalise: true, result: 'argmax', precision: 'float16', size: [40, 33] },
+  ] as const)('of regions %j', async (options) => {
+    const given = { ...DEFAULTS, ...options };
+    const model = { ...exported(network), regions: regionsOf(network.graph.classes) };
+    const infer = reduced((images) => network.forward(images, { training: false }), 1);
+    const precise = inFloat64(network);
+    const exact = reduced((images) => precise.forward(images, { training: false }), 1);
+    const bytes = writeOnnx(model, given);
+    const metadata = readModelMetadata(bytes, 'model');
+    expect(metadata).toMatchObject({ regions: model.regions, result: options.result });
+    const parity = await measureParity(bytes, metadata, infer, exact, [sampleOf([40, 33], 3, 1)], 1);
+    expect(parity.largestDifference ?? 0).toBeLessThan(1e-5);
+    expect(parity.agreement).toBeGreaterThan('precision' in options ? 0.99 : 0.9999);
+    if (python !== undefined) {
+      const [{ output, known, nodes }] = checkModels([bytes]);
+      expect([output.length, known]).toEqual([options.result === 'argmax' ? 3 : 4, nodes - 1]);
+    }
+  });
+
+  it('softmax is of classes, sigmoid of regions', () => {
+    expect(() => onnxBytes(network, { result: 'sigmoid' })).toThrow(
+      /result=sigmoid: the outputs are classes.*take result=softmax/,
+    );
+    const model = { ...exported(network), regions: regionsOf(network.graph.classes) };
+    expect(() => writeOnnx(model, { ...DEFAULTS, result: 'softmax' })).toThrow(/take result=sigmoid/);
   });
 
   it('the reduction of the pictures is part of the model, sizes rounded as the engine does', async () => {

@@ -342,7 +342,11 @@ const preparation = {
 };
 /** Model files with every entry of metadata, and with those of pictures. */
 const onnxSeeds = () =>
-  [{ size: 'dynamic', preparation, sideMultiple: 8 }, { size: [33, 41] }].map((more, i) =>
+  [
+    { size: 'dynamic', preparation, sideMultiple: 8 },
+    { size: [33, 41] },
+    { size: [33, 41], regions: [{ name: 'up', colour: [7, 8, 9], classes: [0, 1], written: 1 }] },
+  ].map((more, i) =>
     Buffer.from(
       encodeModel({
         irVersion: 8,
@@ -380,6 +384,12 @@ const datasetSeeds = [
   },
   { channel_names: { 0: 'CT' }, labels: { background: 0, liver: 1, ignore: 2 }, file_ending: '.nii.gz' },
   { channel_names: { 0: 'T1', 1: 'T2' }, labels: { background: 0, left: 1002, ball: [3], ignore: [-1, 'NaN', 70] } },
+  {
+    channel_names: { 0: 'FLAIR' },
+    labels: { background: 0, whole: [1, 2, 4], core: [2, 4], enhancing: 4, ignore: 9 },
+    regions_class_order: [1, 2, 4],
+    file_ending: '.nii.gz',
+  },
 ];
 
 const evaluationSeeds = [
@@ -530,6 +540,7 @@ const OWN = {
     seeds: [
       'classes: [road, sky, car]\ncolours:\n  sky: [1, 2, 3]\nignore: 255\nvalShare: 0.25\n',
       'name: street\npath: .\nclasses:\n  0: road\n  3: sky\ntrain: images/train\nval: {images: images/val, masks: labels/val}\n',
+      'classes: [out, a, b]\nregions: {whole: [a, b], core: 2}\nregions_class_order: [a, b]\n',
     ].map(text),
     kind: 'yaml',
     text: (text) => parseDescription(text, FILE),

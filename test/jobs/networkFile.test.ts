@@ -47,6 +47,9 @@ describe('network.json', () => {
     ['options.filters', { options: { rank: 2, inputs: 3, classes: 7, filters: 1e12 } }],
     ['options.classes', { options: { rank: 2, inputs: 3, classes: 1e9 } }],
     ['options.head.aspp', { options: { rank: 2, inputs: 3, classes: 7, head: { aspp: 'x' } } }],
+    ['regions', { regions: [{ name: 'all', colour: [1, 2, 3], classes: [1], written: 1 }] }],
+    ['regions.0.classes.0', { regions: [{ name: 'all', colour: [1, 2, 3], classes: [1e9], written: 1 }] }],
+    ['regions.0.classes', { regions: [{ name: 'all', colour: [1, 2, 3], classes: [], written: 1 }] }],
     ['classes', { classes: [] }],
     ['classes.0.name', { classes: [{ name: {}, colour: [1, 2, 3] }] }],
   ])('names %s where it is out of range', (part, fields) => {

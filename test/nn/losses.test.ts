@@ -90,7 +90,13 @@ const LOSSES: Record<string, (logits: Tensor, labels: Tensor) => Tensor> = {
   diceCrossEntropy,
   hardPixelCrossEntropy: (logits, labels) => hardPixelCrossEntropy(logits, labels, { fraction: 0.3 }),
   deepSupervision: (logits, labels) => deepSupervision(crossEntropy, [logits, coarse(logits)], labels),
+  regionCrossEntropy: (logits, labels) => losses.regionCrossEntropy(logits, labels, { inside: insideOf(logits) }),
+  regionDiceLoss: (logits, labels) => losses.regionDiceLoss(logits, labels, { inside: insideOf(logits) }),
+  regionLoss: (logits, labels) => losses.regionLoss(logits, labels, { inside: insideOf(logits) }),
 };
+/** Two of three classes in every region. */
+const insideOf = ({ shape: [, regions], dtype }: Tensor) =>
+  op.toDType(fromArray([...Array(regions).fill(0), ...Array(2 * regions).fill(1)], [3, regions]), dtype);
 /** Every second logit along each axis, as of a coarser level. */
 const coarse = (logits: Tensor) =>
   logits.shape.slice(2).reduce((x, length, i) => operator('aten::slice.Tensor').one(x, i + 2, 0, length, 2), logits);

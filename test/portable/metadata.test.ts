@@ -58,6 +58,31 @@ describe('metadata of a model', () => {
     expect(() => parseMetadata({ ...entries, [key]: JSON.stringify(value) }, 'm.onnx')).toThrow(DataError);
   });
 
+  it('has regions of its classes only', () => {
+    const region = { name: 'up', colour: [1, 2, 3] as [number, number, number], classes: [0], written: 0 };
+    const given: ModelMetadata = { ...valid, regions: [region], result: 'sigmoid' };
+    const written = formatMetadata(given);
+    expect(parseMetadata(written, 'm.onnx')).toEqual(given);
+    const wrong: unknown[] = [
+      [],
+      [{ ...region, classes: [] }],
+      [{ ...region, classes: [1] }],
+      [{ ...region, written: 1 }],
+      [{ ...region, written: 0.5 }],
+      [{ ...region, name: 1 }],
+      [{ ...region, colour: [1, 2, 300] }],
+      { up: region },
+      null,
+    ];
+    for (const regions of wrong)
+      expect(() => parseMetadata({ ...written, regions: JSON.stringify(regions) }, 'm.onnx')).toThrow(
+        /^m\.onnx: metadata "regions" is .*expected up to 256 regions/,
+      );
+    // Softmax belongs to classes, sigmoid to regions.
+    expect(() => parseMetadata({ ...written, result: 'softmax' }, 'm.onnx')).toThrow(/"result".*logits or sigmoid/);
+    expect(() => parseMetadata({ ...entries, result: 'sigmoid' }, 'm.onnx')).toThrow(/"result".*logits or softmax/);
+  });
+
   it('of the largest sizes is read', () => {
     for (const size of [
       [2 ** 13, 2 ** 13],

@@ -207,7 +207,7 @@ export async function recordTraining(root: string, recording: Recording): Promis
       prediction,
     });
   }
-  await writeScores(folder, SCENE_CLASSES, { ...segmentationScores(confusion), confusion });
+  await writeScores(folder, { classes: [...SCENE_CLASSES] }, { ...segmentationScores(confusion), confusion });
   await writeData(folder, createSceneSet({ train: 40, val: 10 }));
   if (!unfinished) append({ type: 'end', status: 'done', message: 'best mIoU 0.7120 after 2 min 10 s' });
   return { folder, addEpoch, append };

@@ -20,7 +20,13 @@ export function adviceOn(
   return [...rareClasses(dataset, classShares, ignoredShare), ...sequences(dataset, likeness)];
 }
 
-function rareClasses({ classes, rank }: DataSet, shares: readonly number[], ignored: number): string[] {
+/** What helps where networks find regions. */
+const WAY_OF_REGIONS = {
+  2: 'Dice counts each region alike; classWeights=sqrt also weights the cross-entropy of rare regions up',
+  3: 'Dice counts each region alike; foregroundShare=0.66 draws two of three patches around them and other foreground',
+} as const;
+
+function rareClasses({ classes, regions, rank }: DataSet, shares: readonly number[], ignored: number): string[] {
   const counted = shares.map((share) => share / Math.max(1e-12, 1 - ignored));
   const rare = classes
     .map(({ name }, id) => ({ name, share: counted[id] }))
@@ -29,6 +35,7 @@ function rareClasses({ classes, rank }: DataSet, shares: readonly number[], igno
   if (rare.length === 0) return [];
   const named = rare.slice(0, MOST_NAMED).map(({ name, share }) => `${name} (${(100 * share).toPrecision(2)} %)`);
   const more = rare.length > MOST_NAMED ? `, ${rare.length - MOST_NAMED} more` : '';
+  if (regions) return [`rare: ${named.join(', ')}${more}; ${WAY_OF_REGIONS[rank]}`];
   const way =
     rank === 2
       ? 'classWeights=sqrt (preset small has it) or median weights them up, ohem=0.25 counts the hardest quarter of the pixels'

@@ -8,6 +8,7 @@ import { readLabelIds } from '../images/labelIds.ts';
 import { turnUpright } from '../images/orientation.ts';
 import { encodePng } from '../images/png.ts';
 import { loadStoredLabels } from '../outlines/labels.ts';
+import { namedRegions } from '../regions/named.ts';
 import { loadSample, loadStoredImage, requireSameSize, shownImage } from '../sample.ts';
 import type { ImageSet, Raster, Sample } from '../types.ts';
 
@@ -87,7 +88,9 @@ function encodeMask(upright: Raster, orientation: number): Uint8Array {
   return encodePng({ width, height, channels: 1, data: data as Uint8Array });
 }
 
-function describe({ name, layout, classes, ignore, channels }: ImageSet): string {
+function describe(dataset: ImageSet): string {
+  const { name, layout, classes, ignore, channels } = dataset;
+  const regions = namedRegions(dataset);
   const names = typeof channels === 'object' ? channels.names : channels;
   // JSON is YAML, and quotes every name.
   return [
@@ -96,6 +99,12 @@ function describe({ name, layout, classes, ignore, channels }: ImageSet): string
     `ignore: ${ignore}`,
     ...(names === undefined ? [] : [`channels: ${JSON.stringify(names)}`]),
     `colours: ${JSON.stringify(classes.map(({ colour }) => colour))}`,
+    ...(regions
+      ? [
+          `regions: ${JSON.stringify(Object.fromEntries(regions.map((region) => [region.name, region.classes])))}`,
+          `regions_class_order: ${JSON.stringify(regions.map(({ written }) => written))}`,
+        ]
+      : []),
     '',
   ].join('\n');
 }

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { DataError } from '../../base/errors.ts';
 import { parseJson } from '../../base/json.ts';
 import { maybeTextFile, readTextFile } from '../../base/textFile.ts';
-import type { SegmentationClass } from '../types.ts';
+import type { Region, SegmentationClass } from '../types.ts';
 import { parseLabels } from './labelValues.ts';
 
 const names = z.union([z.array(z.string()), z.record(z.string(), z.string()), z.string()]);
@@ -21,6 +21,10 @@ const schema = z.object({
   modality: names.optional(),
   channel_names: names.optional(),
   labels: z.record(z.string(), z.unknown()),
+  regions_class_order: z
+    .array(z.union([z.number(), z.string()]))
+    .max(MOST_CHANNELS)
+    .optional(),
   file_ending: z.string().optional(),
   training: z.array(entry).optional(),
   validation: z.array(entry).optional(),
@@ -33,6 +37,8 @@ export interface DatasetJson {
   /** One for each channel, in order. */
   readonly modalities: string[];
   readonly classes: SegmentationClass[];
+  /** Where labels of several values are regions. */
+  readonly regions?: Region[] | undefined;
   readonly labelMap: number[];
   /** See `VolumeSet`. */
   readonly ignoredLabels?: number[] | undefined;
@@ -66,13 +72,13 @@ export async function loadDatasetJson(root: string): Promise<DatasetJson> {
       'write it as the Decathlon or nnU-Net do',
     );
   }
-  const { name, labels, training, validation, file_ending: ending } = result.data;
+  const { name, labels, training, validation, file_ending: ending, regions_class_order: order } = result.data;
   const modalities = namesOf(result.data.channel_names ?? result.data.modality ?? ['unknown'], file);
   return {
     file,
     name,
     modalities,
-    ...parseLabels(labels, file),
+    ...parseLabels(labels, file, order),
     ending,
     training: training?.map(toListed).filter(isVolume),
     validation: validation?.map(toListed).filter(isVolume),

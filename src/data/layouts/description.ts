@@ -14,6 +14,7 @@ import type { Colour } from '../types.ts';
 import type { GroupTable } from './groups.ts';
 import type { NamedClass } from './names.ts';
 import { type GroupsOf, groupsBy } from './pattern.ts';
+import type { RegionDescription } from './regions.ts';
 
 /** A parsed `data.yaml`; folders are relative to the root of the data set. */
 export interface Description {
@@ -35,6 +36,8 @@ export interface Description {
   groupsOf?: GroupsOf;
   /** A table that says so. */
   groupTable?: GroupTable;
+  /** Sets of classes that networks find instead of classes. */
+  regions?: RegionDescription;
   /** Names of the channels of the images in the order of the files; `rgb` reads whatever they hold as 8-bit RGB. */
   channels?: string[] | 'rgb';
 }
@@ -58,6 +61,10 @@ const names = z.union(
   },
 );
 
+/** The name of a class, or its label value. */
+const classRef = z.union([z.string(), z.number()]);
+/** Longer lists are those of no data set. */
+const MOST_REFS = 1000;
 const EXPECTED_CHANNELS = `expected rgb, or the names of 1 to ${MAX_CHANNELS} channels in the order of the files, such as [red, green, blue, nir]`;
 const channels = z
   .union([z.literal('rgb'), z.array(z.string().min(1).max(100)).min(1).max(MAX_CHANNELS)], { error: EXPECTED_CHANNELS })
@@ -74,6 +81,15 @@ const schema = z.strictObject({
     .union([z.array(colour), z.record(z.string(), colour)], {
       error: 'expected [red, green, blue] from 0 to 255 for each class, as a list or by name',
     })
+    .optional(),
+  regions: z
+    .record(z.string(), z.union([classRef, z.array(classRef).max(MOST_REFS)]), {
+      error: 'expected a map from the name of a region to its classes, such as {whole: [1, 2], core: [2]}',
+    })
+    .optional(),
+  regions_class_order: z
+    .array(classRef, { error: 'expected a list with a class for each region' })
+    .max(MOST_REFS)
     .optional(),
   ignore: z.union([byte, z.array(byte)], { error: 'expected a value from 0 to 255, or a list of them' }).optional(),
   train: split.optional(),
@@ -129,6 +145,8 @@ export function parseDescription(text: string, file: string): Description {
     path,
     valShare,
     groups,
+    regions,
+    regions_class_order: order,
     channels,
   } = result.data;
   const { classes = named, masks = masksFolder } = result.data;
@@ -140,6 +158,12 @@ export function parseDescription(text: string, file: string): Description {
   const description: Description = { name, path, valShare };
   if (typeof groups === 'string') description.groupsOf = groupsBy(groups, file);
   else if (groups !== undefined) description.groupTable = groups;
+  if (regions === undefined && order !== undefined)
+    throw new DataError(`${file}: \`regions_class_order\` without \`regions\``, 'name the regions that it is about');
+  if (regions !== undefined) {
+    const named = Object.entries(regions).map(([name, given]) => ({ name, members: [given].flat() }));
+    description.regions = { regions: named, order };
+  }
   if (channels !== undefined) description.channels = channels;
   if (ignore !== undefined) description.ignore = [ignore].flat();
   if (train !== undefined) description.train = foldersOf(train);

@@ -116,6 +116,7 @@ export function assembleVolumes(
     layout,
     rank: 3,
     classes: description.classes,
+    ...(description.regions ? { regions: description.regions } : {}),
     ignore: IGNORE,
     labelMap: description.labelMap,
     ...(description.ignoredLabels ? { ignoredLabels: description.ignoredLabels } : {}),

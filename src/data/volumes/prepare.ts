@@ -109,9 +109,13 @@ export function restoreToInput(ids: Uint8Array, grid: PreparedGrid): Uint8Array 
 
 /**
  * Probabilities `[classes, ...shape]` on the prepared grid as those on the grid of the file, `[classes, depth, height, width]` in the order of the file:
- * every class resampled linearly. Outside the foreground box background (class 0) has 1.
+ * every class resampled linearly. Outside the foreground box background (class 0) has 1, or with `nothing`, as of regions, all have 0.
  */
-export function restoreProbabilities(probabilities: Float32Array, grid: PreparedGrid): Float32Array {
+export function restoreProbabilities(
+  probabilities: Float32Array,
+  grid: PreparedGrid,
+  outside: 'background' | 'nothing' = 'background',
+): Float32Array {
   const { shape, box, input } = grid;
   const [voxels, wanted] = [product(shape), product(input.shape)];
   const classes = probabilities.length / voxels;
@@ -120,7 +124,7 @@ export function restoreProbabilities(probabilities: Float32Array, grid: Prepared
   const result = new Float32Array(classes * wanted);
   for (let id = 0; id < classes; id++) {
     const inBox = resample(probabilities.subarray(id * voxels, (id + 1) * voxels), shape, box.shape);
-    result.set(placeInInput(inBox, id === 0 ? 1 : 0, grid), id * wanted);
+    result.set(placeInInput(inBox, id === 0 && outside === 'background' ? 1 : 0, grid), id * wanted);
   }
   return result;
 }

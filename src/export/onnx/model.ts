@@ -4,15 +4,15 @@
  */
 import { ConfigError } from '../../base/errors.ts';
 import type { MeasuredChannels } from '../../data/channels/format.ts';
-import type { SegmentationClass } from '../../data/types.ts';
+import type { Region, SegmentationClass } from '../../data/types.ts';
 import type { Preparation } from '../../data/volumes/preparation.ts';
 import { channelsOf, inferShapes, type NetworkGraph } from '../../models/graph.ts';
-import { LEAST_PROBABILITY } from '../../nn/logProbabilities.ts';
 import { formatMetadata, type ModelMetadata, type ModelResult, type Preprocessing } from '../../portable/metadata.ts';
 import type { StoredTensor } from '../../run/safetensors.ts';
 import { OnnxBuilder, type SpatialSize } from './builder.ts';
 import { foldedNorms, readersOf } from './fold.ts';
 import { lowerNode } from './nodeRows.ts';
+import { OUTPUTS, writeMean, writeMeanOfRegions, writeOutput } from './outputs.ts';
 import { encodeModel, type OnnxDtype, type OnnxModel, type OnnxValue } from './proto.ts';
 import { readSize } from './readSize.ts';
 import { readWeights } from './weights.ts';
@@ -28,6 +28,8 @@ export interface ExportedNetwork {
   /** Weights and running statistics by the paths of the nodes. */
   readonly tensors: Readonly<Record<string, StoredTensor>>;
   readonly classes: readonly SegmentationClass[];
+  /** Present where the outputs of the graph are regions. */
+  readonly regions?: readonly Region[];
   /** Images are read at 1 / reduction of their size; the model does that itself. */
   readonly reduction: number;
   /** Before that they are brought to so many pixels on their longer side. */
@@ -57,13 +59,8 @@ export interface OnnxOptions {
   readonly version: string;
 }
 
-/** Names of the input and the output of every model. */
+/** Name of the input of every model. */
 export const INPUT = 'image';
-export const OUTPUTS: Readonly<Record<ModelResult, string>> = {
-  logits: 'logits',
-  softmax: 'probabilities',
-  argmax: 'classes',
-};
 
 /**
  * The bytes of the model: of one network, or of the mean of the softmax of several.
@@ -79,13 +76,14 @@ const isList = (network: ExportedNetwork | readonly ExportedNetwork[]): network 
 export function buildOnnx(network: ExportedNetwork | readonly ExportedNetwork[], options: OnnxOptions): OnnxModel {
   const members = isList(network) ? network : [network];
   for (const member of members) checkOptions(member, options);
-  const [{ graph }] = members;
+  const [{ graph, regions }] = members;
   const write = new OnnxBuilder(options.batch);
   const image = readImage(write, options);
   const scores = members.map((member, i) =>
     write.within(members.length === 1 ? '' : `network${i + 1}.`, () => addNetwork(write, member, image, options)),
   );
-  if (members.length === 1) writeOutput(write, scores[0], options.result);
+  if (members.length === 1) writeOutput(write, scores[0], options.result, regions);
+  else if (regions) writeMeanOfRegions(write, scores, options.result, regions);
   else writeMean(write, scores, options.result);
   return {
     irVersion: IR_VERSION,
@@ -137,7 +135,13 @@ function addNetwork(write: OnnxBuilder, network: ExportedNetwork, image: string,
 const hasHalfWeights = ({ precision, weights }: OnnxOptions): boolean =>
   precision === 'float32' && weights === 'float16';
 
-function checkOptions({ graph, channels }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
+function checkOptions({ graph, regions, channels }: ExportedNetwork, { size, normalise, result }: OnnxOptions): void {
+  const other = regions ? 'softmax' : 'sigmoid';
+  if (result === other)
+    throw new ConfigError(
+      `result=${result}: the outputs are ${regions ? 'regions, which overlap' : 'classes, of which a pixel has one'}`,
+      `take result=${regions ? 'sigmoid' : 'softmax'}`,
+    );
   if (normalise && (graph.rank !== 2 || channelsIn(graph) !== 3 || channels !== undefined))
     throw new ConfigError(
       'normalise=true is for images of 8-bit RGB',
@@ -163,30 +167,6 @@ function readImage(write: OnnxBuilder, { normalise }: OnnxOptions): string {
 
 /** 0..255 to [-1, 1]. */
 const BYTES = { divisor: 127.5, offset: 1 } as const;
-
-/** The mean of the softmax of several; as logits its logarithm, as the engine computes it (`nn/logProbabilities.ts`). */
-function writeMean(write: OnnxBuilder, scores: readonly string[], result: ModelResult): void {
-  const scalar = (name: string, value: number) => write.tensor(name, 'float32', [], Float32Array.of(value));
-  const sum = scores
-    .map((logits) => write.node('Softmax', `${logits}.softmax`, [logits], { axis: { int: 1 } }))
-    .reduce((before, term) => write.node('Add', 'sum', [before, term]));
-  const mean = write.node('Mul', 'mean', [sum, scalar('share', 1 / scores.length)]);
-  if (result === 'softmax') write.node('Identity', OUTPUTS.softmax, [mean]);
-  else if (result === 'argmax') writeOutput(write, mean, result);
-  else write.node('Log', OUTPUTS.logits, [write.node('Max', 'positive', [mean, scalar('least', LEAST_PROBABILITY)])]);
-}
-
-function writeOutput(write: OnnxBuilder, logits: string, result: ModelResult): void {
-  const nodes: Record<ModelResult, () => void> = {
-    logits: () => write.node('Identity', OUTPUTS.logits, [logits]),
-    softmax: () => write.node('Softmax', OUTPUTS.softmax, [logits], { axis: { int: 1 } }),
-    argmax: () => {
-      const ids = write.node('ArgMax', 'ids', [logits], { axis: { int: 1 }, keepdims: { int: 0 } });
-      write.node('Cast', OUTPUTS.argmax, [ids], { to: { int: 2 } });
-    },
-  };
-  nodes[result]();
-}
 
 /** The smallest number that both divide. */
 function leastCommonMultiple(a: number, b: number): number {
@@ -220,7 +200,7 @@ function outputOf(graph: NetworkGraph, options: OnnxOptions): OnnxValue {
 }
 
 function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): ModelMetadata {
-  const [{ graph, classes, preparation, channels: measured, ...first }] = members;
+  const [{ graph, classes, regions, preparation, channels: measured, ...first }] = members;
   const architecture = members.length === 1 ? first.architecture : undefined;
   const { size, result, precision, version, normalise } = options;
   const channels = channelsIn(graph);
@@ -236,6 +216,7 @@ function metadataOf(members: readonly ExportedNetwork[], options: OnnxOptions): 
       };
   return {
     classes,
+    ...(regions === undefined ? {} : { regions }),
     preprocessing,
     result,
     size,

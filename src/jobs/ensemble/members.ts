@@ -1,8 +1,10 @@
 /**
- * @file The networks of one run or of several, which then are one: the mean of their softmax. They must agree on everything that is not their weights.
+ * @file The networks of one run or of several, which then are one: the mean of their softmax, or of the sigmoids of regions. They must agree on everything that is not their weights.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../../base/errors.ts';
+import { namedRegions } from '../../data/regions/named.ts';
+import { outputsOf } from '../../data/regions/regions.ts';
 import type { Generator } from '../../engine/device.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { meanOfNetworks } from '../../infer/ensemble.ts';
@@ -23,7 +25,7 @@ export interface Member {
 export interface Ensemble {
   /** In the order in which they were named; the first gives classes, data and folder. */
   readonly members: readonly [Member, ...Member[]];
-  /** What holds for all; of volumes the classes are those of which more than half of the members keep the largest component. */
+  /** What holds for all; of volumes the classes (or regions) are those of which more than half of the members keep the largest component. */
   readonly description: NetworkDescription;
   /** Logits of the whole, at the size of the images. `each` is called around every pass of a member. */
   forward(each?: (pass: () => Tensor) => Tensor): Infer;
@@ -57,6 +59,7 @@ export const withNetworks = (members: readonly Member[]): Ensemble => ({
       members.map(({ network, description: { reduction, longSide } }) =>
         reduced((images) => each(() => network.forward(images, { training: false })), reduction, longSide),
       ),
+      members[0].description.regions !== undefined,
     ),
   free: () => {
     for (const { network } of members) network.parameters.free();
@@ -65,8 +68,9 @@ export const withNetworks = (members: readonly Member[]): Ensemble => ({
 
 /** @throws ConfigError that lists what two members have different. */
 function requireAlike(first: Member, other: Member): void {
-  const facts = ({ description: { classes, volumes, images } }: Member): Record<string, unknown> => ({
+  const facts = ({ description: { classes, regions, volumes, images } }: Member): Record<string, unknown> => ({
     classes: classes.map(({ name }) => name),
+    regions: namedRegions({ classes, regions }),
     reads: volumes ? 'volumes' : 'images',
     modalities: volumes?.modalities,
     preparation: volumes?.preparation,
@@ -89,6 +93,6 @@ function common(descriptions: readonly NetworkDescription[]): NetworkDescription
   if (!volumes || descriptions.length === 1) return first;
   const votes = (id: number) =>
     descriptions.filter((one) => one.volumes?.largestComponents.includes(id) === true).length;
-  const largestComponents = first.classes.map((_, id) => id).filter((id) => 2 * votes(id) > descriptions.length);
+  const largestComponents = [...outputsOf(first).keys()].filter((id) => 2 * votes(id) > descriptions.length);
   return { ...first, volumes: { ...volumes, largestComponents } };
 }

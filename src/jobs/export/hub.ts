@@ -5,6 +5,7 @@
 import { basename, join } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
 import { describeChannels } from '../../data/channels/format.ts';
+import { namedRegions } from '../../data/regions/named.ts';
 import { Generator } from '../../engine/device.ts';
 import { CARD_FILES, SCORE_COLUMNS, type ScoreColumn, type ScoreTable, writeCard } from '../../export/card.ts';
 import { isGenotype, summariseArchitecture } from '../../models/architecture.ts';
@@ -67,6 +68,7 @@ export async function exportFolder(config: ExportConfig, given: readonly string[
     rank,
     ...(images ? { channels: describeChannels(images) } : {}),
     classes: classes.map(({ name }) => name),
+    ...(description.regions ? { regions: namedRegions(description) } : {}),
     dataset: datasetOf(report),
     scores: scoresOf(report),
     evaluations: report.evaluations.map((evaluation) => ({

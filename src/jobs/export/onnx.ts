@@ -151,18 +151,19 @@ export function describeParity(
   const { largestDifference, agreement } = parity;
   const classes = `classes agree on ${(100 * agreement).toFixed(3)} % of pixels`;
   if (largestDifference === null) return `${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
-  const difference = `largest difference of ${result === 'softmax' ? 'probabilities' : 'logits'} ${largestDifference.toExponential(1)}`;
+  const difference = `largest difference of ${result === 'logits' ? 'logits' : 'probabilities'} ${largestDifference.toExponential(1)}`;
   return exactnessOf(metadata) === 'float32'
     ? `${difference} (at most ${parityLimit(parity).toExponential(1)} expected; the engine's own float32 error is ${parity.rounding.toExponential(1)}), ${classes}`
     : `${difference}, ${classes} (at least ${100 * HALF_AGREEMENT} % expected)`;
 }
 
 function exportedNetwork({ network, description }: Member): ExportedNetwork {
-  const { classes, reduction, longSide, architecture, images } = description;
+  const { classes, regions, reduction, longSide, architecture, images } = description;
   return {
     graph: network.graph,
     tensors: storeTensors(network.parameters.entries()),
     classes,
+    ...(regions === undefined ? {} : { regions }),
     reduction,
     ...(longSide === undefined ? {} : { longSide }),
     ...(images === undefined ? {} : { channels: images }),

@@ -13,9 +13,9 @@ import type { Infer } from '../../infer/inference.ts';
 import { createNetwork, type Network } from '../../models/network.ts';
 import { copyParameters } from '../../nn/average.ts';
 import { ParameterSet } from '../../nn/parameters.ts';
-import type { ModelMetadata, ModelResult } from '../../portable/metadata.ts';
+import type { ModelMetadata } from '../../portable/metadata.ts';
 import { sessionOptions } from '../../portable/node.ts';
-import { largestScores } from '../../portable/pixels.ts';
+import { idsOf } from '../../portable/pixels.ts';
 import { loadRuntime } from '../../portable/runtime.ts';
 
 /**
@@ -55,7 +55,7 @@ export function inFloat64(network: Network): Network {
  */
 export async function measureParity(
   bytes: Uint8Array,
-  metadata: Pick<ModelMetadata, 'result' | 'preprocessing' | 'classes'>,
+  metadata: Pick<ModelMetadata, 'result' | 'preprocessing' | 'classes' | 'regions'>,
   network: Infer,
   precise: Infer,
   samples: readonly PixelBatch[],
@@ -66,7 +66,7 @@ export async function measureParity(
   let [largest, largestScore, rounding] = [0, 0, 0];
   let [equal, pixels] = [0, 0];
   for (const sample of samples) {
-    const { input, expected, exact, classes } = scope(() => expectedOf(network, precise, sample, metadata.result));
+    const { input, expected, exact, classes } = scope(() => expectedOf(network, precise, sample, metadata));
     const { preprocessing } = metadata;
     const { batch, size, channels, images } = sample;
     const feed =
@@ -82,7 +82,7 @@ export async function measureParity(
         largestScore = Math.max(largestScore, Math.abs(value));
         rounding = Math.max(rounding, Math.abs(value - exact[i]));
       });
-    const ids = metadata.result === 'argmax' ? got : classesOf(got as Float32Array, batch, metadata.classes.length);
+    const ids = metadata.result === 'argmax' ? got : classesOf(got as Float32Array, batch, metadata);
     classes.forEach((id, i) => {
       if (id === ids[i]) equal++;
     });
@@ -109,8 +109,15 @@ export function isParity(parity: Parity, precision: ModelMetadata['precision']):
 }
 
 /** What the engine makes of a sample. */
-function expectedOf(network: Infer, precise: Infer, sample: PixelBatch, result: ModelResult) {
-  const scoresOf = (logits: Tensor) => (result === 'softmax' ? op.softmax(logits, 1) : logits);
+function expectedOf(
+  network: Infer,
+  precise: Infer,
+  sample: PixelBatch,
+  metadata: Pick<ModelMetadata, 'result' | 'classes' | 'regions'>,
+) {
+  const { result, regions } = metadata;
+  const scoresOf = (logits: Tensor) =>
+    result === 'softmax' ? op.softmax(logits, 1) : result === 'sigmoid' ? op.sigmoid(logits) : logits;
   return noGrad(() => {
     const { images } = toTensors(sample, 'cpu');
     const logits = network(images);
@@ -118,16 +125,20 @@ function expectedOf(network: Infer, precise: Infer, sample: PixelBatch, result: 
       input: images.data() as Float32Array,
       expected: scoresOf(logits).data() as Float32Array,
       exact: scoresOf(precise(op.toDType(images, 'float64'))).data() as Float64Array,
-      classes: classMap(logits),
+      classes: regions
+        ? classesOf(logits.data() as Float32Array, sample.batch, { ...metadata, result: 'logits' })
+        : classMap(logits),
     };
   });
 }
 
-/** Class ids `[batch, ...spatial]` of scores `[batch, classes, ...spatial]`. */
-function classesOf(scores: Float32Array, batch: number, classes: number): Uint8Array {
+/** Class ids `[batch, ...spatial]` of scores `[batch, classes or regions, ...spatial]`. */
+function classesOf(
+  scores: Float32Array,
+  batch: number,
+  metadata: Pick<ModelMetadata, 'result' | 'classes' | 'regions'>,
+): Uint8Array {
   const each = scores.length / batch;
-  const maps = Array.from({ length: batch }, (_, i) =>
-    largestScores(scores.subarray(i * each, (i + 1) * each), classes),
-  );
+  const maps = Array.from({ length: batch }, (_, i) => idsOf(scores.subarray(i * each, (i + 1) * each), metadata).ids);
   return Uint8Array.from(maps.flatMap((map) => [...map]));
 }

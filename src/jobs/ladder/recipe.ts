@@ -62,7 +62,7 @@ export async function deriveRecipe(dataset: DataSet): Promise<{ recipe: Layer; r
         augmentation: { flip: false },
       },
       reasons: [
-        `volumes: patches of ${smallEnough(crop).join(' x ')} at the median spacing, Dice + cross-entropy; nothing is mirrored, since left and right may be classes`,
+        `volumes: patches of ${smallEnough(crop).join(' x ')} at the median spacing, Dice + ${dataset.regions ? 'binary ' : ''}cross-entropy; nothing is mirrored, since left and right may be classes`,
       ],
     };
   }
@@ -79,7 +79,8 @@ export async function deriveRecipe(dataset: DataSet): Promise<{ recipe: Layer; r
     1,
     Math.min(8, Math.round(BATCH_PIXELS / (crop[0] * crop[1])), Math.floor(dataset.splits.train.length / 2)),
   );
-  const rarest = Math.min(...present);
+  // Dice counts regions alike, however small they are.
+  const rarest = dataset.regions ? 1 : Math.min(...present);
   const upright = await haveAnUp(pictures, glanceAt(pictures, GLANCE));
   return {
     recipe: {
@@ -92,9 +93,11 @@ export async function deriveRecipe(dataset: DataSet): Promise<{ recipe: Layer; r
     },
     reasons: [
       `images of ${width} x ${height} at 1/${scale} of their size, crops of ${crop[1]} x ${crop[0]}, ${batch} a step`,
-      rarest < RARE
-        ? `classes weighted by the square root of their rarity: the rarest has ${(100 * rarest).toPrecision(2)} % of the pixels`
-        : 'classes weigh alike: none is rare',
+      dataset.regions
+        ? 'regions: Dice + binary cross-entropy, each of them alike'
+        : rarest < RARE
+          ? `classes weighted by the square root of their rarity: the rarest has ${(100 * rarest).toPrecision(2)} % of the pixels`
+          : 'classes weigh alike: none is rare',
       upright
         ? 'images have an up: they are mirrored from left to right only'
         : 'images have no up, by their classes and brightness: they are turned and mirrored',

@@ -7,6 +7,7 @@ import { distinctNames } from '../../base/names.ts';
 import { formatRecord, recordOf } from '../../data/splitRecord.ts';
 import type { DataSet } from '../../data/types.ts';
 import { chooseDevice } from '../../engine/device.ts';
+import { noCrfOfRegions } from '../../infer/crf/predict.ts';
 import { buildArchitecture } from '../../models/architecture.ts';
 import { countNetwork } from '../../models/graph.ts';
 import { estimateMemory } from '../../models/memory.ts';
@@ -125,6 +126,7 @@ export async function planComparison(
   const folder = join(resolve(config.runs), 'compare', config.name);
   const base = parseConfig(settings.train, [...shared, { arch: config.archs[0] }]);
   const dataset = await openCompared(base, folder);
+  if (dataset.regions && config.postprocess === 'crf') throw noCrfOfRegions();
   return { base, dataset, plans: planRuns(config, [...shared, { splitOf: folder }], dataset) };
 }
 

@@ -54,8 +54,8 @@ export async function requireSameData(dataset: DataSet, parallel: Parallel): Pro
 }
 
 /** Samples, classes and the sizes of files; their paths may differ from machine to machine. */
-function fingerprint({ classes, labelMap, splits }: DataSet): { hash: string; words: string } {
-  const hash = createHash('sha256').update(JSON.stringify([classes, labelMap]));
+function fingerprint({ classes, regions, labelMap, splits }: DataSet): { hash: string; words: string } {
+  const hash = createHash('sha256').update(JSON.stringify([classes, regions, labelMap]));
   let bytes = 0;
   for (const [name, samples] of Object.entries(splits)) {
     hash.update(name);

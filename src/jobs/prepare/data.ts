@@ -5,6 +5,7 @@ import { ConfigError, DataError } from '../../base/errors.ts';
 import { asNetworkReads } from '../../data/channels/derive.ts';
 import { withNormalisation } from '../../data/channels/measure.ts';
 import { describeDataSet } from '../../data/describe.ts';
+import { requireRegions } from '../../data/regions/named.ts';
 import { mergeRecords, recordOf, type SplitRecord } from '../../data/splitRecord.ts';
 import { orderClasses, orderModalities } from '../../data/splits.ts';
 import type { DataSet } from '../../data/types.ts';
@@ -83,8 +84,9 @@ async function glanceTogether(dataset: DataSet, parallel: Parallel): Promise<Dat
   return glance;
 }
 
-function inOrderOf(dataset: DataSet, { classes, modalities, channels }: SplitRecord, who: string): DataSet {
-  const ordered = asNetworkReads(orderClasses(dataset, classes, who), channels, who);
+function inOrderOf(dataset: DataSet, { classes, modalities, regions, channels }: SplitRecord, who: string): DataSet {
+  const found = requireRegions(orderClasses(dataset, classes, who), regions, who);
+  const ordered = asNetworkReads(found, channels, who);
   return ordered.rank === 3 && modalities ? orderModalities(ordered, modalities, who) : ordered;
 }
 

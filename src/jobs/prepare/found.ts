@@ -29,9 +29,9 @@ export const isSearchRun = (path: string): boolean =>
 /** @throws DataError when the run does not say what data it had. */
 export function foundNetwork(path: string): FoundNetwork {
   const folder = openRunFolder(path);
-  const { rank, classes, channels } = readDataFile(join(path, 'data.json'));
+  const { rank, classes, regions, channels } = readDataFile(join(path, 'data.json'));
   const wanted = loadConfigFile(folder.config).preset;
-  const data = { rank, channels: channels ?? (rank === 2 ? 3 : 1), classes: classes.length };
+  const data = { rank, channels: channels ?? (rank === 2 ? 3 : 1), classes: (regions ?? classes).length };
   return trainedOptions(typeof wanted === 'string' ? wanted : undefined, data);
 }
 
@@ -42,10 +42,12 @@ export function trainedOptions(searchPreset: string | undefined, data: Parameter
   return { options: optionsOf(config, data), ...(preset === undefined ? {} : { preset }) };
 }
 
-function readDataFile(file: string): Pick<DataFile, 'rank' | 'classes' | 'channels'> {
+function readDataFile(file: string): Pick<DataFile, 'rank' | 'classes' | 'regions' | 'channels'> {
   try {
-    const { rank, classes, channels } = parseJson(readTextFile(file)) as DataFile;
-    if ((rank === 2 || rank === 3) && Array.isArray(classes) && classes.length > 0) return { rank, classes, channels };
+    const { rank, classes, regions, channels } = parseJson(readTextFile(file)) as DataFile;
+    const isList = (list: unknown): boolean => Array.isArray(list) && list.length > 0;
+    if ((rank === 2 || rank === 3) && isList(classes) && (regions === undefined || isList(regions)))
+      return { rank, classes, regions, channels };
   } catch {
     // It is said below.
   }

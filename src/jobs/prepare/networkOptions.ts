@@ -1,6 +1,7 @@
 /**
  * @file What the settings and the data of a training decide about its network: widths as they are set, or as a budget asks for.
  */
+import { outputsOf } from '../../data/regions/regions.ts';
 import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { Architecture, BuildOptions } from '../../models/architecture.ts';
 import { BUDGET_KEYS, type FittedWidth, fitWidth, hasBudget, showCost } from '../../models/width.ts';
@@ -30,7 +31,7 @@ export function fitToBudget(
 }
 
 const plainOptions = (config: TrainConfig, dataset: DataSet): BuildOptions =>
-  optionsOf(config, { rank: dataset.rank, channels: channelsOf(dataset), classes: dataset.classes.length });
+  optionsOf(config, { rank: dataset.rank, channels: channelsOf(dataset), classes: outputsOf(dataset).length });
 
 /** What the settings and what counts of the data decide, without a budget. */
 export function optionsOf(

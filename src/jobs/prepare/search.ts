@@ -2,6 +2,7 @@
  * @file What a search is made of before its first step: its data, its supernet and optimisers, the memory that it is about to need. Writes nothing.
  */
 import { ConfigError } from '../../base/errors.ts';
+import { outputsOf } from '../../data/regions/regions.ts';
 import { channelsOf, type DataSet } from '../../data/types.ts';
 import { Generator, memory } from '../../engine/device.ts';
 import { type DecodedArchitecture, NUMBER_BYTES, type SearchData } from '../../method/method.ts';
@@ -50,12 +51,12 @@ export async function prepareSearch(given: SearchConfig, parallel: Parallel, fol
   const { crop: size, batch } = searchSettings(given, dataset.rank);
   checkSides(size, methodOf(given));
   const config = await withCountedSize(given, dataset, size, parallel);
-  const { rank, classes } = dataset;
+  const { rank } = dataset;
   const budget = searchBudgetOf(config, dataset);
   const searched: SearchData = {
     rank,
     inputs: channelsOf(dataset),
-    classes: classes.length,
+    classes: outputsOf(dataset).length,
     batch,
     size,
     ...(budget ? { budget } : {}),

@@ -1,6 +1,7 @@
 /**
  * @file The budget of a search as its method takes it: limits, the network that the training that follows builds, and the latency table of this machine.
  */
+import { outputsOf } from '../../data/regions/regions.ts';
 import { channelsOf, type DataSet } from '../../data/types.ts';
 import type { SearchBudget } from '../../method/budget/searchBudget.ts';
 import { latencyModel } from '../../models/latency/predict.ts';
@@ -19,7 +20,8 @@ export function searchBudgetOf(config: SearchConfig, dataset: DataSet): SearchBu
   if (!hasBudget(budget)) return undefined;
   const { rank } = dataset;
   const limits: Budget = Object.fromEntries(BUDGET_KEYS.map((key) => [key, budget[key]]));
-  const { options } = trainedOptions(preset, { rank, channels: channelsOf(dataset), classes: dataset.classes.length });
+  const data = { rank, channels: channelsOf(dataset), classes: outputsOf(dataset).length };
+  const { options } = trainedOptions(preset, data);
   const latency =
     limits.latencyMs === undefined
       ? {}

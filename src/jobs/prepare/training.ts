@@ -80,6 +80,7 @@ export async function prepareTraining(
     architecture,
     options,
     classes: dataset.classes,
+    ...(dataset.regions ? { regions: dataset.regions } : {}),
     submissionValues: submissionValues(dataset),
     reduction: config.scale,
     longSide: config.longSide,

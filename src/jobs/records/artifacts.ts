@@ -8,8 +8,9 @@ import { rasteriseDrawing, samplePicture } from '../../data/images/overlay.ts';
 import { toBytes } from '../../data/images/values.ts';
 import { createNiftiHeader, encodeNifti } from '../../data/nifti/encode.ts';
 import { planesPicture } from '../../data/planes.ts';
+import { outputNames } from '../../data/regions/regions.ts';
 import { framesOf, toSampleVolume } from '../../data/sampleVolume.ts';
-import type { SegmentationClass } from '../../data/types.ts';
+import type { DataSet, SegmentationClass } from '../../data/types.ts';
 import type { ScoredImage, Scores } from '../../infer/evaluate.ts';
 import type { ScoredVolume } from '../../infer/evaluateVolumes.ts';
 import { drawConfusion } from '../../metrics/drawConfusion.ts';
@@ -43,18 +44,19 @@ export type ScoresFolder = Pick<
   'perClassCsv' | 'perCaseCsv' | 'confusionCsv' | 'confusionPicture' | 'samples'
 >;
 
-/** per_class.csv, confusion_matrix.csv and confusion_matrix.png; of volumes also per_case.csv. */
+/** per_class.csv, confusion_matrix.csv and confusion_matrix.png; of volumes also per_case.csv. Of regions the matrix is that of the classes written. */
 export async function writeScores(
   folder: ScoresFolder,
-  classes: readonly SegmentationClass[],
+  dataset: Pick<DataSet, 'classes' | 'regions'>,
   scores: Scores,
 ): Promise<void> {
-  const names = classes.map(({ name }) => name);
+  const names = outputNames(dataset);
+  const written = dataset.classes.map(({ name }) => name);
   const { volumes } = scores;
   writeAtomically(folder.perClassCsv, volumes ? perClassCasesCsv(names, volumes.summary) : perClassCsv(names, scores));
   if (volumes) writeAtomically(folder.perCaseCsv, perCaseCsv(names, volumes.cases));
-  writeAtomically(folder.confusionCsv, confusionCsv(names, scores.confusion));
-  writeAtomically(folder.confusionPicture, await rasteriseDrawing(drawConfusion(names, scores.confusion)));
+  writeAtomically(folder.confusionCsv, confusionCsv(written, scores.confusion));
+  writeAtomically(folder.confusionPicture, await rasteriseDrawing(drawConfusion(written, scores.confusion)));
 }
 
 /**

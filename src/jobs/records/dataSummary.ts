@@ -23,9 +23,10 @@ export function writeDataFiles(
   folder: RunFolder,
   { dataset, record, glance }: { dataset: DataSet; record: SplitRecord; glance?: DataGlance },
 ): void {
-  const { name, layout, rank, classes, splits } = dataset;
+  const { name, layout, rank, classes, regions, splits } = dataset;
   const file: DataFile = {
     ...{ name, layout, rank, channels: channelsOf(dataset), classes },
+    ...(regions ? { regions } : {}),
     samples: { train: splits.train.length, val: splits.val.length },
     ...(glance && rank === 2 ? { report: glance } : {}),
   };

@@ -2,6 +2,7 @@
  * @file What a training records: its epochs, their scores, and the best weights.
  */
 import { formatDuration, formatLoss } from '../../base/text.ts';
+import { outputNames } from '../../data/regions/regions.ts';
 import type { DataSet } from '../../data/types.ts';
 import { mainScore } from '../../infer/evaluate.ts';
 import { saveCheckpoint } from '../../run/checkpoint.ts';
@@ -20,7 +21,7 @@ export function createTrainRecorder(
   run: ActiveRun,
   config: Pick<TrainConfig, 'checkpointMinutes' | 'steps' | 'minutes' | 'epochs'>,
   training: Training,
-  { rank, classes }: DataSet,
+  dataset: DataSet,
 ): TrainRecorder {
   const { folder, log, watcher, note, warn } = run;
   const { progress } = training;
@@ -28,7 +29,8 @@ export function createTrainRecorder(
   /** Steps of the whole training; of one by the clock nobody knows. */
   const allSteps = minutes === undefined ? (inEpoch: number) => steps ?? epochs * inEpoch : undefined;
   const records = createEpochRecords(run, 'train', { progress, checkpointMinutes: config.checkpointMinutes });
-  const classNames = classes.map(({ name }) => name);
+  const { rank } = dataset;
+  const classNames = outputNames(dataset);
   return {
     note,
     step(event) {

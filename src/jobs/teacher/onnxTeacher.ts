@@ -24,7 +24,7 @@ import { sessionOptions } from '../../portable/node.ts';
 import { loadRuntime } from '../../portable/runtime.ts';
 import type { OnnxRuntime } from '../../portable/segmenter.ts';
 import type { Teacher } from '../../train/distillation.ts';
-import { inOrderOf, type Student } from './student.ts';
+import { inOrderOf, noTeacherOfRegions, type Student } from './student.ts';
 
 /** Probabilities below are this: their logarithm is a number. */
 const LEAST_PROBABILITY = 1e-8;
@@ -43,6 +43,7 @@ export async function openOnnxTeacher(
     throw new DataError(`teacher: ${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   const metadata = foreign ? metadataOf(foreign, student) : readModelMetadata(bytes, file);
+  if (metadata.regions) throw noTeacherOfRegions(`${file} finds`);
   // An exported model reads images at the size of their files, whatever it makes of them.
   const size = student.crop.map((side) => Math.round(side * student.reduction));
   requireSuited(metadata, file, student, size);

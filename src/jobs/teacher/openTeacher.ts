@@ -11,7 +11,7 @@ import { trainedOnBy } from '../openData.ts';
 import { trainSettings } from '../settings.ts';
 import { type ForeignModel, openOnnxTeacher } from './onnxTeacher.ts';
 import { openRunTeacher } from './runTeacher.ts';
-import type { Student } from './student.ts';
+import { noTeacherOfRegions, type Student } from './student.ts';
 import { unlabelledLoader } from './unlabelled.ts';
 
 /**
@@ -26,6 +26,7 @@ export async function openTeacher(
 ): Promise<Distillation | undefined> {
   const { teacher: path, distillation, scale, threads } = config;
   if (path === undefined) return undefined;
+  if (dataset.regions) throw noTeacherOfRegions('the data have');
   const settings = trainSettings(config, dataset.rank);
   const student: Student = {
     classes: dataset.classes.map(({ name }) => name),

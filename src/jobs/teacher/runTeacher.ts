@@ -11,11 +11,12 @@ import { reduced } from '../../infer/inference.ts';
 import { openRunFolder } from '../../run/folder.ts';
 import type { Teacher } from '../../train/distillation.ts';
 import { loadNetwork } from '../network.ts';
-import { inOrderOf, type Student } from './student.ts';
+import { inOrderOf, noTeacherOfRegions, type Student } from './student.ts';
 
 /** @throws ConfigError where it reads other data, or knows other classes. */
 export function openRunTeacher(run: string, student: Student): Teacher {
   const { network, description } = loadNetwork(openRunFolder(run), 'best', new Generator(0), student.device);
+  if (description.regions) throw noTeacherOfRegions(`${run} finds`);
   const { rank, nodes } = network.graph;
   const channels = nodes[0].kind === 'input' ? nodes[0].channels : 0;
   const modalities = description.volumes?.modalities ?? [];

@@ -44,3 +44,10 @@ export function inOrderOf(
     return operator('aten::index_select').one(logits, 1, toDevice(index, logits.device));
   };
 }
+
+/** Probabilities of classes are learnt, which sum to 1: those of regions do not. */
+export const noTeacherOfRegions = (who: string): ConfigError =>
+  new ConfigError(
+    `teacher: expected classes, of which a pixel has one, ${who} regions, which overlap`,
+    'leave teacher out, or take a teacher and data without regions',
+  );

@@ -3,6 +3,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { ConfigError } from '../../base/errors.ts';
+import { outputNames } from '../../data/regions/regions.ts';
 import { listNames } from '../../data/splits.ts';
 import type { Network } from '../../models/network.ts';
 import type { TrainConfig } from '../../run/config/schemas/train.ts';
@@ -21,7 +22,7 @@ import { loadWeightMap, type WeightMap } from './weightMap.ts';
 export function startFrom(
   { from, map }: { readonly from: string } & Pick<TrainConfig, 'map'>,
   network: Network,
-  description: Pick<NetworkDescription, 'classes' | 'volumes'>,
+  description: Pick<NetworkDescription, 'classes' | 'regions' | 'volumes'>,
 ): string {
   const start = `weights start from ${from}`;
   if (!isFile(from)) {
@@ -36,7 +37,7 @@ export function startFrom(
     );
   const file = openSafetensors(from);
   try {
-    const names = description.classes.map(({ name }) => name);
+    const names = outputNames(description);
     const done = transferForeign({ file, path: from }, findMap(map), network, names);
     const filled = `${done.filled} tensors by the map ${map}${done.unfilled > 0 ? `, ${done.unfilled} start anew` : ''}`;
     const inputs = done.inputs === undefined ? [] : [done.inputs];

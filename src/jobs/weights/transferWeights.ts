@@ -1,8 +1,9 @@
 /**
- * @file The weights of one run as the start of another: everything below the logits as it is, logits by the names of their classes.
+ * @file The weights of one run as the start of another: everything below the logits as it is, logits by the names of their classes or regions.
  */
 import { ConfigError } from '../../base/errors.ts';
 import { describeChannels, type MeasuredChannels } from '../../data/channels/format.ts';
+import { outputNames } from '../../data/regions/regions.ts';
 import { listNames } from '../../data/splits.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import type { NetworkGraph } from '../../models/graph.ts';
@@ -28,12 +29,12 @@ export interface Transfer {
 export function transferWeights(
   folder: RunFolder,
   network: Network,
-  { classes, volumes, images }: Pick<NetworkDescription, 'classes' | 'volumes' | 'images'>,
+  description: Pick<NetworkDescription, 'classes' | 'regions' | 'volumes' | 'images'>,
 ): Transfer {
   const source = loadDescription(folder);
-  requireSameModalities(source, volumes?.modalities ?? []);
-  requireSameChannels(source, images);
-  const [before, after] = [source.classes, classes].map((list) => list.map(({ name }) => name));
+  requireSameModalities(source, description.volumes?.modalities ?? []);
+  requireSameChannels(source, description.images);
+  const [before, after] = [source, description].map(outputNames);
   const { tensors, prefix } = loadWeights(folder, 'best');
   const heads = logitsOf(network.graph).flatMap((name) => [`${name}.weight`, `${name}.bias`]);
   const entries = network.parameters.entries();

@@ -13,13 +13,15 @@ const COLUMNS: Readonly<Record<string, { head: string; show: (value: string, bod
   iou: { head: 'IoU %', show: (value) => percent(value) },
   accuracy: { head: 'accuracy %', show: (value) => percent(value) },
   support: { head: 'pixels %', show: (value, body) => percent(shareOf(value, body)) },
+  // Of regions, which overlap: their shares are more than 1 together.
+  share: { head: 'pixels %', show: (value) => percent(value) },
   dice: { head: 'Dice %', show: (value) => percent(value) },
   surface_dice: { head: 'surface Dice %', show: (value) => percent(value) },
   hausdorff95_mm: { head: 'HD95 mm', show: (value) => (value === '' ? '–' : Number(value).toFixed(2)) },
   cases: { head: 'cases', show: (value) => value },
 };
 /** Columns that have no mean. */
-const COUNTS = ['support', 'cases'];
+const COUNTS = ['support', 'share', 'cases'];
 
 /** Scores by class with a bar for the first of them, the means last; those of the last evaluation where there is no table. */
 export function perClassSection(data: Pick<ReportData, 'perClass' | 'events'>): Markup | undefined {
@@ -40,11 +42,12 @@ export function perClassSection(data: Pick<ReportData, 'perClass' | 'events'>): 
 <th scope="row">${row[0] ?? ''}</th><td class="bar"><i style="width:${width(row[1] ?? '')}%"></i></td>${keys.map((key) => html`<td>${cell(row, key)}</td>`)}</tr>`;
   const notes = [
     keys.includes('accuracy') ? 'Accuracy is the share of the labelled pixels that were found' : '',
-    keys.includes('dice') ? 'Scores are means over the cases in which the class is' : '',
+    keys.includes('cases') ? 'Scores are means over the cases in which the class is' : '',
     '– stands where there is nothing to measure.',
   ];
-  return html`<section><h2>Classes</h2><div class="scroll"><table class="numbers">
-<thead><tr><th scope="col">class</th><th></th>${keys.map((key) => html`<th scope="col">${COLUMNS[key].head}</th>`)}</tr></thead>
+  const isRegions = header[0] === 'region';
+  return html`<section><h2>${isRegions ? 'Regions' : 'Classes'}</h2><div class="scroll"><table class="numbers">
+<thead><tr><th scope="col">${isRegions ? 'region' : 'class'}</th><th></th>${keys.map((key) => html`<th scope="col">${COLUMNS[key].head}</th>`)}</tr></thead>
 <tbody>${body.map(line)}</tbody>${mean && html`<tfoot>${line(mean)}</tfoot>`}</table></div>
 <p class="quiet">${notes.filter((note) => note !== '').join('; ')}</p></section>`;
 }

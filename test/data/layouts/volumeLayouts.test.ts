@@ -140,7 +140,10 @@ describe('the Decathlon', () => {
     ]);
     const refused: [unknown, RegExp][] = [
       [{ labels: { 1: 'x' } }, /dataset.json: no label has the value 0/],
-      [{ labels: { background: 0, whole: [1, 2] } }, /label "whole" is \[1,2\]; regions of several labels/],
+      [
+        { labels: { background: 0, whole: [1, 2] } },
+        /region "whole": expected one class that no later region holds, got label 1, label 2/,
+      ],
       [{ labels: { background: 0, a: 1.5 } }, /label "a" is 1.5; label values are whole numbers from 0 to 65533/],
       [{ labels: { background: 0, a: -1 } }, /label "a" is -1; .* what does not count is called "ignore"/],
       [{ labels: { background: 0, a: [] } }, /label "a" is \[\]/],

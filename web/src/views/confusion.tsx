@@ -113,18 +113,23 @@ function Classes({ rows: [header, ...body] }: { rows: readonly (readonly string[
     const shown = (row: readonly string[]) => {
       const value = key(row);
       if (name === 'support') return formatShare(total > 0 ? (value ?? 0) / total : undefined);
-      if (!/^(iou|accuracy|dice|surface_dice)$/.test(name)) return formatNumber(value);
+      if (!/^(iou|accuracy|dice|surface_dice|share)$/.test(name)) return formatNumber(value);
       return place === 1 ? <Share value={value} /> : formatShare(value);
     };
     return {
-      name: name === 'support' ? 'pixels' : name === 'iou' ? 'IoU' : name.replaceAll('_', ' '),
+      name: name === 'support' || name === 'share' ? 'pixels' : name === 'iou' ? 'IoU' : name.replaceAll('_', ' '),
       key,
       cell: shown,
     };
   });
   return (
-    <Card title="Classes">
-      <SortedTable label="classes" rows={classes} idOf={([name]) => name} columns={columns} />
+    <Card title={header[0] === 'region' ? 'Regions' : 'Classes'}>
+      <SortedTable
+        label={header[0] === 'region' ? 'regions' : 'classes'}
+        rows={classes}
+        idOf={([name]) => name}
+        columns={columns}
+      />
     </Card>
   );
 }

@@ -19,7 +19,7 @@ export function DataSetView({ detail }: LoadedRun) {
         <p>The run has no data.json; it is written when a search or a training starts.</p>
       </Empty>
     );
-  const { name, layout, classes, samples, report } = data.value;
+  const { name, layout, classes, regions, samples, report } = data.value;
   const largest = rangeOf(report?.classShares ?? [1])[1];
   return (
     <>
@@ -27,7 +27,7 @@ export function DataSetView({ detail }: LoadedRun) {
         <Tiles
           tiles={[
             ['data', name, layout],
-            ['classes', String(classes.length)],
+            ['classes', String(classes.length), regions && `${regions.length} regions`],
             ['to train', samples.train.toLocaleString('en')],
             ['to validate', samples.val.toLocaleString('en')],
             ...(report
@@ -66,6 +66,7 @@ export function DataSetView({ detail }: LoadedRun) {
         </ul>
         {report && <p class="quiet">{formatShare(report.ignoredShare)} of the pixels are ignored.</p>}
       </Card>
+      {regions && <Regions {...data.value} />}
       {report && (
         <>
           <Card title="Problems">
@@ -87,6 +88,25 @@ export function DataSetView({ detail }: LoadedRun) {
         </>
       )}
     </>
+  );
+}
+
+/** What networks find instead of classes: sets of them, which may overlap. */
+function Regions({ classes, regions = [], report }: DataFile) {
+  return (
+    <Card title="Regions">
+      <ul class="plain">
+        {regions.map(({ name, classes: ids }) => (
+          <li key={name}>
+            {name}{' '}
+            <span class="quiet">
+              {ids.map((id) => classes[id]?.name).join(', ')}
+              {report && `; ${formatShare(ids.reduce((sum, id) => sum + report.classShares[id], 0))}`}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Card>
   );
 }
 

@@ -103,7 +103,7 @@ export const normEpsilon = positive(1e-5, 'epsilon of the norms, added to the va
 export const classWeights = setting(
   z.union([z.enum(['none', 'sqrt', 'median']), z.array(z.number().positive()).min(2)]).default('none'),
   'none or sqrt or median, or a list of numbers above 0',
-  'class weights in the loss, from class frequencies; a list states them',
+  'class weights in the loss, from class frequencies; of regions those of their binary cross-entropy; a list states them',
 );
 
 /** By how much images are reduced. */
@@ -206,13 +206,13 @@ const testTimeAugmentation = group({
   scales: setting(
     z.array(z.number().positive()).min(1).default([1]),
     'a list of numbers above 0',
-    'scales whose softmax is averaged',
+    'scales whose probabilities are averaged',
   ),
   flip: switched(false, 'average with the horizontal flip: short for mirror=[width]'),
   mirror: setting(
     z.array(z.enum(['depth', 'height', 'width'])).default([]),
     'a list of depth, height, width',
-    'axes to mirror along in all combinations: their softmax is averaged',
+    'axes to mirror along in all combinations: their probabilities are averaged',
   ),
 });
 

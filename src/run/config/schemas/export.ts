@@ -43,7 +43,11 @@ export const exportSchema = z.strictObject({
     false,
     'the model takes bytes [batch, height, width, 3] instead of [batch, 3, height, width] in [-1, 1]',
   ),
-  result: choice(['logits', 'softmax', 'argmax'], 'logits', 'output: scores, probabilities or class ids'),
+  result: choice(
+    ['logits', 'softmax', 'sigmoid', 'argmax'],
+    'logits',
+    'output: scores, probabilities (softmax of classes, sigmoid of regions) or class ids',
+  ),
   budget: networkBudget.budget,
   target: networkBudget.target,
   license: setting(z.string().min(1).default('unknown'), 'a string', 'license of the weights, for the model card'),

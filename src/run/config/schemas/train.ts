@@ -118,7 +118,7 @@ export const trainSchema = z.strictObject({
   loss: choice(
     ['auto', 'cross-entropy', 'dice-cross-entropy'],
     'auto',
-    'loss; auto takes cross-entropy for images and Dice + cross-entropy for volumes',
+    'loss; auto takes cross-entropy for images and Dice + cross-entropy for volumes and for regions, where it is binary',
   ),
   teacher: optionalText(
     'network to learn from beside the labels: a run, or an ONNX file of espalier export (which needs onnxruntime-node); it knows the same classes',
@@ -186,7 +186,7 @@ export const trainSchema = z.strictObject({
   postprocess: choice(
     ['none', 'largest-component'],
     'none',
-    'of volumes: keep only the largest connected component of every class whose validation Dice it raises',
+    'of volumes: keep only the largest connected component of every class (or region) whose validation Dice it raises',
   ),
   evaluateEvery: whole(1, 1, 'epochs between evaluations'),
   patience: optionalWhole(
