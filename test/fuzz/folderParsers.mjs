@@ -103,20 +103,24 @@ saveCheckpoint(checkpoint, {
 process.env.XDG_CACHE_HOME = join(disk, 'cache');
 const latencyFile = write(tablePath('cpu', 1), '');
 
-/** The dashboard of the run, asked for everything that it says about it. */
-async function askDashboard() {
+/** A dashboard that is asked for these addresses. */
+async function askFor(paths) {
   const web = join(disk, 'web');
   write(join(web, 'index.html'), '<!doctype html>');
   const options = { root: join(disk, 'runs'), web, host: '127.0.0.1', port: 0, searchPort: false };
   const dashboard = await serveDashboard(options);
   try {
-    const ofRun = ['', '/history', '/curves', '/events', '/scores'].map((path) => `runs/train/run${path}`);
-    for (const path of ['runs', ...ofRun, 'collections', 'collections/compare/c', 'collections/trials/t'])
-      await (await fetch(`http://127.0.0.1:${dashboard.port}/api/${path}`)).arrayBuffer();
+    for (const path of paths) await (await fetch(`http://127.0.0.1:${dashboard.port}/api/${path}`)).arrayBuffer();
   } finally {
     await dashboard.close();
   }
 }
+
+/** The dashboard of the run, asked for everything that the page of a run asks for. */
+const askDashboard = () =>
+  askFor(['runs', ...['', '/history', '/events', '/scores'].map((path) => `runs/train/run${path}`)]);
+/** The same of a comparison and of trials. */
+const askCollections = () => askFor(['collections', 'collections/compare/c', 'collections/trials/t']);
 
 /** A file of a comparison or of trials beside the runs. */
 const inCollection = (path) => join(disk, 'runs', path);
@@ -257,23 +261,24 @@ export const FOLDER_PARSERS = {
     covers: ['run/eventLog.ts'],
   }),
   'dashboard, log': row([log], run.events, askDashboard, { kind: 'log', covers: ['server/logReader.ts'] }),
+  'dashboard, curves': row([log], run.events, () => askFor(['runs/train/run/curves']), { kind: 'log' }),
   'dashboard, settings': row(['data: scenes\n'], run.config, askDashboard, { kind: 'yaml' }),
   'dashboard, comparison': row(
     ['data: scenes\narchs:\n  - unet\n  - random:1\nseeds: 2\nbudget: 10steps\nname: c\n'],
     inCollection('compare/c/compare.yaml'),
-    askDashboard,
+    askCollections,
     { kind: 'yaml', covers: ['server/collections/collections.ts'] },
   ),
   'dashboard, trials': row(
     ['data: scenes\ntrials: 3\nseed: 0\nselection:\n  steps: 10\nname: t\n'],
     inCollection('trials/t/trials.yaml'),
-    askDashboard,
+    askCollections,
     { kind: 'yaml' },
   ),
   'dashboard, table of a comparison': row(
     ['architecture,seed,score,run,measuredBytes\nunet,0,0.5,"/a/train/c-unet-0",\n'],
     inCollection('compare/c/comparison.csv'),
-    askDashboard,
+    askCollections,
     { kind: 'lines', covers: ['server/collections/files.ts'] },
   ),
   'dashboard, graph': json([{ parameters: 1, multiplyAdds: 2 }], inRun('graph.json'), askDashboard, {
