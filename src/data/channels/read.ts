@@ -2,8 +2,9 @@
  * @file Image files with their channels as they are stored: PNG of 8 and 16 bits, TIFF of any number of channels with 8 or 16 bits or in float32. PNG goes
  * through our own decoder, TIFF through sharp without any conversion, other formats as 8-bit RGB.
  *
- * Why sharp: libtiff reads every layout (strips, tiles, planes, predictors, both byte orders), is stopped by the size of a strip where a compressed one is a
- * bomb, and is here already. `geotiff` and `tiff` (JavaScript) inflate a strip to whatever length it has before they compare it with the header.
+ * Why sharp: libtiff reads every compression and both byte orders, stops where a strip has its size, and is here already; of planes of tiles, which it does
+ * not read, it says so. Of 216 files of the test's encoder geotiff 3.0.5 refused all of the big-endian order, and grew by 493 MiB at an image of 16 x 16
+ * pixels whose strip inflates to 256 MiB; tiff 7.1.3 read neither planes nor tiles right.
  */
 import { DataError } from '../../base/errors.ts';
 import { openWithSharp, sharpFormat } from '../images/decoder.ts';
