@@ -20,8 +20,8 @@ import {
   segmentVolume,
   train,
 } from '../../src/index.ts';
+import { exportNetwork } from '../../src/jobs/export/exportNetwork.ts';
 import { exportFolder } from '../../src/jobs/export/hub.ts';
-import { exportNetwork } from '../../src/jobs/export/onnx.ts';
 import { compareJob } from '../../src/jobs/many/compare.ts';
 import { loadDescription } from '../../src/jobs/network.ts';
 import { createLoss, weightsOfClasses } from '../../src/jobs/settings.ts';
