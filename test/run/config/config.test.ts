@@ -199,6 +199,9 @@ describe('parseConfig', () => {
       'device',
       'heldOut',
       'from',
+      'map',
+      'teacher',
+      'distillation.images',
       'splitOf',
     ]);
   });
