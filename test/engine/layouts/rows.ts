@@ -316,6 +316,10 @@ export const NAMED_ROWS: Readonly<Record<string, Row>> = {
   ],
   'aten::add_.Tensor': inPlace(2, (a, b) => operator('aten::add_.Tensor').one(a, b)),
   'aten::index_select': of(1, (x) => operator('aten::index_select').one(x, 1, op.toDType(op.zeros([2]), 'int64'))),
+  'aten::binary_cross_entropy_with_logits': of(2, (x, target) =>
+    operator('aten::binary_cross_entropy_with_logits').one(x, op.detach(op.sigmoid(target)), null, null, 0),
+  ),
+  'aten::gt.Scalar': of(1, (x) => operator('aten::gt.Scalar').one(x, 1), 'labels'),
   'aten::ne.Scalar': of(1, (x) => operator('aten::ne.Scalar').one(x, 1), 'labels'),
   'aten::one_hot': of(1, (x) => operator('aten::one_hot').one(x, 3), 'labels'),
   'aten::slice.Tensor': of(1, (x) => operator('aten::slice.Tensor').one(x, 2, 0, 9, 2)),
