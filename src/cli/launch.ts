@@ -99,9 +99,9 @@ async function runTogether(
   { processes, port, graceSeconds }: { processes: number; port: number; graceSeconds: number },
 ): Promise<void> {
   const children = Array.from({ length: processes }, (_, rank) => startRank(rank, processes, port, words));
-  let stopped = false;
+  let stopped: NodeJS.Signals | undefined;
   const stop = (signal: NodeJS.Signals) => {
-    stopped = true;
+    stopped = signal;
     for (const child of children) child.kill(signal);
   };
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
@@ -109,9 +109,14 @@ async function runTogether(
     const ends = children.map((child, rank) => endOf(child, rank));
     const failed = await firstFailure(ends);
     if (!failed) return;
-    process.exitCode = failed.code;
     await endOthers(children, ends, graceSeconds);
-    if (stopped) return;
+    if (stopped) {
+      // A rank that others ask to stop before the signal reaches it ends as by SIGTERM.
+      const isStop = STOP_SIGNALS.some((signal) => failed.code === exitCodeOf(signal));
+      process.exitCode = isStop ? exitCodeOf(stopped) : failed.code;
+      return;
+    }
+    process.exitCode = failed.code;
     const how = failed.signal ? `was ended by ${failed.signal}` : `ended with code ${failed.code}`;
     throw new GroupError(`rank ${failed.rank} of ${processes} ${how}, and the run with it`, [failed.rank]);
   } finally {
@@ -136,9 +141,11 @@ function startRank(rank: number, size: number, port: number, words: readonly str
   return child;
 }
 
+const exitCodeOf = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+
 async function endOf(child: ChildProcess, rank: number): Promise<Ended> {
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-  return { rank, code: code ?? 128 + (signal ? constants.signals[signal] : 0), signal };
+  return { rank, code: code ?? (signal ? exitCodeOf(signal) : 128), signal };
 }
 
 /** The first that ended badly, or nothing when all ended well. */

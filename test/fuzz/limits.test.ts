@@ -27,6 +27,7 @@ const NO_PARSERS: Readonly<Record<string, string>> = {
   'engine/addon/locate.ts': 'the libtorch that was installed',
   'engine/device.ts': 'reads /proc',
   'jobs/cost/measureNetwork.ts': 'the answer of a process of its own',
+  'data/detect.ts': 'looks for one word in data.yaml',
   'jobs/cost/measureNetworkProcess.ts': 'the question of the process that began it',
   'jobs/machine.ts': 'package.json of this package',
   'jobs/many/refined.ts': 'evaluations, by run/evaluations.ts',
