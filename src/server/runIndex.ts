@@ -10,6 +10,7 @@ import { listRunFolders, openRunFolder } from '../run/folder.ts';
 import { LOCK_FILE, type LockOwner, parseOwner } from '../run/lock.ts';
 import type { RunSummary } from './api.ts';
 import { readPiece } from './logReader.ts';
+import { startCost } from './lookCost.ts';
 import { gather, MOST_COST, noFacts, progressOf, type RunFacts, stateOf, stepSecondsOf } from './runSummary.ts';
 import { isPlainName, listInside, openInside, readInside, readTextInside } from './safeFiles.ts';
 
@@ -39,7 +40,7 @@ export interface RunIndex {
   refreshFor(command: string, name: string): Promise<void>;
   /** Looks only at the runs that are running; shares a look that is under way. */
   refreshRunning(): Promise<void>;
-  /** Milliseconds that the last whole look took. */
+  /** Milliseconds of the processor that the last whole look took. */
   readonly lookTook: number;
 }
 
@@ -107,10 +108,10 @@ export function createRunIndex(root: string, clock: () => number = Date.now): Ru
 
   /** One look at a time: two would take the same lines in twice. */
   const track = (work: () => Promise<void>, done: (took: number) => void = () => undefined) => {
-    const started = performance.now();
+    const cost = startCost();
     underWay = work().finally(() => {
       underWay = undefined;
-      done(performance.now() - started);
+      done(cost());
     });
     return underWay;
   };

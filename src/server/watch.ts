@@ -2,13 +2,14 @@
  * @file Keeps an index of runs fresh while anybody follows it, and wakes them when something changed. One timer for all of them: an idle
  * follower costs one waiting promise.
  */
+import { startCost } from './lookCost.ts';
 import type { RunIndex } from './runIndex.ts';
 
 /** Milliseconds between two looks at the disk, where looks are short. */
 const LOOK_EVERY = 300;
-/** Where they are not, a pause is so many times as long as the look before it: whole looks, and those at running runs, take less than 1 % of the time each. */
+/** Where they are not, a pause is so many times as long as the look before it took of the processor: whole looks, and those at running runs, take less than 1 % of the time each. */
 const PAUSE = 149;
-/** New runs are found after this at the latest, also where the first look, which reads all logs, took minutes. */
+/** New runs are found after this at the latest. */
 const LONGEST_PAUSE = 60_000;
 /** Silence after which a follower is woken to say that it is still there. */
 const ALIVE_EVERY = 15_000;
@@ -33,6 +34,7 @@ export function createWatch(index: RunIndex, options: { lookEvery?: number; aliv
   let timer: NodeJS.Timeout | undefined;
   let spoke = Date.now();
   let wholeAgain = 0;
+  let lastTook = 0;
 
   const wake = (reason: 'change' | 'alive') => {
     const woken = waiting;
@@ -42,13 +44,18 @@ export function createWatch(index: RunIndex, options: { lookEvery?: number; aliv
   };
   const look = async () => {
     const { version } = index;
-    const started = performance.now();
-    const isWhole = started >= wholeAgain;
+    const cost = startCost();
+    const isWhole = performance.now() >= wholeAgain;
     // A disk that fails for a moment is looked at again.
     await (isWhole ? index.refresh() : index.refreshRunning()).catch(() => undefined);
-    const took = performance.now() - started;
+    const took = cost();
     // A look that was waited for is one of others, who asked for it.
-    if (isWhole) wholeAgain = performance.now() + Math.min(LONGEST_PAUSE, PAUSE * Math.min(took, index.lookTook));
+    if (isWhole) {
+      const own = Math.min(took, index.lookTook);
+      // One that read new logs, as the first, says nothing of those to come: it takes two long ones for a long pause.
+      wholeAgain = performance.now() + Math.min(LONGEST_PAUSE, PAUSE * Math.min(own, lastTook));
+      lastTook = own;
+    }
     if (index.version !== version) wake('change');
     else if (Date.now() - spoke >= aliveEvery) wake('alive');
     const pause = isWhole ? lookEvery : Math.max(lookEvery, PAUSE * took);
