@@ -445,15 +445,14 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
   });
 
   it('says what is missing: runs, a run, numbers', async () => {
-    const empty = await serve(folderOfTests(), { web: builtPage() });
-    await open('', { url: empty.url });
+    const empty = folderOfTests();
+    const { url } = await serve(empty, { web: builtPage() });
+    await open('', { url });
     await page.getByText('No runs yet').waitFor();
-    await open('#/train/none/curves');
+    await open('#/train/none/curves', { url });
     await page.getByText('There is no run train/none').waitFor();
-    const bare = createRunFolder(root, 'train', 'none');
-    writeFileSync(bare.config, 'epochs: 1\n');
+    writeFileSync(createRunFolder(empty, 'train', 'none').config, 'epochs: 1\n');
     await page.getByText('No numbers yet').waitFor();
-    rmSync(bare.path, { recursive: true });
   });
 
   it('shows a view of a damaged file as one that cannot be shown, and all others as ever', async () => {
