@@ -22,8 +22,8 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { applyEdit, pageSteps, shortened } from './docs/pageSteps.mjs';
+import { dirname, join } from 'node:path';
+import { pageSteps, shortened } from './docs/pageSteps.mjs';
 
 const root = join(import.meta.dirname, '..');
 const options = Object.fromEntries(process.argv.slice(2).map((word) => word.split('=')));

@@ -305,21 +305,18 @@ bool liesInRows(const Tensor& x) {
 
 /// Where channels are first, libtorch's own is as fast. Space is one axis for it: of a single sample, libtorch 1.13 reads
 /// a gradient with channels last in memory as if it were contiguous, which gives wrong gradients without an error.
-Tensor composedInstanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon,
-                            bool rectify) {
+Tensor composedInstanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon) {
   TORCH_CHECK(x.dim() >= 3, "a norm reads [batch, channels, ...spatial], got ", x.sizes());
-  const Tensor normal =
-      at::instance_norm(x.flatten(2), weight, bias, c10::nullopt, c10::nullopt, true, 0.1, epsilon, false);
-  return (rectify ? at::relu(normal) : normal).reshape(x.sizes());
+  return at::instance_norm(x.flatten(2), weight, bias, c10::nullopt, c10::nullopt, true, 0.1, epsilon, false)
+      .reshape(x.sizes());
 }
 
-Tensor instanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon,
-                    bool rectify) {
-  if (!liesInRows(x)) return composedInstanceNorm(x, weight, bias, epsilon, rectify);
+Tensor instanceNorm(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, double epsilon) {
+  if (!liesInRows(x)) return composedInstanceNorm(x, weight, bias, epsilon);
   if (at::GradMode::is_enabled())
-    return Norm::apply(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true);
+    return Norm::apply(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, false, true);
   at::AutoDispatchBelowADInplaceOrView below;
-  return forwardOf(inputsOf(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, rectify, true)).result;
+  return forwardOf(inputsOf(x, weight, bias, c10::nullopt, c10::nullopt, 0, epsilon, false, true)).result;
 }
 
 Tensor batchNormRunning(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias, const Tensor& mean,
@@ -359,8 +356,7 @@ TORCH_LIBRARY_FRAGMENT(espalier, library) {
       "batch_norm(Tensor x, Tensor? weight, Tensor? bias, Tensor(a!)? running_mean, Tensor(b!)? running_variance, "
       "float momentum, float epsilon, "
       "bool rectify) -> Tensor");
-  library.def("instance_norm(Tensor x, Tensor? weight, Tensor? bias, float epsilon, bool rectify) -> Tensor",
-              instanceNorm);
+  library.def("instance_norm(Tensor x, Tensor? weight, Tensor? bias, float epsilon) -> Tensor", instanceNorm);
 }
 TORCH_LIBRARY_IMPL(espalier, CPU, library) { library.impl("batch_norm", batchNorm); }
 TORCH_LIBRARY_IMPL(espalier, AutogradCPU, library) { library.impl("batch_norm", batchNormWithGradients); }

@@ -278,7 +278,7 @@ export const batchNorm = (
 
 /** Normalisation per sample and channel over space; with channels last in memory on the CPU a kernel of its own for float32 and float64. */
 export const instanceNorm = (x: Tensor, weight: Tensor | null, bias: Tensor | null, epsilon: number): Tensor =>
-  operator('espalier::instance_norm').one(x, weight, bias, epsilon, false);
+  operator('espalier::instance_norm').one(x, weight, bias, epsilon);
 
 /** Average over a kernel size; padding does not count. */
 export const averagePool = (x: Tensor, kernel: number, stride: number, padding: number): Tensor => {

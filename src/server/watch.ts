@@ -34,7 +34,8 @@ export function createWatch(index: RunIndex, options: { lookEvery?: number; aliv
   let timer: NodeJS.Timeout | undefined;
   let spoke = Date.now();
   let wholeAgain = 0;
-  let lastTook = 0;
+  /** Of the last whole looks. One that read new logs, as the first, or that ran beside requests says nothing of those to come: the least counts. */
+  let costs = Array<number>(4).fill(0);
 
   const wake = (reason: 'change' | 'alive') => {
     const woken = waiting;
@@ -51,10 +52,8 @@ export function createWatch(index: RunIndex, options: { lookEvery?: number; aliv
     const took = cost();
     // A look that was waited for is one of others, who asked for it.
     if (isWhole) {
-      const own = Math.min(took, index.lookTook);
-      // One that read new logs, as the first, says nothing of those to come: it takes two long ones for a long pause.
-      wholeAgain = performance.now() + Math.min(LONGEST_PAUSE, PAUSE * Math.min(own, lastTook));
-      lastTook = own;
+      costs = [...costs.slice(1), Math.min(took, index.lookTook)];
+      wholeAgain = performance.now() + Math.min(LONGEST_PAUSE, PAUSE * Math.min(...costs));
     }
     if (index.version !== version) wake('change');
     else if (Date.now() - spoke >= aliveEvery) wake('alive');

@@ -1,4 +1,4 @@
-/** @file The page of the dashboard in a real Chromium: every view, live, cut off, by keyboard, on a phone, without a complaint in the console. */
+/** @file The page of the dashboard in a real Chromium: every view, live, cut off, by keyboard, on a phone, without a complaint in the console. One file although it is long: all of it shares one browser and the runs that are recorded first. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -445,14 +445,15 @@ describe.skipIf(chromiumPath === undefined)('the page', () => {
   });
 
   it('says what is missing: runs, a run, numbers', async () => {
-    const empty = folderOfTests();
-    const { url } = await serve(empty, { web: builtPage() });
-    await open('', { url });
+    const empty = await serve(folderOfTests(), { web: builtPage() });
+    await open('', { url: empty.url });
     await page.getByText('No runs yet').waitFor();
-    await open('#/train/none/curves', { url });
+    await open('#/train/none/curves');
     await page.getByText('There is no run train/none').waitFor();
-    writeFileSync(createRunFolder(empty, 'train', 'none').config, 'epochs: 1\n');
+    const bare = createRunFolder(root, 'train', 'none');
+    writeFileSync(bare.config, 'epochs: 1\n');
     await page.getByText('No numbers yet').waitFor();
+    rmSync(bare.path, { recursive: true });
   });
 
   it('shows a view of a damaged file as one that cannot be shown, and all others as ever', async () => {

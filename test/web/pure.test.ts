@@ -1,4 +1,4 @@
-/** @file The thinking of the dashboard's page: fronts, differences, curves, layouts, thinning. */
+/** @file The thinking of the dashboard's page: fronts, differences, curves, layouts, thinning. One file although it is long: a block for each module of the page that is pure. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../src/base/random.ts';

@@ -103,3 +103,19 @@ export function Slider(props: {
     </label>
   );
 }
+
+/** How much curves of single steps are smoothed, from 0 (not at all) to 0.99. */
+export const Smoothing = ({ value, onChange }: { value: number; onChange: (value: number) => void }) => (
+  <Slider name="smoothing" value={value} min={0} max={0.99} step={0.01} shown={value.toFixed(2)} onChange={onChange} />
+);
+
+/** What the head of a page says in a line; the best score stands out. */
+export const Facts = ({ facts }: { facts: readonly string[] }) => (
+  <p class="facts">
+    {facts.map((fact) => (
+      <span key={fact} class={fact.startsWith('best ') ? 'best' : ''}>
+        {fact}
+      </span>
+    ))}
+  </p>
+);

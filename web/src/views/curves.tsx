@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { formatShare, words } from '../format.ts';
 import { COLOURS, type Line, Plot } from '../parts/plot.tsx';
-import { Card, Empty, Slider } from '../parts/states.tsx';
+import { Card, Empty, Smoothing } from '../parts/states.tsx';
 import { goTo, route } from '../route.ts';
 import { entropyLimits, linesOf, SCORES, smoothed } from '../series.ts';
 import { type LoadedRun, others, runs } from '../state.ts';
@@ -74,15 +74,7 @@ export function CurvesView({ detail, events }: LoadedRun) {
   return (
     <>
       <div class="controls row">
-        <Slider
-          name="smoothing"
-          value={smoothing}
-          min={0}
-          max={0.99}
-          step={0.01}
-          shown={smoothing.toFixed(2)}
-          onChange={setSmoothing}
-        />
+        <Smoothing value={smoothing} onChange={setSmoothing} />
         <label>
           <input
             type="checkbox"

@@ -2,7 +2,7 @@
 import type { RunDetail, RunSummary } from '../../../src/server/api.ts';
 import { formatBytes, formatCount, formatDuration, formatMoment, formatShare } from '../format.ts';
 import { Boundary } from '../parts/boundary.tsx';
-import { Empty, Failed, Loading } from '../parts/states.tsx';
+import { Empty, Facts, Failed, Loading } from '../parts/states.tsx';
 import { Tabs } from '../parts/tabs.tsx';
 import { goTo, linkTo, route } from '../route.ts';
 import { current, type LoadedRun, runs } from '../state.ts';
@@ -137,13 +137,7 @@ function Head({ summary, detail, events }: { summary: RunSummary; detail: RunDet
       )}
       {message && <p class="message">{message}</p>}
       <Warnings state={state} events={events} />
-      <p class="facts">
-        {facts.map((fact) => (
-          <span key={fact} class={fact.startsWith('best ') ? 'best' : ''}>
-            {fact}
-          </span>
-        ))}
-      </p>
+      <Facts facts={facts} />
       {detail.collections.length > 0 && (
         <p class="quiet">
           part of{' '}

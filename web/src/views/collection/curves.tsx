@@ -5,7 +5,7 @@ import type { CollectionDetail, RunHistory } from '../../../../src/server/api.ts
 import type { Standing } from '../../collection.ts';
 import { formatNumber, formatShare, words } from '../../format.ts';
 import { COLOURS, type Line, Plot } from '../../parts/plot.tsx';
-import { Card, Choice, Slider } from '../../parts/states.tsx';
+import { Card, Choice, Smoothing } from '../../parts/states.tsx';
 import { linesOf, SCORES, smoothed } from '../../series.ts';
 import { addressOf, fetchJson, runs } from '../../state.ts';
 
@@ -102,17 +102,7 @@ export function ManyCurves({ detail, standings }: { detail: CollectionDetail; st
               </option>
             ))}
           </select>
-          {shown === 'loss of each step' && (
-            <Slider
-              name="smoothing"
-              value={smoothing}
-              min={0}
-              max={0.99}
-              step={0.01}
-              shown={smoothing.toFixed(2)}
-              onChange={setSmoothing}
-            />
-          )}
+          {shown === 'loss of each step' && <Smoothing value={smoothing} onChange={setSmoothing} />}
         </>
       }
     >

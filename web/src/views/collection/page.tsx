@@ -4,7 +4,7 @@ import type { CollectionDetail } from '../../../../src/server/api.ts';
 import { networksOf, type Standing, stampOf, standingsOf } from '../../collection.ts';
 import { namesOfGroups } from '../../compare.ts';
 import { formatMoment, formatShare } from '../../format.ts';
-import { Card, Empty, Failed, Loading } from '../../parts/states.tsx';
+import { Card, Empty, Facts, Failed, Loading } from '../../parts/states.tsx';
 import { useLoaded } from '../../parts/useLoaded.ts';
 import { linkTo } from '../../route.ts';
 import { addressOfCollection, fetchJson, runs } from '../../state.ts';
@@ -110,13 +110,7 @@ function Head({ detail, standings }: { detail: CollectionDetail; standings: read
           {formatShare(ended / planned, 0)}
         </progress>
       )}
-      <p class="facts">
-        {facts.map((fact) => (
-          <span key={fact} class={fact.startsWith('best ') ? 'best' : ''}>
-            {fact}
-          </span>
-        ))}
-      </p>
+      <Facts facts={facts} />
       <p class="quiet">
         {kind === 'compare'
           ? 'Every architecture from scratch, with the same settings; scores are the best ones on the validation split.'
