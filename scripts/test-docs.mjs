@@ -22,7 +22,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pageSteps, shortened } from './docs/pageSteps.mjs';
 
 const root = join(import.meta.dirname, '..');
